@@ -1,0 +1,1 @@
+"""The SentencePiece tokenizer: training it on the corpus, and exact fast encoding of text to ids."""
