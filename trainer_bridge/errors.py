@@ -1,0 +1,24 @@
+"""The one exception that a user of the trainer is meant to read."""
+
+import sys
+from collections.abc import Callable
+
+
+class TrainerError(Exception):
+    """Bad input from outside: a path, a key, a shard. Its text says what, where and what to do."""
+
+
+def run_command(main: Callable[[], int | None]) -> None:
+    """Runs a command line's main function and leaves the process with its exit status.
+
+    Args:
+        main: the command; it returns an exit status, or nothing for 0.
+
+    A ``TrainerError`` ends as one line on stderr and status 2, never as a traceback; a bug keeps its
+    traceback.
+    """
+    try:
+        sys.exit(main() or 0)
+    except TrainerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
