@@ -4,6 +4,8 @@ The base install is what a Beam worker needs. ``[train]`` is what a GPU machine 
 ``[aws]`` add the cloud file systems and runners; ``[dev]`` adds what ``make lint`` and ``make test`` call.
 """
 
+from pathlib import Path
+
 from setuptools import setup
 
 # A training machine needs these four and torch; a Beam worker needs the rest as well.
@@ -13,10 +15,18 @@ setup(
     name="llama-corpus",
     version="0.1.0",
     description="The LLaMA-1 training corpus, rebuilt as a program: raw dumps to token shards to a trained model.",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10",
-    packages=["pipeline", "sources", "sources.commoncrawl", "filters", "tokenizer", "trainer_bridge", "recipes"],
+    packages=[
+        "pipeline",
+        "sources",
+        "sources.commoncrawl",
+        "filters",
+        "tokenizer",
+        "trainer_bridge",
+        "recipes",
+    ],
     package_data={"recipes": ["*.yaml"]},
     install_requires=SHARED,
     extras_require={
@@ -36,6 +46,14 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.60"],
         "aws": ["apache-beam[aws]>=2.60"],
         "train": ["torch>=2.11", "safetensors>=0.4"],
-        "dev": ["pytest>=8", "pytest-xdist", "hypothesis", "ruff", "mypy", "types-PyYAML", "moto[s3,server]>=5"],
+        "dev": [
+            "pytest>=8",
+            "pytest-xdist",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "moto[s3,server]>=5",
+        ],
     },
 )

@@ -1,0 +1,50 @@
+"""Errors that a user can act upon: they are shown as one message, never as a traceback."""
+
+from __future__ import annotations
+
+import re
+
+_IN_A_TRACEBACK = re.compile(
+    r"pipeline\.errors\.\w+: (?P<message>.*?)(?= \[while running '|\n\s*\n|\nTraceback |\Z)", re.S
+)
+
+
+class UserError(Exception):
+    """What happened, where, and what to do next; the base of all errors meant for the user."""
+
+
+class RecipeError(UserError):
+    """A recipe, or a ``--set`` override, holds a wrong key or value."""
+
+
+class InputError(UserError):
+    """No input matches, or what matches cannot be the source's raw dump."""
+
+
+class ModelError(UserError):
+    """A model file is missing, damaged, or not of the expected kind."""
+
+
+class OutputError(UserError):
+    """The output cannot be written, or holds something that this run must not mix with."""
+
+
+def user_message(error: BaseException) -> str | None:
+    """Finds the message for the user in an error, also when a Beam runner wrapped it.
+
+    A worker in another process sends its error home as the text of a traceback, so the class is gone and only
+    its qualified name is left to look for.
+
+    Args:
+        error: What the runner raised.
+
+    Returns:
+        The message of the ``UserError`` inside, or None where there is none.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, UserError):
+            return re.sub(r" \[while running '[^']*'\].*\Z", "", str(seen), flags=re.S)
+        seen = seen.__cause__ or seen.__context__
+    found = _IN_A_TRACEBACK.search(str(error))
+    return found["message"].strip() if found else None

@@ -1,0 +1,208 @@
+"""The Beam graph of every source: read twice, shuffle only names.
+
+``Deduplicate`` hashes the units of each shard (pass 1) and finds the duplicates of each scope (pass 2);
+``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. Through the GroupByKeys go
+shards and partition numbers: barriers between the passes, whose payload lies in files (see pipeline.dedup).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.dedup import find_duplicates, partition_count, read_mask
+from pipeline.filesystem import exists
+from pipeline.process import hash_shard, write_shard
+from pipeline.shard import Layout, Scope, Shard
+from pipeline.source import Source
+from pipeline.steps import Step
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard's share of a run.
+
+    Attributes:
+        shard: The shard.
+        position: Its place in the scope.
+        work: The scope's work folder: the start of its fingerprint.
+        partitions: The scope's number of dedup partitions.
+        write: False for a shard that is done, and is hashed only for the others of its scope.
+        stats: What its stats file says of scope and configuration.
+    """
+
+    shard: Shard
+    position: int
+    work: str
+    partitions: int
+    write: bool
+    stats: dict[str, Any]
+
+
+def tasks_of(scope: Scope, done: Iterable[str], configuration: str) -> list[ShardTask]:
+    """The tasks of a scope: all its shards, of which those not done are written."""
+    finished = set(done)
+    stats = {"scope": {"name": scope.name, "fingerprint": scope.fingerprint}, "configuration": configuration}
+    partitions = partition_count(sum(shard.size for shard in scope.shards))
+    return [
+        ShardTask(shard, position, work_folder(scope), partitions, shard.name not in finished, stats)
+        for position, shard in enumerate(scope.shards)
+    ]
+
+
+def work_folder(scope: Scope) -> str:
+    """The name of a scope's folder below ``_work``."""
+    return scope.fingerprint[:16]
+
+
+@dataclass
+class Worker:
+    """What the DoFns share.
+
+    Attributes:
+        source: The source.
+        layout: Where its files lie.
+        cache: Where fetched files are cached.
+        flags: Beam's flags: local worker processes are not told them, and S3 needs some.
+    """
+
+    source: Source
+    layout: Layout
+    cache: Path | None
+    flags: tuple[str, ...]
+
+    def connect(self) -> None:
+        """Tells Beam's file systems their options, in a worker process."""
+        FileSystems.set_options(PipelineOptions(list(self.flags)))
+
+
+class HashUnits(beam.DoFn):
+    """ShardTask -> ((work folder, partition), ShardTask): pass 1."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, task: ShardTask) -> Iterator[tuple[tuple[str, int], ShardTask]]:
+        """Hashes one shard."""
+        w = self._worker
+        hash_shard(w.source, w.layout, task.shard, task.work, task.partitions, w.cache)
+        for partition in range(task.partitions):
+            yield (task.work, partition), task
+
+
+class FindDuplicates(beam.DoFn):
+    """((work folder, partition), all ShardTasks of the scope) -> (shard name, ShardTask): pass 2."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, element: tuple[tuple[str, int], Iterable[ShardTask]]) -> Iterator[tuple[str, ShardTask]]:
+        """Decides one partition of one scope."""
+        (work, partition), grouped = element
+        tasks = sorted(grouped, key=lambda task: task.position)
+        layout, policy = self._worker.layout, self._worker.source.dedup
+        assert policy is not None
+        decisions = layout.decisions(work, partition)
+        if not exists(decisions):
+            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, policy)
+        for task in tasks:
+            if task.write:
+                yield task.shard.name, task
+
+
+class WriteShard(beam.DoFn):
+    """ShardTask -> shard name: reads, filters and writes one shard; models are loaded once per worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._steps: Sequence[Step] | None = None
+
+    def setup(self) -> None:
+        """Connects the file systems and loads the models."""
+        self._worker.connect()
+        self._steps = self._worker.source.steps_after_dedup()
+        for step in self._steps:
+            step.load()
+
+    def process(self, task: ShardTask) -> Iterator[str]:
+        """Writes one shard."""
+        w = self._worker
+        mask = None
+        if w.source.dedup:
+            decisions = [w.layout.decisions(task.work, p) for p in range(task.partitions)]
+            mask = read_mask(w.layout.units(task.work, task.shard.name), decisions, task.position)
+        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), mask, task.stats, w.cache)
+        yield task.shard.name
+
+
+def first_task(element: tuple[str, Iterable[ShardTask]]) -> ShardTask:
+    """The task of a shard whose partitions are all decided."""
+    return next(iter(element[1]))
+
+
+class Deduplicate(beam.PTransform):
+    """ShardTasks of whole scopes -> ShardTasks to write, once every partition of their scope is decided."""
+
+    def __init__(self, worker: Worker, unit: str) -> None:
+        super().__init__()
+        self._worker = worker
+        self._unit = unit
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """Labels read like the method section."""
+        return (
+            tasks
+            | f"Hash each {self._unit}" >> beam.ParDo(HashUnits(self._worker))
+            | "Wait for the scope" >> beam.GroupByKey()
+            | f"Find repeated {self._unit}s" >> beam.ParDo(FindDuplicates(self._worker))
+            | "Wait for the partitions" >> beam.GroupByKey()
+            | "Shards to write" >> beam.Map(first_task)
+        )
+
+
+class FilterAndWrite(beam.PTransform):
+    """ShardTasks -> names of the shards written."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """The steps after dedup run fused over one shard, so their names make the label."""
+        steps = ", ".join(step.name for step in self._worker.source.steps_after_dedup())
+        return (
+            tasks
+            | "Spread the shards" >> beam.Reshuffle()
+            | f"Filter ({steps}) and write" >> beam.ParDo(WriteShard(self._worker))
+        )
+
+
+def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask], unit: str) -> beam.PCollection:
+    """Builds the graph of a run.
+
+    Args:
+        pipeline: The Beam pipeline.
+        worker: What the DoFns share.
+        tasks: The tasks of whole scopes.
+        unit: The word for a unit of dedup (line, file, document), for the labels.
+    """
+    shards = pipeline | "Shards" >> beam.Create(list(tasks))
+    if worker.source.dedup:
+        shards |= "Deduplicate" >> Deduplicate(worker, unit)
+    else:
+        shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
+    return shards | "Filter and write" >> FilterAndWrite(worker)

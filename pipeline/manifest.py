@@ -1,0 +1,106 @@
+"""The manifest of a source: totals over all its shards, configuration, versions, inputs with checksums, the ledger."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any
+
+from pipeline.filesystem import exists, is_remote, join, list_names, read_bytes
+from pipeline.ledger import Ledger
+from pipeline.shard import TIMING, Layout, write_json
+
+CONFIGURATION = "configuration.json"
+READERS_REMOTE = 32
+_VERSIONED = (
+    "llama-corpus",
+    "apache-beam",
+    "pyarrow",
+    "numpy",
+    "fasttext",
+    "kenlm",
+    "sentencepiece",
+    "fastwarc",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change an output."""
+    found = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def all_stats(layout: Layout) -> Iterator[dict[str, Any]]:
+    """The stats of all done shards, in the order of their names."""
+    names = sorted(layout.done())
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        yield from pool.map(layout.read_stats, names)
+
+
+def build_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Adds up the stats of all done shards.
+
+    Args:
+        layout: The source's folder.
+        source: The source's name.
+        configuration: What the source's ``describe`` gave.
+
+    Returns:
+        The manifest, without times.
+    """
+    ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
+    for stats in all_stats(layout):
+        shards += 1
+        ledger.add_json(stats["ledger"])
+        inputs += stats["inputs"]
+        outputs += stats["outputs"]
+        rejects += [stats["rejects"]] if stats["rejects"] else []
+    return {
+        "source": source,
+        "configuration": configuration,
+        "versions": versions(),
+        "shards": shards,
+        "ledger": ledger.as_json(),
+        "outputs": outputs,
+        "rejects": rejects,
+        "inputs": inputs,
+    }
+
+
+def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Builds the manifest, adds the worker seconds of all shards, writes and returns it."""
+    manifest = build_manifest(layout, source, configuration)
+    manifest["timing"] = timing(layout)
+    write_json(layout.manifest, manifest)
+    return manifest
+
+
+def read_manifest(layout: Layout) -> dict[str, Any] | None:
+    """The manifest, or None where there is none."""
+    return dict(json.loads(read_bytes(layout.manifest))) if exists(layout.manifest) else None
+
+
+def timing(layout: Layout) -> dict[str, Any]:
+    """Worker seconds, in all and by step, and the largest worker's memory; the part of a manifest that varies."""
+    seconds, peak = 0.0, 0
+    steps: dict[str, float] = {}
+    for name in sorted(list_names(join(layout.root, TIMING), ".json")):
+        entry = json.loads(read_bytes(layout.timing(name)))
+        seconds += entry["seconds"]
+        peak = max(peak, entry["peak_bytes"])
+        for step, spent in entry["steps"].items():
+            key = f"{step} (hashing pass)" if name.endswith(".hash") else step
+            steps[key] = steps.get(key, 0.0) + spent
+    return {
+        "worker_seconds": round(seconds, 3),
+        "steps": {step: round(spent, 3) for step, spent in steps.items()},
+        "peak_bytes": peak,
+    }

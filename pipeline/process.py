@@ -1,0 +1,128 @@
+"""What a worker does with one shard: hash its units, or read it again, filter it and write it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dedup import Units, write_unit_hashes
+from pipeline.document import Document
+from pipeline.errors import InputError
+from pipeline.filesystem import exists, join, write_bytes
+from pipeline.ledger import Ledger
+from pipeline.shard import TIMING, Layout, Shard, write_json
+from pipeline.sink import ShardSink
+from pipeline.source import DropDuplicates, Source, read_shard
+from pipeline.steps import READ_STEP, Chain, Reject, Step
+
+FORMAT = 1  # of stats files and documents; part of the configuration that outputs must share
+
+
+def hash_shard(source: Source, layout: Layout, shard: Shard, work: str, partitions: int, cache: Path | None) -> None:
+    """Dedup pass 1 for one shard; nothing happens where its hash file is there.
+
+    Args:
+        source: The source.
+        layout: Its folder.
+        shard: The shard.
+        work: The name of the scope's work folder.
+        partitions: The scope's number of dedup partitions.
+        cache: The cache folder for fetched files.
+    """
+    path = layout.hashes(work, shard.name)
+    if exists(path):
+        return
+    assert source.dedup is not None
+    started = time.perf_counter()
+    chain = Chain(source.steps_before_dedup(), source.name)
+    units = _units(source, chain, shard, cache)
+    write_unit_hashes(path, layout.units(work, shard.name), units, source.dedup, partitions)
+    write_timing(layout, f"{shard.name}.hash", started, chain)
+
+
+def _units(source: Source, chain: Chain, shard: Shard, cache: Path | None) -> Iterator[Units]:
+    for item in chain.run(read_shard(source, shard, cache, Counter())):
+        if isinstance(item, Document):
+            yield source.units(item)
+
+
+def write_shard(
+    source: Source,
+    layout: Layout,
+    shard: Shard,
+    steps: list[Step],
+    mask: npt.NDArray[np.bool_] | None,
+    stats: dict[str, Any],
+    cache: Path | None,
+) -> None:
+    """Reads a shard, applies every step, writes its outputs, and last its stats.
+
+    Args:
+        source: The source.
+        layout: Its folder.
+        shard: The shard.
+        steps: The steps after dedup, with their models loaded.
+        mask: Which units stay; None where the source is not deduplicated.
+        stats: What the stats file says beside the accounts: scope and configuration.
+        cache: The cache folder for fetched files.
+
+    Raises:
+        InputError: A file changed since it was hashed.
+    """
+    started = time.perf_counter()
+    dedup = [] if mask is None else [DropDuplicates(source, mask)]
+    chain = Chain([*source.steps_before_dedup(), *dedup, *steps], source.name)
+    inputs: list[dict[str, Any]] = []
+    items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
+    with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
+        for item in chain.run(items):
+            if isinstance(item, Reject):
+                sink.reject(item)
+            else:
+                subset = source.subset(item)
+                chain.ledger.keep(subset, len(item.text))
+                sink.keep(item, subset)
+        for step in dedup:
+            if not step.exhausted:
+                raise InputError(f"an input of shard {shard.name} changed during the run; run the same command again")
+        outputs, rejects = sink.finish()
+    write_json(
+        layout.stats(shard.name),
+        {
+            "shard": shard.name,
+            **stats,
+            "inputs": inputs,
+            "ledger": _checked(chain.ledger, shard),
+            "outputs": [asdict(output) for output in outputs],
+            "rejects": asdict(rejects) if rejects else None,
+        },
+    )
+    write_timing(layout, shard.name, started, chain)
+
+
+def _checked(ledger: Ledger, shard: Shard) -> dict[str, Any]:
+    faults = ledger.check()
+    if faults:
+        raise AssertionError(f"the accounts of shard {shard.name} do not add up: {'; '.join(faults)}")
+    return ledger.as_json()
+
+
+def write_timing(layout: Layout, name: str, started: float, chain: Chain) -> None:
+    """Writes how long a shard took, by step, and the worker's peak memory so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    timing = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "steps": {step: round(seconds, 3) for step, seconds in chain.seconds.items()},
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+    }
+    write_bytes(join(layout.root, TIMING, f"{name}.json"), json.dumps(timing).encode())

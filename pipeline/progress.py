@@ -1,0 +1,150 @@
+"""Progress of a run, read off the files that the shards leave: it works with any runner, and after a resume.
+
+On a terminal a live bar; in a log, a line a minute. Both show shards done, documents per second, the kept share and
+the time left.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.filesystem import join, list_names
+from pipeline.ledger import Ledger, total
+from pipeline.shard import TIMING, Layout, Scope
+from pipeline.steps import READ_STEP
+
+POLL_SECONDS = 0.5
+POLL_SECONDS_REMOTE = 20.0
+LOG_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class State:
+    """How far a run is."""
+
+    hashed: int = 0
+    written: int = 0
+    read: int = 0
+    kept: int = 0
+
+
+class ProgressReporter:
+    """Watches a run from a thread of its own; a context manager.
+
+    Args:
+        layout: The source's folder.
+        scopes: The scopes of the run.
+        done: The shards that were done before it.
+        console: Where it shows.
+        remote: Whether the output is on an object store, which is asked less often.
+        hashes: Whether the run has a hashing pass.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        scopes: Sequence[Scope],
+        done: set[str],
+        console: Console,
+        remote: bool,
+        hashes: bool,
+    ) -> None:
+        self._layout = layout
+        self._to_hash = {s.name for scope in scopes for s in scope.shards} if hashes else set()
+        self._to_write = {s.name for scope in scopes for s in scope.shards} - done
+        self._console = console
+        self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
+        self._state = State()
+        self._counted: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> ProgressReporter:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if self._console.is_terminal:
+            self._watch_live()
+        else:
+            self._watch_log()
+
+    def _watch_live(self) -> None:
+        columns = (
+            TextColumn("{task.description:>6}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("shards"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console, transient=False) as bars:
+            hashing = bars.add_task("hash", total=len(self._to_hash), note="") if self._to_hash else None
+            writing = bars.add_task("filter", total=len(self._to_write), note="")
+            while not self._stop.wait(self._poll):
+                self._show(bars, hashing, writing)
+            self._show(bars, hashing, writing)
+
+    def _show(self, bars: Progress, hashing: TaskID | None, writing: TaskID) -> None:
+        self._look()
+        if hashing is not None:
+            bars.update(hashing, completed=self._state.hashed)
+        bars.update(writing, completed=self._state.written, note=self._note())
+
+    def _watch_log(self) -> None:
+        due = time.monotonic() + LOG_SECONDS
+        while not self._stop.wait(self._poll):
+            if time.monotonic() >= due:
+                due += LOG_SECONDS
+                self._look()
+                self._console.print(self.line(), highlight=False, soft_wrap=True)
+
+    def line(self) -> str:
+        """One line for a log."""
+        state, elapsed = self._state, time.monotonic() - self._started
+        work = len(self._to_hash) + len(self._to_write)
+        finished = state.hashed + state.written
+        left = f"{elapsed / finished * (work - finished):,.0f} s left" if finished else "time left unknown"
+        hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
+        return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
+
+    def _note(self) -> str:
+        state, elapsed = self._state, max(time.monotonic() - self._started, 1e-9)
+        if not state.read:
+            return "reading"
+        return f"{state.read / elapsed:,.0f} documents/s, {state.kept / state.read:.1%} kept"
+
+    def _look(self) -> None:
+        """Counts finished shards, and adds the accounts of the new ones."""
+        self._state.hashed = len(list_names(join(self._layout.root, TIMING), ".hash.json") & self._to_hash)
+        written = self._layout.done() & self._to_write
+        for shard in sorted(written - self._counted):
+            ledger = Ledger()
+            ledger.add_json(self._layout.read_stats(shard)["ledger"])
+            self._state.read += ledger.step(READ_STEP).entered.documents
+            self._state.kept += total(ledger.kept.values()).documents
+        self._counted |= written
+        self._state.written = len(written)

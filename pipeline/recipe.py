@@ -1,0 +1,168 @@
+"""Recipes: frozen dataclasses filled from YAML and ``--set`` overrides, validated once.
+
+A source declares its recipe as a frozen dataclass whose fields are plain values, tuples, mappings or further such
+dataclasses, and whose ``__post_init__`` raises ``RecipeError`` for values that are not allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from pipeline.errors import RecipeError
+
+R = TypeVar("R")
+
+
+def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ()) -> R:
+    """Builds a recipe from a YAML file and overrides.
+
+    Args:
+        kind: The recipe's dataclass.
+        name_or_path: A name in ``recipes/`` (``commoncrawl``) or the path of a YAML file.
+        overrides: ``key.path=value`` strings, the value in YAML; later ones win.
+
+    Raises:
+        RecipeError: There is no such recipe, or a key or value is wrong; names the key, the value, what is allowed.
+    """
+    settings = _read_yaml(name_or_path)
+    for override in overrides:
+        _override(settings, override)
+    return from_mapping(kind, settings, name_or_path)
+
+
+def _read_yaml(name_or_path: str) -> dict[str, Any]:
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        builtin = resources.files("recipes") / f"{name_or_path}.yaml"
+        if not builtin.is_file():
+            names = sorted(f.name[:-5] for f in resources.files("recipes").iterdir() if f.name.endswith(".yaml"))
+            raise RecipeError(f"there is no recipe {name_or_path!r}; built in are {', '.join(names)}, or give a .yaml")
+        text = builtin.read_text(encoding="utf-8")
+    else:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot read the recipe {name_or_path}: {error}") from error
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"the recipe {name_or_path} is not valid YAML: {error}") from error
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise RecipeError(f"the recipe {name_or_path} must be a mapping of keys, it is a {type(settings).__name__}")
+    return settings
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {override!r} must look like key.path=value")
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        child = settings.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise RecipeError(f"--set {override!r}: {parent!r} holds a value, it has no keys below it")
+        settings = child
+    try:
+        settings[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from error
+
+
+def from_mapping(kind: type[R], settings: Mapping[str, Any], where: str, prefix: str = "") -> R:
+    """Builds a recipe dataclass from a mapping, strictly: unknown keys and wrong types are errors.
+
+    Args:
+        kind: The dataclass.
+        settings: Its keys; those left out take the dataclass's defaults.
+        where: The recipe's name, for messages.
+        prefix: The key path of this mapping, for messages.
+    """
+    assert dataclasses.is_dataclass(kind)
+    hints = typing.get_type_hints(kind)
+    known = [f.name for f in dataclasses.fields(kind)]
+    for key in settings:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, 1)
+            hint = f" Did you mean {prefix}{close[0]}?" if close else ""
+            raise RecipeError(f"{where}: there is no key {prefix}{key}.{hint} Known: {', '.join(known)}.")
+    values = {key: _convert(value, hints[key], where, f"{prefix}{key}") for key, value in settings.items()}
+    try:
+        return kind(**values)
+    except (TypeError, ValueError, RecipeError) as error:
+        raise RecipeError(f"{where}: {prefix.rstrip('.') + ': ' if prefix else ''}{error}") from error
+
+
+def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(value, next(a for a in arguments if a is not type(None)), where, key)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise RecipeError(f"{where}: {key} must hold keys, it is {value!r}")
+        return from_mapping(typing.cast(type, hint), value, where, f"{key}.")
+    if origin is typing.Literal:
+        if value not in arguments or isinstance(value, bool) != isinstance(arguments[0], bool):
+            raise RecipeError(f"{where}: {key} is {value!r}; allowed: {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        return _convert_tuple(value, arguments, where, key)
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise RecipeError(f"{where}: {key} must be a mapping, it is {value!r}")
+        return {str(k): _convert(v, arguments[1], where, f"{key}.{k}") for k, v in value.items()}
+    return _convert_plain(value, hint, where, key)
+
+
+def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str, key: str) -> tuple[Any, ...]:
+    if isinstance(value, str) and arguments == (str, Ellipsis):
+        value = [value]
+    if not isinstance(value, list):
+        raise RecipeError(f"{where}: {key} must be a list, it is {value!r}")
+    if arguments[-1] is Ellipsis:
+        return tuple(_convert(item, arguments[0], where, f"{key}[{i}]") for i, item in enumerate(value))
+    if len(value) != len(arguments):
+        raise RecipeError(f"{where}: {key} must have {len(arguments)} items, it is {value!r}")
+    return tuple(_convert(v, a, where, f"{key}[{i}]") for i, (v, a) in enumerate(zip(value, arguments, strict=True)))
+
+
+def _convert_plain(value: Any, hint: type, where: str, key: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise RecipeError(f"{where}: {key} must be a {hint.__name__}, it is {value!r}")
+    return value
+
+
+def as_mapping(recipe: Any) -> dict[str, Any]:
+    """The recipe as plain nested mappings and lists, as it would stand in YAML."""
+    return typing.cast(dict[str, Any], json.loads(json.dumps(dataclasses.asdict(recipe))))
+
+
+def fingerprint(value: Any) -> str:
+    """A SHA-256, in hex, of any JSON value: equal exactly for equal values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def difference(before: Any, after: Any, prefix: str = "") -> list[str]:
+    """The keys in which two nested mappings differ, one readable line each: ``key: old -> new``."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [f"{prefix.rstrip('.')}: {before!r} -> {after!r}"] if before != after else []
+    lines: list[str] = []
+    for key in sorted(before.keys() | after.keys()):
+        lines += difference(before.get(key, "(absent)"), after.get(key, "(absent)"), f"{prefix}{key}.")
+    return lines

@@ -1,0 +1,274 @@
+"""Runs a source: plans, refuses what must not mix, runs what is missing, and sums up.
+
+On one machine the scopes run one after the other, which bounds the work folder; on a cluster all of them are one job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import grpc
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from rich.console import Console
+
+from pipeline import graph
+from pipeline.errors import OutputError, UserError, user_message
+from pipeline.filesystem import (
+    delete_tree,
+    exists,
+    is_remote,
+    join,
+    read_bytes,
+    remove_temporaries,
+)
+from pipeline.manifest import CONFIGURATION, write_manifest
+from pipeline.process import FORMAT
+from pipeline.progress import ProgressReporter
+from pipeline.recipe import difference, fingerprint
+from pipeline.shard import TIMING, WORK, Layout, Scope, shards_of, write_json
+from pipeline.source import Source
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
+SCOPES = "_scopes"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as opposed to what to make: none of it changes a byte of the outputs.
+
+    Attributes:
+        output: The corpus folder; the source writes below ``<output>/<source>``.
+        beam: Beam's options.
+        cache: Where fetched files are kept; the default cache where None.
+        retry_failed: Whether scopes with unreadable files are made again.
+        unit: The source's word for a unit of dedup.
+    """
+
+    output: str
+    beam: PipelineOptions
+    cache: Path | None = None
+    retry_failed: bool = False
+    unit: str = "line"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did: shards planned, done before it, written by it; seconds; the manifest."""
+
+    planned: int
+    done_before: int
+    written: int
+    seconds: float
+    manifest: dict[str, Any]
+    layout: Layout
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
+    return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
+
+
+def local_runner(options: PipelineOptions) -> FnApiRunner:
+    """The local runner: a process for each core, unless ``--direct_num_workers`` says otherwise.
+
+    It is the runner that Beam's DirectRunner falls back to; the DirectRunner itself first tries to download the Prism
+    binary. Workers are started by ``pipeline.worker``, which is quiet and never outlives the run.
+    """
+    direct = options.view_as(DirectOptions)
+    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
+        direct.direct_num_workers = os.cpu_count() or 1
+    if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
+        return FnApiRunner()
+    direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, console: Console) -> RunResult:
+    """Makes what is missing of a source.
+
+    Args:
+        source: The source.
+        scopes: Its scopes, from ``plan_shards``.
+        options: How to run.
+        console: Where progress shows.
+
+    Returns:
+        What was done, with the manifest of all that is there.
+
+    Raises:
+        UserError: The models cannot be used, the output cannot be written, or it holds something else.
+    """
+    started = time.monotonic()
+    FileSystems.set_options(options.beam)
+    layout = Layout(join(options.output, source.name))
+    configuration = {"format": FORMAT, "source": source.name, **source.describe()}
+    for step in source.steps_after_dedup():
+        step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
+    with _exclusive(layout):
+        _claim(layout, configuration)
+        if options.retry_failed:
+            _forget_failed(layout, scopes)
+        done = layout.done()
+        missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
+        _claim_scopes(layout, missing, done)
+        if missing:
+            _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
+        planned = {shard.name for shard in shards_of(scopes)}
+        manifest = write_manifest(layout, source.name, configuration)
+    return RunResult(
+        len(planned), len(planned & done), len(planned - done), time.monotonic() - started, manifest, layout
+    )
+
+
+def _run_missing(
+    source: Source,
+    missing: Sequence[Scope],
+    done: set[str],
+    options: RunOptions,
+    layout: Layout,
+    configuration: str,
+    console: Console,
+) -> None:
+    remote = is_remote(layout.root)
+    with ProgressReporter(layout, missing, done, console, remote, source.dedup is not None):
+        for scopes in [[scope] for scope in missing] if is_local(options.beam) else [list(missing)]:
+            tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration)]
+            _run_beam(graph.Worker(source, layout, options.cache, tuple(options.beam._flags)), tasks, options)
+            for scope in scopes:
+                delete_tree(join(layout.work, graph.work_folder(scope)))
+    lost = {shard.name for shard in shards_of(missing)} - layout.done()
+    if lost:
+        raise OutputError(
+            f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
+        )
+
+
+def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: RunOptions) -> None:
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    threading.excepthook = _end_with_worker
+    try:
+        runner = local_runner(options.beam) if is_local(options.beam) else None
+        with beam.Pipeline(runner, options.beam) as pipeline:
+            graph.build(pipeline, worker, tasks, options.unit)
+    except UserError:
+        raise
+    except Exception as error:
+        message = user_message(error)
+        if message is None:
+            raise
+        raise UserError(message) from error
+
+
+def _end_with_worker(death: threading.ExceptHookArgs) -> None:
+    """Ends the run when a local worker process died: the runner would wait for it for ever.
+
+    The runner notices the death in the thread that started the worker, and nowhere else. Leaving at once is safe, since
+    every output appears whole or not at all, and the other workers follow their parent.
+    """
+    if isinstance(death.exc_value, grpc.RpcError):
+        return  # a stream to the dead worker broke, in yet another thread
+    if "Worker subprocess exited" not in str(death.exc_value):
+        threading.__excepthook__(death)
+        return
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.show_cursor()
+    console.print(
+        f"error: a worker process died ({death.exc_value}). If the system ran out of memory, use fewer workers "
+        "(--direct_num_workers). Finished shards are kept: the same command goes on from here.",
+        style="bold red",
+        markup=False,
+    )
+    os._exit(1)
+
+
+def _claim(layout: Layout, configuration: dict[str, Any]) -> None:
+    """Writes the configuration into a new output; refuses an output that was made by another one."""
+    path = join(layout.root, CONFIGURATION)
+    before = _read_json(path)
+    if before == configuration:
+        return
+    if before is not None and layout.done():
+        changes = "\n  ".join(difference(before, configuration))
+        raise OutputError(
+            f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
+            "Choose another --output, or remove that folder to make it anew."
+        )
+    for folder in (WORK, TIMING, SCOPES):
+        delete_tree(join(layout.root, folder))
+    write_json(path, configuration)
+
+
+def _claim_scopes(layout: Layout, missing: Sequence[Scope], done: set[str]) -> None:
+    """Records what each scope holds; refuses to dedup a shard that is done in another company."""
+    for scope in missing:
+        path = join(layout.root, SCOPES, f"{scope.shards[0].name}.json")
+        record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
+        before = _read_json(path)
+        finished = [s.name for s in scope.shards if s.name in done]
+        if finished and before != record:
+            held = "no scope of its own" if before is None else f"{len(before['shards'])} shards"
+            raise OutputError(
+                f"shard {finished[0]} in {layout.root} was deduplicated with other files than now ({held} there, "
+                f"{len(scope.shards)} shards here, or files of other sizes). Give the same --input as before (more "
+                "files may follow, in whole scopes), or choose another --output."
+            )
+        if before != record:
+            write_json(path, record)
+
+
+def _forget_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Unmarks every shard of the scopes that hold an unreadable file."""
+    done = layout.done()
+    for scope in scopes:
+        finished = [shard.name for shard in scope.shards if shard.name in done]
+        if any("unreadable_file" in layout.read_stats(n)["ledger"]["steps"][0]["failed"] for n in finished):
+            for name in finished:
+                for output in layout.read_stats(name)["outputs"]:
+                    delete_tree(join(layout.root, *output["path"].split("/")))
+                delete_tree(layout.stats(name))
+            delete_tree(join(layout.work, graph.work_folder(scope)))
+
+
+def _read_json(path: str) -> Any:
+    return json.loads(read_bytes(path)) if exists(path) else None
+
+
+@contextlib.contextmanager
+def _exclusive(layout: Layout) -> Iterator[None]:
+    """Makes the output folder, checks that it can be written, and keeps a second local run out of it."""
+    if is_remote(layout.root):
+        yield
+        return
+    try:
+        os.makedirs(layout.root, exist_ok=True)
+        with open(join(layout.root, ".lock"), "w") as lock:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
+            remove_temporaries(layout.root)
+            yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error

@@ -1,0 +1,142 @@
+"""What a source must say: how its raw files are read, which steps follow, and how its units are deduplicated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.dedup import Policy, Units
+from pipeline.document import Document, Refused
+from pipeline.filesystem import COPY_CHUNK, open_input
+from pipeline.shard import Shard
+from pipeline.sink import RejectPolicy
+from pipeline.steps import Step
+
+
+class Source(Protocol):
+    """One source of the corpus. It travels to the workers by pickle, so it holds its recipe and nothing else."""
+
+    name: str
+    meta: pa.StructType
+    rejects: RejectPolicy
+    dedup: Policy | None
+
+    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
+        """Reads one raw file.
+
+        Args:
+            stream: Its raw bytes.
+            path: Its path, for the documents' origin.
+            counters: The read step's counters; ``text_bytes`` is the uncompressed text, for the speed shown.
+        """
+
+    def steps_before_dedup(self) -> list[Step]:
+        """The steps that decide which documents take part in dedup."""
+
+    def steps_after_dedup(self) -> list[Step]:
+        """The steps that follow."""
+
+    def units(self, document: Document) -> Units:
+        """The hashes of a document's units, in order."""
+
+    def unit_count(self, document: Document) -> int:
+        """The number of its units, without hashing them."""
+
+    def keep_units(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Keeps the units that the mask has set; gives a reason where the document goes."""
+
+    def subset(self, document: Document) -> str:
+        """The subset, a folder's name, in which a kept document is written."""
+
+    def describe(self) -> dict[str, Any]:
+        """All that decides the output: the recipe, and the checksums of the models."""
+
+
+class DropDuplicates:
+    """The dedup step of a shard: applies the shard's mask, document after document, in reading order."""
+
+    name = "dedup"
+
+    def __init__(self, source: Source, mask: npt.NDArray[Any]) -> None:
+        self._source = source
+        self._mask = mask
+        self._position = 0
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Keeps each document's own units."""
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> str | None:
+        start = self._position
+        self._position += self._source.unit_count(document)
+        return self._source.keep_units(document, self._mask[start : self._position])
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the documents had as many units as were hashed: else a file changed between the passes."""
+        return self._position == len(self._mask)
+
+
+class HashingReader:
+    """A raw file that is hashed while it is read."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads up to ``size`` bytes."""
+        data = self._handle.read(size)
+        self._digest.update(data)
+        self.size += len(data)
+        return data
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def finish(self) -> dict[str, Any]:
+        """Reads what is left, so that the checksum is the whole file's."""
+        while self.read(COPY_CHUNK):
+            pass
+        return {"bytes": self.size, "sha256": self._digest.hexdigest()}
+
+
+def read_shard(
+    source: Source,
+    shard: Shard,
+    cache: Path | None,
+    counters: Counter[str],
+    inputs: list[dict[str, Any]] | None = None,
+) -> Iterator[Document | Refused]:
+    """Reads all raw files of a shard; an unreadable one becomes one failed record.
+
+    Args:
+        source: The source.
+        shard: The shard.
+        cache: The cache folder for fetched files.
+        counters: The read step's counters.
+        inputs: Gets path, bytes and SHA-256 of each file, where given.
+    """
+    for file in shard.inputs:
+        entry: dict[str, Any] = {"path": file.path, "bytes": file.size, "sha256": None}
+        try:
+            with open_input(file.path, cache) as handle:
+                reader = HashingReader(handle)
+                yield from source.read(reader, file.path, counters)  # type: ignore[arg-type]
+                if inputs is not None:
+                    entry.update(reader.finish())
+        except (OSError, EOFError) as error:
+            yield Refused("unreadable_file", f"{file.path}: {error}", file.path, 0)
+        if inputs is not None:
+            inputs.append(entry)

@@ -1,0 +1,169 @@
+"""The chain: documents pass through a source's steps in batches; each ends as kept, dropped, or failed.
+
+A step sees a batch of documents, may change them in place, and answers with one reason (or None, to keep) for each.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.document import Document, Refused
+from pipeline.errors import UserError
+from pipeline.ledger import Ledger
+
+READ_STEP = "read"
+BATCH_DOCUMENTS = 512
+BATCH_CHARACTERS = 4 << 20
+
+
+class Step(Protocol):
+    """One step of a source: named by the paper's word for it."""
+
+    name: str
+
+    def load(self) -> None:
+        """Loads models; called once per worker, before the first batch."""
+
+    def apply(self, documents: Sequence[Document]) -> Sequence[str | None]:
+        """Judges a batch, and may edit its documents.
+
+        Returns:
+            For each document the reason why it is dropped, or None where it stays.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A document that ended at a step, and why; a failed raw record becomes one whose text is the message."""
+
+    document: Document
+    step: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Chain:
+    """Runs steps over documents and keeps the books.
+
+    Attributes:
+        steps: The steps, in order, loaded.
+        ledger: Counts every document; holds a step from its first batch on.
+        seconds: Time spent in each step, for the timing file.
+    """
+
+    steps: Sequence[Step]
+    source: str
+    ledger: Ledger = field(default_factory=Ledger)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, items: Iterable[Document | Refused]) -> Iterator[Document | Reject]:
+        """Passes records through the steps.
+
+        Args:
+            items: What the source's reader yields, in the order of the raw file.
+
+        Yields:
+            Each record once, in batches of the input's order: kept documents, and rejects.
+        """
+        self.ledger.step(READ_STEP)
+        for step in self.steps:
+            self.ledger.step(step.name)
+        for batch in batches(self._timed_read(items)):
+            documents: list[Document] = []
+            for item in batch:
+                if isinstance(item, Refused):
+                    yield self._refuse(item)
+                else:
+                    documents.append(item)
+            self._count_read(documents)
+            for step in self.steps:
+                documents, rejects = self._apply(step, documents)
+                yield from rejects
+            yield from documents
+
+    def _timed_read(self, items: Iterable[Document | Refused]) -> Iterator[Document | Refused]:
+        iterator, spent = iter(items), 0.0
+        while True:
+            started = time.perf_counter()
+            item = next(iterator, None)
+            spent += time.perf_counter() - started
+            if item is None:
+                self.seconds[READ_STEP] = spent
+                return
+            yield item
+
+    def _refuse(self, refused: Refused) -> Reject:
+        step = self.ledger.step(READ_STEP)
+        step.entered.add(1, 0)
+        (step.fail if refused.failed else step.drop)(refused.reason, 0)
+        name = f"{refused.file.rsplit('/', 1)[-1]}@{refused.offset}"
+        document = Document(name, refused.message, self.source, refused.file, refused.offset)
+        return Reject(document, READ_STEP, refused.reason)
+
+    def _count_read(self, documents: Sequence[Document]) -> None:
+        characters = sum(len(d.text) for d in documents)
+        step = self.ledger.step(READ_STEP)
+        step.entered.add(len(documents), characters)
+        step.left.add(len(documents), characters)
+
+    def _apply(self, step: Step, documents: list[Document]) -> tuple[list[Document], list[Reject]]:
+        if not documents:
+            return documents, []
+        account = self.ledger.step(step.name)
+        sizes = [len(d.text) for d in documents]
+        account.entered.add(len(documents), sum(sizes))
+        started = time.perf_counter()
+        reasons, failures = _judge(step, documents)
+        self.seconds[step.name] = self.seconds.get(step.name, 0.0) + time.perf_counter() - started
+        kept, rejects = [], []
+        for document, reason, size in zip(documents, reasons, sizes, strict=True):
+            if reason is None:
+                kept.append(document)
+                continue
+            if id(document) in failures:
+                account.fail(reason, size)
+            else:
+                account.drop(reason, size)
+            rejects.append(Reject(document, step.name, reason))
+        account.left.add(len(kept), sum(len(d.text) for d in kept))
+        return kept, rejects
+
+
+def _judge(step: Step, documents: Sequence[Document]) -> tuple[Sequence[str | None], set[int]]:
+    """Applies a step to a batch; where that raises, to each document alone, so that only the culprit fails."""
+    texts = [d.text for d in documents]
+    try:
+        return step.apply(documents), set()
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception:
+        failures: set[int] = set()
+        reasons: list[str | None] = []
+        for document, text in zip(documents, texts, strict=True):
+            document.text = text
+            try:
+                reasons += step.apply([document])
+            except Exception as error:
+                failures.add(id(document))
+                reasons.append(f"error_{type(error).__name__}")
+                document.meta = {}
+                document.text = f"{''.join(traceback.format_exception_only(error)).strip()}\n\n{text}"
+        return reasons, failures
+
+
+def batches(items: Iterable[Document | Refused]) -> Iterator[list[Document | Refused]]:
+    """Groups records into batches of at most 512 documents or about 4 million characters."""
+    batch: list[Document | Refused] = []
+    characters = 0
+    for item in items:
+        batch.append(item)
+        characters += len(item.text) if isinstance(item, Document) else 0
+        if len(batch) >= BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,85 @@
+"""The command of the CommonCrawl source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.errors import InputError
+from pipeline.fetch import FetchError, crawl_files
+from pipeline.filesystem import InputFile, default_cache, match
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from pipeline.shard import plan_shards
+from sources.commoncrawl.recipe import CommonCrawlRecipe
+from sources.commoncrawl.source import CommonCrawl
+
+DESCRIPTION = """\
+CommonCrawl WET files to clean documents, as CCNet and the LLaMA paper do it: drop short pages, drop lines that other
+pages repeat, keep the asked-for languages, score with an n-gram language model and keep its better buckets, keep pages
+that look like those that Wikipedia cites. Everything dropped is counted by reason, and can be read in _rejects."""
+
+EPILOG = """\
+examples:
+  python -m sources.commoncrawl --input 'wet/*.warc.wet.gz' --output corpus/
+  python -m sources.commoncrawl --crawl CC-MAIN-2019-30 --files 0-99 --output corpus/
+  python -m sources.commoncrawl --input wet/ --recipe my.yaml --set perplexity.keep=all --set reference.enabled=false
+  python -m sources.commoncrawl --crawl CC-MAIN-2019-30 --files 0-99 --output gs://bucket/corpus \\
+      --runner DataflowRunner --project my-project --region europe-west4 --temp_location gs://bucket/tmp
+
+Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used; --direct_num_workers N
+takes N. The same command again makes only what is missing."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("commoncrawl", DESCRIPTION, EPILOG)
+    group = result.add_mutually_exclusive_group(required=True)
+    group.add_argument(
+        "--input",
+        nargs="+",
+        metavar="PATH",
+        help="WET files: paths, folders, globs in quotes, gs://, s3://, https://",
+    )
+    group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
+    result.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
+    result.add_argument("--crawl-url", metavar="URL", default="https://data.commoncrawl.org/", help=argparse.SUPPRESS)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and runs the source."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
+        scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
+        return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options, "line"), console)
+
+    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+
+
+def inputs(args: argparse.Namespace) -> list[InputFile]:
+    """The WET files that ``--input`` or ``--crawl`` name."""
+    if args.crawl is None:
+        if args.files is not None:
+            raise InputError("--files goes with --crawl; --input names its files itself")
+        return match(args.input)
+    first, dash, last = (args.files or "").partition("-")
+    if not first.isdigit() or (dash and not last.isdigit()):
+        raise InputError(f"--files must be a number or a range such as 0-99, it is {args.files!r}")
+    cache = args.cache or default_cache()
+    try:
+        urls = crawl_files(args.crawl, int(first), int(last or first), base_url=args.crawl_url, cache_dir=cache)
+    except FetchError as error:
+        raise InputError(str(error)) from error
+    return [InputFile(url, -1) for url in urls]
+
+
+def _next_commands(result: RunResult) -> list[str]:
+    return [f"python -m pipeline.verify {result.layout.root}"]

@@ -1,0 +1,135 @@
+"""The recipe of the CommonCrawl source: every threshold, model and choice, with CCNet's values as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from filters.perplexity import CCNET_CUTOFFS
+
+from pipeline.sink import RejectPolicy
+
+BUCKETS = ("head", "middle", "tail", "all")
+
+
+@dataclass(frozen=True)
+class DedupRecipe:
+    """Line dedup.
+
+    Attributes:
+        enabled: Whether repeated lines are removed at all.
+        policy: ``drop_all`` copies of a line that two pages of the scope hold (CCNet), or ``keep_first``.
+        scope: What is deduplicated together: runs of ``scope_files`` files, each ``crawl``, or ``all`` input.
+        scope_files: Files in a scope of kind ``files``; CCNet used 50 of a dump's 1,600 shards.
+    """
+
+    enabled: bool = True
+    policy: Literal["drop_all", "keep_first"] = "drop_all"
+    scope: Literal["files", "crawl", "all"] = "files"
+    scope_files: int = 50
+
+    def __post_init__(self) -> None:
+        if self.scope_files < 1:
+            raise ValueError(f"scope_files must be at least 1, it is {self.scope_files}")
+
+
+@dataclass(frozen=True)
+class LanguageRecipe:
+    """Language identification.
+
+    Attributes:
+        model: A fastText model: path, gs://, s3:// or https:// address.
+        sha256: Its checksum, checked where given.
+        keep: The languages kept; ``all`` keeps every one.
+        threshold: The smallest score kept, after rounding to two decimals (CCNet: 0.5).
+    """
+
+    model: str = "samples/models/lid.176.ftz"
+    sha256: str | None = None
+    keep: tuple[str, ...] = ("en",)
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.keep:
+            raise ValueError("keep must name at least one language, for example [en]")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+
+
+@dataclass(frozen=True)
+class PerplexityRecipe:
+    """The n-gram language model filter.
+
+    Attributes:
+        enabled: Whether pages are scored; if not, all are kept in subset ``all``.
+        sentencepiece: Address of the SentencePiece model, ``{language}`` standing for the language.
+        lm: Address of the KenLM model, likewise.
+        cutoffs: For each language the perplexities below which a page is head, and middle.
+        keep: The buckets kept, or ``all`` for every one. A language without cut-offs has bucket ``all``.
+        join_lines: ``fuse`` words across line ends as CCNet does, or put a ``space`` between them.
+    """
+
+    enabled: bool = True
+    sentencepiece: str = "samples/models/{language}.sp.model"
+    lm: str = "samples/models/{language}.arpa.bin"
+    cutoffs: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(CCNET_CUTOFFS))
+    keep: tuple[str, ...] = ("head", "middle")
+    join_lines: Literal["fuse", "space"] = "fuse"
+
+    def __post_init__(self) -> None:
+        unknown = set(self.keep) - set(BUCKETS)
+        if unknown or not self.keep:
+            raise ValueError(f"keep is {list(self.keep)}; allowed: some of {', '.join(BUCKETS)}")
+        for language, (head, middle) in self.cutoffs.items():
+            if not 0 < head <= middle:
+                raise ValueError(f"cutoffs.{language} must rise, they are {head} and {middle}")
+
+
+@dataclass(frozen=True)
+class ReferenceRecipe:
+    """The classifier of pages that Wikipedia cites.
+
+    Attributes:
+        enabled: Whether it runs.
+        model: A fastText model with the label ``__label__reference``.
+        threshold: The smallest probability of a reference that is kept (the paper gives none; RedPajama used 0.25).
+    """
+
+    enabled: bool = True
+    model: str = "samples/models/reference.ftz"
+    threshold: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+
+
+@dataclass(frozen=True)
+class CommonCrawlRecipe:
+    """All of the source's choices.
+
+    Attributes:
+        min_characters: A page with less text than this is dropped before dedup (CCNet's min_len).
+        max_record_megabytes: A larger record fails by itself, so that none can fill the memory.
+    """
+
+    min_characters: int = 300
+    max_record_megabytes: int = 64
+    dedup: DedupRecipe = DedupRecipe()
+    language: LanguageRecipe = LanguageRecipe()
+    perplexity: PerplexityRecipe = field(default_factory=PerplexityRecipe)
+    reference: ReferenceRecipe = ReferenceRecipe()
+    rejects: RejectPolicy = field(default_factory=RejectPolicy)
+
+    def __post_init__(self) -> None:
+        if self.min_characters < 0:
+            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
+        if self.max_record_megabytes < 1:
+            raise ValueError(f"max_record_megabytes must be at least 1, it is {self.max_record_megabytes}")
+        uncut = set(self.language.keep) - set(self.perplexity.cutoffs)
+        if self.perplexity.enabled and uncut and "all" not in self.perplexity.keep:
+            raise ValueError(
+                f"perplexity.cutoffs has no entry for {', '.join(sorted(uncut))}, so all such pages would be dropped: "
+                "add one (python -m filters.perplexity calibrate), or set perplexity.keep=all"
+            )

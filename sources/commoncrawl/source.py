@@ -1,0 +1,149 @@
+"""The CommonCrawl source: WET records to documents, their lines as units of dedup, and the steps of CCNet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.lines import hash_lines, split_wet_text
+from pipeline.dedup import Policy, Units
+from pipeline.document import Document, Refused, parse_time
+from pipeline.filesystem import file_sha256, local_model
+from pipeline.recipe import as_mapping
+from pipeline.sink import RejectPolicy
+from pipeline.steps import Step
+from pipeline.warc import ReadError, WarcRecord, read_records
+from sources.commoncrawl.recipe import CommonCrawlRecipe
+from sources.commoncrawl.steps import (
+    ClassifyReferences,
+    DropShort,
+    IdentifyLanguage,
+    ScorePerplexity,
+    model_addresses,
+)
+
+META = pa.struct(
+    [
+        ("title", pa.string()),
+        ("crawl_languages", pa.string()),
+        ("language_score", pa.float32()),
+        ("perplexity", pa.float64()),
+        ("bucket", pa.string()),
+        ("reference_score", pa.float32()),
+        ("original_lines", pa.int32()),
+        ("original_characters", pa.int32()),
+        ("kept_lines", pa.int32()),
+        ("line_numbers", pa.list_(pa.int32())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CommonCrawl:
+    """CommonCrawl WET files, as the paper used them.
+
+    Attributes:
+        recipe: The source's choices.
+    """
+
+    recipe: CommonCrawlRecipe
+    name: str = "commoncrawl"
+    meta: pa.StructType = META
+
+    @property
+    def rejects(self) -> RejectPolicy:
+        """Which rejects are kept as text."""
+        return self.recipe.rejects
+
+    @property
+    def dedup(self) -> Policy | None:
+        """The line dedup's policy; None where it is off."""
+        return self.recipe.dedup.policy if self.recipe.dedup.enabled else None
+
+    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
+        """Reads the ``conversion`` records of a WET file; the title line is kept apart from the text, as in CCNet."""
+        limit = self.recipe.max_record_megabytes << 20
+        for record in read_records(stream, max_record_bytes=limit):
+            if isinstance(record, ReadError):
+                yield Refused(record.reason, record.message, path, record.offset)
+            elif record.kind != "conversion":
+                yield Refused("not_a_conversion", f"record of type {record.kind!r}", path, record.offset, failed=False)
+            else:
+                counters["text_bytes"] += len(record.body)
+                yield self._document(record, path, counters)
+
+    def _document(self, record: WarcRecord, path: str, counters: Counter[str]) -> Document:
+        try:
+            body = record.body.decode()
+        except UnicodeDecodeError:
+            body = record.body.decode(errors="replace")
+            counters["invalid_utf8"] += 1
+        title, text = split_wet_text(body)
+        return Document(
+            id=record.record_id or f"{path.rsplit('/', 1)[-1]}@{record.offset}",
+            text=text,
+            source=self.name,
+            file=path,
+            offset=record.offset,
+            url=record.url or None,
+            created=parse_time(record.date),
+            meta={
+                "title": title,
+                "crawl_languages": record.headers.get("warc-identified-content-language"),
+                "original_lines": text.count("\n") + 1 if text else 0,
+                "original_characters": len(text),
+            },
+        )
+
+    def steps_before_dedup(self) -> list[Step]:
+        """Only the minimal length, as in CCNet; nothing later re-checks it."""
+        return [DropShort(self.recipe.min_characters)]
+
+    def steps_after_dedup(self) -> list[Step]:
+        """Language, perplexity, reference; those that are enabled."""
+        recipe = self.recipe
+        steps: list[Step] = [IdentifyLanguage(recipe.language)]
+        if recipe.perplexity.enabled:
+            steps.append(ScorePerplexity(recipe.perplexity, recipe.language.keep))
+        if recipe.reference.enabled:
+            steps.append(ClassifyReferences(recipe.reference))
+        return steps
+
+    def units(self, document: Document) -> Units:
+        """One hash a line."""
+        return Units(hash_lines(document.text))
+
+    def unit_count(self, document: Document) -> int:
+        """The number of lines."""
+        return document.text.count("\n") + 1
+
+    def keep_units(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Keeps the lines that the mask has set; a page left with none goes."""
+        numbers = np.flatnonzero(mask)
+        document.meta["kept_lines"] = len(numbers)
+        if len(numbers) == 0:
+            return "no_line_left"
+        document.meta["line_numbers"] = numbers
+        if len(numbers) < len(mask):
+            document.text = "\n".join(compress(document.text.split("\n"), mask.tobytes()))
+        return None
+
+    def subset(self, document: Document) -> str:
+        """The perplexity bucket."""
+        return str(document.meta.get("bucket", "all"))
+
+    @cached_property
+    def _model_sums(self) -> dict[str, str]:
+        return {address: file_sha256(local_model(address, sum_)) for address, sum_ in model_addresses(self.recipe)}
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe, and the checksums of its models."""
+        return {"recipe": as_mapping(self.recipe), "models": self._model_sums}

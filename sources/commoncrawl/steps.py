@@ -1,0 +1,135 @@
+"""The steps of the CommonCrawl source: thin over filters, one class for each word of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filters.language import LanguageIdentifier, keep_language
+from filters.perplexity import PerplexityModel, bucket
+from filters.reference import ReferenceClassifier
+
+from pipeline.document import Document
+from pipeline.errors import ModelError
+from pipeline.filesystem import local_model
+from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
+
+
+class DropShort:
+    """Drops pages with too little text (CCNet's min_len)."""
+
+    name = "length"
+
+    def __init__(self, min_characters: int) -> None:
+        self._minimum = min_characters
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Counts the characters of the text, the title apart."""
+        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
+
+
+class IdentifyLanguage:
+    """fastText language identification; drops other languages and unsure pages."""
+
+    name = "language"
+
+    def __init__(self, recipe: LanguageRecipe) -> None:
+        self._recipe = recipe
+        self._wanted = None if "all" in recipe.keep else frozenset(recipe.keep)
+        self._identifier: LanguageIdentifier | None = None
+
+    def load(self) -> None:
+        """Loads the model."""
+        path = local_model(self._recipe.model, self._recipe.sha256)
+        try:
+            self._identifier = LanguageIdentifier(path)
+        except ValueError as error:
+            raise ModelError(f"the language model cannot be used: {error}") from error
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Sets each page's language and score."""
+        assert self._identifier is not None
+        reasons = []
+        found = self._identifier.identify([d.text for d in documents])
+        for document, (language, score) in zip(documents, found, strict=True):
+            document.language = language
+            document.meta["language_score"] = score
+            wanted = self._wanted if self._wanted is not None else frozenset([language])
+            reasons.append(keep_language(language, score, wanted, self._recipe.threshold))
+        return reasons
+
+
+class ScorePerplexity:
+    """The n-gram model: sets perplexity and bucket, drops the buckets that the recipe does not keep."""
+
+    name = "perplexity"
+
+    def __init__(self, recipe: PerplexityRecipe, languages: Sequence[str]) -> None:
+        self._recipe = recipe
+        self._languages = [] if "all" in languages else list(languages)
+        self._models: dict[str, PerplexityModel] = {}
+
+    def load(self) -> None:
+        """Loads the models of all languages asked for."""
+        for language in self._languages:
+            addresses = [a.format(language=language) for a in (self._recipe.sentencepiece, self._recipe.lm)]
+            try:
+                paths = [local_model(address) for address in addresses]
+                self._models[language] = PerplexityModel(*paths, join_lines=self._recipe.join_lines)
+            except ValueError as error:
+                raise ModelError(f"the perplexity model of {language!r} cannot be used: {error}") from error
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Scores each page with its language's model."""
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> str | None:
+        language = document.language or ""
+        model = self._models.get(language)
+        perplexity = model.perplexity(document.text) if model else None
+        name = "all" if perplexity is None else bucket(perplexity, language, self._recipe.cutoffs)
+        document.meta["perplexity"] = perplexity
+        document.meta["bucket"] = name
+        kept = "all" in self._recipe.keep or name in self._recipe.keep
+        return None if kept else f"bucket_{name}"
+
+
+class ClassifyReferences:
+    """The linear model of pages that Wikipedia cites; drops pages unlike them."""
+
+    name = "reference"
+
+    def __init__(self, recipe: ReferenceRecipe) -> None:
+        self._recipe = recipe
+        self._classifier: ReferenceClassifier | None = None
+
+    def load(self) -> None:
+        """Loads the model."""
+        path = local_model(self._recipe.model)
+        try:
+            self._classifier = ReferenceClassifier(path)
+        except ValueError as error:
+            raise ModelError(f"the reference classifier cannot be used: {error}") from error
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Sets each page's probability of being a reference."""
+        assert self._classifier is not None
+        scores = self._classifier.score([d.text for d in documents])
+        for document, score in zip(documents, scores, strict=True):
+            document.meta["reference_score"] = float(score)
+        return ["not_like_a_reference" if score < self._recipe.threshold else None for score in scores]
+
+
+def model_addresses(recipe: CommonCrawlRecipe) -> list[tuple[str, str | None]]:
+    """The address and, where given, the checksum of every model that a recipe uses."""
+    addresses: list[tuple[str, str | None]] = [(recipe.language.model, recipe.language.sha256)]
+    if recipe.perplexity.enabled:
+        for language in recipe.language.keep if "all" not in recipe.language.keep else ():
+            addresses += [
+                (a.format(language=language), None) for a in (recipe.perplexity.sentencepiece, recipe.perplexity.lm)
+            ]
+    if recipe.reference.enabled:
+        addresses.append((recipe.reference.model, None))
+    return addresses
