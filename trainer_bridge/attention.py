@@ -45,9 +45,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tens
         return (out[0] if isinstance(out, tuple) else out).transpose(1, 2)
     # A single new position sees the whole cache: nothing to mask.
     causal = mask is None and q.shape[2] > 1
-    out = functional.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped
-    )
+    out = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
     return out.transpose(1, 2)
 
 
@@ -69,9 +67,7 @@ def document_mask(documents: Tensor) -> Mask:
     def allowed(b: Tensor, _h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         return (q >= k) & (documents[b, q] == documents[b, k])
 
-    return create_block_mask(
-        allowed, documents.shape[0], None, positions, positions, device=str(documents.device)
-    )
+    return create_block_mask(allowed, documents.shape[0], None, positions, positions, device=str(documents.device))
 
 
 @contextmanager

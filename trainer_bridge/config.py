@@ -62,9 +62,7 @@ class ModelConfig:
 
     def validate(self) -> None:
         """Raises TrainerError for a shape that cannot be built."""
-        _require(
-            self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}"
-        )
+        _require(self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}")
         _require(
             self.head_dim % 2 == 0,
             "model.heads",
@@ -82,17 +80,14 @@ class DataConfig:
 
     path: str | None = None
     seed: int = 1  # of the order; the weights have their own seed
-    shuffle_block: int = (
-        64  # rows that lie together on disk and are read together (about 256 KB at 2,048 ids)
-    )
-    shuffle_window: int = (
-        65536  # rows shuffled among each other, row by row; as large as the data: a full shuffle
-    )
+    # rows that lie together on disk and are read together (about 256 KB at 2,048 ids)
+    shuffle_block: int = 64
+    # rows shuffled among each other, row by row; as large as the data: a full shuffle
+    shuffle_window: int = 65536
     document_mask: bool = False  # attend across documents, as the paper's code did as far as it says
     predict_across_documents: bool = True  # False: no loss for predicting a document's first id
-    tokenizer: str | None = (
-        None  # a SentencePiece model; None: tokenizer.model beside the shards, if it is there
-    )
+    # a SentencePiece model; None: tokenizer.model beside the shards, if it is there
+    tokenizer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,9 +103,8 @@ class OptimizerConfig:
     warmup_steps: int = 2000
     final_lr_fraction: float = 0.1
     moment_dtype: str = "fp32"  # bf16 halves the moments' memory (CUDA only)
-    skip_sigma: float = (
-        6.0  # a step further out than this is skipped (OLMo's rule); 0: only a non-finite one is
-    )
+    # a step further out than this is skipped (OLMo's rule); 0: only a non-finite one is
+    skip_sigma: float = 6.0
     skip_window: int = 128  # steps whose mean and deviation say what is "further out"
 
 
@@ -124,9 +118,8 @@ class EfficiencyConfig:
     attention: str = "auto"  # auto: cuDNN, then flash, then the rest; or one of cudnn, flash, efficient, math
     loss_chunk: int = 2048  # tokens whose logits exist at one time
     tensor_parallel: int = 1  # ranks that share each matrix (tensor and sequence parallel)
-    async_tensor_parallel: bool = (
-        False  # hide its communication behind the matrix products (CUDA, symmetric memory)
-    )
+    # hide its communication behind the matrix products (CUDA, symmetric memory)
+    async_tensor_parallel: bool = False
     reshard_after_forward: bool = True  # FSDP: free the gathered weights of a block until its backward pass
     fp32_matmul: str = "high"  # TF32 in fp32 products on a GPU; highest: none
 
@@ -140,9 +133,8 @@ class RunConfig:
     batch_tokens: int = 4_194_304  # 2,048 sequences of 2,048
     micro_batch: int = 4  # sequences that one rank computes at a time
     seed: int = 0  # of the weights
-    init_from: str | None = (
-        None  # start from this run's weights (an imported model, say); step and moments start anew
-    )
+    # start from this run's weights (an imported model, say); step and moments start anew
+    init_from: str | None = None
     save_every: int = 1000
     keep: int = 3
     log_every: int = 10  # the only steps at which the host waits for the device
@@ -179,9 +171,7 @@ class TrainConfig:
         for key in ("shuffle_block", "shuffle_window"):
             _require(getattr(self.data, key) > 0, f"data.{key}", getattr(self.data, key), "at least 1")
         for key in ("loss_chunk", "tensor_parallel"):
-            _require(
-                getattr(efficiency, key) > 0, f"efficiency.{key}", getattr(efficiency, key), "at least 1"
-            )
+            _require(getattr(efficiency, key) > 0, f"efficiency.{key}", getattr(efficiency, key), "at least 1")
 
 
 def _require(fine: bool, key: str, value: object, allowed: str) -> None:
@@ -208,9 +198,7 @@ def read_recipe(name_or_path: str) -> dict[str, Any]:
     if path.suffix not in {".yaml", ".yml"}:
         path = RECIPES / f"{name_or_path}.yaml"
     if not path.is_file():
-        raise TrainerError(
-            f"no recipe {name_or_path!r}; there are {', '.join(recipe_names())}, or give a .yaml file"
-        )
+        raise TrainerError(f"no recipe {name_or_path!r}; there are {', '.join(recipe_names())}, or give a .yaml file")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -255,9 +243,7 @@ def build(kind: type[T], values: Any, where: str = "") -> T:
     try:
         return kind(**{key: _coerce(hints[key], value, f"{where}{key}") for key, value in values.items()})
     except TypeError as error:
-        raise TrainerError(
-            f"{where.rstrip('.') or 'the recipe'}: {str(error).partition('() ')[2] or error}"
-        ) from error
+        raise TrainerError(f"{where.rstrip('.') or 'the recipe'}: {str(error).partition('() ')[2] or error}") from error
 
 
 def _coerce(hint: Any, value: Any, where: str) -> Any:

@@ -150,9 +150,7 @@ class Transformer(nn.Module):
 
     rope: Tensor
 
-    def __init__(
-        self, config: ModelConfig, dtype: torch.dtype = torch.float32, loss_chunk: int = 2048
-    ) -> None:
+    def __init__(self, config: ModelConfig, dtype: torch.dtype = torch.float32, loss_chunk: int = 2048) -> None:
         """Builds the model.
 
         Args:

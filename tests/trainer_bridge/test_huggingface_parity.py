@@ -90,9 +90,7 @@ def test_conversion_goes_both_ways():
 
 def test_config_goes_both_ways():
     values = hf_config(WIDE, 1, 2, "float32")
-    assert from_hf_config(LlamaConfig(**values).to_dict()) == ModelConfig(
-        **{**WIDE.__dict__, "ffn_hidden": 256}
-    )
+    assert from_hf_config(LlamaConfig(**values).to_dict()) == ModelConfig(**{**WIDE.__dict__, "ffn_hidden": 256})
 
 
 @pytest.mark.parametrize(

@@ -38,17 +38,13 @@ def test_every_recipe_is_counted_and_valid():
 
 
 def test_hidden_width_is_two_thirds_of_four_times_dim_rounded_up_to_256():
-    widths = {
-        dim: ModelConfig(dim=dim, layers=1, heads=1).hidden for dim in (768, 2048, 4096, 5120, 6656, 8192)
-    }
+    widths = {dim: ModelConfig(dim=dim, layers=1, heads=1).hidden for dim in (768, 2048, 4096, 5120, 6656, 8192)}
     assert widths == {768: 2048, 2048: 5632, 4096: 11008, 5120: 13824, 6656: 17920, 8192: 22016}
 
 
 def test_parameters_carry_metas_names_and_shapes():
     state = tiny.model(tiny.GROUPED).state_dict()
-    block = {
-        name.removeprefix("layers.1."): tuple(t.shape) for name, t in state.items() if "layers.1." in name
-    }
+    block = {name.removeprefix("layers.1."): tuple(t.shape) for name, t in state.items() if "layers.1." in name}
     assert block == {
         "attention.wq.weight": (32, 32),
         "attention.wk.weight": (16, 32),
@@ -88,9 +84,7 @@ def test_rotary_embedding_is_a_complex_rotation_of_neighbouring_pairs():
     x = torch.randn(2, 32, 4, 8)
     frequencies = 1.0 / 10000 ** (torch.arange(0, 8, 2).double() / 8)
     turns = torch.polar(torch.ones(32, 4).double(), torch.outer(torch.arange(32).double(), frequencies))
-    expected = torch.view_as_real(
-        torch.view_as_complex(x.double().unflatten(-1, (4, 2))) * turns[:, None]
-    ).flatten(-2)
+    expected = torch.view_as_real(torch.view_as_complex(x.double().unflatten(-1, (4, 2))) * turns[:, None]).flatten(-2)
     torch.testing.assert_close(rotate(x, rotary_table(config)), expected.float(), atol=1e-5, rtol=1e-5)
 
 
@@ -175,9 +169,7 @@ def test_chunked_loss_never_holds_all_logits():
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
             largest.append(
-                max(
-                    (t.numel() for t in torch.utils._pytree.tree_leaves(out) if torch.is_tensor(t)), default=0
-                )
+                max((t.numel() for t in torch.utils._pytree.tree_leaves(out) if torch.is_tensor(t)), default=0)
             )
             return out
 

@@ -14,9 +14,7 @@ from trainer_bridge.config import ModelConfig
 from trainer_bridge.model import Transformer
 
 SHAPE = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, ffn_hidden=48, context=32)
-GROUPED = ModelConfig(
-    dim=32, layers=2, heads=4, kv_heads=2, vocab_size=64, ffn_hidden=48, context=32, norm_eps=1e-5
-)
+GROUPED = ModelConfig(dim=32, layers=2, heads=4, kv_heads=2, vocab_size=64, ffn_hidden=48, context=32, norm_eps=1e-5)
 
 
 def model(config: ModelConfig = SHAPE, seed: int = 0, std: float = 0.2, **kwargs) -> Transformer:
@@ -109,9 +107,7 @@ def _row(stream, starts, documents, at, seq_len):
     )
 
 
-def random_documents(
-    count: int, seed: int = 0, vocab: int = 64, longest: int = 60, sources: int = 2
-) -> list[Doc]:
+def random_documents(count: int, seed: int = 0, vocab: int = 64, longest: int = 60, sources: int = 2) -> list[Doc]:
     """Documents of random length; each source has its own part of the vocabulary to learn."""
     rng = np.random.default_rng(seed)
     documents = []

@@ -1,0 +1,253 @@
+"""Batches from shards: which samples a rank takes at a step, and how they reach its device.
+
+There are no worker processes: one thread copies rows from the page cache into a pinned buffer while the
+    device computes.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer_bridge.config import DataConfig
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.loss import IGNORE
+from trainer_bridge.order import Order
+from trainer_bridge.shards import Segments, ShardReader
+
+STRETCH = 4096  # samples whose order is computed at one time: NumPy costs little more for 4,096 than for 4
+AHEAD = 2  # batches read before they are asked for: one in transfer, one being filled
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples, on the host.
+
+    Attributes:
+        rows: row number of each sample [B].
+        ids: [B, T + 1]; inputs are all but the last, targets all but the first.
+        segments: the documents in each sample.
+    """
+
+    rows: NDArray[np.int64]
+    ids: NDArray[np.int32]
+    segments: Segments
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        """Ids of each segment."""
+        ends = np.append(self.segments.starts[1:], 0)
+        ends[np.cumsum(self.segments.counts) - 1] = self.ids.shape[1]
+        return ends - self.segments.starts
+
+    def _spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.repeat(values, self._lengths).reshape(self.ids.shape)
+
+    @property
+    def sources(self) -> NDArray[np.uint8]:
+        """Source of each id [B, T + 1]."""
+        return self._spread(self.segments.sources)
+
+    @property
+    def documents(self) -> NDArray[np.int32]:
+        """Number within the batch of each id's document [B, T + 1]."""
+        return self._spread(np.arange(len(self.segments.starts), dtype=np.int32))
+
+    def targets(self, predict_across_documents: bool) -> NDArray[np.int32]:
+        """Ids to predict [B, T]; ``IGNORE`` for a document's first id unless those are predicted too."""
+        targets = self.ids[:, 1:]
+        if not predict_across_documents:
+            owner = np.repeat(np.arange(len(self.rows)), self.segments.counts)
+            begins = self.segments.starts > 0
+            targets = targets.copy()
+            targets[owner[begins], self.segments.starts[begins] - 1] = IGNORE
+        return targets
+
+
+class Samples:
+    """The samples of a run by number: shards in the run's order."""
+
+    def __init__(self, config: DataConfig, folder: Path) -> None:
+        """Opens the shards; errors as in ``ShardReader``."""
+        self.reader = ShardReader(folder)
+        self.seq_len = self.reader.manifest.seq_len
+        rows = self.reader.manifest.rows
+        self.order = Order(rows, config.seed, config.shuffle_block, config.shuffle_window)
+        self._stretch = (0, np.empty(0, np.int64))
+
+    def rows(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Rows of the samples start, ..., stop - 1, from a stretch computed at one time."""
+        first, stretch = self._stretch
+        if start < first or stop > first + len(stretch):
+            stretch = self.order.row_numbers(start, max(stop, start + STRETCH))
+            first, self._stretch = start, (start, stretch)
+        return stretch[start - first : stop - first]
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """Reads the samples start, ..., stop - 1."""
+        rows = self.rows(start, stop)
+        ids = np.empty((len(rows), self.seq_len + 1), np.int32)
+        return Batch(rows, ids, self.reader.read(rows, ids))
+
+    def state(self, consumed: int) -> dict[str, Any]:
+        """The loader's whole state after ``consumed`` samples: the same on every rank, for any number of ranks."""
+        order = {"seed": self.order.seed, "block": self.order.block, "window": self.order.window}
+        return {"samples": consumed, "order": order, "dataset": self.reader.manifest.identity()}
+
+    def resume(self, state: dict[str, Any]) -> int:
+        """Checks a state against the data that is here; gives the number of samples consumed.
+
+        Raises:
+            TrainerError: other data or another order, key by key.
+        """
+        here = self.state(state["samples"])
+        changes = [
+            f"  {part}.{key}: was {state[part].get(key)!r}, is {here[part].get(key)!r}"
+            for part in ("order", "dataset")
+            for key in sorted({*state[part], *here[part]})
+            if state[part].get(key) != here[part].get(key)
+        ]
+        if changes:
+            raise TrainerError(
+                "the data are not those that this run was reading:\n"
+                + "\n".join(changes)
+                + f"\nGive the run its own data again, or start a new run directory ({self.reader.folder} was read)."
+            )
+        return int(state["samples"])
+
+
+@dataclass(frozen=True)
+class Share:
+    """How the samples of a step are divided: micro-batches of ``micro`` samples, dealt to the ranks in turn.
+
+    Whatever the number of ranks, step s consumes samples s * batch to (s + 1) * batch - 1.
+    """
+
+    batch: int
+    micro: int
+    rank: int
+    ranks: int
+
+    def __post_init__(self) -> None:
+        if self.batch % (self.micro * self.ranks):
+            raise TrainerError(
+                f"a batch of {self.batch} sequences cannot be divided into micro-batches of {self.micro} on "
+                f"{self.ranks} ranks; run.batch_tokens or run.micro_batch must change"
+            )
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches of one rank in one step."""
+        return self.batch // (self.micro * self.ranks)
+
+    def spans(self, consumed: int) -> Iterator[tuple[int, int]]:
+        """First and last + 1 sample of each of this rank's micro-batches, from ``consumed`` on, without end."""
+        while True:
+            for number in range(self.accumulation):
+                start = consumed + (number * self.ranks + self.rank) * self.micro
+                yield start, start + self.micro
+            consumed += self.batch
+
+
+@dataclass(frozen=True)
+class DeviceBatch:
+    """One micro-batch on the device.
+
+    Attributes:
+        inputs: int32 [B, T].
+        targets: int64 [B, T].
+        sources: source of each target, int64 [B, T].
+        documents: document of each input, int32 [B, T], or None where no mask needs it.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    sources: Tensor
+    documents: Tensor | None
+
+
+class Feeder:
+    """Reads micro-batches ahead in one thread and hands them over on the device."""
+
+    def __init__(self, samples: Samples, share: Share, consumed: int, config: DataConfig, device: torch.device) -> None:
+        self._samples, self._share, self._config, self._device = samples, share, config, device
+        self._pin = device.type == "cuda"
+        self._stream: Any = torch.cuda.Stream(device) if self._pin else None  # type: ignore[no-untyped-call]
+        self._queue: queue.Queue[Any] = queue.Queue(AHEAD)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(consumed,), name="feeder", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[DeviceBatch]:
+        return self
+
+    def __next__(self) -> DeviceBatch:
+        """The next micro-batch; raises here what the reading thread met."""
+        host = self._queue.get()
+        if isinstance(host, BaseException):
+            raise host
+        return self._to_device(host)
+
+    def close(self) -> None:
+        """Stops the reading thread."""
+        self._stopped.set()
+        while self._thread.is_alive():
+            try:
+                self._queue.get(timeout=0.01)  # it may be waiting for a place
+            except queue.Empty:
+                continue
+        self._samples.reader.close()
+
+    def _read(self, consumed: int) -> None:
+        try:
+            order, window = self._samples.order, None
+            for start, stop in self._share.spans(consumed):
+                if window != (window := order.window_number(start)):
+                    self._samples.reader.will_need(order.window_rows(start))
+                self._put(self._host_tensors(self._samples.batch(start, stop)))
+                if self._stopped.is_set():
+                    return
+        except Exception as error:  # handed to the training thread, which raises it
+            self._put(error)
+
+    def _put(self, item: Any) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def _host_tensors(self, batch: Batch) -> tuple[Any, ...]:
+        arrays = (
+            batch.ids[:, :-1],
+            batch.targets(self._config.predict_across_documents),
+            batch.sources[:, 1:],
+            batch.documents[:, :-1] if self._config.document_mask else None,
+        )
+        tensors = [None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
+        return tuple(t.pin_memory() if self._pin and t is not None else t for t in tensors)
+
+    def _to_device(self, host: tuple[Any, ...]) -> DeviceBatch:
+        """Copies on a side stream, beside the computation; narrow integers grow wide on the device."""
+        if self._stream is None:
+            inputs, targets, sources, documents = host
+        else:
+            with torch.cuda.stream(self._stream):
+                moved = [None if t is None else t.to(self._device, non_blocking=True) for t in host]
+            current = torch.cuda.current_stream(self._device)
+            current.wait_stream(self._stream)
+            for tensor in moved:
+                if tensor is not None:
+                    # its memory may not be reused before the computation read it
+                    tensor.record_stream(current)
+            inputs, targets, sources, documents = moved
+        return DeviceBatch(inputs, targets.long(), sources.long(), documents)
