@@ -94,9 +94,9 @@ class _Tolerant:
         return self
 
 
-def run_options(args: argparse.Namespace, options: PipelineOptions, unit: str) -> RunOptions:
+def run_options(args: argparse.Namespace, options: PipelineOptions) -> RunOptions:
     """The run options that the shared flags give."""
-    return RunOptions(args.output, options, args.cache, args.retry_failed, unit)
+    return RunOptions(args.output, options, args.cache, args.retry_failed)
 
 
 def main(

@@ -114,11 +114,11 @@ class FindDuplicates(beam.DoFn):
         """Decides one partition of one scope."""
         (work, partition), grouped = element
         tasks = sorted(grouped, key=lambda task: task.position)
-        layout, policy = self._worker.layout, self._worker.source.dedup
-        assert policy is not None
+        layout, dedup = self._worker.layout, self._worker.source.dedup
+        assert dedup is not None
         decisions = layout.decisions(work, partition)
         if not exists(decisions):
-            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, policy)
+            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, dedup.policy)
         for task in tasks:
             if task.write:
                 yield task.shard.name, task
@@ -157,18 +157,19 @@ def first_task(element: tuple[str, Iterable[ShardTask]]) -> ShardTask:
 class Deduplicate(beam.PTransform):
     """ShardTasks of whole scopes -> ShardTasks to write, once every partition of their scope is decided."""
 
-    def __init__(self, worker: Worker, unit: str) -> None:
+    def __init__(self, worker: Worker) -> None:
         super().__init__()
         self._worker = worker
-        self._unit = unit
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Labels read like the method section."""
+        dedup = self._worker.source.dedup
+        assert dedup is not None
         return (
             tasks
-            | f"Hash each {self._unit}" >> beam.ParDo(HashUnits(self._worker))
+            | f"Hash each {dedup.unit}" >> beam.ParDo(HashUnits(self._worker))
             | "Wait for the scope" >> beam.GroupByKey()
-            | f"Find repeated {self._unit}s" >> beam.ParDo(FindDuplicates(self._worker))
+            | f"Find repeated {dedup.unit}s" >> beam.ParDo(FindDuplicates(self._worker))
             | "Wait for the partitions" >> beam.GroupByKey()
             | "Shards to write" >> beam.Map(first_task)
         )
@@ -191,18 +192,17 @@ class FilterAndWrite(beam.PTransform):
         )
 
 
-def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask], unit: str) -> beam.PCollection:
+def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask]) -> beam.PCollection:
     """Builds the graph of a run.
 
     Args:
         pipeline: The Beam pipeline.
         worker: What the DoFns share.
         tasks: The tasks of whole scopes.
-        unit: The word for a unit of dedup (line, file, document), for the labels.
     """
     shards = pipeline | "Shards" >> beam.Create(list(tasks))
     if worker.source.dedup:
-        shards |= "Deduplicate" >> Deduplicate(worker, unit)
+        shards |= "Deduplicate" >> Deduplicate(worker)
     else:
         shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
     return shards | "Filter and write" >> FilterAndWrite(worker)

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dedup import Units, write_unit_hashes
-from pipeline.document import Document
+from pipeline.document import Document, Refused
 from pipeline.errors import InputError
 from pipeline.filesystem import exists, join, write_bytes
 from pipeline.ledger import Ledger
 from pipeline.shard import TIMING, Layout, Shard, write_json
 from pipeline.sink import ShardSink
-from pipeline.source import DropDuplicates, Source, read_shard
+from pipeline.source import DropDuplicates, Source, UnitDedup, read_shard
 from pipeline.steps import READ_STEP, Chain, Reject, Step
 
 FORMAT = 1  # of stats files and documents; part of the configuration that outputs must share
@@ -45,15 +45,15 @@ def hash_shard(source: Source, layout: Layout, shard: Shard, work: str, partitio
     assert source.dedup is not None
     started = time.perf_counter()
     chain = Chain(source.steps_before_dedup(), source.name)
-    units = _units(source, chain, shard, cache)
-    write_unit_hashes(path, layout.units(work, shard.name), units, source.dedup, partitions)
+    units = _units(source.dedup, chain, read_shard(source, shard, cache, Counter()))
+    write_unit_hashes(path, layout.units(work, shard.name), units, source.dedup.policy, partitions)
     write_timing(layout, f"{shard.name}.hash", started, chain)
 
 
-def _units(source: Source, chain: Chain, shard: Shard, cache: Path | None) -> Iterator[Units]:
-    for item in chain.run(read_shard(source, shard, cache, Counter())):
+def _units(dedup: UnitDedup, chain: Chain, items: Iterator[Document | Refused]) -> Iterator[Units]:
+    for item in chain.run(items):
         if isinstance(item, Document):
-            yield source.units(item)
+            yield dedup.hashes(item)
 
 
 def write_shard(
@@ -80,7 +80,7 @@ def write_shard(
         InputError: A file changed since it was hashed.
     """
     started = time.perf_counter()
-    dedup = [] if mask is None else [DropDuplicates(source, mask)]
+    dedup = [] if mask is None or source.dedup is None else [DropDuplicates(source.dedup, mask)]
     chain = Chain([*source.steps_before_dedup(), *dedup, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)

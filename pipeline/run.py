@@ -61,14 +61,12 @@ class RunOptions:
         beam: Beam's options.
         cache: Where fetched files are kept; the default cache where None.
         retry_failed: Whether scopes with unreadable files are made again.
-        unit: The source's word for a unit of dedup.
     """
 
     output: str
     beam: PipelineOptions
     cache: Path | None = None
     retry_failed: bool = False
-    unit: str = "line"
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: R
     try:
         runner = local_runner(options.beam) if is_local(options.beam) else None
         with beam.Pipeline(runner, options.beam) as pipeline:
-            graph.build(pipeline, worker, tasks, options.unit)
+            graph.build(pipeline, worker, tasks)
     except UserError:
         raise
     except Exception as error:

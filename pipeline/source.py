@@ -19,13 +19,29 @@ from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
 
 
+class UnitDedup(Protocol):
+    """How a source's documents split into units of dedup, such as lines, and what becomes of one that loses some."""
+
+    unit: str
+    policy: Policy
+
+    def hashes(self, document: Document) -> Units:
+        """The hashes of a document's units, in order."""
+
+    def count(self, document: Document) -> int:
+        """The number of its units, without hashing them."""
+
+    def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Keeps the units that the mask has set; gives a reason where the document goes."""
+
+
 class Source(Protocol):
     """One source of the corpus. It travels to the workers by pickle, so it holds its recipe and nothing else."""
 
     name: str
     meta: pa.StructType
     rejects: RejectPolicy
-    dedup: Policy | None
+    dedup: UnitDedup | None
 
     def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads one raw file.
@@ -42,15 +58,6 @@ class Source(Protocol):
     def steps_after_dedup(self) -> list[Step]:
         """The steps that follow."""
 
-    def units(self, document: Document) -> Units:
-        """The hashes of a document's units, in order."""
-
-    def unit_count(self, document: Document) -> int:
-        """The number of its units, without hashing them."""
-
-    def keep_units(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
-        """Keeps the units that the mask has set; gives a reason where the document goes."""
-
     def subset(self, document: Document) -> str:
         """The subset, a folder's name, in which a kept document is written."""
 
@@ -63,8 +70,8 @@ class DropDuplicates:
 
     name = "dedup"
 
-    def __init__(self, source: Source, mask: npt.NDArray[Any]) -> None:
-        self._source = source
+    def __init__(self, dedup: UnitDedup, mask: npt.NDArray[Any]) -> None:
+        self._dedup = dedup
         self._mask = mask
         self._position = 0
 
@@ -77,8 +84,8 @@ class DropDuplicates:
 
     def _one(self, document: Document) -> str | None:
         start = self._position
-        self._position += self._source.unit_count(document)
-        return self._source.keep_units(document, self._mask[start : self._position])
+        self._position += self._dedup.count(document)
+        return self._dedup.keep(document, self._mask[start : self._position])
 
     @property
     def exhausted(self) -> bool:

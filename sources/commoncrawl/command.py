@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def command(console: Console) -> RunResult:
         recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
         scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
-        return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options, "line"), console)
+        return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
 
     cli.exit_with(cli.main(command, _next_commands, args.quiet))
 

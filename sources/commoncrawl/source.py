@@ -47,6 +47,33 @@ META = pa.struct(
 
 
 @dataclass(frozen=True)
+class LineDedup:
+    """Lines as units of dedup: CCNet's key and hash of a line; a page keeps the lines that are its own."""
+
+    policy: Policy
+    unit: str = "line"
+
+    def hashes(self, document: Document) -> Units:
+        """One hash a line."""
+        return Units(hash_lines(document.text))
+
+    def count(self, document: Document) -> int:
+        """The number of lines."""
+        return document.text.count("\n") + 1
+
+    def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Keeps the lines that the mask has set; a page left with none goes."""
+        numbers = np.flatnonzero(mask)
+        document.meta["kept_lines"] = len(numbers)
+        if len(numbers) == 0:
+            return "no_line_left"
+        document.meta["line_numbers"] = numbers
+        if len(numbers) < len(mask):
+            document.text = "\n".join(compress(document.text.split("\n"), mask.tobytes()))
+        return None
+
+
+@dataclass(frozen=True)
 class CommonCrawl:
     """CommonCrawl WET files, as the paper used them.
 
@@ -64,9 +91,9 @@ class CommonCrawl:
         return self.recipe.rejects
 
     @property
-    def dedup(self) -> Policy | None:
-        """The line dedup's policy; None where it is off."""
-        return self.recipe.dedup.policy if self.recipe.dedup.enabled else None
+    def dedup(self) -> LineDedup | None:
+        """The line dedup; None where it is off."""
+        return LineDedup(self.recipe.dedup.policy) if self.recipe.dedup.enabled else None
 
     def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads the ``conversion`` records of a WET file; the title line is kept apart from the text, as in CCNet."""
@@ -116,25 +143,6 @@ class CommonCrawl:
         if recipe.reference.enabled:
             steps.append(ClassifyReferences(recipe.reference))
         return steps
-
-    def units(self, document: Document) -> Units:
-        """One hash a line."""
-        return Units(hash_lines(document.text))
-
-    def unit_count(self, document: Document) -> int:
-        """The number of lines."""
-        return document.text.count("\n") + 1
-
-    def keep_units(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
-        """Keeps the lines that the mask has set; a page left with none goes."""
-        numbers = np.flatnonzero(mask)
-        document.meta["kept_lines"] = len(numbers)
-        if len(numbers) == 0:
-            return "no_line_left"
-        document.meta["line_numbers"] = numbers
-        if len(numbers) < len(mask):
-            document.text = "\n".join(compress(document.text.split("\n"), mask.tobytes()))
-        return None
 
     def subset(self, document: Document) -> str:
         """The perplexity bucket."""

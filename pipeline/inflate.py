@@ -1,0 +1,157 @@
+"""The bytes of a file that is gzip or plain, inflated piece by piece, with what is damaged told and passed.
+
+A file of the web's archives is a chain of gzip members, most often one for each record. ``gzip.open`` ends with
+an exception at the first damaged one, and gives nothing of what it had inflated in the failing read.  Here the
+bytes before the damage are given, then a :class:`Damage`, then the next member that is sound.
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Generator, Iterator
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+RAW_BYTES = 256 << 10  # one read of the file, and how far behind a damaged spot is looked for sound members
+PIECE_BYTES = 1 << 20  # most that one call inflates: what bounds memory for a small file that inflates to a huge one
+GZIP_MAGIC = b"\x1f\x8b"
+# RFC 1952: magic, deflate, flags without the reserved bits, time, level hint, operating system.
+GZIP_MEMBER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]", re.DOTALL)
+
+_FIRST_SLICE = 16 << 10  # input of the first call for a member: zlib copies back what the member does not use
+_SLICE = 64 << 10
+_PROBE_BYTES = 1 << 10
+_GZIP_WBITS = 31  # zlib's way to ask for a gzip header and check sum
+_MEMBER_HEADER_BYTES = 10
+
+
+class Damage(NamedTuple):
+    """What is wrong with the gzip member that begins at the offset ``member`` of the file."""
+
+    reason: Literal["truncated_gzip", "corrupt_gzip"]
+    member: int
+
+
+class Piece(NamedTuple):
+    """Some inflated bytes, and what is known of their ends; or damage, which comes alone, behind the bytes."""
+
+    data: bytes
+    member: int = -1  # offset in the file of the gzip member that begins with these bytes
+    clean_end: bool = False  # a gzip member ends with these bytes, and its check sum is right
+    damage: Damage | None = None
+
+
+class RawBytes:
+    """The bytes of the file, of which the last ``RAW_BYTES`` that were passed can be gone back to."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._data = b""
+        self._base = 0  # offset in the file of _data[0]
+        self._at = 0
+        self._ended = False
+
+    @property
+    def offset(self) -> int:
+        """Offset in the file of the next byte."""
+        return self._base + self._at
+
+    def peek(self, size: int) -> bytes:
+        """The next ``size`` bytes, without passing them; fewer only before the end of the file or a short read."""
+        if len(self._data) - self._at < size:
+            self._read()
+        return self._data[self._at : self._at + size]
+
+    def skip(self, size: int) -> None:
+        """Pass bytes that were peeked at."""
+        self._at += size
+
+    def find(self, pattern: re.Pattern[bytes], start: int) -> bool:
+        """Go to the first match at or behind the offset ``start``, which may have been passed."""
+        self._at = max(start - self._base, 0)
+        while not (match := pattern.search(self._data, self._at)):
+            self._at = max(len(self._data) - _MEMBER_HEADER_BYTES + 1, self._at)
+            if not self._read():
+                return False
+        self._at = match.start()
+        return True
+
+    def _read(self) -> bool:
+        chunk = b"" if self._ended else self._stream.read(RAW_BYTES)
+        self._ended = not chunk
+        dropped = max(self._at - RAW_BYTES, 0)
+        if chunk:
+            self._data = self._data[dropped:] + chunk
+            self._base += dropped
+            self._at -= dropped
+        return bool(chunk)
+
+
+def plain_pieces(raw: RawBytes) -> Iterator[Piece]:
+    """The bytes of a plain file."""
+    while data := raw.peek(_SLICE):
+        raw.skip(len(data))
+        yield Piece(data)
+
+
+def gzip_pieces(raw: RawBytes) -> Iterator[Piece]:
+    """The inflated bytes of all sound gzip members, and of damaged ones up to the damage."""
+    while head := raw.peek(_FIRST_SLICE):
+        padding = len(head) - len(head.lstrip(b"\0"))
+        if padding:  # zeros between and behind members are no damage, as gzip itself says
+            raw.skip(padding)
+            continue
+        start = raw.offset
+        is_sound, reason = yield from _member_pieces(raw)
+        if is_sound:
+            continue
+        # The damage may have run on over sound members: look for the next from just behind this one's start.
+        found = raw.find(GZIP_MEMBER, start + 1)
+        while found and not _looks_sound(raw.peek(_PROBE_BYTES)):
+            found = raw.find(GZIP_MEMBER, raw.offset + 1)
+        if found:  # the file goes on, so it was not its end that cut the member
+            reason = "corrupt_gzip"
+        yield Piece(b"", damage=Damage(reason, start))
+        if not found:
+            return
+
+
+def _member_pieces(raw: RawBytes) -> Generator[Piece, None, tuple[bool, Literal["truncated_gzip", "corrupt_gzip"]]]:
+    """Inflate one member; returns whether it is sound, and if not, the reason."""
+    member = raw.offset
+    inflate = zlib.decompressobj(_GZIP_WBITS)
+    before, size = None, _FIRST_SLICE
+    while not inflate.eof:
+        given = raw.peek(size)
+        try:
+            data = inflate.decompress(given, PIECE_BYTES)
+        except zlib.error:
+            yield Piece(_inflate_up_to_damage(before or zlib.decompressobj(_GZIP_WBITS), given), member)
+            return False, "corrupt_gzip"
+        raw.skip(len(given) - len(inflate.unconsumed_tail) - len(inflate.unused_data))
+        if not given and not data:
+            return False, "truncated_gzip"
+        yield Piece(data, member, inflate.eof)
+        if not inflate.eof:
+            member, before, size = -1, inflate.copy(), _SLICE
+    return True, "corrupt_gzip"
+
+
+def _inflate_up_to_damage(inflate: Any, given: bytes) -> bytes:
+    """Repeat a failed call byte by byte: the failed one gave nothing of what lies before the damage."""
+    joined = io.BytesIO()
+    try:
+        for at in range(len(given)):
+            joined.write(inflate.decompress(given[at : at + 1]))
+    except zlib.error:
+        return joined.getvalue()
+    return joined.getvalue()
+
+
+def _looks_sound(head: bytes) -> bool:
+    """Whether bytes that look like a member's header are one: they inflate to something."""
+    inflate = zlib.decompressobj(_GZIP_WBITS)
+    try:
+        data = inflate.decompress(head, _PROBE_BYTES)
+    except zlib.error:
+        return False
+    return data.startswith(b"WARC/") or len(data) >= _PROBE_BYTES or (inflate.eof and bool(data))
