@@ -8,6 +8,7 @@ bytes before the damage are given, then a :class:`Damage`, then the next member 
 import io
 import re
 import zlib
+from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -22,6 +23,7 @@ _SLICE = 64 << 10
 _PROBE_BYTES = 1 << 10
 _GZIP_WBITS = 31  # zlib's way to ask for a gzip header and check sum
 _MEMBER_HEADER_BYTES = 10
+_MAX_MARKS = 100_000  # ends of members that are remembered: a record can be made of millions of tiny ones
 
 
 class Damage(NamedTuple):
@@ -56,9 +58,9 @@ class RawBytes:
         return self._base + self._at
 
     def peek(self, size: int) -> bytes:
-        """The next ``size`` bytes, without passing them; fewer only before the end of the file or a short read."""
-        if len(self._data) - self._at < size:
-            self._read()
+        """The next ``size`` bytes, without passing them; fewer only before the end of the file."""
+        while len(self._data) - self._at < size and self._read():
+            pass
         return self._data[self._at : self._at + size]
 
     def skip(self, size: int) -> None:
@@ -155,3 +157,106 @@ def _looks_sound(head: bytes) -> bool:
     except zlib.error:
         return False
     return data.startswith(b"WARC/") or len(data) >= _PROBE_BYTES or (inflate.eof and bool(data))
+
+
+class Window:
+    """The part of the inflated stream that is looked at: ``data`` from the index ``at`` on.
+
+    ``data`` never reaches over damage: when all before it was used, set ``damage`` to None to go on behind it.
+    """
+
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self.data = b""
+        self.at = 0
+        self.damage: Damage | None = None
+        self._pieces = pieces
+        self._base = 0  # position of data[0] in the inflated stream
+        self._pulled = 0  # position behind the last byte that was pulled
+        self._marks: deque[int] = deque()  # positions that are in one of the next two, in order
+        self._members: dict[int, int] = {}  # position where a gzip member begins -> its offset in the file
+        self._clean_ends: set[int] = set()  # positions where a gzip member with a right check sum ends
+
+    @property
+    def available(self) -> int:
+        """Number of bytes from ``at`` on."""
+        return len(self.data) - self.at
+
+    def place(self) -> tuple[int, bool]:
+        """Offset of ``at``, and whether a gzip member begins there; what was known of earlier places is forgotten.
+
+        The offset is the member's in the file, or where none begins, that of the byte in the inflated stream.
+        """
+        position = self._base + self.at
+        while self._marks and self._marks[0] < position:
+            self._forget_mark()
+        return self._members.get(position, position), position in self._members
+
+    def member_ends(self, index: int) -> bool:
+        """Whether a sound gzip member ends before ``data[index]``."""
+        return self._base + index in self._clean_ends
+
+    def first_member_end(self) -> int:
+        """Number of bytes from ``at`` to the first end of a sound gzip member behind it, or -1."""
+        position = self._base + self.at
+        return next((mark - position for mark in self._marks if mark > position and mark in self._clean_ends), -1)
+
+    def fill(self, size: int) -> bool:
+        """Have ``size`` bytes from ``at`` on; false if the stream or its sound part ends before."""
+        if self.available < size:
+            self.data = self._gather(size)
+        return len(self.data) - self.at >= size
+
+    def take(self, size: int) -> bytes:
+        """Pass ``size`` bytes, or all if there are fewer."""
+        if self.available >= size:
+            self.at += size
+            return self.data[self.at - size : self.at]
+        return self._gather(size, exact=True)
+
+    def give_back(self, body: bytes) -> None:
+        """Undo a take."""
+        self.data = body + self.data[self.at :]
+        self._base += self.at - len(body)
+        self.at = 0
+
+    def _gather(self, size: int, exact: bool = False) -> bytes:
+        """Join what is left and as many pieces as it takes; held once, because BytesIO gives its buffer away."""
+        joined = io.BytesIO()
+        if self.available:
+            joined.write(memoryview(self.data)[self.at :])
+        self._base += self.at
+        self.data, self.at = b"", 0
+        while joined.tell() < size and (data := self._pull()) is not None:
+            room = size - joined.tell() if exact else len(data)
+            joined.write(data[:room])
+            self.data = data[room:]
+        if exact:
+            self._base += joined.tell()
+        return joined.getvalue()
+
+    def _pull(self) -> bytes | None:
+        piece = None if self.damage else next(self._pieces, None)
+        if piece is None:
+            return None
+        if piece.damage:
+            self.damage = piece.damage
+            return None
+        if piece.member >= 0:
+            self._mark()
+            self._members[self._pulled] = piece.member
+        self._pulled += len(piece.data)
+        if piece.clean_end:
+            self._mark()
+            self._clean_ends.add(self._pulled)
+        return piece.data
+
+    def _mark(self) -> None:
+        if not self._marks or self._marks[-1] != self._pulled:
+            self._marks.append(self._pulled)
+        if len(self._marks) > _MAX_MARKS:
+            self._forget_mark()
+
+    def _forget_mark(self) -> None:
+        mark = self._marks.popleft()
+        self._members.pop(mark, None)
+        self._clean_ends.discard(mark)
