@@ -75,9 +75,8 @@ def main() -> None:
     for result in runs:
         print(json.dumps(result, indent=1))
     if len(runs) > 1:
-        print(
-            f"{runs[1]['workers']} workers / {runs[0]['workers']}: {runs[0]['wall_seconds'] / runs[1]['wall_seconds']:.2f}x"
-        )
+        gain = runs[0]["wall_seconds"] / runs[1]["wall_seconds"]
+        print(f"{runs[1]['workers']} workers are {gain:.2f} times as fast as {runs[0]['workers']}")
     args.result.parent.mkdir(exist_ok=True)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     args.result.write_text(json.dumps({"machine": machine, "settings": args.set, "runs": runs}, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Verification (``python -m pipeline.verify DIR``): recomputes a source's accounts from its files and fails where they differ.
+"""``python -m pipeline.verify DIR``: recomputes a source's accounts from its files, and fails where they differ.
 
 Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
 characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the

@@ -18,7 +18,7 @@ from pipeline.run import RunOptions, RunResult
 from pipeline.summary import print_summary
 
 
-def source_parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+def source_parser(name: str, description: str, epilog: str, recipe: str) -> argparse.ArgumentParser:
     """The parser of a source's command, with the flags that all sources have."""
     parser = argparse.ArgumentParser(
         prog=f"python -m sources.{name}",
@@ -36,8 +36,8 @@ def source_parser(name: str, description: str, epilog: str) -> argparse.Argument
     parser.add_argument(
         "--recipe",
         metavar="NAME|FILE",
-        default=name,
-        help=f"a name in recipes/ or a YAML file (default: {name})",
+        default=recipe,
+        help=f"a name in recipes/ or a YAML file (default: {recipe})",
     )
     parser.add_argument(
         "--set",

@@ -220,16 +220,16 @@ def _claim(layout: Layout, configuration: dict[str, Any]) -> None:
 def _claim_scopes(layout: Layout, missing: Sequence[Scope], done: set[str]) -> None:
     """Records what each scope holds; refuses to dedup a shard that is done in another company."""
     for scope in missing:
-        path = join(layout.root, SCOPES, f"{scope.shards[0].name}.json")
+        path = join(layout.root, SCOPES, f"{scope.name}.json")
         record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
         before = _read_json(path)
-        finished = [s.name for s in scope.shards if s.name in done]
-        if finished and before != record:
-            held = "no scope of its own" if before is None else f"{len(before['shards'])} shards"
+        company = {*record["shards"], *(before["shards"] if before else ())}
+        if before != record and company & done:
+            there = len(before["shards"]) if before else "other"
             raise OutputError(
-                f"shard {finished[0]} in {layout.root} was deduplicated with other files than now ({held} there, "
-                f"{len(scope.shards)} shards here, or files of other sizes). Give the same --input as before (more "
-                "files may follow, in whole scopes), or choose another --output."
+                f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now ({there} shards "
+                f"there, {len(scope.shards)} here, or files of other sizes). Give the same --input as before (more files "
+                "may follow, in whole scopes), or choose another --output."
             )
         if before != record:
             write_json(path, record)

@@ -68,22 +68,25 @@ def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> li
 
     Args:
         inputs: The input files; their order does not matter.
-        scope: ``files`` (runs of ``scope_files`` shards), ``crawl`` (by the crawl's name in the path) or ``all``.
+        scope: ``files`` (runs of ``scope_files`` shards, each named after its first), ``crawl`` (by the crawl's name in
+            the path) or ``all``.
         scope_files: Shards in a scope of kind ``files``.
 
     Raises:
         InputError: The crawl of a file cannot be told from its path.
     """
-    inputs = sorted(set(inputs))
+    inputs, first = sorted(set(inputs)), ""
     stems = Counter(_stem(file.path) for file in inputs)
-    shards: dict[str, list[Shard]] = {}
+    scopes: dict[str, list[Shard]] = {}
     for number, file in enumerate(inputs):
         name = _stem(file.path)
         if stems[name] > 1:
             name += "-" + hashlib.sha256(file.path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        group = _scope_name(file.path, number, scope, scope_files)
-        shards.setdefault(group, []).append(Shard(name, (file,), group))
-    return [Scope(name, tuple(members)) for name, members in shards.items()]
+        if scope == "files" and number % scope_files == 0:
+            first = name
+        group = first if scope == "files" else _scope_name(file.path, scope)
+        scopes.setdefault(group, []).append(Shard(name, (file,), group))
+    return [Scope(name, tuple(members)) for name, members in scopes.items()]
 
 
 def _stem(path: str) -> str:
@@ -93,9 +96,7 @@ def _stem(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._") or "shard"
 
 
-def _scope_name(path: str, number: int, scope: str, scope_files: int) -> str:
-    if scope == "files":
-        return f"files-{number // scope_files:05d}"
+def _scope_name(path: str, scope: str) -> str:
     if scope == "all":
         return "all"
     found = _CRAWL.search(path)

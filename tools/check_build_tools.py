@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 NEEDED = {"g++": "a C++ compiler", "cmake": "the CMake build tool"}
+OLDEST_PYTHON = (3, 10)
 ADVICE = """\
 fasttext and kenlm have no binary wheels and are compiled during set-up. To get what is missing:
   Debian, Ubuntu:  sudo apt-get install g++ cmake python3-dev python3-venv
@@ -20,10 +21,8 @@ def main() -> None:
     missing = [f"{tool} ({what})" for tool, what in NEEDED.items() if not any(map(shutil.which, alternatives(tool)))]
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
         missing.append("Python.h (the Python headers)")
-    if sys.version_info < (3, 10):
-        missing.append(
-            f"Python 3.10 or later (this is {sys.version.split()[0]}; make PYTHON=python3.11 chooses another)"
-        )
+    if sys.version_info < OLDEST_PYTHON:
+        missing.append(f"a later Python than {sys.version.split()[0]} (make PYTHON=python3.11 chooses another)")
     if missing:
         sys.exit(f"set-up needs {', '.join(missing)}.\n{ADVICE}")
 

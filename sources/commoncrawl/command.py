@@ -36,8 +36,14 @@ takes N. The same command again makes only what is missing."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("commoncrawl", DESCRIPTION, EPILOG)
-    group = result.add_mutually_exclusive_group(required=True)
+    result = cli.source_parser("commoncrawl", DESCRIPTION, EPILOG, recipe="commoncrawl")
+    add_inputs(result)
+    return result
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that name WET files."""
+    group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument(
         "--input",
         nargs="+",
@@ -45,9 +51,8 @@ def parser() -> argparse.ArgumentParser:
         help="WET files: paths, folders, globs in quotes, gs://, s3://, https://",
     )
     group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
-    result.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
-    result.add_argument("--crawl-url", metavar="URL", default="https://data.commoncrawl.org/", help=argparse.SUPPRESS)
-    return result
+    parser.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
+    parser.add_argument("--crawl-url", metavar="URL", default="https://data.commoncrawl.org/", help=argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
