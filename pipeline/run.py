@@ -227,9 +227,9 @@ def _claim_scopes(layout: Layout, missing: Sequence[Scope], done: set[str]) -> N
         if before != record and company & done:
             there = len(before["shards"]) if before else "other"
             raise OutputError(
-                f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now ({there} shards "
-                f"there, {len(scope.shards)} here, or files of other sizes). Give the same --input as before (more files "
-                "may follow, in whole scopes), or choose another --output."
+                f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
+                f"({there} shards there, {len(scope.shards)} here, or files of other sizes). Give the same --input as "
+                "before (more files may follow, in whole scopes), or choose another --output."
             )
         if before != record:
             write_json(path, record)
