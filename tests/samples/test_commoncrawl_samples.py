@@ -1,0 +1,232 @@
+"""The CommonCrawl sample: it is what its sources say, and it has the form of a crawl."""
+
+import gzip
+import io
+import random
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fastwarc.warc import ArchiveIterator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples import make_commoncrawl
+from samples.commoncrawl.assemble import Blocks, expand, fill, read_blocks, read_pages
+
+SAMPLE = Path(make_commoncrawl.__file__).parent / "commoncrawl"
+NAMES = [f"CC-MAIN-20260312010203-20260312040203-0000{number}.warc.wet.gz" for number in range(4)]
+CONVERSION_HEADERS = [
+    "WARC-Type",
+    "WARC-Target-URI",
+    "WARC-Date",
+    "WARC-Record-ID",
+    "WARC-Refers-To",
+    "WARC-Block-Digest",
+    "WARC-Identified-Content-Language",
+    "Content-Type",
+    "Content-Length",
+]
+
+
+def members(data):
+    """The unpacked gzip members of a file."""
+    found = []
+    while data:
+        inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        found.append(inflate.decompress(data))
+        data = inflate.unused_data
+    return found
+
+
+def committed_records():
+    return [
+        (record.headers["WARC-Type"], dict(record.headers), record.reader.read())
+        for name in NAMES
+        for record in ArchiveIterator(io.BytesIO((SAMPLE / name).read_bytes()), parse_http=False, strict_mode=True)
+    ]
+
+
+# The sources give what is committed.
+
+
+def test_four_files_are_committed():
+    assert sorted(path.name for path in SAMPLE.glob("*.gz")) == NAMES
+
+
+def test_sources_give_the_committed_records(tmp_path):
+    make_commoncrawl.main(["wet", "--output", str(tmp_path)])
+    for name in NAMES:
+        assert members((tmp_path / name).read_bytes()) == members((SAMPLE / name).read_bytes())
+
+
+@pytest.mark.skipif("ng" in zlib.ZLIB_RUNTIME_VERSION, reason="zlib-ng packs the same text into other bytes")
+def test_sources_give_the_committed_bytes(tmp_path):
+    make_commoncrawl.main(["wet", "--output", str(tmp_path)])
+    for name in [*NAMES, "wikipedia_reference_urls.txt"]:
+        assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()
+
+
+# The files have the form of a crawl.
+
+
+def test_each_record_is_a_gzip_member_without_time_or_name():
+    for name in NAMES:
+        data = (SAMPLE / name).read_bytes()
+        assert data.count(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff") == len(members(data))
+        assert all(member.startswith(b"WARC/1.0\r\n") for member in members(data))
+        assert all(member.endswith(b"\r\n\r\n") for member in members(data))
+
+
+def test_records_by_type():
+    types = Counter(headers["WARC-Type"] for _, headers, _ in committed_records())
+    assert types == {"warcinfo": 4, "conversion": 155, "metadata": 2}
+
+
+def test_first_record_names_its_file():
+    for name in NAMES:
+        first = members((SAMPLE / name).read_bytes())[0].decode()
+        assert first.startswith("WARC/1.0\r\nWARC-Type: warcinfo\r\nWARC-Date: 2026-03-24T06:41:09Z\r\n")
+        assert f"WARC-Filename: {name}\r\n" in first
+        assert first.endswith("publisher: none\r\n\r\n\r\n\r\n")
+
+
+def test_headers_stand_in_the_order_of_todays_crawls():
+    orders = Counter(tuple(headers) for kind, headers, _ in committed_records() if kind == "conversion")
+    without_language = tuple(name for name in CONVERSION_HEADERS if "Language" not in name)
+    assert orders == {tuple(CONVERSION_HEADERS): 153, without_language: 2}
+
+
+def test_languages_of_the_headers():
+    languages = Counter(
+        headers.get("WARC-Identified-Content-Language", "none").split(",")[0]
+        for kind, headers, _ in committed_records()
+        if kind == "conversion"
+    )
+    assert languages == {
+        "eng": 87, "deu": 12, "fra": 10, "spa": 9, "rus": 9, "zho": 9, "ita": 5, "pol": 4,
+        "por": 2, "nld": 2, "jpn": 2, "ara": 2, "none": 2,
+    }  # fmt: skip
+
+
+def test_lengths_count_bytes_and_digests_hold():
+    for name in NAMES:
+        data = (SAMPLE / name).read_bytes()
+        for record in ArchiveIterator(io.BytesIO(data), parse_http=False, strict_mode=True):
+            if record.headers["WARC-Type"] != "warcinfo":
+                assert record.verify_block_digest()
+
+
+def test_size_of_the_sample():
+    unpacked = b"".join(gzip.decompress((SAMPLE / name).read_bytes()) for name in NAMES)
+    assert 250_000 < len(unpacked) < 500_000
+    bodies = sorted(len(body) for kind, _, body in committed_records() if kind == "conversion")
+    assert bodies[0] == 0
+    assert 1_400 < bodies[len(bodies) // 2] < 3_600
+
+
+# The odd pages are odd in the way that their titles say.
+
+
+def body_of(url):
+    found = [body for _, headers, body in committed_records() if headers.get("WARC-Target-URI") == url]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_body_line_equals_the_version_line():
+    assert b"\nWARC/1.0\nWARC-Type: conversion\n" in body_of("https://warc-notes.example/what-a-record-looks-like")
+
+
+def test_markup_stands_as_text():
+    assert b"<script>alert(1)</script>\n" in body_of("https://html-as-text.example/escape-your-output")
+
+
+def test_three_nul_bytes():
+    assert body_of("https://nul-bytes.example/firmware-changelog").count(b"\0") == 3
+
+
+def test_invalid_utf8_in_one_page():
+    invalid = []
+    for _, headers, body in committed_records():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            invalid.append(headers["WARC-Target-URI"])
+    assert invalid == ["https://latin1-leftovers.example/vicar-of-ashgrove"]
+
+
+def test_combining_accents_no_break_spaces_and_a_line_separator():
+    assert "Cafe\N{COMBINING ACUTE ACCENT} or café?".encode() in body_of("https://combining-accents.example/cafe")
+    timetable = body_of("https://no-break.example/timetable").decode()
+    assert (timetable.count("\N{NO-BREAK SPACE}"), timetable.count("\N{LINE SEPARATOR}")) == (10, 1)
+
+
+def test_an_address_in_unicode():
+    assert body_of("https://müsli-werkstatt.example/größe?farbe=grün&name=Łódź").startswith(b"Our workshop")
+
+
+def test_two_addresses_with_one_text():
+    address = "https://wire.northpress.example/story/20260305-grain-prices"
+    first, second = body_of(address), body_of(address + "?utm_source=feed&amp;utm_medium=rss")
+    # Only what a site counts anew for each visitor differs: the number of partners, the minutes to read.
+    changed = [(a, b) for a, b in zip(first.split(b"\n"), second.split(b"\n"), strict=True) if a != b]
+    counted = (b"We and our", b"We value your privacy", b"Facebook X")
+    assert all(line.startswith(counted) or line.endswith(b"min read") for pair in changed for line in pair)
+
+
+# Reference URLs.
+
+
+def test_reference_urls_hold_the_cited_pages_and_others():
+    urls = set((SAMPLE / "wikipedia_reference_urls.txt").read_text().splitlines())
+    pages = {headers.get("WARC-Target-URI") for _, headers, _ in committed_records()}
+    assert (len(urls), len(urls & pages)) == (114, 54)
+
+
+# The language of the sources.
+
+LIBRARY = Blocks({"greeting": ["Hello, {name}!", "{1-3} of {a|b}"]}, {"name": ["Ada"]})
+
+
+def test_block_is_filled_from_arguments_lists_and_numbers():
+    assert next(expand("greeting", {}, LIBRARY, "seed")) == "Hello, Ada!"
+    assert next(expand("greeting", {"name": "Bo"}, LIBRARY, "seed")) == "Hello, Bo!"
+
+
+def test_unknown_slot_is_an_error():
+    with pytest.raises(KeyError):
+        fill("{nobody}", {}, {}, random.Random(0))
+
+
+@given(st.integers(0, 999), st.integers(0, 999), st.integers())
+def test_number_slots_stay_in_their_range(low, span, seed):
+    number = int(fill(f"{{{low}-{low + span}}}", {}, {}, random.Random(seed)))
+    assert low <= number <= low + span
+
+
+def test_pages_are_read_as_written(tmp_path):
+    source = tmp_path / "pages.txt"
+    source.write_text(
+        "comment\n@page http://a.example/\n@language eng\n@cited\nTitle\n@use greeting name=Cy_Z\n\n\n"
+        "@page http://b.example/\n@type metadata\n@raw\n\\xff\\u00e9\\n\n"
+    )
+    first, second = read_pages(source, LIBRARY)
+    assert first.body.split(b"\n")[:2] == [b"Title", b"Hello, Cy Z!"]
+    assert (first.url, first.language, first.cited) == ("http://a.example/", "eng", True)
+    assert (second.body, second.record_type, second.language) == (b"\xff\xc3\xa9\n\n", "metadata", None)
+
+
+def test_unknown_directive_names_its_line(tmp_path):
+    source = tmp_path / "pages.txt"
+    source.write_text("@page http://a.example/\n@fold\n")
+    with pytest.raises(ValueError, match=r"pages\.txt:2: cannot follow '@fold': unknown directive"):
+        read_pages(source, LIBRARY)
+
+
+def test_name_defined_twice_is_an_error(tmp_path):
+    source = tmp_path / "blocks.txt"
+    source.write_text("@block one\ntext\n@block one\ntext\n")
+    with pytest.raises(ValueError, match="@block one is defined twice"):
+        read_blocks([source])
