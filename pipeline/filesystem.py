@@ -1,7 +1,7 @@
 """Files wherever Beam can reach them: local paths, gs://, s3://, and https:// through a local cache.
 
-Local outputs appear under their final name by an atomic rename. Outputs on an object store are written to a local
-temporary file and uploaded whole, since closing a half-written upload would publish it.
+Local outputs appear under their final name by an atomic rename, once their bytes are on the disk. Outputs on an object
+store are written to a local temporary file and uploaded whole, since closing a half-written upload would publish it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,20 +28,24 @@ from pipeline.fetch import FetchError, fetch
 
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
-_FULL_OR_FORBIDDEN = {
+_CANNOT_WRITE = {
     errno.ENOSPC,
     errno.EACCES,
     errno.EROFS,
     errno.EDQUOT,
     errno.EPERM,
     errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
     errno.EFBIG,
+    errno.EIO,
+    errno.ENAMETOOLONG,
 }
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class InputFile:
-    """One raw input file: its path or URL, and its size in bytes (-1 where only fetching would tell)."""
+    """One raw input file: its path or URL, and its size in bytes (-1 where only reading would tell)."""
 
     path: str
     size: int
@@ -63,6 +68,8 @@ def default_cache() -> Path:
 
 def match(patterns: Sequence[str]) -> list[InputFile]:
     """Lists the files that paths, folders, globs and URLs name, sorted by path, each once.
+
+    A link to nowhere is listed, too: reading it then fails by itself, and is accounted for.
 
     Args:
         patterns: Local paths, folders (all files below them), globs (``**`` included), Beam paths with globs, URLs.
@@ -94,7 +101,14 @@ def _match_one(pattern: str) -> list[InputFile]:
     if os.path.isdir(pattern):
         pattern = os.path.join(glob.escape(pattern), "**", "*")
     paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
-    return [InputFile(path, os.path.getsize(path)) for path in paths if os.path.isfile(path)]
+    return [InputFile(path, _size(path)) for path in paths if os.path.isfile(path) or not os.path.exists(path)]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:  # a link to nowhere, or gone since it was listed
+        return -1
 
 
 def open_input(path: str, cache: Path | None = None) -> BinaryIO:
@@ -173,32 +187,28 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     Raises:
         OutputError: The disk is full or the place cannot be written; nothing is left behind.
     """
-    temporary = None
+    folder = tempfile.gettempdir() if is_remote(path) else os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
     try:
-        folder = None if is_remote(path) else os.path.dirname(path) or "."
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
-        with os.fdopen(descriptor, "wb") as handle:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "xb") as handle:
             yield handle
         _publish(temporary, path)
-        temporary = None
     except OSError as error:
-        if error.errno not in _FULL_OR_FORBIDDEN and not is_remote(path):
+        if error.errno not in _CANNOT_WRITE and not is_remote(path):
             raise
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}. Free space or choose another --output, then run the "
             "same command again: finished shards are kept."
         ) from error
     finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.remove(temporary)
+        with contextlib.suppress(OSError):  # it is gone where all went well
+            os.remove(temporary)
 
 
 def _publish(temporary: str, path: str) -> None:
     if not is_remote(path):
-        os.chmod(temporary, 0o666 & ~_umask())
+        _to_disk(temporary)
         os.replace(temporary, path)
         return
     with (
@@ -206,13 +216,15 @@ def _publish(temporary: str, path: str) -> None:
         FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target,
     ):
         shutil.copyfileobj(source, target, COPY_CHUNK)
-    os.remove(temporary)
 
 
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value
+def _to_disk(path: str) -> None:
+    """Has a file's bytes written out, so that a power cut cannot leave its final name with other contents."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: str, data: bytes) -> None:
@@ -225,9 +237,11 @@ def remove_temporaries(folder: str) -> None:
     """Removes what a killed run left half-written below a local folder."""
     if is_remote(folder):
         return
-    for path in glob.glob(os.path.join(glob.escape(folder), "**", ".*.tmp"), recursive=True, include_hidden=True):
-        with contextlib.suppress(OSError):
-            os.remove(path)
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(".") and name.endswith(".tmp"):
+                with contextlib.suppress(OSError):
+                    os.remove(os.path.join(place, name))
 
 
 def local_model(uri: str, sha256: str | None = None) -> str:
