@@ -1,0 +1,67 @@
+"""What a removed template or picture leaves behind: empty brackets, lonely commas, spaces before commas.
+
+Only the surroundings of a gap mark are touched, so a comma or bracket that the author wrote stays as it was.
+"""
+
+from __future__ import annotations
+
+from filters.wikitext.marks import GAP, LITERAL_START
+
+REACH = 100  # characters before a gap that may be tidied
+_OPEN = "([{（"
+_CLOSE = ")]}）"
+_PAIRS = frozenset(("()", "[]", "{}", "（）"))
+_SEPARATORS = ",;:/–—-·•|"
+_WEAK = ",;"  # two of these around a gap become one
+_SPACES = " \t"
+_NO_SPACE_BEFORE = ".,;:!?…)]}”"
+_NO_SPACE_AFTER = "“„"
+_DASHES = "–—"
+
+
+def close_gaps(line: str) -> str:
+    """Removes the gap marks of one line and what they leave dangling.
+
+    ``Berlin (GAP; GAP) is`` becomes ``Berlin is``; ``(GAP, born 1920)`` becomes ``(born 1920)``; ``a GAP, b`` becomes
+    ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter or digit becomes empty.
+    """
+    pieces = line.split(GAP)
+    done: list[str] = []
+    left = pieces[0]
+    for right in pieces[1:]:
+        if len(left) > 2 * REACH:  # so that a line of many gaps is not copied for each
+            done.append(left[:-REACH])
+            left = left[-REACH:]
+        left = _join(left, right)
+    line = "".join([*done, left]).rstrip()
+    return line if LITERAL_START in line or any(map(str.isalnum, line)) else ""
+
+
+def _join(left: str, right: str) -> str:
+    """Joins the texts before and after one gap."""
+    before = left.rstrip(_SPACES)
+    after = right.lstrip(_SPACES)
+    last, first = before[-1:], after[:1]
+    if last and last in _OPEN:
+        return _after_bracket(before, after)
+    if first and first in _CLOSE:
+        return before.rstrip(_SPACES + _SEPARATORS) + after if last in _SEPARATORS else before + after
+    if not last:
+        return after.lstrip(_SPACES + _WEAK)
+    if first and first in _WEAK:
+        return before.rstrip(_SPACES + _WEAK) + after
+    if first and first in _DASHES and last in _DASHES:
+        return before + " " + after[1:].lstrip(_SPACES)
+    if (first and first in _NO_SPACE_BEFORE) or last in _NO_SPACE_AFTER:
+        return before + after
+    spaced = len(before) < len(left) or len(after) < len(right)
+    return f"{before} {after}" if spaced else before + after
+
+
+def _after_bracket(before: str, after: str) -> str:
+    """Joins at a gap that follows an opening bracket: separators go, and a pair that is left empty goes."""
+    stripped = after.lstrip(_SPACES + ",;:/·|")
+    bracket = before[-1]
+    if stripped and bracket + stripped[0] in _PAIRS:
+        return _join(before[:-1].rstrip(_SPACES) + " ", stripped[1:])
+    return before + stripped

@@ -1,0 +1,87 @@
+"""One Wikipedia as the cleaner sees it: its language and the names of its namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from filters.wikitext.languages import (
+    ENGLISH_CATEGORY,
+    ENGLISH_FILE,
+    ENGLISH_OTHER,
+    LANGUAGES,
+    Language,
+)
+from filters.wikitext.section_titles import REFERENCE_TITLES
+
+FILE_NAMESPACE = 6  # MediaWiki's numbers, includes/Defines.php
+CATEGORY_NAMESPACE = 14
+
+# A language outside the twenty still has MediaWiki's English names and no more.
+_UNKNOWN = Language(file="", category="", other="", redirect="redirect", months="", separators=",.")
+
+
+@dataclass(frozen=True)
+class WikiSite:
+    """The language of a wiki and its namespace names, all lower-case and with spaces for underscores.
+
+    Attributes:
+        language: code of the edition (``en``).
+        namespaces: every namespace name and alias.
+        file_namespaces: names of the File namespace; their links are pictures and leave no text.
+        category_namespaces: names of the Category namespace; their links leave no text.
+        reference_titles: titles of sections that hold references and links.
+        redirect_words: words that start a redirect, without ``#``.
+    """
+
+    language: str
+    namespaces: frozenset[str]
+    file_namespaces: frozenset[str]
+    category_namespaces: frozenset[str]
+    reference_titles: frozenset[str]
+    redirect_words: frozenset[str]
+
+    @classmethod
+    def builtin(cls, language: str) -> WikiSite:
+        """Returns the site from the built-in table; a language outside the twenty gets the English names."""
+        return cls.from_siteinfo(language, {})
+
+    @classmethod
+    def from_siteinfo(cls, language: str, namespaces: Mapping[int, Sequence[str]]) -> WikiSite:
+        """Returns the site with the names of a dump's siteinfo added to the built-in ones.
+
+        They are added, not put in place: siteinfo leaves aliases out, and pages use them.
+
+        Args:
+            language: code of the edition.
+            namespaces: names and aliases for each namespace number; the main namespace's empty name is ignored.
+        """
+        names = LANGUAGES.get(language, _UNKNOWN)
+        file = _fold(namespaces.get(FILE_NAMESPACE, ()), names.file, ENGLISH_FILE)
+        category = _fold(namespaces.get(CATEGORY_NAMESPACE, ()), names.category, ENGLISH_CATEGORY)
+        every = [name for aliases in namespaces.values() for name in aliases]
+        return cls(
+            language=language,
+            namespaces=_fold(every, names.other, ENGLISH_OTHER) | file | category,
+            file_namespaces=file,
+            category_namespaces=category,
+            reference_titles=_fold((), REFERENCE_TITLES.get(language, ""), REFERENCE_TITLES["en"]),
+            redirect_words=_fold((), names.redirect, "redirect"),
+        )
+
+    def is_redirect(self, wikitext: str) -> bool:
+        """Tells whether a page's text starts with ``#REDIRECT [[...]]`` in English or in the site's language.
+
+        A dump's ``<redirect>`` element is the better witness; this is for text that comes without one.
+        """
+        head = wikitext.lstrip()[:80]
+        if not head.startswith("#"):
+            return False
+        word = head[1:].partition("[[")[0].strip(" :\t\n").lower()
+        return word in self.redirect_words and "[[" in head
+
+
+def _fold(names: Iterable[str], *lists: str) -> frozenset[str]:
+    """Returns lower-case names, of a sequence and of ``|``-separated lists, without the empty one."""
+    every = [*names, *(name for row in lists for name in row.split("|"))]
+    return frozenset(name.replace("_", " ").strip().lower() for name in every) - {""}

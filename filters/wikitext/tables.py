@@ -1,0 +1,45 @@
+"""Third pass: tables of wikitext go, with the tables inside them."""
+
+from __future__ import annotations
+
+import re
+
+# MediaWiki opens and closes tables at the start of a line only (``BlockLevelPass``), after indentation by colons.
+_TABLE_EDGE = re.compile(r"\n[ \t:*#;]*(?:(\{\|)|\|\}(?!\}))")
+# A row, cell or heading whose table was opened by a template, or not at all.
+_ORPHAN_ROW = re.compile(r"\n[ \t:*#;]*(?:\{\||\|)[^\n]*")
+_ORPHAN_HEADING_CELL = re.compile(r"\n![^\n]*")
+
+
+def drop_tables(text: str) -> str:
+    """Removes tables. Where an opening has no end, only the lines that are rows and cells go, and the prose stays."""
+    text = "\n" + text
+    has_unclosed = False
+    if "{|" in text:
+        text, has_unclosed = _drop_closed(text)
+    if "\n|" in text or "|" in text:
+        text = _ORPHAN_ROW.sub("\n", text)
+    if has_unclosed:
+        text = _ORPHAN_HEADING_CELL.sub("", text)
+    return text
+
+
+def _drop_closed(text: str) -> tuple[str, bool]:
+    """Removes each outermost table that is closed, from one scan with a stack; tells whether one was not closed."""
+    stack: list[int] = []
+    spans: list[tuple[int, int]] = []
+    for match in _TABLE_EDGE.finditer(text):
+        if match[1]:
+            stack.append(match.start())
+        elif stack:
+            start = stack.pop()
+            while spans and spans[-1][0] >= start:
+                spans.pop()
+            spans.append((start, match.end()))
+    out, last = [], 0
+    for start, end in spans:
+        out.append(text[last:start])
+        out.append("\n")
+        last = end
+    out.append(text[last:])
+    return "".join(out), bool(stack)

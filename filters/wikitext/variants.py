@@ -1,0 +1,32 @@
+"""Language variants ``-{...}-`` (the Serbian edition writes in two scripts), resolved to one."""
+
+from __future__ import annotations
+
+import re
+
+_VARIANT = re.compile(r"-\{(?!\{)([^{}]*)\}-")
+# Flags that add rules or set the title, and show nothing (MediaWiki's ConverterRule).
+_SILENT_FLAGS = frozenset("HT-")
+_FLAGS = re.compile(r"[ \t]*([A-Z\-](?:;[A-Z\-])*|[a-z-]+(?:;[a-z-]+)*)?[ \t]*\|")
+_CASE = re.compile(r"\s*(?:[^:;]*=>)?\s*([a-z]{2,3}(?:-[a-z]+)*)\s*:([^;]*)")
+
+
+def resolve_variants(text: str) -> str:
+    """Replaces each ``-{...}-`` by its first variant, the one an editor wrote first, or by its plain text.
+
+    ``-{sr-ec:а; sr-el:a}-`` is ``а``; ``-{Berlin}-`` (do not convert) is ``Berlin``; ``-{T|...}-`` (the title) is
+    nothing.
+    """
+    return _VARIANT.sub(_resolve, text) if "-{" in text else text
+
+
+def _resolve(match: re.Match[str]) -> str:
+    """Returns the text of one variant rule."""
+    content = match[1]
+    flags = _FLAGS.match(content)
+    if flags:
+        if _SILENT_FLAGS & set((flags[1] or "").split(";")):
+            return ""
+        content = content[flags.end() :]
+    case = _CASE.match(content)
+    return case[2].strip() if case else content

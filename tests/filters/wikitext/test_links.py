@@ -1,0 +1,73 @@
+"""Links, external links, pictures, categories, tables and language variants."""
+
+import pytest
+
+from filters.wikitext import WikiSite, to_text
+from filters.wikitext.variants import resolve_variants
+
+EN = WikiSite.builtin("en")
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("[[a]] [[b|c]] [[d]]s [[e#f|g]] [[h|i [j] k]]", "a c ds g i [j] k"),
+        ("[[a|b|c]] [[a|'''b''']]", "b|c b"),
+        ("[[Help:Foo (bar)|]] [[Boston, Massachusetts|]] [[Foo (bar)|]]", "Foo Boston Foo"),
+        (
+            "[[:Category:X]] [[:Category:X|y]] [[:File:a.jpg]] [[:de:X]] [[Wikipedia:X]]",
+            "Category:X y File:a.jpg de:X Wikipedia:X",
+        ),
+        ("a[[Category:X]][[category : Y|z]] [[de:A]] [[zh-min-nan:B|c]]b", "a b"),
+        ("[[wikt:a|b]] [[s:c]] [[Alien: Covenant]]", "b s:c Alien: Covenant"),
+        ("[[File:a.jpg|thumb|left|cap [[b]] and [[c|d]] [http://e f]]]text", "text"),
+        ("[[Image:a.jpg|thumb|x [[File:b.png|20px]] {{lang|de|y}} [[z]]]] text", "text"),
+        ("[[File:a.jpg|thumb|never closed [[b]]\ntext", "text"),
+        ("[[a\nb]] [[c d]] [[e", "a\nb c d e"),
+        ("a ]] b [c [d]] e", "a b [c [d]] e"),
+    ],
+)
+def test_links(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("a [http://x.org b c] d [//x.org e] [mailto:a@b.c f]", "a b c d e f"),
+        ("a [http://x.org] b [http://x.org ], c", "a b, c"),
+        ("see http://x.org/a_b, or", "see http://x.org/a_b, or"),
+        ("[http://x.org [[a|b]] ''c''] [not a link]", "b c [not a link]"),
+    ],
+)
+def test_external_links(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("a\n{| class=x\n! b\n|-\n| c || d\n|}\ne", "a\n\ne"),
+        ("a\n{|\n| b\n{|\n| c\n|}\n| d\n|}\ne", "a\n\ne"),
+        ("a\n:{|\n|b\n|}c", "a\nc"),
+        ("a\n{|\n! b\n| c\nd", "a\n\nd"),
+        ("a\n|-\n| b\n|}\nc | d", "a\n\nc | d"),
+        ("{{Table start}}\n|-\n| a || b\n{{Table end}}\nc", "c"),
+    ],
+)
+def test_tables(wikitext, text):
+    assert "\n".join(line for line in to_text(wikitext, EN).split("\n") if line) == text.replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("-{sr-ec:а; sr-el:a}- -{Berlin}- -{T|x}-y", "а Berlin y"),
+        ("-{R|x}- -{zh-hans:a;zh-hant:b;}- -{H|zh-cn:c}-d", "x a d"),
+        ("a -{ b", "a -{ b"),
+        ("-{ijekav:bijelo; ekav:belo}-", "-{ijekav:bijelo; ekav:belo}-"[2:-2]),
+        ("http://x.org/a-b", "http://x.org/a-b"),
+    ],
+)
+def test_variants(wikitext, text):
+    assert resolve_variants(wikitext) == text

@@ -1,0 +1,102 @@
+"""Templates: the stated table keeps text, the rest goes, braces match as in MediaWiki."""
+
+import pytest
+
+from filters.wikitext import WikiSite, Work, to_text
+from filters.wikitext.inline_templates import template_table
+from filters.wikitext.templates import expand_templates, parse_arguments
+
+EN = WikiSite.builtin("en")
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{Infobox person\n| name = X {{lang|de|y}}\n}}\n'''X''' is", "X is"),
+        ("a{{lang|de|b}}c {{Lang|de|script|d}} {{lang-de|e}} {{LANG-grc-gre|f}}", "abc d e f"),
+        ("{{nowrap|a b}} {{Small|[[c|d]]}} {{nobr|{{lang|fr|e}}}}", "a b d e"),
+        (
+            "{{convert|5|to|10|km|mi}}, {{convert|6|ft|2|in|m}}, {{cvt|892|km2}}, {{convert|30|C|F}}",
+            "5 to 10 km, 6 ft 2 in, 892 km², 30 °C",
+        ),
+        ("a {{convert|1200|mi|km|adj=on}} road", "a 1,200-mi road"),
+        ("{{as of|2019|6|lc=y}} {{As of|2020}} {{as of|2021|alt=by 2021}}", "as of June 2019 As of 2020 by 2021"),
+        (
+            "{{birth date|1788|2|22|df=y}} {{start date|1990|1|2}} {{dts|1777|12}}",
+            "22 February 1788 January 2, 1990 December 1777",
+        ),
+        ("{{IPAc-en|ˈ|b|ɜːr|l|ɪ|n|lang}} {{IPA-de|bɛɐ̯ˈliːn|lang|x.ogg}} {{IPA|/a/}}", "/ˈbɜːrlɪn/ [bɛɐ̯ˈliːn] /a/"),
+        ("{{nihongo|'''R'''|らんま|Ranma}} {{zh|c=民航|p=x}} {{transl|ar|DIN|y}}", "R (らんま, Ranma) 民航, x y"),
+        ("a{{snd}}b{{ndash}}c{{mdash}}d{{'}}s{{nbsp}}e{{·}}f", "a – b–c—d's e · f"),
+        ("''a''{{'s}} ''b{{'}}''", "a's b'"),
+        (
+            "{{frac|1|2}} {{frac|3|1|2}} {{sfrac|4}} {{val|1.5|0.1|u=km}} {{chem|H|2|O}}",
+            "1/2 3 1/2 1/4 1.5 ± 0.1 km H2O",
+        ),
+        ("{{hlist|a|b}} {{ubl|c|d}}", "a, b\n- c\n- d"),
+        ("{{plainlist|\n* a\n* b\n}}", "- a\n- b"),
+        ("{{quote|text=a\nb|author=c}}", "a\nb"),
+        ("{{ill|A|de|B|lt=C}} {{flag|Germany}}{{flagicon|GER}}", "C Germany"),
+        ("{{abbr|MVP|most valuable}} {{sic}} {{sic|teh}} {{circa|1800}}", "MVP [sic] teh [sic] c. 1800"),
+        ("{{pop density|1000|10|km2}} {{pop density|x|0|km2}}.", "100/km²."),
+    ],
+)
+def test_inline_templates_keep_their_text(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{#if:x|a|b}} {{#if: |a|b}} {{#ifeq:a| a |c|d}}", "a b c"),
+        ("{{#switch:b|a=1|b|c=2|#default=9}} {{#switch:z|a=1|#default=9}} {{#switch:z|a=1|last}}", "2 9 last"),
+        ("{{lc:ABC}} {{uc:d}} {{ucfirst:ef}} {{lcfirst:GH}} {{formatnum:1234567.89}}", "abc D Ef gH 1,234,567.89"),
+        ("a {{#expr:1+1}}{{#invoke:x|y}}{{CURRENTYEAR}}{{PAGENAME}}{{DEFAULTSORT:z}} b", "a b"),
+        ("{{#tag:ref|a|name=b}}{{#iferror:x|y|z}}", "z"),
+        ("{{{name|default}}} {{{name}}}.", "default."),
+    ],
+)
+def test_parser_functions(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{foo|{{bar|{{lang|de|a}}}}}}b", "b"),
+        ("a {{foo b", "a foo b"),
+        ("{{Infobox\n| a = b\ntext\n\n{{lang|de|c}}", "text\n\nc"),
+        ("a }} b", "a  b".replace("  ", " ")),
+        ("{{nowrap|{x}}} y", "{x} y"),
+        ("{{{{{a|foo}}}|c}} d", "d"),
+        ("{{lang|de|a|b=c}} {{nowrap|1=x=y}} {{nowrap|[[a|b=c]]}}", "a x=y b=c"),
+        ("{{nowrap|[[a|b]]|c}}", "b"),
+        ("{{ lang\n| de\n| a }}", "a"),
+        ("{{Foo_bar}}{{non_existing template}}x", "x"),
+        ("{{unknown-family|a}}{{lang-icon|de}}x", "x"),
+    ],
+)
+def test_braces(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+def test_arguments():
+    arguments = parse_arguments("name| a |b= c |[[d|e]]|2=f", "en")
+    assert arguments.name == "name"
+    assert dict(arguments.values) == {"1": " a ", "b": "c", "2": "f"}
+    assert arguments.parts == ("name", " a ", "b= c ", "[[d|e]]", "2=f")
+
+
+def test_templates_nested_too_deep_leave_no_text():
+    deep = "{{nowrap|" * 3 + "a" + "}}" * 3
+    table = template_table("en")
+    assert expand_templates(deep, table, Work(1000), max_nesting=3) == "a"
+    assert "a" not in expand_templates(deep, table, Work(1000), max_nesting=2)
+
+
+def test_every_name_in_the_tables_can_be_reached():
+    for language in ("en", "fr", "ru", "sr"):
+        table = template_table(language)
+        for name in table.rules:
+            assert table.find(name) is not None
+            assert name == name.lower().replace("_", " ").strip()
