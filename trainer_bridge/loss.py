@@ -24,11 +24,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             valid = (target != IGNORE).unsqueeze(1)
             index = target.clamp_min(0).unsqueeze(1)
             logits = (h @ w.T).float()
-            normaliser = logits.logsumexp(-1, keepdim=True)
-            losses[part] = ((normaliser - logits.gather(1, index)) * valid).squeeze(1)
+            logits.sub_(logits.amax(-1, keepdim=True))
+            wanted = logits.gather(1, index)
+            sums = logits.exp_().sum(-1, keepdim=True)
+            losses[part] = ((sums.log() - wanted) * valid).squeeze(1)
             if grad_h is not None and grad_w is not None:
-                grad = logits.sub_(normaliser).exp_()  # the softmax, in the logits' memory
-                grad.scatter_add_(1, index, torch.full_like(normaliser, -1.0)).mul_(valid)
+                grad = logits.mul_(valid / sums)  # the softmax, in the logits' memory
+                grad.scatter_add_(1, index, -valid.float())
                 grad_low = grad.to(h.dtype)
                 grad_h[part] = grad_low @ w
                 _add_product(grad_w, grad_low, h)

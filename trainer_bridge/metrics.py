@@ -1,0 +1,160 @@
+"""Records of a run: one JSON line a step, a progress line, and TensorBoard or Weights & Biases where asked for."""
+
+import importlib
+import json
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.plot import Points, write_loss_plot
+
+NAME = "metrics.jsonl"
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All complete lines; a last line that was cut by a kill is left out."""
+    if not path.is_file():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+class Metrics:
+    """Writes the records; on other ranks than the first it does nothing."""
+
+    def __init__(self, folder: Path, steps: int, resumed: int, config: dict[str, Any], active: bool) -> None:
+        """Opens the records, and forgets those of steps after the checkpoint that the run resumes from.
+
+        Args:
+            folder: of the run.
+            steps: length of the run.
+            resumed: steps that the checkpoint has done; 0 for a new run.
+            config: the whole configuration; ``run.tensorboard`` and ``run.wandb_project`` choose the other writers.
+            active: whether this is the first rank.
+        """
+        self._steps, self._active, self._folder = steps, active, folder
+        self._terminal = active and sys.stderr.isatty()
+        self._began, self._first = time.monotonic(), resumed
+        if not active:
+            return
+        path = folder / NAME
+        self._records = [record for record in read_metrics(path) if record.get("step", 0) <= resumed]
+        partial = path.with_suffix(".tmp")
+        partial.write_text("".join(_line(record) for record in self._records), encoding="utf-8")
+        partial.replace(path)
+        self._file = path.open("a", encoding="utf-8")
+        run = config["run"]
+        self._board = _tensorboard(folder) if run["tensorboard"] else None
+        self._wandb = _wandb(folder, run["wandb_project"], config) if run["wandb_project"] else None
+
+    def event(self, text: str) -> None:
+        """Records something that is not a step, and says it on stderr."""
+        if self._active:
+            self._file.write(_line({"event": text}))
+            self._file.flush()
+            self._say(text)
+
+    def steps(self, records: list[dict[str, Any]]) -> None:
+        """Records some finished steps, the last of which is shown as progress."""
+        if not self._active or not records:
+            return
+        self._records += records
+        self._file.writelines(_line(record) for record in records)
+        self._file.flush()
+        for record in records:
+            flat = _flatten(record)
+            if self._board:
+                for name, value in flat.items():
+                    self._board.add_scalar(name, value, record["step"])
+            if self._wandb:
+                self._wandb.log(flat, step=record["step"])
+        self._progress(records[-1])
+
+    def close(self) -> None:
+        """Draws the loss and closes all writers."""
+        if not self._active:
+            return
+        if self._terminal:
+            sys.stderr.write("\n")
+        losses = [record for record in self._records if record.get("loss") is not None]
+        names = sorted({name for record in losses for name in record["loss_by_source"]})
+        by_source: dict[str, Points] = {
+            name: [(r["tokens"], r["loss_by_source"][name]) for r in losses if name in r["loss_by_source"]]
+            for name in names
+        }
+        write_loss_plot(self._folder / "loss.svg", [(r["tokens"], r["loss"]) for r in losses], by_source)
+        self._file.close()
+        if self._board:
+            self._board.close()
+        if self._wandb:
+            self._wandb.finish()
+
+    def _progress(self, record: dict[str, Any]) -> None:
+        step, spent = record["step"], time.monotonic() - self._began
+        left = spent / max(1, step - self._first) * (self._steps - step)
+        loss = "not finite" if record["loss"] is None else f"{record['loss']:.4f}"
+        parts = [f"step {step}/{self._steps}", f"loss {loss}", f"lr {record['lr']:.2e}"]
+        parts += [f"{record['tokens_per_second']:,.0f} tokens/s"]
+        if record.get("mfu_full") is not None:
+            parts.append(f"MFU {record['mfu_full']:.1%}")
+        parts.append(f"{_duration(left)} left")
+        text = "  ".join(parts)
+        if self._terminal:
+            done = int(20 * step / self._steps)
+            sys.stderr.write(f"\r\x1b[K[{'#' * done}{'.' * (20 - done)}] {text}")
+            sys.stderr.flush()
+        else:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(("\n" if self._terminal else "") + text + "\n")
+        sys.stderr.flush()
+
+
+def finite(value: float) -> float | None:
+    """A number for JSON, which has neither nan nor infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, allow_nan=False) + os.linesep
+
+
+def _flatten(record: dict[str, Any]) -> dict[str, float]:
+    flat = {}
+    for name, value in record.items():
+        for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
+            if isinstance(number, int | float) and name != "step":
+                flat[f"{name}/{inner}" if inner else name] = float(number)
+    return flat
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        return importlib.import_module("torch.utils.tensorboard").SummaryWriter(str(folder / "tensorboard"))
+    except ImportError as error:
+        raise TrainerError("run.tensorboard is on, but the package tensorboard is not installed") from error
+
+
+def _wandb(folder: Path, project: str, config: dict[str, Any]) -> Any:
+    try:
+        wandb = importlib.import_module("wandb")
+    except ImportError as error:
+        raise TrainerError("run.wandb_project is set, but the package wandb is not installed") from error
+    identity = folder.resolve().name
+    return wandb.init(project=project, id=identity, resume="allow", dir=str(folder), config=config)

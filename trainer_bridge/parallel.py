@@ -1,0 +1,233 @@
+"""Ranks, devices, and how a model is laid over them (paper, section 2.4). The model's own code knows none of it.
+
+Data parallel: FSDP2 shards every parameter over the ranks of the "data" dimension, gathers a block's weights while
+the block before it computes, and scatters its gradients while the next one computes. Tensor parallel: each matrix is
+cut over the ranks of the "tensor" dimension, and what lies between two matrices is cut along the sequence.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    PrepareModuleInput,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
+
+from trainer_bridge.activations import apply_checkpointing
+from trainer_bridge.config import EfficiencyConfig, ModelConfig
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.model import Transformer, rotary_table
+
+TIMEOUT = timedelta(minutes=30)  # of a collective: the first step compiles, and not equally fast everywhere
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among the others.
+
+    Attributes:
+        rank: number of this process.
+        ranks: of all processes.
+        device: what it computes on.
+        mesh: dimensions "data" and "tensor"; None for a single process.
+    """
+
+    rank: int
+    ranks: int
+    device: torch.device
+    mesh: DeviceMesh | None
+
+    @property
+    def tensor_ranks(self) -> int:
+        """Ranks that share one sample."""
+        return self.mesh["tensor"].size() if self.mesh is not None else 1
+
+    @property
+    def data_ranks(self) -> int:
+        """Ranks that read different samples."""
+        return self.ranks // self.tensor_ranks
+
+    @property
+    def data_rank(self) -> int:
+        """Which of them this is."""
+        return self.mesh["data"].get_local_rank() if self.mesh is not None else 0
+
+    def own_positions(self, x: Tensor) -> Tensor:
+        """The positions of [B, T] whose loss this rank computes: all, or with tensor parallelism its stretch."""
+        if self.mesh is None or self.tensor_ranks == 1:
+            return x
+        return x.chunk(self.tensor_ranks, dim=1)[self.mesh["tensor"].get_local_rank()].contiguous()
+
+    def sum(self, x: Tensor) -> Tensor:
+        """Adds a small tensor over all ranks, in place."""
+        if self.ranks > 1:
+            dist.all_reduce(x)
+        return x
+
+
+def start_world(tensor_parallel: int) -> World:
+    """Joins the process group that torchrun prepared, if it did, and picks the device.
+
+    Raises:
+        TrainerError: ranks that tensor parallelism does not divide.
+    """
+    ranks, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if ranks % tensor_parallel:
+        raise TrainerError(f"efficiency.tensor_parallel = {tensor_parallel} does not divide the {ranks} ranks")
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    if ranks == 1:
+        return World(0, 1, device, None)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=TIMEOUT)
+    shape = (ranks // tensor_parallel, tensor_parallel)
+    mesh = init_device_mesh(device.type, shape, mesh_dim_names=("data", "tensor"))
+    return World(rank, ranks, device, mesh)
+
+
+def compute_dtype(choice: str, device: torch.device) -> torch.dtype:
+    """The type of the computation: bf16 on a GPU and fp32 on a CPU, unless told otherwise."""
+    if choice == "auto":
+        choice = "bf16" if device.type == "cuda" else "fp32"
+    return torch.bfloat16 if choice == "bf16" else torch.float32
+
+
+def build_model(config: ModelConfig, efficiency: EfficiencyConfig, world: World) -> Transformer:
+    """A model on this rank's device, cut, checkpointed, compiled and sharded as asked; weights not yet set.
+
+    It is made on the meta device first, so no rank ever holds the whole of it.
+    """
+    dtype = compute_dtype(efficiency.dtype, world.device)
+    with torch.device("meta"):
+        model = Transformer(config, dtype, efficiency.loss_chunk)
+    if world.mesh is not None and world.tensor_ranks > 1:
+        _cut_tensors(model, world.mesh["tensor"], efficiency)
+    apply_checkpointing(model.layers, efficiency.checkpointing)
+    if efficiency.compile == "on" or (efficiency.compile == "auto" and world.device.type == "cuda"):
+        compile_blocks(model.layers)
+    if world.mesh is not None:
+        _shard(model, world.mesh["data"], dtype, efficiency.reshard_after_forward)
+    model.to_empty(device=world.device)
+    model.rope = rotary_table(config, world.device)
+    return model
+
+
+def compile_blocks(layers: nn.ModuleList) -> None:
+    """Compiles the forward pass of each block as one graph; all blocks share the code, so it is compiled once.
+
+    The function is compiled and not the module, so that FSDP's hooks stay outside.
+    """
+    for layer in layers:
+        layer.forward = torch.compile(layer.forward, fullgraph=True, dynamic=False)
+
+
+def _shard(model: Transformer, mesh: DeviceMesh, dtype: torch.dtype, reshard: bool) -> None:
+    """FSDP2: each block, then the rest; weights gathered in the type of the computation, gradients summed in fp32."""
+    # The rotary tables are arguments of the blocks and must stay fp32, so inputs are not cast.
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    for layer in model.layers:
+        fully_shard(layer, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    blocks: list[Any] = list(model.layers)
+    for block, following in pairwise(blocks):
+        block.set_modules_to_forward_prefetch([following])
+        following.set_modules_to_backward_prefetch([block])
+
+
+def _cut_tensors(model: Transformer, mesh: DeviceMesh, efficiency: EfficiencyConfig) -> None:
+    """Tensor and sequence parallelism (Korthikanti et al. 2022, as DTensor plans)."""
+    config, ranks = model.config, mesh.size()
+    for key, count in (("kv_heads", config.key_value_heads), ("ffn_hidden", config.hidden)):
+        if count % ranks:
+            raise TrainerError(f"efficiency.tensor_parallel = {ranks} does not divide model.{key} = {count}")
+    whole, by_position = Replicate(), Shard(1)
+    plan = {
+        "attention_norm": SequenceParallel(),
+        "attention": PrepareModuleInput(
+            input_layouts=(by_position, None, None, None), desired_input_layouts=(whole, None, None, None)
+        ),
+        "attention.wqkv": ColwiseParallel(),
+        "attention.wo": RowwiseParallel(output_layouts=by_position),
+        "ffn_norm": SequenceParallel(),
+        "feed_forward": PrepareModuleInput(input_layouts=(by_position,), desired_input_layouts=(whole,)),
+        "feed_forward.w13": ColwiseParallel(),
+        "feed_forward.w2": RowwiseParallel(output_layouts=by_position),
+    }
+    for layer in model.layers:
+        parallelize_module(layer, mesh, plan)
+    outer = {
+        "tok_embeddings": RowwiseParallel(input_layouts=whole, output_layouts=by_position),
+        "norm": SequenceParallel(use_local_output=True),
+    }
+    parallelize_module(model, mesh, outer)
+    # Each rank computes the loss of its own positions, so it needs the whole output matrix and adds to its gradient.
+    output = DTensor.from_local(model.output.weight.data, mesh, [whole], run_check=False)
+    model.output.weight = nn.Parameter(output)
+    loss = model.loss_function
+
+    def loss_of_own_positions(h: Tensor, weight: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return loss(h, weight.to_local(grad_placements=[Partial()]), targets)
+
+    model.loss_function = loss_of_own_positions
+    if efficiency.async_tensor_parallel:
+        _overlap_tensor_communication(mesh)
+
+
+def _overlap_tensor_communication(mesh: DeviceMesh) -> None:
+    """Lets the compiler split matrix products so that they hide the communication around them."""
+    if mesh.device_type != "cuda":
+        raise TrainerError("efficiency.async_tensor_parallel needs CUDA devices")
+    torch._inductor.config._micro_pipeline_tp = True
+    torch.distributed._symmetric_memory.enable_symm_mem_for_group(mesh.get_group().group_name)
+
+
+@torch.no_grad()
+def set_weights(model: nn.Module, name: str, value: Tensor) -> None:
+    """Copies a whole tensor into a parameter, of which this rank may hold a part."""
+    parameter: Any = model.get_parameter(name)
+    if isinstance(parameter, DTensor):
+        value = distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    parameter.copy_(value)
+
+
+@torch.no_grad()
+def initialise(model: Transformer, seed: int) -> None:
+    """Draws the weights: truncated normal; norms are ones.
+
+    Each parameter has its own generator, keyed by the seed and its name, so the weights do not depend on the number of
+    ranks or on the order of the layers. Not published for LLaMA: see ``ModelConfig.init_std``.
+    """
+    config = model.config
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            nn.init.ones_(parameter)
+            continue
+        std = config.init_std
+        if config.init_depth_scaled and name.endswith(("wo.weight", "w2.weight")):
+            std /= (2 * config.layers) ** 0.5
+        generator = torch.Generator(parameter.device).manual_seed(_name_seed(seed, name))
+        whole = torch.empty(parameter.shape, device=parameter.device)
+        nn.init.trunc_normal_(whole, 0.0, std, -3 * std, 3 * std, generator=generator)
+        set_weights(model, name, whole)
+
+
+def _name_seed(seed: int, name: str) -> int:
+    """A generator's seed from the run's and a parameter's name (FNV-1a, 64 bits)."""
+    value = 0xCBF29CE484222325
+    for byte in f"{seed}/{name}".encode():
+        value = ((value ^ byte) * 0x100000001B3) % 2**64
+    return value % 2**63

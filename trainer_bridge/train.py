@@ -1,0 +1,144 @@
+"""Trains a LLaMA: python -m trainer_bridge.train --model 7B --data SHARDS --output RUN [section.key=value ...].
+
+The same command resumes the run after any interruption.
+On several GPUs: torchrun --nproc-per-node 8 -m trainer_bridge.train ...
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from trainer_bridge.config import TrainConfig, load_config, recipe_names
+from trainer_bridge.errors import TrainerError, run_command
+from trainer_bridge.loader import Samples
+from trainer_bridge.parallel import start_world
+from trainer_bridge.shards import Manifest, read_manifest
+from trainer_bridge.trainer import StopSignal, Trainer
+
+STOPPED = 128 + signal.SIGTERM  # the shell's status for a process that SIGTERM ended
+TOKENIZER = "tokenizer.model"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m trainer_bridge.train", description=(__doc__ or "").split("\n")[0])
+    names = ", ".join(recipe_names())
+    parser.add_argument("--model", required=True, help=f"a recipe: {names}; or the path of your own .yaml")
+    parser.add_argument("--data", help="directory of token shards (data.path of the recipe)")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="directory of the run; a run that is there is resumed"
+    )
+    parser.add_argument("--steps", type=int, help="length of the run in steps (run.steps)")
+    parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="any key of the recipe")
+    return parser.parse_args(arguments)
+
+
+def configure(options: argparse.Namespace) -> TrainConfig:
+    """The configuration from recipe and command line; the flags win."""
+    overrides = list(options.overrides)
+    for key, value in (
+        ("data.path", options.data),
+        ("data.tokenizer", options.tokenizer),
+        ("run.steps", options.steps),
+    ):
+        if value is not None:
+            overrides.append(f"{key}={value}")
+    config = load_config(options.model, overrides)
+    if config.data.path is None:
+        raise TrainerError("no data: give --data DIR, a directory of token shards")
+    return config
+
+
+def fit_to_data(config: TrainConfig, manifest: Manifest) -> TrainConfig:
+    """Takes the vocabulary from the shards where the recipe leaves it open, and refuses shards that do not fit.
+
+    Raises:
+        TrainerError: vocabulary or sequence length of the shards are not those of the model.
+    """
+    model = config.model
+    if model.vocab_size is None:
+        model = dataclasses.replace(model, vocab_size=manifest.vocab_size)
+    if model.vocab != manifest.vocab_size:
+        raise TrainerError(f"the shards have {manifest.vocab_size} ids, model.vocab_size is {model.vocab}")
+    if manifest.seq_len > model.context:
+        raise TrainerError(f"the shards have {manifest.seq_len} positions, model.context is {model.context}")
+    if config.run.batch_tokens < manifest.seq_len:
+        raise TrainerError(f"run.batch_tokens = {config.run.batch_tokens} is less than one sequence of the shards")
+    return dataclasses.replace(config, model=model)
+
+
+def keep_tokenizer(config: TrainConfig, manifest: Manifest, run: Path) -> None:
+    """Copies the shards' tokenizer into the run, after checking that it is the one they were made with.
+
+    Raises:
+        TrainerError: it is missing where it was named, or it is another one.
+    """
+    beside = Path(config.data.path or "") / TOKENIZER
+    path = Path(config.data.tokenizer) if config.data.tokenizer else beside
+    if not path.is_file():
+        if config.data.tokenizer:
+            raise TrainerError(f"no tokenizer {path}")
+        return
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != manifest.tokenizer_sha256:
+        raise TrainerError(
+            f"{path} is not the tokenizer of these shards: its SHA-256 is {found}, theirs {manifest.tokenizer_sha256}"
+        )
+    shutil.copyfile(path, run / TOKENIZER)
+
+
+def set_up_torch(config: TrainConfig) -> None:
+    """Process-wide settings of PyTorch."""
+    # One process without a process group is what a single GPU runs; DCP warns of it at each checkpoint.
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+    torch.set_float32_matmul_precision(config.efficiency.fp32_matmul)
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    if config.run.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it in this mode
+        torch.use_deterministic_algorithms(True)
+
+
+def main() -> int:
+    """Runs the command line; 0 when the run is complete, 143 when a signal stopped it."""
+    options = parse(sys.argv[1:])
+    config = configure(options)
+    folder = Path(config.data.path or "")
+    config = fit_to_data(config, read_manifest(folder))
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")  # fewer fragments of GPU memory
+    set_up_torch(config)
+    world = start_world(config.efficiency.tensor_parallel)
+    stop = StopSignal(world.ranks)
+
+    def on_signal(number: int, _: Any) -> None:
+        stop.received = True
+        signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    samples = Samples(config.data, folder)
+    if world.rank == 0:
+        options.output.mkdir(parents=True, exist_ok=True)
+        keep_tokenizer(config, samples.reader.manifest, options.output)
+    trainer = Trainer(config, samples, options.output, world)
+    complete = trainer.train(stop)
+    if world.rank == 0:
+        sys.stderr.write(f"{'complete' if complete else 'stopped'} at step {trainer.step}: {options.output}\n")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    return 0 if complete else STOPPED
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,298 @@
+"""The training loop: a step is micro-batches, one sum over ranks, one optimiser step, and no wait for the device."""
+
+import gc
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from trainer_bridge.attention import Mask, attention_backends, chosen_backend, document_mask
+from trainer_bridge.checkpoint import (
+    MODEL,
+    Checkpointer,
+    latest_checkpoint,
+    load_tensors,
+    random_state,
+    read_info,
+    set_random_state,
+    stored_names,
+    training_state,
+)
+from trainer_bridge.config import TrainConfig, to_dict
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
+from trainer_bridge.guard import StepGuard
+from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
+from trainer_bridge.loss import IGNORE
+from trainer_bridge.metrics import Metrics, finite
+from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
+from trainer_bridge.parallel import World, build_model, initialise
+
+NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
+
+
+class Trainer:
+    """A run: model, optimiser, data and records, resumed from the newest checkpoint if there is one."""
+
+    def __init__(self, config: TrainConfig, samples: Samples, run: Path, world: World) -> None:
+        """Builds everything; ``config`` has its vocabulary size filled in.
+
+        Raises:
+            TrainerError: a batch that cannot be divided, other data or another model than the run's checkpoint has.
+        """
+        self.config, self.samples, self.world = config, samples, world
+        self.batch = config.run.batch_tokens // samples.seq_len
+        share = Share(self.batch, config.run.micro_batch, world.data_rank, world.data_ranks)
+        self.accumulation = share.accumulation
+        self.batch_tokens = self.batch * samples.seq_len
+        self.steps = config.run.steps or max(1, int(config.run.tokens // self.batch_tokens))
+        self.sources = samples.reader.manifest.sources
+        self.model = build_model(config.model, config.efficiency, world)
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.guard = StepGuard(config.optimizer.skip_sigma, config.optimizer.skip_window, world.device)
+        self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        self.checkpointer = Checkpointer(run, config.run.keep, world.rank, world.ranks)
+        self._saved = -1
+        events = [self._describe()]
+        self.step = self._restore(events)
+        consumed = self.step * self.batch
+        self.feeder = Feeder(samples, share, consumed, config.data, world.device)
+        self.metrics = Metrics(run, self.steps, self.step, to_dict(config), world.rank == 0)
+        for event in events:
+            self.metrics.event(event)
+        self._waiting: list[tuple[int, float, Tensor]] = []  # statistics that are still on the device
+        self._marked = time.perf_counter()
+
+    def train(self, stop: "StopSignal") -> bool:
+        """Trains until the last step, or until a signal asks to stop.
+
+        Returns:
+            Whether the run is complete. Either way everything is saved.
+        """
+        self._pause_collector()
+        with attention_backends(self.config.efficiency.attention):
+            while self.step < self.steps:
+                statistics = self.train_step()
+                self._waiting.append((self.step, self._rate(self.step - 1), statistics))
+                if self.step % self.config.run.log_every == 0 or self.step == self.steps:
+                    self._log()
+                self.checkpointer.poll()
+                if self.step % self.config.run.save_every == 0 and self.step < self.steps:
+                    self.save()
+                if self.step % self.config.run.gc_every == 0:
+                    gc.collect(1)
+                if stop.asked():
+                    break
+        self._log()
+        self.save()
+        self.checkpointer.wait()
+        self.close()
+        return self.step == self.steps
+
+    def close(self) -> None:
+        """Ends the reading thread and the records."""
+        self.feeder.close()
+        self.metrics.close()
+        gc.unfreeze()
+        gc.enable()
+
+    def train_step(self) -> Tensor:
+        """One optimiser step.
+
+        Returns:
+            On the device, fp64: loss and count of each source, then gradient norm, then 1 if the step was skipped.
+        """
+        totals = torch.zeros(2, len(self.sources), dtype=torch.float64, device=self.world.device)
+        # FSDP takes the mean over ranks; the wanted thing is the sum over all tokens of the step.
+        scale = self.world.data_ranks / self.batch_tokens
+        for _ in range(self.accumulation):
+            batch = next(self.feeder)
+            targets, sources = self.world.own_positions(batch.targets), self.world.own_positions(batch.sources)
+            total, losses = self.model(batch.inputs, targets, self._mask(batch))
+            (total * scale).backward()
+            totals += source_totals(losses, targets, sources, len(self.sources))
+        totals = self.world.sum(totals)
+        valid = totals[1].sum().clamp_min(1)
+        # From the sum over batch_tokens to the mean over the valid targets of all ranks and micro-batches.
+        ratio = (self.batch_tokens / valid).float()
+        norm = gradient_norm(self.model) * ratio
+        skip = self.guard.judge(totals[0].sum() / valid, norm)
+        clip = (self.config.optimizer.clip / (norm + NORM_EPS)).clamp(max=1.0)
+        apply_step(self.optimizer, self._rate(self.step), ratio * clip, skip)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return torch.cat((totals.flatten(), norm.double().view(1), skip.double().view(1)))
+
+    def _mask(self, batch: DeviceBatch) -> Mask:
+        return None if batch.documents is None else document_mask(batch.documents)
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.config.optimizer, step, self.steps)
+
+    def save(self) -> None:
+        """Starts a checkpoint of this moment, unless there is one already."""
+        info = {
+            "step": self.step,
+            "loader": self.samples.state(self.step * self.batch),
+            "config": to_dict(self.config),
+            "ranks": self.world.ranks,
+            "torch": torch.__version__,
+        }
+        if self.step != self._saved:
+            state = training_state(self.model, self.optimizer, self.guard.tensors())
+            self.checkpointer.save({**state, **random_state(self.world.rank, self.world.device)}, info)
+            self._saved = self.step
+
+    def _restore(self, events: list[str]) -> int:
+        """Sets weights and state: from the run's checkpoint, from another run's weights, or anew. Gives the step."""
+        checkpoint = self.checkpointer.resume_point()
+        if checkpoint is None:
+            origin = self.config.run.init_from
+            if origin:
+                self._take_weights(Path(origin))
+                events.append(f"weights from {origin}")
+            else:
+                initialise(self.model, self.config.run.seed)
+            return 0
+        info = read_info(checkpoint)
+        changes = config_changes(info["config"], to_dict(self.config))
+        refused = [line for line in changes if line.startswith("  model.")]
+        if refused:
+            raise TrainerError("the model is not that of the run's checkpoint:\n" + "\n".join(refused))
+        consumed = self.samples.resume(info["loader"])
+        if consumed != info["step"] * self.batch:
+            raise TrainerError(
+                f"run.batch_tokens was {info['config']['run']['batch_tokens']} and cannot change within a run"
+            )
+        state = training_state(self.model, self.optimizer, self.guard.tensors())
+        load_tensors(checkpoint, state)
+        own = random_state(self.world.rank, self.world.device)
+        if own.keys() <= stored_names(checkpoint):  # not so with more ranks, or on another device, than before
+            load_tensors(checkpoint, own)
+            set_random_state(own, self.world.device)
+        events.append(f"resumed at step {info['step']}" + "".join("\nchanged" + line[1:] for line in changes))
+        self._saved = int(info["step"])
+        return self._saved
+
+    def _take_weights(self, run: Path) -> None:
+        """Another run's weights, of the same shape."""
+        checkpoint = latest_checkpoint(run)
+        load_tensors(checkpoint, {MODEL + name: p.detach() for name, p in self.model.named_parameters()})
+
+    def _describe(self) -> str:
+        model, data = self.config.model, self.samples.seq_len
+        like = torch.empty(0, device=self.world.device, dtype=self.model.dtype)
+        with attention_backends(self.config.efficiency.attention):
+            kernel = chosen_backend(model.heads, model.key_value_heads, model.head_dim, data, like)
+        return (
+            f"{self.parameters:,} parameters, {self.world.ranks} rank(s) on {self.world.device.type}, "
+            f"{str(self.model.dtype).removeprefix('torch.')}, attention {kernel}; {self.steps} steps of "
+            f"{self.batch} x {data} tokens in {self.accumulation} micro-batch(es) a rank"
+        )
+
+    def _log(self) -> None:
+        """Reads the statistics of the steps since the last time, the only wait for the device, and records them."""
+        if not self._waiting:
+            return
+        table = torch.stack([statistics for _, _, statistics in self._waiting]).tolist()
+        now = time.perf_counter()
+        rate = len(table) * self.batch_tokens / (now - self._marked)
+        self._marked = now
+        speed = self._speed(rate)
+        records = []
+        for (step, lr, _), row in zip(self._waiting, table, strict=True):
+            records.append({**self._record(step, lr, row), **speed})
+        self._waiting.clear()
+        self.metrics.steps(records)
+
+    def _record(self, step: int, lr: float, row: list[float]) -> dict[str, Any]:
+        """One step's line; a skipped step names its samples, so that they can be looked at."""
+        count = len(self.sources)
+        sums, counts, (norm, skipped) = row[:count], row[count : 2 * count], row[2 * count :]
+        by_source = {
+            name: finite(total / number)
+            for name, total, number in zip(self.sources, sums, counts, strict=True)
+            if number
+        }
+        record: dict[str, Any] = {
+            "step": step,
+            "tokens": step * self.batch_tokens,
+            "loss": finite(sum(sums) / max(1.0, sum(counts))),
+            "loss_by_source": by_source,
+            "grad_norm": finite(norm),
+            "lr": lr,
+        }
+        if skipped:
+            record["skipped_samples"] = [(step - 1) * self.batch, step * self.batch]
+        return record
+
+    def _speed(self, rate: float) -> dict[str, float | None]:
+        device, cuda = self.world.device, self.world.device.type == "cuda"
+        peak = peak_flops(torch.cuda.get_device_name(device)) if cuda else None
+        shape = (self.config.model, self.parameters, self.samples.seq_len)
+        share = rate / self.world.ranks / peak if peak else None
+        return {
+            "tokens_per_second": rate,
+            "mfu_full": share and share * flops_per_token_full(*shape),
+            "mfu_causal": share and share * flops_per_token_causal(*shape),
+            "memory_gb": torch.cuda.max_memory_allocated(device) / 1e9 if cuda else None,
+        }
+
+    def _pause_collector(self) -> None:
+        """Python's collector stops every rank at another moment; it runs at chosen steps instead (nanochat)."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+
+def source_totals(losses: Tensor, targets: Tensor, sources: Tensor, count: int) -> Tensor:
+    """Sum of losses and count of valid targets of each source, [2, count] fp64, added in an order that never varies."""
+    of_source = sources.flatten() == torch.arange(count, device=sources.device)[:, None]
+    valid = (targets.flatten() != IGNORE) & of_source
+    return torch.stack(((losses.flatten() * valid).sum(1, dtype=torch.float64), valid.sum(1).double()))
+
+
+def config_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """One line for each key whose value differs between two configurations."""
+    before, now = (_plain(values) for values in (before, now))
+    keys = sorted({(part, key) for values in (before, now) for part in values for key in values[part]})
+    return [
+        f"  {part}.{key}: was {before.get(part, {}).get(key)!r}, is {now.get(part, {}).get(key)!r}"
+        for part, key in keys
+        if before.get(part, {}).get(key) != now.get(part, {}).get(key)
+    ]
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        part: {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+        for part, keys in values.items()
+    }
+
+
+class StopSignal:
+    """Whether to stop, agreed by all ranks: a signal reaches them at different steps.
+
+    The ranks' answers are added up beside the computation and read one step later, so nobody waits.
+    """
+
+    def __init__(self, ranks: int) -> None:
+        self.received = False
+        self._group = dist.new_group(backend="gloo") if ranks > 1 else None
+        self._answer = torch.zeros(1, dtype=torch.int32)
+        self._work: Any = None
+
+    def asked(self) -> bool:
+        """True on all ranks at the same step, once any rank has had the signal."""
+        if self._group is None:
+            return self.received
+        stop = False
+        if self._work is not None:
+            self._work.wait()
+            stop = bool(self._answer.item())
+        self._answer = torch.tensor([int(self.received)], dtype=torch.int32)
+        self._work = None if stop else dist.all_reduce(self._answer, group=self._group, async_op=True)
+        return stop
