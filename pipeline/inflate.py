@@ -129,7 +129,8 @@ def _member_pieces(raw: RawBytes) -> Generator[Piece, None, tuple[bool, Literal[
         except zlib.error:
             yield Piece(_inflate_up_to_damage(before or zlib.decompressobj(_GZIP_WBITS), given), member)
             return False, "corrupt_gzip"
-        raw.skip(len(given) - len(inflate.unconsumed_tail) - len(inflate.unused_data))
+        # At the end of a member, what it left is in both.
+        raw.skip(len(given) - len(inflate.unused_data if inflate.eof else inflate.unconsumed_tail))
         if not given and not data:
             return False, "truncated_gzip"
         yield Piece(data, member, inflate.eof)

@@ -45,7 +45,9 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _NO_LINE_END = re.compile(rb"[^\r\n]")
 _CRLF_CLOSING = b"\r\n\r\n"
-_CLOSING = re.compile(rb"(?:\r?\n){0,2}")
+_CLOSINGS = (_CRLF_CLOSING, b"\n\n")
+_CLOSING = re.compile(rb"(?:\r\n\r\n|\n\n|\r?\n)?")
+_LINE_ENDS_AND_START = re.compile(rb"[\r\n]+WARC/")
 _CLOSED = re.compile(rb"\r?\n\r?\n\Z")
 _CLOSING_AT_END = re.compile(rb"(?:\r?\n){1,2}\Z")
 _DAMAGE = {
@@ -111,8 +113,8 @@ def read_records(stream: BinaryIO, *, max_record_bytes: int = MAX_RECORD_BYTES) 
     Args:
         stream: the file, opened for reading bytes; need not be seekable.
         max_record_bytes: a longer body is skipped with an error. Reading resumes at the next record start, so a
-            whole record inside the skipped body would be taken for one of the file's. Memory is this and some
-            MiB; twice this for a moment where a length proves wrong.
+            record inside the skipped body would be taken for one of the file's. Memory is this and some MiB,
+            and twice this for a moment where a length is wrong or too large.
 
     Yields:
         The records in order, and a ReadError wherever something is wrong: one for each damaged stretch between
@@ -217,11 +219,11 @@ class _Parser:
             yield from self._error("bad_header", f"The record at {offset} has no WARC-Type.", offset)
         elif not _LENGTH.fullmatch(length):
             yield from self._body_to_next_start(headers, offset, None)
-        elif int(length) > self._max:
-            yield from self._too_large(offset)
+        elif int(length) > self._max:  # wrong, or too large: the next record's place tells
+            yield from self._body_to_next_start(headers, offset, int(length))
         else:
             body = window.take(int(length))
-            if len(body) < int(length) or not self._pass_closing():
+            if len(body) < int(length) or not self._pass_closing(body):
                 window.give_back(body)
                 yield from self._body_to_next_start(headers, offset, int(length))
             elif not (fills_member and self._is_cut_off()):
@@ -256,7 +258,7 @@ class _Parser:
             yield from self._error("truncated_record", f"The data ends in the header at {offset}.", offset)
         return None
 
-    def _pass_closing(self) -> bool:
+    def _pass_closing(self, body: bytes) -> bool:
         """Pass the two line ends behind a body; false if what follows says that the length is wrong."""
         window = self._window
         is_crlf_alone = window.available == len(_CRLF_CLOSING) and window.data.endswith(_CRLF_CLOSING)
@@ -266,13 +268,13 @@ class _Parser:
         closing = _CLOSING.match(data, window.at)
         end = closing.end() if closing else window.at
         is_last = data[end : end + 2] in (b"", b"\r")
-        is_followed = data.startswith(b"WARC/", end)
-        ends_member = window.member_ends(end)
-        if data.count(b"\n", window.at, end) < 2:  # cut, or a writer that leaves the closing out
-            is_right = is_last or (is_followed and ends_member)
-        else:  # CR LF twice is not found inside a WET body; LF twice is
-            is_crlf = data[window.at : end] == _CRLF_CLOSING and data[end : end + 1] not in (b"\r", b"\n")
-            is_right = is_last or is_followed or ends_member or is_crlf
+        if data.count(b"\n", window.at, end) == 2:
+            # More line ends before the next record are the body's own, and the length is too small.
+            is_right = not _LINE_ENDS_AND_START.match(data, end)
+        elif (body[-4:] + data[window.at : end]).endswith(_CLOSINGS):
+            is_right = False  # the length counts a part of the closing
+        else:  # the end of the data cut the closing, or the writer leaves it out
+            is_right = is_last or (data.startswith(b"WARC/", end) and window.member_ends(end))
         if is_right:
             window.at = len(data) if is_last else end
         return is_right
