@@ -16,7 +16,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
@@ -182,14 +181,6 @@ def _cause(error: BaseException) -> str:
     """The first rank's own error, where DCP has gathered them with their tracebacks."""
     failures = getattr(error, "failures", None)
     return repr(next(iter(failures.values()))[0] if failures else error)
-
-
-def stored_names(checkpoint: Path) -> set[str]:
-    """Names of all tensors in a checkpoint."""
-    try:
-        return set(FileSystemReader(checkpoint).read_metadata().state_dict_metadata)
-    except Exception as error:  # a pickle that was cut can raise nearly anything
-        raise TrainerError(f"{checkpoint} cannot be loaded: {error!r}") from error
 
 
 def stored_model_config(checkpoint: Path) -> ModelConfig:

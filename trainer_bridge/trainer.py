@@ -18,7 +18,6 @@ from trainer_bridge.checkpoint import (
     random_state,
     read_info,
     set_random_state,
-    stored_names,
     training_state,
 )
 from trainer_bridge.config import TrainConfig, to_dict
@@ -139,6 +138,7 @@ class Trainer:
             "loader": self.samples.state(self.step * self.batch),
             "config": to_dict(self.config),
             "ranks": self.world.ranks,
+            "device": self.world.device.type,
             "torch": torch.__version__,
         }
         if self.step != self._saved:
@@ -169,8 +169,8 @@ class Trainer:
             )
         state = training_state(self.model, self.optimizer, self.guard.tensors())
         load_tensors(checkpoint, state)
-        own = random_state(self.world.rank, self.world.device)
-        if own.keys() <= stored_names(checkpoint):  # not so with more ranks, or on another device, than before
+        if (info["ranks"], info["device"]) == (self.world.ranks, self.world.device.type):
+            own = random_state(self.world.rank, self.world.device)
             load_tensors(checkpoint, own)
             set_random_state(own, self.world.device)
         events.append(f"resumed at step {info['step']}" + "".join("\nchanged" + line[1:] for line in changes))

@@ -1,0 +1,120 @@
+"""Several ranks equal one: FSDP, tensor and sequence parallel, both; and a run moves between numbers of ranks."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.trainer_bridge import runs
+from trainer_bridge.checkpoint import load_model
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.trainer import StopSignal
+
+ROOT = Path(__file__).parents[2]
+RUN = {"micro_batch": 1, "steps": 6}
+
+
+def launch(ranks, *arguments):
+    """Starts one process a rank, with the environment that torchrun gives."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    processes = []
+    for rank in range(ranks):
+        environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank)}
+        environment |= {
+            "MASTER_ADDR": "localhost",
+            "MASTER_PORT": port,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+        }
+        words = [sys.executable, "-m", "tests.trainer_bridge.parallel_worker", *map(str, arguments)]
+        processes.append(subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return runs.shards(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory):
+    """One process: the records, the first weights and the first gradients."""
+    from tests.trainer_bridge.parallel_worker import gradients
+
+    trainer = runs.trainer(data, tmp_path_factory.mktemp("alone"), run=RUN)
+    initial = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    caught = gradients(trainer)
+    folder = trainer.metrics._folder
+    assert trainer.train(StopSignal(1))
+    return runs.steps(folder), initial, caught
+
+
+@pytest.mark.parametrize(("ranks", "tensor_parallel"), [(2, 1), (2, 2), (4, 2)])
+def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel):
+    launch(ranks, data, tmp_path, tensor_parallel)
+    records, initial, first_gradients = alone
+    facts = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(ranks)]
+
+    # Each rank holds its part only; norms and, with tensor parallelism, the output matrix are kept on several.
+    count = sum(parameter.numel() for parameter in initial.values())
+    assert all(fact["local"] < count * 0.75 for fact in facts)
+
+    tensors = torch.load(tmp_path / "tensors.pt")
+    assert tensors["initial"].keys() == initial.keys()
+    assert all(torch.equal(tensors["initial"][name], initial[name]) for name in initial)
+    for name, gradient in first_gradients.items():
+        torch.testing.assert_close(tensors["gradients"][name], gradient, atol=1e-6, rtol=1e-5)
+
+    # The signal to one rank stopped all of them at the same step, with everything saved.
+    assert {fact["complete"] for fact in facts} == {False}
+    assert len({fact["step"] for fact in facts}) == 1
+    stopped = facts[0]["step"]
+    several = runs.steps(tmp_path / "run")
+    assert len(several) == stopped
+    compare(several, records[:stopped])
+
+    # One process goes on from there, with another micro-batch, as if nothing had been.
+    compare(runs.train(data, tmp_path / "run", run={**RUN, "micro_batch": 4}), records)
+    assert load_model(tmp_path / "run", torch.device("cpu")).config.dim == 32
+
+
+def compare(records, expected):
+    assert len(records) == len(expected)
+    for one, other in zip(records, expected, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=2e-5)
+        assert one["grad_norm"] == pytest.approx(other["grad_norm"], rel=2e-4)
+        assert one["loss_by_source"] == pytest.approx(other["loss_by_source"], rel=2e-5)
+        assert (one["lr"], one["tokens"]) == (other["lr"], other["tokens"])
+
+
+def test_more_ranks_go_on_from_one(data, alone, tmp_path):
+    stop = StopSignal(1)
+    stop.received = True
+    assert not runs.trainer(data, tmp_path / "run", run=RUN).train(stop)
+    launch(2, data, tmp_path, 1)
+    several = runs.steps(tmp_path / "run")
+    compare(several, alone[0][: len(several)])
+    assert len(several) > 3
+
+
+def test_tensor_parallel_must_divide_the_heads():
+    from trainer_bridge.parallel import _cut_tensors
+
+    class Mesh:
+        def size(self):
+            return 3
+
+    from tests.trainer_bridge import tiny
+    from trainer_bridge.config import EfficiencyConfig
+
+    with pytest.raises(TrainerError, match=r"efficiency\.tensor_parallel = 3 does not divide model\.kv_heads = 2"):
+        _cut_tensors(tiny.model(tiny.GROUPED), Mesh(), EfficiencyConfig(tensor_parallel=3))
