@@ -1,0 +1,123 @@
+"""Bytes to text: UTF-8, else the encoding that the preamble declares, else Windows-1252. No paper is lost here.
+
+Order of the rules: LLaMA section 2.1 says nothing; RedPajama's ``arxiv_cleaner.py`` drops what is not UTF-8 or
+Latin-1 by a detector's guess. A declaration is better evidence than a guess, so it comes before the fallback.
+"""
+
+import re
+
+# inputenc's option names (LaTeX's ``inputenc.dtx``, section "The encodings") and Python's names for them. latin1
+# is read as Windows-1252, a superset wherever Latin-1 has printable characters.
+INPUTENC = {
+    "latin1": "cp1252",
+    "ansinew": "cp1252",
+    "cp1252": "cp1252",
+    "latin2": "iso8859-2",
+    "latin3": "iso8859-3",
+    "latin4": "iso8859-4",
+    "latin5": "iso8859-9",
+    "latin9": "iso8859-15",
+    "latin10": "iso8859-16",
+    "applemac": "mac_roman",
+    "macce": "mac_latin2",
+    "maccyr": "mac_cyrillic",
+    "cp437": "cp437",
+    "cp437de": "cp437",
+    "cp850": "cp850",
+    "cp852": "cp852",
+    "cp855": "cp855",
+    "cp858": "cp858",
+    "cp865": "cp865",
+    "cp866": "cp866",
+    "cp1250": "cp1250",
+    "cp1251": "cp1251",
+    "cp1257": "cp1257",
+    "koi8-r": "koi8_r",
+    "koi8-u": "koi8_u",
+    "iso88595": "iso8859-5",
+}
+# Encodings that the CJK package's environments name in their first argument.
+CJK = {"GBK": "gb18030", "GB": "gb18030", "Bg5": "big5", "JIS": "euc_jp", "SJIS": "shift_jis", "KS": "cp949"}
+
+_DECLARED = re.compile(rb"\\(?:usepackage\s*\[([^\]]*)\]\s*\{inputen[cx]\}|inputencoding\s*\{([^}]*)\})")
+_CJK = re.compile(rb"\\begin\s*\{CJK\*?\}(?:\[[^\]]*\])?\{(\w+)\}")
+_UNDEFINED_1252 = bytes(range(256)).translate(None, bytes(b for b in range(256) if b not in b"\x81\x8d\x8f\x90\x9d"))
+_MAX_LINE = 2000  # bytes looked at before a command for the comment sign that would hide it
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {127: None}
+_LINE_ENDS = re.compile(r"\r\n?|\f|\x0b|\x85|\u2028|\u2029")
+_SAMPLE = 65536  # bytes looked at to tell text from binary
+_MAX_CONTROL_SHARE = 0.02  # of the sample: TeX sources hold tabs, line ends and perhaps a Ctrl-L or a Ctrl-Z
+_MAX_CONTROLS = 10  # in a short file: a stray one makes no binary
+_TEXT_CONTROLS = b"\t\n\r\x0c\x1a\x0b"
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether the bytes are no text in any encoding a TeX source is written in (NULs, or many control bytes)."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    sample = data[:_SAMPLE]
+    controls = len(sample) - len(sample.translate(None, bytes(b for b in range(32) if b not in _TEXT_CONTROLS)))
+    return controls > max(_MAX_CONTROLS, _MAX_CONTROL_SHARE * len(sample))
+
+
+def uncommented(pattern: re.Pattern[bytes], data: bytes) -> re.Match[bytes] | None:
+    """The first match that no ``%`` before it on its line hides."""
+    for match in pattern.finditer(data):
+        start = match.start()
+        line = max(
+            data.rfind(b"\n", max(0, start - _MAX_LINE), start), data.rfind(b"\r", max(0, start - _MAX_LINE), start)
+        )
+        before = data[max(line + 1, start - _MAX_LINE, 0) : start]
+        if b"%" not in before.replace(b"\\%", b""):
+            return match
+    return None
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """Python's name of the 8-bit encoding that inputenc, inputenx or a CJK environment declares, if any.
+
+    ``utf8`` counts as no declaration: bytes that are not UTF-8 do not become so by being called it.
+    """
+    match = uncommented(_DECLARED, data) if b"inputen" in data else None
+    if match:
+        options = (match[1] or match[2]).decode("ascii", "replace").split(",")
+        return next((INPUTENC[o.strip().lower()] for o in options if o.strip().lower() in INPUTENC), None)
+    cjk = _CJK.search(data) if b"{CJK" in data else None
+    return CJK.get(cjk[1].decode("ascii", "replace")) if cjk else None
+
+
+def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
+    r"""The text of a TeX source and the encoding it was read in; line ends become ``\n``, controls go.
+
+    Args:
+        data: the file's bytes.
+        declared: the encoding to try where the bytes are not UTF-8: `declared_encoding` of it or of the main file.
+    """
+    text, encoding = _decode(data, declared)
+    if not text.isascii() or _CONTROL.search(text):
+        text = _LINE_ENDS.sub("\n", text.removeprefix("\ufeff")).translate(_CONTROLS)
+    return text, encoding
+
+
+def _decode(data: bytes, declared: str | None) -> tuple[str, str]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace"), "utf-16"
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    escaped = data.decode("utf-8", "surrogateescape")
+    bad = sum("\udc80" <= c <= "\udcff" for c in escaped if c > "\x7f")
+    good = sum(c > "\x7f" for c in escaped) - bad
+    if good > bad and good > 2:  # UTF-8 with some stray 8-bit bytes (a pasted name): only those are read otherwise
+        repair = {0xDC00 + b: _cp1252(bytes([b])) for b in range(128, 256)}
+        return escaped.translate(repair), "utf-8+cp1252"
+    if declared:
+        return data.decode(declared, "replace"), declared
+    return _cp1252(data), "cp1252"
+
+
+def _cp1252(data: bytes) -> str:
+    # Five bytes have no character in Windows-1252; they are shown as the replacement sign of ASCII text.
+    return data.translate(bytes.maketrans(_UNDEFINED_1252, b"?" * len(_UNDEFINED_1252))).decode("cp1252")

@@ -1,0 +1,336 @@
+r"""The expander: reads a paper as TeX's gullet does and writes its text with the author's macros expanded.
+
+It knows groups, definitions (`definitions`), conditionals (`conditionals`), files (`inputs`) and replacement texts; all
+other commands are written as they stand. What it does otherwise than TeX, so that the result reads well:
+
+- Blanks after a use are kept: ``\foo bar`` gives ``text bar``. TeX would swallow them, which authors see and mend.
+- ``\foo{}`` drops the empty group; a blank is put where a control word and a letter would fuse; braces are put around a
+  replacement that stands as an unbraced argument (``\frac\half x``).
+- A use that cannot be expanded (endless, too large, its arguments missing) stays as it is, and is counted.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from filters.latex.assemble import Files
+from filters.latex.conditionals import CONDITIONALS
+from filters.latex.definitions import DEFINITIONS
+from filters.latex.inputs import INPUTS
+from filters.latex.macros import Macro, read_arguments
+from filters.latex.reader import LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
+from filters.latex.scopes import Meaning, Primitive, Scopes
+from filters.latex.tokens import GROUP_END
+
+BRACE = Primitive("{")
+_COST = 20  # characters that an expansion counts for, whatever it makes: so that empty ones are bounded too
+_TAIL = 80  # characters of output looked at to see where an expansion lands
+
+# Commands whose arguments are often given without braces; two arguments, then one.
+_TWO = "d?frac|tfrac|cfrac|d?binom|tbinom|stackrel|overset|underset"
+_ONE = (
+    "sqrt|math(?:bf|bb|cal|rm|frak|scr|sf|it|tt|bold|op|bin|rel|ord|ring)|operatorname|boldsymbol|bm|pmb|text(?:bf|it|rm|sf|tt|sc|sl|up)?|emph"
+    "|mbox|hat|widehat|bar|tilde|widetilde|vec|dot|ddot|check|breve|acute|grave|overline|underline|overrightarrow|cal"
+)
+_ARGUMENT = r"(?:[^\s\\{}]|\\[A-Za-z]+|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})"
+_TAKES_ARGUMENT = re.compile(rf"\\(?:(?:{_TWO})\s*(?:{_ARGUMENT}\s*)?|(?:{_ONE})(?![A-Za-z])\*?(?:\[[^\[\]]*\])?\s*)\Z")
+_SCRIPT = re.compile(r"(?<!\\)[\^_]\s*\Z")
+_SINGLE = re.compile(r"(?:\\(?:[A-Za-z@]+|.)|[^\\{}]|\{[^{}\\]*\})\Z", re.DOTALL)
+_ENDS_IN_WORD = re.compile(r"\\[A-Za-z@]+\Z")
+_XSPACE = re.compile(r"(?:\\xspace\s*)+\Z")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What stops macros that never end.
+
+    Attributes:
+        depth: expansions within one another.
+        use: characters that one use in the text may grow to, all expansions within it counted.
+        growth: characters that all expansions may make (and 20 for each), as a multiple of the characters read, plus
+            ``slack``. Papers make 0 to 0.6 (measured on 27).
+        work: characters looked at in search of the ends of arguments, likewise. Papers need 0 to 0.6.
+        slack: characters allowed to every paper.
+    """
+
+    depth: int = 100
+    use: int = 1_000_000
+    growth: int = 10
+    work: int = 10
+    slack: int = 1_000_000
+
+
+@dataclass
+class _Base:
+    """Where the outermost expansion began, to return to when it proves endless."""
+
+    macro: Macro
+    index: int
+    frame: Frame
+    start: int
+    written: int
+    conditions: int
+
+
+class Expander:
+    """One paper's expansion. ``run`` may be called once.
+
+    Attributes:
+        out: the text written so far, in pieces.
+        counters: definitions, expansions, and every reason for which a use stayed.
+        defined: names that the author defined.
+        kernel: names written with the kernel's meaning, kept by a ``\\let`` although the author has redefined them.
+        flags: truth of the conditionals and toggles that the author made.
+        conditions: one entry per open conditional: whether it was decided here (its ``\\fi`` goes) or is written out.
+    """
+
+    def __init__(self, files: Files, limits: Limits) -> None:
+        self.files = files
+        self.limits = limits
+        self.reader = Reader()
+        self.frames = self.reader.frames
+        self.scopes = Scopes(
+            {None: BRACE, "xspace": Primitive("xspace", _xspace)} | DEFINITIONS | CONDITIONALS | INPUTS
+        )
+        self.out: list[str] = []
+        self.counters: Counter[str] = Counter()
+        self.defined: set[str] = set()
+        self.kernel: set[str] = set()
+        self.flags: dict[str, bool] = {}
+        self.conditions: list[bool] = []
+        self.everywhere = False  # a \global prefix waits for its definition
+        self.long = False  # so does a \long
+        self.in_document = False
+        self.joined = False  # the output ends with an expansion: what comes next must not fuse with it
+        self.start = 0  # of the token being carried out
+        self.read = 0  # characters of the files read
+        self.grown = self.budget = 0  # characters that expansions made, and may make
+        self._spent = 0
+        self._base: _Base | None = None
+        self._nested = 0
+
+    def run(self, path: str) -> str:
+        """The text of the paper whose main file is ``path``: from ``\\begin{document}``, where there is one."""
+        text = self.files.text(path)
+        self.scopes.active = "\\begin{document}" not in text
+        self.push_file(text, path)
+        self._loop(0)
+        return "".join(self.out)
+
+    def push_file(self, text: str, path: str) -> None:
+        """Read a file next."""
+        limits = self.limits
+        self.read += len(text)
+        self.budget = limits.growth * self.read + limits.slack
+        self.reader.budget = limits.work * self.read + limits.slack
+        self._base = None
+        self.frames.append(Frame(text, 0, path.endswith((".sty", ".cls")), path))
+
+    def push(self, text: str) -> None:
+        """Read ``text``, an argument of a command carried out here, next."""
+        frame = self.frames[-1]
+        self._spent *= bool(frame.depth)
+        self.frames.append(Frame(text, frame.depth + 1, frame.at_letter))
+
+    def expand(self, text: str) -> str:
+        """``text`` with the macros in it expanded now (for ``\\edef`` and file names)."""
+        if self._nested > 3 or "\\" not in text:
+            return text
+        saved, self.out = self.out, []
+        base, self._base, self.joined = self._base, None, False
+        self._nested += 1
+        floor = len(self.frames)
+        self.push(text)
+        self._loop(floor)
+        self._nested -= 1
+        self._base = base
+        saved, self.out = self.out, saved
+        return "".join(saved)
+
+    def stop(self) -> None:
+        """The paper ends here."""
+        self.frames.clear()
+
+    def exhausted(self) -> bool:
+        """Whether the paper has used up its growth or its work; nothing is expanded any more."""
+        return self.grown > self.budget or self.reader.work > self.reader.budget
+
+    def tail(self) -> str:
+        """The last characters written."""
+        out = self.out
+        text = out[-1][-_TAIL:] if out else ""
+        back = 2
+        while len(text) < _TAIL and back <= min(4, len(out)):
+            text = out[-back][-_TAIL:] + text
+            back += 1
+        return text
+
+    def drop_line(self) -> bool:
+        """After something that leaves no text: if it stood alone on its line, the line goes. Whether it did."""
+        tail = self.tail()
+        line = tail[tail.rfind("\n") + 1 :]
+        if line.strip(" \t") or not self.frames or (len(line) == len(tail) and len(tail) >= _TAIL):
+            return False
+        frame = self.frames[-1]
+        rest = LINE_REST.match(frame.text, frame.pos)
+        if not rest:
+            return False
+        frame.pos = rest.end()
+        if line and self.out[-1].endswith(line):
+            self.out[-1] = self.out[-1][: -len(line)]
+        return True
+
+    def use(self, macro: Macro, token: str) -> None:
+        """Expand a use of ``macro``, written ``token``; it stays where it cannot be expanded."""
+        depth = self.frames[-1].depth + 1
+        if macro.banned or self.exhausted():
+            self._leave(token, "banned" if macro.banned else "budget")
+            return
+        if depth == 1:
+            self._spent = 0
+            self._base = _Base(
+                macro, len(self.frames) - 1, self.frames[-1], self.start, len(self.out), len(self.conditions)
+            )
+        if depth > self.limits.depth:
+            self._cut(macro, token, "recursion")
+            return
+        arguments: list[str] = []
+        if macro.parameters:
+            found = read_arguments(self.reader, macro)
+            if found is None:
+                self._leave(token, "arguments")
+                return
+            arguments = found
+        body = macro.substitute(arguments)
+        self._spent += len(body) + _COST
+        if self._spent > self.limits.use:
+            self._cut(macro, token, "growth")
+            return
+        self.grown += len(body) + _COST
+        self.counters["expanded"] += 1
+        self._deliver(macro, body, depth, any("\\" in a or "}" in a for a in arguments))
+
+    def _loop(self, floor: int) -> None:
+        frames = self.frames
+        while len(frames) > floor:
+            self._scan(frames[-1])
+
+    def _scan(self, frame: Frame) -> None:
+        """Write the frame's text up to the next token that means something, and carry that out."""
+        text, last, out, groups = frame.text, frame.pos, self.out, self.scopes.groups
+        if self.joined and last < len(text):
+            self.joined = False
+            if text[last].isalpha() and _ENDS_IN_WORD.search(self.tail()):
+                out.append(" ")
+        get = self.scopes.meanings.get
+        for match in (TOKEN_AT if frame.at_letter else TOKEN).finditer(text, last):
+            meaning = get(match[1])
+            if meaning is None:
+                continue
+            token = match[0]
+            if meaning is BRACE and token != GROUP_END:
+                if token == "{":
+                    groups.append(None)
+                elif groups and groups[-1] is None:
+                    groups.pop()
+                else:
+                    self.scopes.close()
+                continue
+            self.start = match.start()
+            if self.start > last:
+                out.append(text[last : self.start])
+            frame.pos = match.end()
+            self._carry_out(meaning, token, frame)
+            return
+        if last < len(text):
+            out.append(text[last:])
+        self.frames.pop()
+
+    def _carry_out(self, meaning: Meaning, token: str, frame: Frame) -> None:
+        if not frame.depth:
+            self._base = None
+        if isinstance(meaning, Macro):
+            self.use(meaning, token)
+        elif meaning.handler:
+            meaning.handler(self, meaning.name, token)
+        elif meaning is BRACE:
+            self.scopes.close_expanded()
+            self.reader.settle()
+            self.drop_line()
+        else:
+            self.kernel.add(meaning.name)
+            self.out.append(f"\\{meaning.name}")
+            self.joined = True
+
+    def _deliver(self, macro: Macro, body: str, depth: int, active: bool) -> None:
+        if not macro.parameters:
+            body = self._without_group(body)
+        if not body.strip() and (self.drop_line() or not body):
+            return
+        tail = self.tail()
+        if self._as_argument(tail, body):
+            body = f"{{{body}}}"
+        elif body[0].isalpha() and _ENDS_IN_WORD.search(tail):
+            self.out.append(" ")
+        if macro.checked != self.scopes.version:
+            macro.checked = self.scopes.version
+            macro.plain = GROUP_END not in body and macro.calls.isdisjoint(self.scopes.meanings.keys())
+        if macro.plain and not active:
+            self.out.append(body)
+            self.joined = True
+        else:
+            self.frames.append(Frame(body, depth, macro.at_letter))
+            self.joined = True
+
+    def _as_argument(self, tail: str, body: str) -> bool:
+        """Whether ``body`` lands where one token is read as an argument, and is more than that."""
+        end = tail.rstrip()[-1:]
+        if not (end.isalnum() or (end and end in "}]^_*")) or _SINGLE.match(body):
+            return False
+        if end in "^_":
+            return body[0] == "\\" and bool(_SCRIPT.search(tail))
+        return "\\" in tail and bool(_TAKES_ARGUMENT.search(tail))
+
+    def _without_group(self, body: str) -> str:
+        """Skip the ``{}`` of ``\\foo{}`` where it only ends the name."""
+        frame = self.frames[-1]
+        after = frame.text[frame.pos : frame.pos + 3]
+        if not after.startswith("{}") or after[2:] in ("^", "_"):
+            return body
+        bare = _XSPACE.sub("", body)
+        if after[2:].isalpha() and _ENDS_IN_WORD.search(bare):
+            return body
+        frame.pos += 2
+        return bare
+
+    def _leave(self, token: str, reason: str) -> None:
+        self.counters[reason] += 1
+        self.out.append(token)
+        self.joined = True
+
+    def _cut(self, macro: Macro, token: str, reason: str) -> None:
+        """Ban a macro that does not end, and begin the outermost expansion again without it."""
+        base = self._base
+        found = base is not None and base.index < len(self.frames) and self.frames[base.index] is base.frame
+        if base is None or not found:
+            macro.banned = True
+            self._leave(token, reason)
+            return
+        # An endless chain is the fault of its last link; too much text is the fault of the use it came from.
+        (base.macro if reason == "growth" else macro).banned = True
+        self.counters[reason] += 1
+        del self.frames[base.index + 1 :]
+        del self.out[base.written :]
+        del self.conditions[base.conditions :]
+        base.frame.pos = base.start
+        self._base = None
+
+
+def _xspace(expander: Expander, name: str, token: str) -> None:
+    r"""``\xspace``: a blank, unless what follows is one already, or punctuation, or closes something."""
+    del name, token
+    frame = expander.reader.settle()
+    after = frame.text[frame.pos : frame.pos + 2]
+    if after[:1].isalnum() or (after[:1] and after[:1] in "($`[") or (after[:1] == "\\" and after[1:].isalpha()):
+        expander.out.append(" ")
+    expander.joined = True

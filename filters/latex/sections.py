@@ -1,0 +1,159 @@
+r"""Where a paper's text begins and what of its end goes: the first section, the bibliography, the appendix.
+
+LLaMA section 2.1: "we removed everything before the first section, as well as the bibliography". RedPajama's
+``arxiv_cleaner.py`` drops all from the first of ``\appendix``, ``\bibliography``, ``\begin{references}`` and
+``\begin{thebibliography}`` on; that is the option "drop" here. A bibliography in the middle (revtex papers put figures
+and their captions after it) costs only itself by default.
+"""
+
+import re
+
+# LaTeX's sectioning commands, and those of AMS-TeX and plain TeX.
+_LEVELS = "part|chapter|section|subsection|subsubsection|paragraph|subparagraph"
+_SECTION = re.compile(rf"\\(?:(?:{_LEVELS})(?![A-Za-z@])\*?\s*(?=[\[{{])|addchap\*?\{{|addsec\*?\{{)")
+_PLAIN_SECTION = re.compile(
+    r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
+)
+_FALLBACKS = (
+    ("abstract", re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z@])")),
+    ("maketitle", re.compile(r"\\(?:maketitle|endtopmatter)(?![A-Za-z@])[ \t]*\n?")),
+)
+
+_MARK = "\x06"  # where something has been taken out
+_REFERENCE_ENVIRONMENTS = (
+    "thebibliography|references|REFERENCES|biblist|bibdiv|bibsection|bibliography|mcitethebibliography"
+)
+_OPEN_BIBLIOGRAPHY = re.compile(
+    rf"\\begin\s*\{{(?P<name>(?:{_REFERENCE_ENVIRONMENTS})\*?)\}}|\\Refs(?![A-Za-z@])|\\references(?![A-Za-z@])",
+)
+_COMMANDS = re.compile(
+    r"\\(?:(?:bibliography|bibliographystyle|nocite|nobibliography|bibliographyunit|defaultbibliography|addbibresource"
+    r"|bibdata|bibstyle|bibpunct|setcitestyle|putbib)\*?\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}"
+    r"|(?:printbibliography|printreferences|putbib|bibsplit|makebibliography)(?![A-Za-z@])\s*(?:\[(?:[^\[\]{}]|\{[^{}]*\})*\])?)"
+    r"(?:[ \t]*(?=\n))?"
+)
+_TITLE = (
+    r"(?:\\[A-Za-z]+\*?\s*)*\{?\s*(?:\d+\.?\s*)?(?:References?|Bibliography|Literature(?:\s+Cited)?|Works\s+Cited|"
+    r"Cited\s+Literature|References\s+and\s+Notes|Bibliographie|R[ée]f[ée]rences|Literatur(?:verzeichnis)?)\s*[.:]?\s*\}?"
+)
+_HEADING = re.compile(
+    rf"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|beginsection)\*?\s*(?:\[[^\[\]]*\]\s*)?\{{?\s*{_TITLE}\s*\}}?"
+    r"(?:\\endhead|\\endheading)?\s*(?:\\label\{[^{}]*\})?",
+    re.IGNORECASE,
+)
+# What may stand between a heading "References" and the bibliography it heads, once this is taken out.
+_LAYOUT = re.compile(r"\s+|\\[A-Za-z]+\*?(?:\[[^\[\]]*\])?(?:\{[^{}]*\}){0,2}|[{}0-9.]|pt|em|cm")
+_MAX_LAYOUT = 2000
+_NEXT_PART = re.compile(
+    r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|appendix|appendices|beginsection)(?![A-Za-z@])|\\begin\s*\{append(?:ix|ices)\}"
+)
+_BIBITEM = re.compile(r"\\(?:bibitem|refitem|reference)(?![A-Za-z@])")
+_APPENDIX = re.compile(
+    r"\\(?:appendix|appendices|Appendix)(?![A-Za-z@{])|\\(?:appendices|appendix)\s*\{|\\begin\s*\{(?:append(?:ix|ices)|subappendices)\}"
+)
+
+
+def find_start(text: str, latex: bool) -> tuple[int, str]:
+    r"""Where the text begins and what begins it: "section", "abstract", "maketitle" or "document" (neither was found).
+
+    Args:
+        text: the expanded paper.
+        latex: whether it is LaTeX; else the section commands of plain TeX count, with arguments of any form.
+    """
+    section = _SECTION.search(text) or (None if latex else _PLAIN_SECTION.search(text))
+    if section:
+        return section.start(), "section"
+    for name, pattern in _FALLBACKS:
+        match = pattern.search(text)
+        if match:
+            return (match.start() if name == "abstract" else match.end()), name
+    return 0, "document"
+
+
+def cut_references(text: str, after: str) -> tuple[str, int]:
+    """The text without its bibliography, and how many pieces of it were taken out.
+
+    Args:
+        text: the expanded paper from its start on.
+        after: what becomes of the text behind the bibliography: "drop_appendix" (it stays, up to an appendix), "keep"
+            (it stays, appendices too), "drop" (all from the bibliography or the appendix on goes).
+    """
+    if after != "keep":
+        appendix = _APPENDIX.search(text)
+        text = text[: appendix.start()] if appendix else text
+    pieces = 0
+    if after == "drop":
+        places = [match.start() for p in (_OPEN_BIBLIOGRAPHY, _DROPPING) if (match := p.search(text))]
+        if places:
+            text, pieces = text[: min(places)], 1
+    text, environments = _cut_environments(text)
+    text, commands = _COMMANDS.subn(_MARK, text)
+    text, headings = _cut_headings(text)
+    text = text.replace(_MARK, "")
+    end = _TRAILING.search(text, max(0, len(text) - _MAX_LAYOUT))
+    return (text[: end.start()] if end else text), pieces + environments + commands + headings
+
+
+# Layout that ends a text, once what it made room for is gone. Looked for in the last `_MAX_LAYOUT` characters.
+_TRAILING = re.compile(
+    r"(?:\s|\\(?:newpage|clearpage|cleardoublepage|pagebreak|vfill|eject|(?:big|med|small)skip|vspace\*?\s*\{[^{}]*\}|onecolumn"
+    r"|twocolumn|onecolumngrid|balance|noindent|small|footnotesize|par|raggedright|widetext)(?![A-Za-z@]))+\Z"
+)
+_DROPPING = re.compile(r"\\(?:bibliography\s*\{|printbibliography(?![A-Za-z@]))")
+
+
+def _cut_environments(text: str) -> tuple[str, int]:
+    """Take out bibliography environments, leaving a mark; one that does not end takes the rest along."""
+    out: list[str] = []
+    last = count = 0
+    old_style = "\\endreferences" in text  # without it, the name is some macro's
+    while match := _OPEN_BIBLIOGRAPHY.search(text, last):
+        name = match["name"]
+        if match[0] == "\\references" and not old_style:
+            out.append(text[last : match.end()])
+            last = match.end()
+            continue
+        out += (text[last : match.start()], _MARK)
+        count += 1
+        closing = re.compile(rf"\\end\s*\{{{re.escape(name)}\}}" if name else r"\\end(?:Refs|references)(?![A-Za-z@])")
+        end = closing.search(text, match.end())
+        if not end:
+            last = len(text)
+            break
+        last = end.end()
+    out.append(text[last:])
+    return "".join(out), count
+
+
+def _cut_headings(text: str) -> tuple[str, int]:
+    """Take out headings "References": with a list below that is written by hand, or above what has been taken out."""
+    out: list[str] = []
+    last = count = 0
+    for match in _HEADING.finditer(text):
+        if match.start() < last:
+            continue
+        following = _NEXT_PART.search(text, match.end())
+        end = following.start() if following else len(text)
+        body = text[match.end() : end]
+        mark = body.find(_MARK)
+        if 0 <= mark <= _MAX_LAYOUT and not _LAYOUT.sub("", body[:mark]):
+            end = match.end() + mark
+        elif not _is_list(body):
+            continue
+        out.append(text[last : match.start()])
+        last = end
+        count += 1
+    out.append(text[last:])
+    return "".join(out), count
+
+
+_ENTRY = re.compile(r"^\s*(?:\\item|\\bibitem|\[\w+\]|\\noindent|\\hangindent|\{?\[?\d+[.\])]|\\par\b)", re.MULTILINE)
+_YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
+
+
+def _is_list(body: str) -> bool:
+    """Whether a text reads as a list of references: entries that each have a year, or \\bibitem."""
+    if _BIBITEM.search(body):
+        return True
+    years = len(_YEAR.findall(body))
+    return years >= 3 and years * 400 > len(body)

@@ -1,0 +1,271 @@
+"""Whole papers: files in, text and report out."""
+
+import pytest
+
+from filters.latex import CleanPaper, LatexOptions, Reject, clean_paper
+
+DOCUMENT = "\\documentclass{article}\n%s\n\\begin{document}\n%s\n\\end{document}\n"
+
+
+def paper(files: dict[str, str] | str, options: LatexOptions | None = None) -> CleanPaper:
+    files = {"main.tex": files} if isinstance(files, str) else files
+    result = clean_paper({name: text.encode() for name, text in files.items()}, options)
+    assert isinstance(result, CleanPaper)
+    return result
+
+
+def body(text: str, preamble: str = "") -> str:
+    return paper(DOCUMENT % (preamble, text)).text
+
+
+def test_a_small_paper() -> None:
+    tex = r"""%auto comment
+\documentclass{article}
+\usepackage[utf8]{inputenc}
+\newcommand{\R}{\mathbb{R}}   % reals
+\def\be{\begin{equation}} \def\ee{\end{equation}}
+\newcommand{\norm}[2][2]{\left\|#2\right\|_{#1}}
+\title{On $\R$} \author{A. U. Thor}
+\begin{document}
+\maketitle
+\begin{abstract}
+Short.
+\end{abstract}
+\section{Introduction} % first
+We look at $\R^n$ with 50\% care. % TODO: more
+%% a comment on its own
+\be
+  \norm{x} \le \norm[1]{x}
+\ee
+\verb|50% \R| stays.
+\begin{comment}
+Not this.
+\end{comment}
+\bibliographystyle{plain}
+\bibliography{refs}
+\appendix
+\section{Proofs}
+\end{document}
+Nor this.
+"""
+    result = paper(tex)
+    assert result.text == (
+        "\\section{Introduction}\n"
+        "We look at $\\mathbb{R}^n$ with 50\\% care.\n"
+        "\\begin{equation}\n"
+        "  \\left\\|x\\right\\|_{2} \\le \\left\\|x\\right\\|_{1}\n"
+        "\\end{equation}\n"
+        "\\verb|50% \\R| stays.\n"
+    )
+    assert (result.main_file, result.main_rule, result.started_at) == ("main.tex", "documentclass", "section")
+    assert (result.macros_defined, result.macros_left, result.encoding) == (4, 0, "utf-8")
+    assert result.macros_expanded == 6  # the title's use is expanded too, before it is dropped
+    assert result.counters["references"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "started_at", "start"),
+    [
+        ("\\maketitle\n\\begin{abstract}a\\end{abstract} b", "abstract", "\\begin{abstract}a"),
+        ("x\\maketitle b", "maketitle", "b"),
+        ("just text", "document", "just text"),
+        (
+            "% \\section{No}\n\\verb|\\section{No}| \\newcommand{\\s}{\\section{No}} x \\section{Yes}",
+            "section",
+            "\\section{Yes}",
+        ),
+    ],
+)
+def test_where_it_starts(text: str, started_at: str, start: str) -> None:
+    result = paper(DOCUMENT % ("", text))
+    assert result.started_at == started_at
+    assert result.text.startswith(start)
+
+
+def test_abbreviated_sections_and_bibliographies_are_seen() -> None:
+    preamble = (
+        r"\newcommand{\sect}[1]{\section{#1}}\def\bref{\begin{thebibliography}{9}}\def\eref{\end{thebibliography}}"
+    )
+    assert body(r"a \sect{One} b \bref \bibitem{x} y \eref c", preamble) == "\\section{One} b  c\n"
+
+
+def test_files_are_assembled() -> None:
+    result = paper(
+        {
+            "main.tex": DOCUMENT
+            % ("\\input{macros}", "\\input{intro}\n\\include{sec/two}\n\\input sec/three.tex\nend"),
+            "macros.tex": "\\newcommand{\\x}{X}\n",
+            "intro.tex": "\\section{Intro} \\x\n\\input{intro}\n",
+            "sec/two.tex": "two \\x % c\n\\input{deep}\n",
+            "sec/deep.tex": "deep",
+            "sec/three.tex": "three",
+            "unused.tex": "never",
+        }
+    )
+    assert result.text == "\\section{Intro} X\ntwo X\ndeep\nthree\nend\n"
+    assert result.included == ("main.tex", "macros.tex", "intro.tex", "sec/two.tex", "sec/deep.tex", "sec/three.tex")
+    assert result.counters["input_cycles"] == 1
+
+
+def test_imports_subfiles_and_standalones() -> None:
+    inner = "\\documentclass[main]{subfiles}\n\\newcommand{\\no}{}\n\\begin{document}\nin sub\n\\end{document}\n"
+    result = paper(
+        {
+            "main.tex": DOCUMENT % ("", "\\section{A}\n\\subfile{sub/a}\n\\import{sub/}{b}\n\\subimport{sub/}{b}\n"),
+            "sub/a.tex": inner,
+            "sub/b.tex": "in b, \\subimport{more}{c}\n",
+            "sub/more/c.tex": "in c\n",
+        }
+    )
+    assert result.text == "\\section{A}\nin sub\nin b, in c\nin b, in c\n"
+
+
+def test_files_that_may_not_be_there() -> None:
+    result = paper(
+        {
+            "main.tex": DOCUMENT
+            % (
+                "",
+                "\\section{A}\n\\input{gone}\n\\InputIfFileExists{b}{yes}{no}\n\\IfFileExists{c}{yes}{no}\\input{Fig.TEX}",
+            ),
+            "b.tex": "b ",
+            "fig.tex": "f",
+        }
+    )
+    assert result.text == "\\section{A}\nyesb\nnof\n"
+    assert result.counters["missing_inputs"] == 1
+
+
+def test_an_input_bbl_is_a_bibliography() -> None:
+    bbl = "\\begin{thebibliography}{1}\\bibitem{a} B\\end{thebibliography}\n"
+    result = paper({"main.tex": DOCUMENT % ("", "\\section{A} b\n\\input{main.bbl}"), "main.bbl": bbl})
+    assert result.text == "\\section{A} b\n"
+
+
+def test_macros_of_the_papers_own_style_file() -> None:
+    style = (
+        "\\ProvidesPackage{mine}\n\\newcommand{\\R}{\\mathbb{R}}\n\\def\\v#1{\\mathbf{#1}}\n\\let\\eps\\varepsilon\n"
+        "\\newcommand{\\inner}{\\@internal}\n\\def\\@internal{x}\n\\def\\layout{\\vskip 1cm}\n\\def\\section#1{no}\n"
+    )
+    tex = DOCUMENT % ("\\usepackage{amsmath,mine}", "\\section{A} $\\R, \\v{x}, \\eps$ \\inner \\layout")
+    result = paper({"main.tex": tex, "mine.sty": style})
+    assert result.text == "\\section{A} $\\mathbb{R}, \\mathbf{x}, \\varepsilon$ \\inner \\layout\n"
+    assert result.macros_left == 0
+
+
+def test_plain_tex() -> None:
+    tex = (
+        "\\magnification=1200\n\\def\\R{{\\bf R}}\n\\centerline{Title}\n"
+        "\\beginsection 1. Start\n\nIn $\\R$.\n\\bye\nnever"
+    )
+    result = paper({"paper": tex})
+    assert result.text == "\\beginsection 1. Start\n\nIn ${\\bf R}$.\n"
+    assert result.main_rule == "plain"
+
+
+@pytest.mark.parametrize(
+    ("files", "main", "rule"),
+    [
+        ({"a.tex": "\\documentclass{a}\\begin{document}x", "b.tex": "\\section{x}"}, "a.tex", "documentclass"),
+        ({"a.tex": "%\\documentclass{a}\nx\\y", "b.ltx": "\\documentstyle[12pt]{b}"}, "b.ltx", "documentclass"),
+        (
+            {
+                "ms.tex": "\\documentclass{a}\\begin{document}x",
+                "supplement.tex": "\\documentclass{a}\\begin{document}" + "y" * 99,
+            },
+            "ms.tex",
+            "documentclass, best of several",
+        ),
+        (
+            {
+                "a.tex": "\\documentclass{a}\\begin{document}x",
+                "template.tex": "\\documentclass{a}\\begin{document}" + "y" * 99,
+            },
+            "a.tex",
+            "documentclass, best of several",
+        ),
+        (
+            {
+                "x.tex": "\\documentclass{a}\\begin{document}x",
+                "y.tex": "\\documentclass{a}\\begin{document}zz",
+                "x.bbl": "b",
+            },
+            "x.tex",
+            "documentclass, best of several",
+        ),
+        ({"pre.tex": "\\documentclass{a}", "z.tex": "\\input{pre}\\begin{document}x"}, "z.tex", "documentclass"),
+        (
+            {
+                "a.tex": "\\documentclass{a}\\begin{document}a",
+                "b.tex": "\\documentclass{a}\\begin{document}b",
+                "00README.XXX": "b.tex toplevelfile\n",
+            },
+            "b.tex",
+            "readme",
+        ),
+        (
+            {
+                "a.tex": "\\documentclass{a}\\begin{document}a",
+                "b.tex": "\\documentclass{a}\\begin{document}b",
+                "00README.json": '{"sources": [{"filename": "b.tex", "usage": "toplevel"}]}',
+            },
+            "b.tex",
+            "readme",
+        ),
+        ({"a.tex": "\\input{b}\\bye", "b.tex": "\\section{x}" * 99}, "a.tex", "plain"),
+        ({"main.lagda": "\\documentclass{a}\\begin{document}x"}, "main.lagda", "documentclass"),
+    ],
+)
+def test_main_file(files: dict[str, str], main: str, rule: str) -> None:
+    result = paper(files)
+    assert (result.main_file, result.main_rule) == (main, rule)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "empty"),
+        ({"a.tex": b" \n"}, "empty"),
+        ({"a.tex": bytes(range(256)) * 20}, "binary"),
+        ({"a": b"%auto-ignore\nThis paper has been withdrawn.\n"}, "withdrawn"),
+        ({"a.html": b"<!DOCTYPE html><html></html>"}, "html"),
+        ({"a": b"<html><body>\\alpha</body></html>"}, "html"),
+        ({"a.pdf": b"%PDF-1.4 ..."}, "pdf"),
+        ({"a.ps": b"%!PS-Adobe-2.0\n..."}, "postscript"),
+        ({"a.txt": b"just words"}, "no_tex"),
+        ({"a.tex": b"\\documentclass{a}\\begin{document}\\end{document}"}, "no_text"),
+    ],
+)
+def test_rejects(files: dict[str, bytes], reason: str) -> None:
+    assert clean_paper(files) == Reject(reason)
+
+
+def test_encodings_are_those_of_the_preamble() -> None:
+    tex = (DOCUMENT % ("\\usepackage[applemac]{inputenc}", "\\section{A} Poincaré\n\\input{b}")).encode("mac_roman")
+    result = clean_paper({"main.tex": tex, "b.tex": "Erdős".encode()})
+    assert isinstance(result, CleanPaper)
+    assert (result.text, result.encoding) == ("\\section{A} Poincaré\nErdős\n", "mac_roman")
+
+
+def test_after_bibliography_is_an_option() -> None:
+    tex = DOCUMENT % ("", "\\section{A} a\n\\bibliography{x}\nb\n\\appendix\n\\section{B} c")
+    assert paper(tex).text == "\\section{A} a\n\nb\n"
+    assert (
+        paper(tex, LatexOptions(after_bibliography="keep")).text == "\\section{A} a\n\nb\n\\appendix\n\\section{B} c\n"
+    )
+    assert paper(tex, LatexOptions(after_bibliography="drop")).text == "\\section{A} a\n"
+    with pytest.raises(ValueError, match=r"after_bibliography: 'maybe' is not one of drop_appendix, keep, drop"):
+        LatexOptions(after_bibliography="maybe")
+
+
+def test_uses_that_stay_are_counted() -> None:
+    result = paper(DOCUMENT % ("\\def\\a{\\a}\\newcommand{\\b}[1]{#1}", "\\section{A} \\a {\\b} \\verb|\\a|"))
+    assert result.text == "\\section{A} \\a {\\b} \\verb|\\a|\n"
+    assert result.macros_left == 2
+
+
+def test_paths_lead_nowhere_outside() -> None:
+    result = paper(
+        {"main.tex": DOCUMENT % ("", "\\section{A}\n\\input{../../etc/passwd}\n\\input{/b}\n"), "../b.tex": "b"}
+    )
+    assert result.text == "\\section{A}\nb\n"
