@@ -58,10 +58,14 @@ def resolve_links(text: str, site: WikiSite, work: Work) -> str:
 
 def resolve_external_links(text: str) -> str:
     """Replaces ``[http://... label]`` by its label; a link that would only show a number goes."""
-    if "[" not in text:
-        return text
-    text = _BARE_EXTERNAL_LINK.sub(GAP, text)
-    return _EXTERNAL_LINK.sub(itemgetter(1), text)
+    for _ in range(MAX_ROUNDS):
+        if "[" not in text:
+            break
+        text = _BARE_EXTERNAL_LINK.sub(GAP, text)
+        text, links = _EXTERNAL_LINK.subn(itemgetter(1), text)
+        if not links:
+            break
+    return text
 
 
 class _Resolver:

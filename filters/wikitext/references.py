@@ -54,6 +54,9 @@ def reference_urls(wikitext: str) -> list[str]:
 
 def _urls(reference: str) -> list[str]:
     """Returns the URLs of one reference's contents."""
+    if "<!--" in reference:
+        head, *rest = reference.split("<!--")
+        reference = head + "".join(part.partition("-->")[2] for part in rest)
     return [
         url
         for match in _URL.finditer(reference)

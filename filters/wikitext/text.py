@@ -27,6 +27,8 @@ PASSES = 10
 
 _MAGIC_WORD = re.compile(r"__[^\W\d_]+(?:_[^\W\d_]+)*__")
 _LITERAL = re.compile(f"{LITERAL_START}([0-9]+){LITERAL_END}")
+# Markup that only the removal of other markup can put together: ``[''[``. Of each the first character is text.
+_PAIRS = ("[[", "{{", "}}", "''")
 
 
 def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work: Work | None = None) -> str:
@@ -60,7 +62,11 @@ def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work
     text = resolve_links(text, site, work)
     if "__" in text:
         text = _MAGIC_WORD.sub(_magic_word, text)
-    text = decode_entities(join_lines(keep_sections(layout(text), site.reference_titles)))
+    text = join_lines(keep_sections(layout(text), site.reference_titles))
+    for pair in _PAIRS:
+        while pair in text:
+            text = text.replace(pair, pair[0])
+    text = decode_entities(text)
     return _LITERAL.sub(lambda match: literals[int(match[1])], text) if literals else text
 
 

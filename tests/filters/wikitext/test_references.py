@@ -32,6 +32,10 @@ from filters.wikitext import reference_urls
             ["http://b.org", "http://a.org"],
         ),
         ("<ref>http://b.org</ref><ref>http://a.org</ref><ref>http://b.org</ref>", ["http://b.org", "http://a.org"]),
+        (
+            "<ref>http://a.org<!-- http://b.org --> http://c.org <!-- http://d.org</ref>",
+            ["http://a.org", "http://c.org"],
+        ),
         ("<ref>never closed http://a.org", []),
         ("<ref name=x/>http://a.org<ref>b</ref>", []),
         ("<ref>http://</ref><ref>ftp://a.org</ref>", []),
