@@ -7,6 +7,7 @@ source's own fields). Rejects have the same columns, and ``step`` and ``reason``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 ORIGIN = pa.struct([("file", pa.string()), ("offset", pa.int64())])
 
 
@@ -31,6 +33,12 @@ class Document:
     created: datetime | None = None
     license: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """The characters of its text, URL and own fields: what limits on memory go by."""
+        fields = sum(len(value) for value in self.meta.values() if hasattr(value, "__len__"))
+        return len(self.text) + len(self.url or "") + fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +87,46 @@ def reject_schema(meta: pa.StructType) -> pa.Schema:
 def to_columns(documents: Sequence[Document], schema: pa.Schema) -> list[pa.Array]:
     """Turns documents into the columns of ``document_schema``, in its order.
 
-    Lone surrogates, which no UTF-8 column can hold, become U+FFFD.
+    Surrogates, which no UTF-8 column can hold, become U+FFFD, one for one.
     """
     columns: dict[str, list[Any]] = {
         name: [getattr(d, name) for d in documents]
-        for name in ("id", "source", "url", "language", "created", "license", "meta")
+        for name in ("id", "text", "source", "url", "language", "created", "license", "meta")
     }
-    columns["text"] = [encodable(d.text) for d in documents]
-    columns["url"] = [None if d.url is None else encodable(d.url) for d in documents]
     columns["origin"] = [{"file": d.file, "offset": d.offset} for d in documents]
-    return [pa.array(columns[f.name], f.type) for f in schema if f.name in columns]
+    return [_column(columns[f.name], f.type) for f in schema if f.name in columns]
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        return pa.array([_encodable_all(value) for value in values], kind)
+
+
+def _encodable_all(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {key: _encodable_all(item) for key, item in value.items()}
+    return [_encodable_all(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def encodable(text: str) -> str:
-    """The same text, with lone surrogates replaced by U+FFFD where it has any."""
+    """The same text, of the same length, with surrogates replaced by U+FFFD where it has any."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _SURROGATES.sub("\ufffd", text)
     return text
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Reads an ISO 8601 time, as WARC and most dumps write it; None where it is none."""
+    """Reads an ISO 8601 time, as WARC and most dumps write it, in UTC where it names no zone; None where it is none."""
     if not text:
         return None
     try:
         time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
+        return time.astimezone(timezone.utc) if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):  # the latter: a zone that moves the time out of the years 1 to 9999
         return None
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import xxhash
 
 from pipeline.document import Document, document_schema, encodable, reject_schema, to_columns
-from pipeline.filesystem import atomic_output, join
+from pipeline.errors import OutputError
+from pipeline.filesystem import atomic_output, join, refusals_told
 from pipeline.steps import Reject
 
 ROW_GROUP_CHARACTERS = 64 << 20
@@ -72,19 +73,23 @@ class ParquetOutput:
     _digest: HashingWriter | None = None
     _writer: pq.ParquetWriter | None = None
 
+    @property
+    def _place(self) -> str:
+        return join(self.root, *self.path.split("/"))
+
     def write(self, row: Document | Reject) -> None:
         """Adds a document; a full row group goes to disk."""
-        size = len((row.document if isinstance(row, Reject) else row).text)
+        document = row.document if isinstance(row, Reject) else row
         self._rows.append(row)
-        self._pending += size
+        self._pending += document.weight
         self.documents += 1
-        self.characters += size
+        self.characters += len(document.text)
         if self._pending >= ROW_GROUP_CHARACTERS or len(self._rows) >= ROW_GROUP_DOCUMENTS:
             self._flush()
 
     def _flush(self) -> None:
         if self._writer is None:
-            self._handle = self._stack.enter_context(atomic_output(join(self.root, *self.path.split("/"))))
+            self._handle = self._stack.enter_context(atomic_output(self._place))
             self._digest = HashingWriter(self._handle)
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._digest, "w"),
@@ -95,9 +100,9 @@ class ParquetOutput:
                 write_statistics=False,
                 store_schema=True,
             )
-        self._writer.write_table(
-            pa.table(_columns(self._rows, self.schema), self.schema), row_group_size=len(self._rows)
-        )
+        table = pa.table(_columns(self._rows, self.schema), self.schema)
+        with refusals_told(self._place):
+            self._writer.write_table(table, row_group_size=len(self._rows))
         self._rows, self._pending = [], 0
 
     def finish(self) -> OutputFile | None:
@@ -106,7 +111,8 @@ class ParquetOutput:
             self._flush()
         if self._writer is None or self._digest is None:
             return None
-        self._writer.close()
+        with refusals_told(self._place):
+            self._writer.close()
         self._stack.close()
         return OutputFile(
             self.path, self.documents, self.characters, self._digest.size, self._digest.digest.hexdigest()
@@ -114,7 +120,11 @@ class ParquetOutput:
 
     def abandon(self, error: BaseException) -> None:
         """Leaves nothing behind."""
-        with contextlib.suppress(type(error), OSError):
+        if self._writer is not None and self._digest is not None:
+            self._digest.mute()
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._writer.close()  # else it would write its footer to a closed file when it is collected
+        with contextlib.suppress(type(error), OutputError):
             self._stack.__exit__(type(error), error, error.__traceback__)
 
 
@@ -126,16 +136,22 @@ class HashingWriter:
         self.digest = hashlib.sha256()
         self.size = 0
         self.closed = False
+        self._mute = False
+
+    def mute(self) -> None:
+        """Lets what is written from here on go nowhere."""
+        self._mute = True
 
     def write(self, data: bytes) -> int:
         """Writes and hashes."""
         self.digest.update(data)
         self.size += len(data)
-        return self._handle.write(data)
+        return len(data) if self._mute else self._handle.write(data)
 
     def flush(self) -> None:
         """Flushes the file below."""
-        self._handle.flush()
+        if not self._mute:
+            self._handle.flush()
 
     def tell(self) -> int:
         """Bytes written so far."""

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipeline.document import Document, Refused
+from pipeline.document import Document, Refused, encodable
 from pipeline.errors import UserError
 from pipeline.ledger import Ledger
 
 READ_STEP = "read"
 BATCH_DOCUMENTS = 512
 BATCH_CHARACTERS = 4 << 20
+_NOT_THE_DOCUMENT = (UserError, OSError, MemoryError)  # what a step raises on behalf of the machine or the models
 
 
 class Step(Protocol):
@@ -48,6 +49,8 @@ class Reject:
 @dataclass(slots=True)
 class Chain:
     """Runs steps over documents and keeps the books.
+
+    Steps never meet a lone surrogate, which no tokenizer and no file can take: it is U+FFFD from the read step on.
 
     Attributes:
         steps: The steps, in order, loaded.
@@ -105,6 +108,8 @@ class Chain:
         return Reject(document, READ_STEP, refused.reason)
 
     def _count_read(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            document.text = encodable(document.text)
         characters = sum(len(d.text) for d in documents)
         step = self.ledger.step(READ_STEP)
         step.entered.add(len(documents), characters)
@@ -135,35 +140,37 @@ class Chain:
 
 def _judge(step: Step, documents: Sequence[Document]) -> tuple[Sequence[str | None], set[int]]:
     """Applies a step to a batch; where that raises, to each document alone, so that only the culprit fails."""
-    texts = [d.text for d in documents]
+    before = [(d.text, d.language, d.meta.copy()) for d in documents]
     try:
         return step.apply(documents), set()
-    except (UserError, OSError, MemoryError):
+    except _NOT_THE_DOCUMENT:
         raise
     except Exception:
         failures: set[int] = set()
         reasons: list[str | None] = []
-        for document, text in zip(documents, texts, strict=True):
-            document.text = text
+        for document, (text, language, meta) in zip(documents, before, strict=True):
+            document.text, document.language, document.meta = text, language, meta
             try:
                 reasons += step.apply([document])
+            except _NOT_THE_DOCUMENT:
+                raise
             except Exception as error:
                 failures.add(id(document))
                 reasons.append(f"error_{type(error).__name__}")
-                document.meta = {}
-                document.text = f"{''.join(traceback.format_exception_only(error)).strip()}\n\n{text}"
+                document.meta = {}  # it may hold what no column can
+                document.text = encodable(f"{''.join(traceback.format_exception_only(error)).strip()}\n\n{text}")
         return reasons, failures
 
 
 def batches(items: Iterable[Document | Refused]) -> Iterator[list[Document | Refused]]:
-    """Groups records into batches of at most 512 documents or about 4 million characters."""
+    """Groups records into batches of at most 512 records or about 4 million characters, all their fields counted."""
     batch: list[Document | Refused] = []
-    characters = 0
+    weight = 0
     for item in items:
         batch.append(item)
-        characters += len(item.text) if isinstance(item, Document) else 0
-        if len(batch) >= BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+        weight += item.weight if isinstance(item, Document) else len(item.message)
+        if len(batch) >= BATCH_DOCUMENTS or weight >= BATCH_CHARACTERS:
             yield batch
-            batch, characters = [], 0
+            batch, weight = [], 0
     if batch:
         yield batch
