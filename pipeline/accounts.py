@@ -2,7 +2,8 @@
 
 Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
 characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the
-manifest is the sum of the stats; no file lies there that no stats file knows; every document has an id of its own.
+manifest is the sum of the stats; no Parquet file lies there that no stats file knows; every document has an id of its
+own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,18 +23,36 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.filesystem import exists, is_remote, join, list_names, open_input
-from pipeline.ledger import Ledger
-from pipeline.manifest import all_stats, build_manifest, read_manifest
+from pipeline.cli import beam_options
+from pipeline.errors import OutputError
+from pipeline.filesystem import exists, is_remote, join, list_tree, open_input
+from pipeline.ledger import Ledger, Tally
+from pipeline.manifest import READERS_REMOTE, build_manifest, read_manifest
 from pipeline.recipe import difference, fingerprint
 from pipeline.shard import Layout
-from pipeline.sink import REJECTS, RejectPolicy
+from pipeline.sink import RejectPolicy
 from pipeline.source import HashingReader
 
 THREADS = 4
+FILES_NAMED = 3
+DIFFERENCES_SHOWN = 5
+
+
+@dataclass
+class ShardReport:
+    """What the verification of one shard found.
+
+    Attributes:
+        faults: A sentence for each fault.
+        stats: Its stats; None where they cannot be understood.
+        identifiers: For each file of documents, its path and the hashes of its ids.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    stats: dict[str, Any] | None = None
+    identifiers: list[tuple[str, npt.NDArray[np.uint64]]] = field(default_factory=list)
 
 
 def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
@@ -40,53 +60,67 @@ def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
 
     Args:
         root: The folder, such as ``corpus/commoncrawl``.
-        checksums: Whether every file is read whole; if not, the Parquet footers alone are.
+        checksums: Whether every file is read whole; if not, ids and reasons are, but no texts.
 
     Returns:
         The number of documents kept, and a sentence for each fault; no sentence means that all is well.
     """
     layout = Layout(root)
-    manifest = read_manifest(layout)
+    try:
+        manifest = read_manifest(layout)
+    except OutputError as error:
+        return 0, [str(error)]
     if manifest is None:
         return 0, [f"{layout.manifest} is missing: no run has ended here. Run the source's command to its end."]
-    faults: list[str] = []
-    stats = list(all_stats(layout))
-    expected = fingerprint(manifest["configuration"])
-    identifiers: list[npt.NDArray[np.uint64]] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        for found, ids in pool.map(lambda entry: _verify_shard(layout, entry, expected, manifest, checksums), stats):
-            faults += found
-            identifiers += ids
-    faults += _repeated_ids(identifiers)
-    faults += _verify_manifest(layout, manifest)
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(root) else THREADS) as pool:
+        reports = list(pool.map(lambda name: _verify_shard(layout, name, manifest, checksums), sorted(layout.done())))
+    stats = [report.stats for report in reports if report.stats]
+    faults = [fault for report in reports for fault in report.faults]
+    faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
+    faults += _verify_manifest(layout, manifest, stats)
     faults += _verify_listing(layout, stats)
-    return sum(tally["documents"] for tally in manifest["ledger"]["kept"].values()), faults
+    return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
 
 
-def _verify_shard(
-    layout: Layout, stats: dict[str, Any], configuration: str, manifest: dict[str, Any], checksums: bool
-) -> tuple[list[str], list[npt.NDArray[np.uint64]]]:
-    name = stats["shard"]
+def _verify_shard(layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool) -> ShardReport:
+    report = ShardReport()
+    try:
+        stats = layout.read_stats(name)
+        _verify_stats(layout, name, stats, manifest, checksums, report)
+        report.stats = stats
+    except OutputError as error:
+        report.faults.append(str(error))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        report.faults.append(f"{layout.stats(name)} is damaged: {error!r}")
+    return report
+
+
+def _verify_stats(
+    layout: Layout,
+    name: str,
+    stats: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    checksums: bool,
+    report: ShardReport,
+) -> None:
     ledger = Ledger()
     ledger.add_json(stats["ledger"])
-    faults = [f"shard {name}: {fault}" for fault in ledger.check()]
-    if stats["configuration"] != configuration:
-        faults.append(f"shard {name} was made by another configuration than the manifest's")
-    identifiers = []
-    for entry in [*stats["outputs"], *([stats["rejects"]] if stats["rejects"] else [])]:
-        found, ids, reasons = _verify_file(layout, entry, checksums)
-        faults += found
-        if entry is stats["rejects"]:
-            faults += _verify_rejects(name, ledger, reasons, manifest)
-        else:
-            identifiers.append(ids)
-            subset = entry["path"].split("/")[0]
-            kept = ledger.kept[subset]
-            if (entry["documents"], entry["characters"]) != (kept.documents, kept.characters):
-                faults.append(f"shard {name}: {entry['path']} and the ledger's {subset} differ")
-    if stats["rejects"] is None:
-        faults += _verify_rejects(name, ledger, Counter(), manifest)
-    return faults, identifiers
+    where = layout.stats(name)
+    report.faults += [f"{where}: {fault}" for fault in ledger.check()]
+    if stats["configuration"] != fingerprint(manifest.get("configuration")):
+        report.faults.append(f"{where}: it was made by another configuration than the manifest's")
+    for entry in stats["outputs"]:
+        found, ids, _ = _verify_file(layout, entry, checksums)
+        report.faults += found
+        report.identifiers.append((entry["path"], ids))
+        subset = entry["path"].split("/")[0]
+        kept = ledger.kept.get(subset, Tally())
+        if (entry["documents"], entry["characters"]) != (kept.documents, kept.characters):
+            report.faults.append(f"{where}: {entry['path']} and the ledger's {subset} differ")
+    found, reasons = [], Counter[tuple[str, str]]()
+    if stats["rejects"]:
+        found, _, reasons = _verify_file(layout, stats["rejects"], checksums)
+    report.faults += found or [f"{where}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
 
 
 def _verify_file(
@@ -105,7 +139,7 @@ def _verify_file(
     try:
         with open_input(path) as handle:
             rows, characters, ids, reasons = _count(pq.ParquetFile(handle), texts=checksums)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:
         return [f"{path} cannot be read: {error}"], nothing, Counter()
     if rows != entry["documents"] or (checksums and characters != entry["characters"]):
         counted = f"{rows} documents of {characters} characters"
@@ -133,39 +167,53 @@ def hash_id(identifier: str) -> int:
     return xxhash.xxh3_64_intdigest(identifier.encode())
 
 
-def _verify_rejects(
-    name: str, ledger: Ledger, found: Counter[tuple[str, str]], manifest: dict[str, Any]
-) -> Iterator[str]:
+def _verify_rejects(ledger: Ledger, found: Counter[tuple[str, str]], manifest: Mapping[str, Any]) -> Iterator[str]:
     policy = RejectPolicy(**manifest["configuration"].get("recipe", {}).get("rejects", {}))
     for step, account in ledger.steps.items():
         for reason, tally in (*account.dropped.items(), *account.failed.items()):
             kept = found.pop((step, reason), 0)
             if kept > tally.documents or (policy.keep == "all" and kept != tally.documents):
-                yield f"shard {name}: {kept} rejects of step {step} for {reason}, the ledger says {tally.documents}"
+                yield f"{kept} rejects of step {step} for {reason}, the ledger says {tally.documents}"
     for (step, reason), count in found.items():
-        yield f"shard {name}: {count} rejects of step {step} for {reason}, which the ledger does not know"
+        yield f"{count} rejects of step {step} for {reason}, which the ledger does not know"
 
 
-def _repeated_ids(identifiers: Sequence[npt.NDArray[np.uint64]]) -> list[str]:
-    hashes = np.sort(np.concatenate(identifiers)) if identifiers else np.empty(0, np.uint64)
-    repeated = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
-    return [f"{repeated} documents have the id of another one"] if repeated else []
+def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]]) -> list[str]:
+    if not identifiers:
+        return []
+    hashes = np.sort(np.concatenate([ids for _, ids in identifiers]))
+    repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+    if not len(repeated):
+        return []
+    holders = [path for path, ids in identifiers if np.isin(ids, repeated).any()]
+    more = f" and {len(holders) - FILES_NAMED} more" if len(holders) > FILES_NAMED else ""
+    return [f"{len(repeated)} documents have the id of another one, in {', '.join(holders[:FILES_NAMED])}{more}"]
 
 
-def _verify_manifest(layout: Layout, manifest: dict[str, Any]) -> list[str]:
-    built = build_manifest(layout, manifest["source"], manifest["configuration"])
-    stored = {key: manifest[key] for key in built}
-    built["versions"] = stored["versions"]
-    return [f"the manifest is not the sum of the stats: {line}" for line in difference(stored, built)[:5]]
+def _verify_manifest(layout: Layout, manifest: Mapping[str, Any], stats: Sequence[Mapping[str, Any]]) -> list[str]:
+    try:
+        built = build_manifest(stats, manifest["source"], manifest["configuration"])
+        built["versions"] = manifest["versions"]
+        lines = difference(_by_name({key: manifest[key] for key in built}), _by_name(built))
+    except (KeyError, TypeError, AttributeError) as error:
+        return [f"{layout.manifest} is damaged: {error!r}"]
+    return [f"{layout.manifest} is not the sum of the stats: {line}" for line in lines[:DIFFERENCES_SHOWN]]
 
 
-def _verify_listing(layout: Layout, stats: Sequence[dict[str, Any]]) -> list[str]:
-    known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
-    subsets = {path.split("/")[0] for path in known} | {REJECTS}
-    there = {
-        f"{subset}/{name}.parquet" for subset in subsets for name in list_names(join(layout.root, subset), ".parquet")
+def _by_name(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with its lists as mappings, so that a difference names the file or the step."""
+    ledger = manifest["ledger"]
+    return {
+        **manifest,
+        **{key: {entry["path"]: entry for entry in manifest[key]} for key in ("inputs", "outputs", "rejects")},
+        "ledger": {**ledger, "steps": {entry["step"]: entry for entry in ledger["steps"]}},
     }
-    return [f"{path} belongs to no finished shard" for path in sorted(there - known)]
+
+
+def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
+    there = set(list_tree(layout.root, ".parquet"))
+    return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -178,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folders", nargs="+", metavar="DIR", help="a source's folder, such as corpus/commoncrawl")
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
     args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(PipelineOptions(flags))
+    FileSystems.set_options(beam_options(parser, flags))
     console = Console(highlight=False, soft_wrap=True)
     failed = False
     for folder in args.folders:

@@ -151,6 +151,20 @@ def list_names(folder: str, suffix: str) -> set[str]:
     return {name[: -len(suffix)] for name in names if name.endswith(suffix) and not name.startswith(".")}
 
 
+def list_tree(folder: str, suffix: str) -> list[str]:
+    """Paths, relative to a folder and with ``/`` between their parts, of all files below it that end in a suffix."""
+    if is_remote(folder):
+        found = FileSystems.match([join(folder, "**")])[0].metadata_list
+        paths = [m.path[len(folder.rstrip("/")) + 1 :] for m in found]
+    else:
+        paths = [
+            os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+            for place, _, names in os.walk(folder)
+            for name in names
+        ]
+    return sorted(path for path in paths if path.endswith(suffix))
+
+
 def join(folder: str, *names: str) -> str:
     """Joins path components on any file system."""
     return "/".join([folder.rstrip("/"), *names]) if is_remote(folder) else os.path.join(folder, *names)
@@ -190,10 +204,21 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     folder = tempfile.gettempdir() if is_remote(path) else os.path.dirname(path) or "."
     temporary = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
     try:
-        os.makedirs(folder, exist_ok=True)
-        with open(temporary, "xb") as handle:
-            yield handle
-        _publish(temporary, path)
+        with refusals_told(path):
+            os.makedirs(folder, exist_ok=True)
+            with open(temporary, "xb") as handle:
+                yield handle
+            _publish(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):  # it is gone where all went well
+            os.remove(temporary)
+
+
+@contextlib.contextmanager
+def refusals_told(path: str) -> Iterator[None]:
+    """Turns an error of the file system that the user can mend, such as a full disk, into an OutputError."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _CANNOT_WRITE and not is_remote(path):
             raise
@@ -201,9 +226,6 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
             f"cannot write {path}: {error.strerror or error}. Free space or choose another --output, then run the "
             "same command again: finished shards are kept."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # it is gone where all went well
-            os.remove(temporary)
 
 
 def _publish(temporary: str, path: str) -> None:

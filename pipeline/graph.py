@@ -16,9 +16,9 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.dedup import find_duplicates, partition_count, read_mask
+from pipeline.dedup import find_duplicates, partition_count
 from pipeline.filesystem import exists
-from pipeline.process import hash_shard, write_shard
+from pipeline.process import hash_shard, read_decided, write_shard
 from pipeline.shard import Layout, Scope, Shard
 from pipeline.source import Source
 from pipeline.steps import Step
@@ -51,14 +51,14 @@ def tasks_of(scope: Scope, done: Iterable[str], configuration: str) -> list[Shar
     stats = {"scope": {"name": scope.name, "fingerprint": scope.fingerprint}, "configuration": configuration}
     partitions = partition_count(sum(shard.size for shard in scope.shards))
     return [
-        ShardTask(shard, position, work_folder(scope), partitions, shard.name not in finished, stats)
+        ShardTask(shard, position, work_folder(scope.fingerprint), partitions, shard.name not in finished, stats)
         for position, shard in enumerate(scope.shards)
     ]
 
 
-def work_folder(scope: Scope) -> str:
-    """The name of a scope's folder below ``_work``."""
-    return scope.fingerprint[:16]
+def work_folder(fingerprint: str) -> str:
+    """The name below ``_work`` of the folder of the scope with this fingerprint."""
+    return fingerprint[:16]
 
 
 @dataclass
@@ -141,11 +141,10 @@ class WriteShard(beam.DoFn):
     def process(self, task: ShardTask) -> Iterator[str]:
         """Writes one shard."""
         w = self._worker
-        mask = None
+        decided = None
         if w.source.dedup:
-            decisions = [w.layout.decisions(task.work, p) for p in range(task.partitions)]
-            mask = read_mask(w.layout.units(task.work, task.shard.name), decisions, task.position)
-        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), mask, task.stats, w.cache)
+            decided = read_decided(w.layout, task.shard, task.work, task.partitions, task.position)
+        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), decided, task.stats, w.cache)
         yield task.shard.name
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
 from pipeline.filesystem import exists, is_remote, join, list_names, read_bytes
 from pipeline.ledger import Ledger
-from pipeline.shard import TIMING, Layout, write_json
+from pipeline.shard import TIMING, Layout, read_json, write_json
 
 CONFIGURATION = "configuration.json"
 READERS_REMOTE = 32
@@ -45,11 +45,11 @@ def all_stats(layout: Layout) -> Iterator[dict[str, Any]]:
         yield from pool.map(layout.read_stats, names)
 
 
-def build_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
+def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, configuration: Any) -> dict[str, Any]:
     """Adds up the stats of all done shards.
 
     Args:
-        layout: The source's folder.
+        all_of_them: The stats, in the order of the shards' names.
         source: The source's name.
         configuration: What the source's ``describe`` gave.
 
@@ -57,7 +57,7 @@ def build_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -
         The manifest, without times.
     """
     ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
-    for stats in all_stats(layout):
+    for stats in all_of_them:
         shards += 1
         ledger.add_json(stats["ledger"])
         inputs += stats["inputs"]
@@ -77,23 +77,25 @@ def build_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -
 
 def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
     """Builds the manifest, adds the worker seconds of all shards, writes and returns it."""
-    manifest = build_manifest(layout, source, configuration)
+    manifest = build_manifest(all_stats(layout), source, configuration)
     manifest["timing"] = timing(layout)
     write_json(layout.manifest, manifest)
     return manifest
 
 
 def read_manifest(layout: Layout) -> dict[str, Any] | None:
-    """The manifest, or None where there is none."""
-    return dict(json.loads(read_bytes(layout.manifest))) if exists(layout.manifest) else None
+    """The manifest, or None where there is none; an OutputError where it is damaged."""
+    return read_json(layout.manifest) if exists(layout.manifest) else None
 
 
 def timing(layout: Layout) -> dict[str, Any]:
     """Worker seconds, in all and by step, and the largest worker's memory; the part of a manifest that varies."""
     seconds, peak = 0.0, 0
     steps: dict[str, float] = {}
-    for name in sorted(list_names(join(layout.root, TIMING), ".json")):
-        entry = json.loads(read_bytes(layout.timing(name)))
+    names = sorted(list_names(join(layout.root, TIMING), ".json"))
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        entries = list(pool.map(lambda name: json.loads(read_bytes(layout.timing(name))), names))
+    for name, entry in zip(names, entries, strict=True):
         seconds += entry["seconds"]
         peak = max(peak, entry["peak_bytes"])
         for step, spent in entry["steps"].items():

@@ -8,17 +8,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dedup import Units, write_unit_hashes
-from pipeline.document import Document, Refused
+from pipeline.dedup import Units, read_mask, write_unit_hashes
+from pipeline.document import Document
 from pipeline.errors import InputError
-from pipeline.filesystem import exists, join, write_bytes
+from pipeline.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.ledger import Ledger
 from pipeline.shard import TIMING, Layout, Shard, write_json
 from pipeline.sink import ShardSink
@@ -45,15 +45,37 @@ def hash_shard(source: Source, layout: Layout, shard: Shard, work: str, partitio
     assert source.dedup is not None
     started = time.perf_counter()
     chain = Chain(source.steps_before_dedup(), source.name)
-    units = _units(source.dedup, chain, read_shard(source, shard, cache, Counter()))
-    write_unit_hashes(path, layout.units(work, shard.name), units, source.dedup.policy, partitions)
+    inputs: list[dict[str, Any]] = []
+    items = read_shard(source, shard, cache, Counter(), inputs)
+
+    def units(dedup: UnitDedup) -> Iterator[Units]:
+        for item in chain.run(items):
+            if isinstance(item, Document):
+                yield dedup.hashes(item)
+        write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
+
+    write_unit_hashes(path, layout.units(work, shard.name), units(source.dedup), source.dedup.policy, partitions)
     write_timing(layout, f"{shard.name}.hash", started, chain)
 
 
-def _units(dedup: UnitDedup, chain: Chain, items: Iterator[Document | Refused]) -> Iterator[Units]:
-    for item in chain.run(items):
-        if isinstance(item, Document):
-            yield dedup.hashes(item)
+@dataclass(frozen=True)
+class Decided:
+    """What dedup decided for a shard.
+
+    Attributes:
+        mask: One flag a unit, in reading order: whether it stays.
+        inputs: Path, size and checksum of each raw file when it was hashed.
+    """
+
+    mask: npt.NDArray[np.bool_]
+    inputs: list[dict[str, Any]]
+
+
+def read_decided(layout: Layout, shard: Shard, work: str, partitions: int, position: int) -> Decided:
+    """Reads what dedup decided for the shard at a position of its scope."""
+    decisions = [layout.decisions(work, partition) for partition in range(partitions)]
+    mask = read_mask(layout.units(work, shard.name), decisions, position)
+    return Decided(mask, json.loads(read_bytes(layout.hashed_inputs(work, shard.name))))
 
 
 def write_shard(
@@ -61,7 +83,7 @@ def write_shard(
     layout: Layout,
     shard: Shard,
     steps: list[Step],
-    mask: npt.NDArray[np.bool_] | None,
+    decided: Decided | None,
     stats: dict[str, Any],
     cache: Path | None,
 ) -> None:
@@ -72,15 +94,15 @@ def write_shard(
         layout: Its folder.
         shard: The shard.
         steps: The steps after dedup, with their models loaded.
-        mask: Which units stay; None where the source is not deduplicated.
+        decided: What dedup decided; None where the source is not deduplicated.
         stats: What the stats file says beside the accounts: scope and configuration.
         cache: The cache folder for fetched files.
 
     Raises:
-        InputError: A file changed since it was hashed.
+        InputError: A file changed since it was hashed; its scope is marked to be made again.
     """
     started = time.perf_counter()
-    dedup = [] if mask is None or source.dedup is None else [DropDuplicates(source.dedup, mask)]
+    dedup = [] if decided is None or source.dedup is None else [DropDuplicates(source.dedup, decided.mask)]
     chain = Chain([*source.steps_before_dedup(), *dedup, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
@@ -92,9 +114,12 @@ def write_shard(
                 subset = source.subset(item)
                 chain.ledger.keep(subset, len(item.text))
                 sink.keep(item, subset)
-        for step in dedup:
-            if not step.exhausted:
-                raise InputError(f"an input of shard {shard.name} changed during the run; run the same command again")
+        if decided is not None and (decided.inputs != inputs or not all(step.exhausted for step in dedup)):
+            write_bytes(layout.redo(shard.scope), b"")
+            raise InputError(
+                f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "
+                f"command again: what was deduplicated together with it is made again."
+            )
         outputs, rejects = sink.finish()
     write_json(
         layout.stats(shard.name),

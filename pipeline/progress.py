@@ -70,6 +70,7 @@ class ProgressReporter:
         self._console = console
         self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
         self._state = State()
+        self._hashed_before = len(self._hashed())
         self._counted: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
@@ -126,7 +127,8 @@ class ProgressReporter:
         """One line for a log."""
         state, elapsed = self._state, time.monotonic() - self._started
         work = len(self._to_hash) + len(self._to_write)
-        finished = state.hashed + state.written
+        finished = state.hashed - self._hashed_before + state.written
+        work -= self._hashed_before
         left = f"{elapsed / finished * (work - finished):,.0f} s left" if finished else "time left unknown"
         hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
         return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
@@ -139,7 +141,7 @@ class ProgressReporter:
 
     def _look(self) -> None:
         """Counts finished shards, and adds the accounts of the new ones."""
-        self._state.hashed = len(list_names(join(self._layout.root, TIMING), ".hash.json") & self._to_hash)
+        self._state.hashed = len(self._hashed())
         written = self._layout.done() & self._to_write
         for shard in sorted(written - self._counted):
             ledger = Ledger()
@@ -148,3 +150,6 @@ class ProgressReporter:
             self._state.kept += total(ledger.kept.values()).documents
         self._counted |= written
         self._state.written = len(written)
+
+    def _hashed(self) -> set[str]:
+        return list_names(join(self._layout.root, TIMING), ".hash.json") & self._to_hash if self._to_hash else set()

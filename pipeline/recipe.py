@@ -10,6 +10,8 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -56,7 +58,7 @@ def _read_yaml(name_or_path: str) -> dict[str, Any]:
             raise RecipeError(f"cannot read the recipe {name_or_path}: {error}") from error
     try:
         settings = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
         raise RecipeError(f"the recipe {name_or_path} is not valid YAML: {error}") from error
     if settings is None:
         return {}
@@ -71,13 +73,14 @@ def _override(settings: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override!r} must look like key.path=value")
     *parents, last = key.strip().split(".")
     for parent in parents:
-        child = settings.setdefault(parent, {})
-        if not isinstance(child, dict):
+        child = settings.get(parent)
+        if child is not None and not isinstance(child, dict):
             raise RecipeError(f"--set {override!r}: {parent!r} holds a value, it has no keys below it")
+        settings[parent] = child = dict(child or {})  # a copy: YAML's aliases share one mapping
         settings = child
     try:
         settings[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
         raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from error
 
 
@@ -112,9 +115,9 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
             return None
         return _convert(value, next(a for a in arguments if a is not type(None)), where, key)
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
+        if value is not None and not isinstance(value, dict):
             raise RecipeError(f"{where}: {key} must hold keys, it is {value!r}")
-        return from_mapping(typing.cast(type, hint), value, where, f"{key}.")
+        return from_mapping(typing.cast(type, hint), value or {}, where, f"{key}.")
     if origin is typing.Literal:
         if value not in arguments or isinstance(value, bool) != isinstance(arguments[0], bool):
             raise RecipeError(f"{where}: {key} is {value!r}; allowed: {', '.join(map(str, arguments))}")
@@ -124,7 +127,9 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
     if origin in (dict, Mapping):
         if not isinstance(value, dict):
             raise RecipeError(f"{where}: {key} must be a mapping, it is {value!r}")
-        return {str(k): _convert(v, arguments[1], where, f"{key}.{k}") for k, v in value.items()}
+        for k in value:
+            _convert_plain(k, arguments[0], where, f"a key of {key}")
+        return {k: _convert(v, arguments[1], where, f"{key}.{k}") for k, v in value.items()}
     return _convert_plain(value, hint, where, key)
 
 
@@ -140,11 +145,15 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str, key: str)
     return tuple(_convert(v, a, where, f"{key}[{i}]") for i, (v, a) in enumerate(zip(value, arguments, strict=True)))
 
 
-def _convert_plain(value: Any, hint: type, where: str, key: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise RecipeError(f"{where}: {key} must be a {hint.__name__}, it is {value!r}")
+def _convert_plain(value: Any, hint: Any, where: str, key: str) -> Any:
+    is_bool = isinstance(value, bool)
+    if hint is float and isinstance(value, int) and not is_bool:
+        value = float(value) if abs(value) <= sys.float_info.max else math.inf
+    if not isinstance(value, hint) or (is_bool and hint is not bool):
+        advice = "; YAML takes yes, no, on and off for booleans: put it in quotes" if is_bool and hint is str else ""
+        raise RecipeError(f"{where}: {key} must be a {hint.__name__}, it is {value!r}{advice}")
+    if hint is float and not math.isfinite(value):
+        raise RecipeError(f"{where}: {key} must be a finite number, it is {value!r}")
     return value
 
 
@@ -155,7 +164,8 @@ def as_mapping(recipe: Any) -> dict[str, Any]:
 
 def fingerprint(value: Any) -> str:
     """A SHA-256, in hex, of any JSON value: equal exactly for equal values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def difference(before: Any, after: Any, prefix: str = "") -> list[str]:

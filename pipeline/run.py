@@ -1,12 +1,12 @@
 """Runs a source: plans, refuses what must not mix, runs what is missing, and sums up.
 
-On one machine the scopes run one after the other, which bounds the work folder; on a cluster all of them are one job.
+On one machine the scopes run one after the other, which bounds the work folder, or so many at once as make up
+``SHARDS_AT_ONCE``, which keeps all workers busy; on a cluster all of them are one job.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import shlex
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,17 @@ from pipeline.filesystem import (
     exists,
     is_remote,
     join,
-    read_bytes,
+    list_names,
+    list_tree,
     remove_temporaries,
+    write_bytes,
 )
-from pipeline.manifest import CONFIGURATION, write_manifest
+from pipeline.manifest import CONFIGURATION, READERS_REMOTE, write_manifest
 from pipeline.process import FORMAT
 from pipeline.progress import ProgressReporter
 from pipeline.recipe import difference, fingerprint
-from pipeline.shard import TIMING, WORK, Layout, Scope, shards_of, write_json
-from pipeline.source import Source
+from pipeline.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
+from pipeline.source import UNREADABLE, Source
 
 try:
     import fcntl
@@ -49,7 +52,7 @@ except ImportError:  # pragma: no cover - no such locks on Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
-SCOPES = "_scopes"
+SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def local_runner(options: PipelineOptions) -> FnApiRunner:
     if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
         return FnApiRunner()
     direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
-    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker {os.getpid()}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
@@ -126,12 +129,14 @@ def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, con
     with _exclusive(layout):
         _claim(layout, configuration)
         if options.retry_failed:
-            _forget_failed(layout, scopes)
+            _mark_failed(layout, scopes)
+        _forget_marked(layout, scopes)
         done = layout.done()
+        _claim_scopes(layout, scopes, done)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
-        _claim_scopes(layout, missing, done)
         if missing:
             _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
+        delete_tree(layout.work)  # also what a run left that was killed between its last shard and this line
         planned = {shard.name for shard in shards_of(scopes)}
         manifest = write_manifest(layout, source.name, configuration)
     return RunResult(
@@ -148,18 +153,39 @@ def _run_missing(
     configuration: str,
     console: Console,
 ) -> None:
-    remote = is_remote(layout.root)
-    with ProgressReporter(layout, missing, done, console, remote, source.dedup is not None):
-        for scopes in [[scope] for scope in missing] if is_local(options.beam) else [list(missing)]:
+    remote, dedup = is_remote(layout.root), source.dedup is not None
+    _remove_unfinished(layout, missing, done)
+    with ProgressReporter(layout, missing, done, console, remote, dedup):
+        for scopes in _at_once(missing) if dedup and is_local(options.beam) else [list(missing)]:
             tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration)]
             _run_beam(graph.Worker(source, layout, options.cache, tuple(options.beam._flags)), tasks, options)
             for scope in scopes:
-                delete_tree(join(layout.work, graph.work_folder(scope)))
+                delete_tree(join(layout.work, graph.work_folder(scope.fingerprint)))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
         )
+
+
+def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
+    """Groups the scopes that run together."""
+    group: list[Scope] = []
+    for scope in missing:
+        if group and len(shards_of([*group, scope])) > SHARDS_AT_ONCE:
+            yield group
+            group = []
+        group.append(scope)
+    yield group
+
+
+def _remove_unfinished(layout: Layout, missing: Sequence[Scope], done: set[str]) -> None:
+    """Removes the outputs of shards that an ended run did not finish: this one may have none to put in their place."""
+    unfinished = {shard.name for shard in shards_of(missing)} - done
+    for path in list_tree(layout.root, ".parquet"):
+        _, _, name = path.removesuffix(".parquet").partition("/")
+        if name in unfinished:
+            delete_tree(join(layout.root, *path.split("/")))
 
 
 def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: RunOptions) -> None:
@@ -206,50 +232,62 @@ def _claim(layout: Layout, configuration: dict[str, Any]) -> None:
     before = _read_json(path)
     if before == configuration:
         return
-    if before is not None and layout.done():
-        changes = "\n  ".join(difference(before, configuration))
+    if layout.done():
+        changes = "\n  ".join(difference(before or {}, configuration))
         raise OutputError(
             f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
             "Choose another --output, or remove that folder to make it anew."
         )
-    for folder in (WORK, TIMING, SCOPES):
+    for folder in (WORK, TIMING, SCOPES):  # of a run that finished no shard
         delete_tree(join(layout.root, folder))
     write_json(path, configuration)
 
 
-def _claim_scopes(layout: Layout, missing: Sequence[Scope], done: set[str]) -> None:
-    """Records what each scope holds; refuses to dedup a shard that is done in another company."""
-    for scope in missing:
-        path = join(layout.root, SCOPES, f"{scope.name}.json")
+def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str]) -> None:
+    """Records what each scope holds; refuses a shard that is done in another company, or of another input."""
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        records = list(pool.map(_read_json, [layout.scope(scope.name) for scope in scopes]))
+    for scope, before in zip(scopes, records, strict=True):
         record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
-        before = _read_json(path)
         company = {*record["shards"], *(before["shards"] if before else ())}
         if before != record and company & done:
             there = len(before["shards"]) if before else "other"
             raise OutputError(
                 f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
                 f"({there} shards there, {len(scope.shards)} here, or files of other sizes). Give the same --input as "
-                "before (more files may follow, in whole scopes), or choose another --output."
+                "before (more files may follow, in whole scopes; --retry-failed takes in a file that could not be read "
+                "then), or choose another --output."
             )
         if before != record:
-            write_json(path, record)
+            write_json(layout.scope(scope.name), record)
 
 
-def _forget_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Unmarks every shard of the scopes that hold an unreadable file."""
+def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Marks the scopes that hold an unreadable file, to be made again."""
     done = layout.done()
     for scope in scopes:
         finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any("unreadable_file" in layout.read_stats(n)["ledger"]["steps"][0]["failed"] for n in finished):
-            for name in finished:
-                for output in layout.read_stats(name)["outputs"]:
-                    delete_tree(join(layout.root, *output["path"].split("/")))
-                delete_tree(layout.stats(name))
-            delete_tree(join(layout.work, graph.work_folder(scope)))
+        if any(UNREADABLE in layout.read_stats(n)["ledger"]["steps"][0]["failed"] for n in finished):
+            write_bytes(layout.redo(scope.name), b"")
+
+
+def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Forgets that the shards of marked scopes were done; the mark goes last, so that no half of it is ever done."""
+    marked = list_names(join(layout.root, SCOPES), REDO)
+    for scope in scopes:
+        if scope.name not in marked:
+            continue
+        record = _read_json(layout.scope(scope.name)) or {"fingerprint": scope.fingerprint, "shards": []}
+        for name in {*record["shards"], *(shard.name for shard in scope.shards)}:
+            for path in (layout.stats(name), layout.timing(name), layout.timing(f"{name}.hash")):
+                delete_tree(path)
+        delete_tree(join(layout.work, graph.work_folder(record["fingerprint"])))
+        delete_tree(layout.scope(scope.name))
+        delete_tree(layout.redo(scope.name))
 
 
 def _read_json(path: str) -> Any:
-    return json.loads(read_bytes(path)) if exists(path) else None
+    return read_json(path) if exists(path) else None
 
 
 @contextlib.contextmanager
@@ -260,13 +298,16 @@ def _exclusive(layout: Layout) -> Iterator[None]:
         return
     try:
         os.makedirs(layout.root, exist_ok=True)
-        with open(join(layout.root, ".lock"), "w") as lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
-            remove_temporaries(layout.root)
-            yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        lock = open(join(layout.root, ".lock"), "w")  # noqa: SIM115 - closed below
+    except OSError as error:
         raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error
+    with lock:
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
+        except OSError:  # a file system without locks
+            pass
+        remove_temporaries(layout.root)
+        yield

@@ -9,6 +9,7 @@ Layout of a source's folder::
     _rejects/<shard>.parquet      what was dropped or failed, with step and reason
     _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
     _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
+    _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
     _work/<scope>/...             hashes and decisions of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger
 """
@@ -19,19 +20,22 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, OutputError
 from pipeline.filesystem import InputFile, join, list_names, read_bytes, write_bytes
 from pipeline.recipe import fingerprint
 
 STATS = "_stats"
 TIMING = "_timing"
 WORK = "_work"
+SCOPES = "_scopes"
+REDO = ".redo"
 MANIFEST = "manifest.json"
+UNKNOWN_BYTES = 256 << 20  # taken for the size of a file that tells none before it is fetched: twice a WET file
+MAX_NAME = 150  # characters; file systems allow 255 bytes, from which the suffixes go
 _SUFFIXES = re.compile(r"\.(gz|bz2|xz|zst|7z|tar|warc|wet|wat|json|jsonl|ndjson|xml|parquet|txt)$", re.I)
 _CRAWL = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
 
@@ -46,8 +50,8 @@ class Shard:
 
     @property
     def size(self) -> int:
-        """Bytes of raw input; files of unknown size count as none."""
-        return sum(max(file.size, 0) for file in self.inputs)
+        """Bytes of raw input; files of unknown size count as ``UNKNOWN_BYTES``."""
+        return sum(UNKNOWN_BYTES if file.size < 0 else file.size for file in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,28 @@ def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> li
         InputError: The crawl of a file cannot be told from its path.
     """
     inputs, first = sorted(set(inputs)), ""
-    stems = Counter(_stem(file.path) for file in inputs)
+    taken: set[str] = set()
     scopes: dict[str, list[Shard]] = {}
     for number, file in enumerate(inputs):
-        name = _stem(file.path)
-        if stems[name] > 1:
-            name += "-" + hashlib.sha256(file.path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        name = _shard_name(file.path, taken)
         if scope == "files" and number % scope_files == 0:
             first = name
         group = first if scope == "files" else _scope_name(file.path, scope)
         scopes.setdefault(group, []).append(Shard(name, (file,), group))
     return [Scope(name, tuple(members)) for name, members in scopes.items()]
+
+
+def _shard_name(path: str, taken: set[str]) -> str:
+    """The file's name without its suffixes, and a hash of its path where an earlier file has that name.
+
+    The first keeps the plain name, so that files that join in a later run do not change it. Names differ in more than
+    case, for file systems that do not tell it.
+    """
+    name = _stem(path)[:MAX_NAME]
+    if name.lower() in taken:
+        name += "-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    taken.add(name.lower())
+    return name
 
 
 def _stem(path: str) -> str:
@@ -127,6 +142,10 @@ class Layout:
         """For each unit of a shard, in reading order, which hash it has and whether it may stay."""
         return join(self.root, WORK, scope, "units", f"{shard}.arrow")
 
+    def hashed_inputs(self, scope: str, shard: str) -> str:
+        """Sizes and checksums of a shard's raw files when they were hashed."""
+        return join(self.root, WORK, scope, "inputs", f"{shard}.json")
+
     def decisions(self, scope: str, partition: int) -> str:
         """For each shard of a scope, the hashes of one partition that are dropped."""
         return join(self.root, WORK, scope, "decisions", f"{partition:05d}.arrow")
@@ -135,6 +154,14 @@ class Layout:
     def work(self) -> str:
         """The folder of scopes under way."""
         return join(self.root, WORK)
+
+    def scope(self, scope: str) -> str:
+        """The record of what a scope holds."""
+        return join(self.root, SCOPES, f"{scope}.json")
+
+    def redo(self, scope: str) -> str:
+        """The mark that a scope must be made again, all of it."""
+        return join(self.root, SCOPES, f"{scope}{REDO}")
 
     @property
     def manifest(self) -> str:
@@ -147,12 +174,30 @@ class Layout:
 
     def read_stats(self, shard: str) -> dict[str, Any]:
         """Reads a shard's stats."""
-        return dict(json.loads(read_bytes(self.stats(shard))))
+        return read_json(self.stats(shard))
 
 
 def write_json(path: str, value: Any) -> None:
-    """Writes readable JSON with its keys in the order given, atomically."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
+    """Writes readable JSON with its keys in the order given, atomically; escapes it where UTF-8 cannot hold it."""
+    try:
+        data = json.dumps(value, indent=1, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # the path of an input that is no UTF-8
+        data = json.dumps(value, indent=1).encode()
+    write_bytes(path, data + b"\n")
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Reads a mapping that ``write_json`` wrote.
+
+    Raises:
+        OutputError: It is none any more.
+    """
+    try:
+        return dict(json.loads(read_bytes(path)))
+    except (ValueError, TypeError) as error:
+        raise OutputError(
+            f"{path} is damaged: {error}. Remove it and run the source's command again, which makes what it stood for."
+        ) from error
 
 
 def shards_of(scopes: Iterable[Scope]) -> list[Shard]:

@@ -13,14 +13,20 @@ import pyarrow as pa
 
 from pipeline.dedup import Policy, Units
 from pipeline.document import Document, Refused
+from pipeline.errors import UserError
 from pipeline.filesystem import COPY_CHUNK, open_input
 from pipeline.shard import Shard
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
 
+UNREADABLE = "unreadable_file"
+
 
 class UnitDedup(Protocol):
-    """How a source's documents split into units of dedup, such as lines, and what becomes of one that loses some."""
+    """How a source's documents split into units of dedup, such as lines, and what becomes of one that loses some.
+
+    ``hashes`` and ``count`` must agree for any text, and raise for none: they tell which flag is whose.
+    """
 
     unit: str
     policy: Policy
@@ -74,12 +80,17 @@ class DropDuplicates:
         self._dedup = dedup
         self._mask = mask
         self._position = 0
+        self._batch: tuple[Document | None, int] = (None, 0)
 
     def load(self) -> None:
         """Nothing to load."""
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Keeps each document's own units."""
+        """Keeps each document's own units; goes back where a batch that failed comes again, one by one."""
+        first, start = self._batch
+        if documents[0] is first:
+            self._position = start
+        self._batch = (documents[0], self._position)
         return [self._one(document) for document in documents]
 
     def _one(self, document: Document) -> str | None:
@@ -126,7 +137,7 @@ def read_shard(
     counters: Counter[str],
     inputs: list[dict[str, Any]] | None = None,
 ) -> Iterator[Document | Refused]:
-    """Reads all raw files of a shard; an unreadable one becomes one failed record.
+    """Reads all raw files of a shard; an unreadable one, or what follows an error, becomes one failed record.
 
     Args:
         source: The source.
@@ -144,6 +155,11 @@ def read_shard(
                 if inputs is not None:
                     entry.update(reader.finish())
         except (OSError, EOFError) as error:
-            yield Refused("unreadable_file", f"{file.path}: {error}", file.path, 0)
+            yield Refused(UNREADABLE, f"{file.path}: {error}", file.path, 0)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # the reader met what it did not foresee: what it gave before stays good
+            reason = f"error_{type(error).__name__}"
+            yield Refused(reason, f"{file.path}: the rest is not read: {error!r}", file.path, 0)
         if inputs is not None:
             inputs.append(entry)

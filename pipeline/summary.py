@@ -25,8 +25,7 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     ledger = Ledger()
     ledger.add_json(result.manifest["ledger"])
     console.print(funnel(ledger, result.manifest["source"]))
-    console.print(_edits(ledger), markup=False)
-    for line in (_what_was_done(result), _speed(result, ledger), f"Output: {result.layout.root}"):
+    for line in (_edits(ledger), _what_was_done(result), _speed(result, ledger), f"Output: {result.layout.root}"):
         if line:
             console.print(line, markup=False, soft_wrap=True)
     if next_commands:

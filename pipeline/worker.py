@@ -1,4 +1,6 @@
-"""A local Beam worker process: ``python -m pipeline.worker``, started by the runner, one for each core.
+"""A local Beam worker process: ``python -m pipeline.worker RUN``, started by the runner, one for each core.
+
+``RUN`` is the process id of the run.
 
 It is Beam's own worker, but quiet, and it never outlives the run that started it, whatever kills that.
 """
@@ -18,9 +20,8 @@ import grpc
 WATCH_SECONDS = 1.0
 
 
-def watch_parent() -> None:
+def watch_parent(parent: int) -> None:
     """Ends this process when its parent is gone: a shard is written whole or not at all, so nothing is lost."""
-    parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
     os._exit(1)
@@ -37,7 +38,7 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR, format="worker: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the run decides
     threading.excepthook = _ignore_broken_streams
-    threading.Thread(target=watch_parent, daemon=True).start()
+    threading.Thread(target=watch_parent, args=(int(sys.argv[1]),), daemon=True).start()
     worker = importlib.import_module("apache_beam.runners.worker.sdk_worker_main")  # warns while it is imported
     logging.disable(logging.WARNING)  # Beam sets its own level to INFO, so the level alone does not last
     worker.main(sys.argv)
