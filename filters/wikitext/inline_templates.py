@@ -19,11 +19,11 @@ from filters.wikitext.rules import (
     english_ipa,
     fixed,
     fraction,
+    ipa,
     item_list,
     joined,
     keep,
     keep_spaced,
-    last,
     last_after_first,
     measured_value,
     named_values,
@@ -179,7 +179,7 @@ _PREFIXES: Mapping[str, Rule] = MappingProxyType(
 # Written like a family, but no text.
 _NO_TEXT = "lang-icon|langue-icon|ipa-link|ipa-audio|ipa audio link"
 _PRONUNCIATION: tuple[Row, ...] = (
-    ("ipa|ipalink|ipa link|ipa-all|ipablink|ipaslink|msapi|afi|api|мфа|ipa2|ipa3|phon|ipax", last),
+    ("ipa|ipalink|ipa link|ipa-all|ipablink|ipaslink|msapi|afi|api|мфа|ipa2|ipa3|phon|ipax", ipa),
     ("ipac-en", english_ipa),
     ("respell|pronunciation respelling", joined("-")),
     ("uss", keep("1", before="USS ")),

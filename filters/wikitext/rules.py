@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.names import words
+from filters.wikitext.tags import superscript
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def measured_value(arguments: Arguments) -> str:
     if len(values) > 1:
         text += values[1] if values[1].startswith("(") else f" ± {values[1]}"
     if exponent := arguments.first("e"):
-        text += f" × 10^{exponent}"
+        text += " × 10" + superscript(exponent)
     unit = arguments.first("u", "ul")
     return f"{arguments.first('p')}{text} {unit}".rstrip() if unit else f"{arguments.first('p')}{text}"
 
@@ -185,6 +186,12 @@ def century(arguments: Arguments) -> str:
     ordinal = "Ier" if numeral.upper() == "I" else f"{numeral}e"
     word = "siècle" if not arguments.name.endswith("-") else ""
     return " ".join(part for part in (ordinal, word, era) if part)
+
+
+def ipa(arguments: Arguments) -> str:
+    """``{{IPA|/a/}}``, and ``{{IPA|de|bɛɐ̯ˈliːn|lang|file}}`` with the code of a language first."""
+    first, second, *_ = [*arguments.positional()[:2], "", ""]
+    return second if second and first.isascii() and first.isalpha() and len(first) <= 3 else first
 
 
 _IPA_WORDS = words("lang local us uk us,_uk uk,_us also pron ipa small all ausalso usalso ukalso")
