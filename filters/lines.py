@@ -47,7 +47,7 @@ _digest = methodcaller("digest")
 
 
 def split_wet_text(body: str) -> tuple[str, str]:
-    r"""Split the body of a WET record into its title and its text, as CCNet does.
+    r"""Splits the body of a WET record into its title and its text, as CCNet does.
 
     CCNet reads the file line by line in text mode, so a line ends at ``\n``, ``\r`` or ``\r\n``, and the
     two line ends that close the record come out as lines of their own.  Each line is stripped.  If the
@@ -55,7 +55,7 @@ def split_wet_text(body: str) -> tuple[str, str]:
     its end.  The first line is the title.
 
     Args:
-        body: the record's body as decoded text, without the two line ends that follow it in the file.
+        body: The record's body as decoded text, without the two line ends that follow it in the file.
 
     Returns:
         The title, and the text: the other lines joined by one ``\n``.  Both are empty for an empty body.
@@ -88,7 +88,7 @@ def line_key(line: str) -> str:
 
 
 def hash_key(key: str) -> int:
-    """Hash a key: the first 8 bytes of the SHA-1 of its UTF-8, read as a little-endian unsigned number.
+    """Hashes a key: the first 8 bytes of the SHA-1 of its UTF-8, read as a little-endian unsigned number.
 
     A lone surrogate is encoded as the three bytes of its code point, and does not raise.
 
@@ -98,12 +98,12 @@ def hash_key(key: str) -> int:
 
 
 def hash_lines(text: str) -> npt.NDArray[np.uint64]:
-    r"""Hash every line of a document.
+    r"""Hashes every line of a document.
 
     Equal to ``[hash_key(line_key(line)) for line in text.split("\n")]``, and several times faster.
 
     Args:
-        text: a document; a line ends at ``\n`` alone.
+        text: A document; a line ends at ``\n`` alone.
 
     Returns:
         One uint64 per line, in order; an empty text is one empty line.  Memory beside the result is some
@@ -114,7 +114,7 @@ def hash_lines(text: str) -> npt.NDArray[np.uint64]:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    r"""Cut a text at newlines into parts of bounded length: ``"\n".join(parts)`` is the text again."""
+    r"""Cuts a text at newlines into parts of bounded length: ``"\n".join(parts)`` is the text again."""
     start = 0
     while len(text) - start > _BLOCK_CHARACTERS:
         end = text.rfind("\n", start, start + _BLOCK_CHARACTERS)
@@ -128,7 +128,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _hash_block(block: str) -> npt.NDArray[np.uint64]:
-    """Hash the lines of one block."""
+    """Hashes the lines of one block."""
     stripped = "\n".join(map(str.strip, block.split("\n")))
     keys = (_ascii_keys(stripped) if stripped.isascii() else _unicode_keys(stripped)).split(b"\n")
     digests = b"".join(map(_digest, map(sha1, keys)))

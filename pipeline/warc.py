@@ -68,12 +68,12 @@ class WarcRecord:
         url: ``WARC-Target-URI`` without the angle brackets that some writers put around it; "" if none.
         date: ``WARC-Date`` as it stands; "" if none.
         record_id: ``WARC-Record-ID`` without its angle brackets; "" if none.
-        offset: the byte of the file where the record's gzip member begins, or, in a plain file, the record.
+        offset: The byte of the file where the record's gzip member begins, or, in a plain file, the record.
             A record that begins inside a member (one member for the whole file) has its offset in the
             inflated stream.
-        headers: all headers by lower-case name; of several with one name, the first.
-        body: the block, without the two line ends that close the record.
-        repair: why the body does not rest on its ``Content-Length``: "content_length" (it is wrong: the body
+        headers: All headers by lower-case name; of several with one name, the first.
+        body: The block, without the two line ends that close the record.
+        repair: Why the body does not rest on its ``Content-Length``: "content_length" (it is wrong: the body
             ends where the next record begins), "missing_content_length" (likewise), "truncated" (the data
             ends first: the body is what there is, and a ReadError follows); "" where nothing was wrong.
     """
@@ -93,9 +93,9 @@ class ReadError:
     """A damaged stretch of a file, or a record that could not be given; reading goes on behind it.
 
     Attributes:
-        reason: a name from a closed set, for counting.
-        message: what happened and what to do, for a person.
-        offset: where, as in :class:`WarcRecord`; for a damaged gzip the byte where its member begins.
+        reason: A name from a closed set, for counting.
+        message: What happened and what to do, for a person.
+        offset: Where, as in :class:`WarcRecord`; for a damaged gzip the byte where its member begins.
     """
 
     reason: Reason
@@ -104,15 +104,15 @@ class ReadError:
 
 
 def read_records(stream: BinaryIO, *, max_record_bytes: int = MAX_RECORD_BYTES) -> Iterator[WarcRecord | ReadError]:
-    """Read all records of a WARC, WET or WAT file.
+    """Reads all records of a WARC, WET or WAT file.
 
     Gzip (one member a record, one for all, or cut anywhere) or plain is told by the bytes, not by the name.
     A record that fills a gzip member is given when the member's check sum is right.  In a member of many
     records, damage may show only at the member's end: what was complete before it is given.
 
     Args:
-        stream: the file, opened for reading bytes; need not be seekable.
-        max_record_bytes: a longer body is skipped with an error. Reading resumes at the next record start, so a
+        stream: The file, opened for reading bytes; need not be seekable.
+        max_record_bytes: A longer body is skipped with an error. Reading resumes at the next record start, so a
             record inside the skipped body would be taken for one of the file's. Memory is this and some MiB,
             and twice this for a moment where a length is wrong or too large.
 
@@ -121,7 +121,7 @@ def read_records(stream: BinaryIO, *, max_record_bytes: int = MAX_RECORD_BYTES) 
         two records.  A file without a byte, or without a record, is one ReadError.
 
     Raises:
-        OSError: from the stream. Nothing else, whatever the bytes.
+        OSError: From the stream. Nothing else, whatever the bytes.
     """
     raw = RawBytes(stream)
     head = raw.peek(MAX_HEADER_BYTES)
@@ -216,7 +216,9 @@ class _Parser:
         headers = _parse_headers(block)
         length = headers.get("content-length", "")
         if "warc-type" not in headers:
-            yield from self._error("bad_header", f"The record at {offset} has no WARC-Type.", offset)
+            window.fill(window.available + 1)
+            if not window.damage:  # else it is what the damage left of a header, and the damage is told
+                yield from self._error("bad_header", f"The record at {offset} has no WARC-Type.", offset)
         elif not _LENGTH.fullmatch(length):
             yield from self._body_to_next_start(headers, offset, None)
         elif int(length) > self._max:  # wrong, or too large: the next record's place tells

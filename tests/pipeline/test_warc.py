@@ -14,6 +14,10 @@ REAL = Path(__file__).parents[2].parent / "shared" / "real" / "commoncrawl"
 MIB = 1 << 20
 
 
+def zipped(data: bytes, level: int = 9) -> bytes:
+    return gzip.compress(data, level, mtime=0)
+
+
 def make(body: bytes, *, length: int | str | None = -1, url: str = "http://a.example/", eol: bytes = b"\r\n") -> bytes:
     """One record; a length of -1 is the right one, None is none."""
     lines = [b"WARC/1.0", b"WARC-Type: conversion", b"WARC-Target-URI: " + url.encode()]
@@ -35,7 +39,7 @@ def reasons(items) -> list[str]:
 
 
 def members(records: list[bytes]) -> bytes:
-    return b"".join(gzip.compress(record, mtime=0) for record in records)
+    return b"".join(zipped(record) for record in records)
 
 
 A, B, C = make(b"Title A\nfirst text\n"), make(b"Title B\nsecond\n"), make("Title C\nдругой\n".encode())
@@ -101,8 +105,9 @@ def test_headers_of_every_odd_kind():
         b"quoted\r\n\r\n" + A + B + b"end",
         b"x" * (3 * MIB),
     ],
+    ids=["empty", "newline", "crlf", "newlines", "binary", "version_lines", "records", "large"],
 )
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, zipped])
 def test_a_right_length_is_believed_whatever_the_body_holds(body, pack):
     items = read(pack(A) + pack(make(body)) + pack(B))
     assert bodies(items) == [BODIES[0], body, BODIES[1]]
@@ -127,7 +132,7 @@ def test_offsets_of_a_member_for_each_record():
 
 
 def test_offsets_in_one_member_for_all_are_of_the_inflated_stream():
-    items = read(gzip.compress(A + B + C))
+    items = read(zipped(A + B + C))
     assert bodies(items) == BODIES
     assert [item.offset for item in items] == [0, len(A), len(A + B)]
 
@@ -142,7 +147,7 @@ def test_members_cut_anywhere(size):
 
 @pytest.mark.parametrize("level", [0, 9])
 def test_levels_of_compression(level):
-    assert bodies(read(gzip.compress(A + B, level))) == BODIES[:2]
+    assert bodies(read(zipped(A + B, level))) == BODIES[:2]
 
 
 def test_padding_between_and_behind_members_is_no_damage():
@@ -179,7 +184,7 @@ def test_an_error_of_the_stream_is_the_callers():
 
 @pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
 @pytest.mark.parametrize("error", [-9, -3, -2, -1, 1, 2, 3, 4, 5, 50, 10_000, 10**12])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, zipped])
 def test_a_wrong_length_costs_nothing(pack, error, eol):
     body = b"The title\nand a text of some lines\nto the end.\n"
     data = pack(A) + pack(make(body, length=len(body) + error, eol=eol)) + pack(make(BODIES[1], eol=eol)) + pack(C)
@@ -190,7 +195,7 @@ def test_a_wrong_length_costs_nothing(pack, error, eol):
 
 
 @pytest.mark.parametrize("length", [None, "", "abc", "-5", "1e3", "12, 12", "9" * 5000])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, zipped])
 def test_a_length_that_is_no_number_is_a_missing_one(pack, length):
     items = read(pack(A) + pack(make(BODIES[1], length=length)) + pack(C))
     assert bodies(items) == BODIES
@@ -262,7 +267,7 @@ def test_truncation_of_a_gzip_at_every_byte():
 
 
 def test_truncation_of_a_single_member_at_every_byte():
-    data = gzip.compress(A + B + C, mtime=0)
+    data = zipped(A + B + C)
     for cut in range(2, len(data)):
         inflated = len(zlib.decompressobj(31).decompress(data[:cut]))
         # The first record fills the damaged member as far as one can tell, until the second is seen.
@@ -279,6 +284,7 @@ def test_truncation_of_a_single_member_at_every_byte():
 @pytest.mark.parametrize(
     "garbage",
     [b"x", b"<html>not gzip</html>" * 40, b"\x1f\x8b\x08", b"\x1f\x8b\x08" + b"\0" * 5 + b"\0\x03" + b"\xff" * 90],
+    ids=["one_byte", "text", "magic", "member_header"],
 )
 def test_garbage_between_members(garbage):
     first = members([A])
@@ -319,7 +325,7 @@ def test_a_wrong_check_sum_costs_the_members_record(trailer_byte):
 
 
 def test_a_wrong_check_sum_of_a_member_of_many_records_costs_none():
-    data = bytearray(gzip.compress(A + B))
+    data = bytearray(zipped(A + B))
     data[-6] ^= 1
     items = read(data + members([C]))
     assert bodies(items) == BODIES
@@ -329,7 +335,7 @@ def test_a_wrong_check_sum_of_a_member_of_many_records_costs_none():
 def test_records_before_the_damage_in_a_large_member():
     """More than one call's input lies before the damage, and much of the failing call's."""
     pages = [make(b"%010d " % zlib.crc32(b"%d" % i) * 100) for i in range(4000)]
-    data = bytearray(gzip.compress(b"".join(pages), 1))
+    data = bytearray(zipped(b"".join(pages), 1))
     at = len(data) * 3 // 4
     data[at : at + 300] = b"\xff" * 300
     # The first bytes of the damage still inflate to something, so a page may come behind those that are whole.
@@ -369,7 +375,11 @@ def test_a_header_without_a_type():
     assert reasons(items) == ["bad_header"]
 
 
-@pytest.mark.parametrize("line", [b"X: " + b"y" * 70_000 + b"\r\n", b"X: y\r\n" * 20_000, b"X: y\r\n  z\r\n" * 9_000])
+@pytest.mark.parametrize(
+    "line",
+    [b"X: " + b"y" * 70_000 + b"\r\n", b"X: y\r\n" * 20_000, b"X: y\r\n  z\r\n" * 9_000],
+    ids=["line", "lines", "folded"],
+)
 def test_a_header_longer_than_64_kib(line):
     items = read(A + B.replace(b"Content-Length", line + b"Content-Length") + C)
     assert bodies(items) == [BODIES[0], BODIES[2]]
@@ -391,9 +401,10 @@ def test_an_empty_file():
         b"\n\r\n\n",
         b"\0" * 100_000,
         b"WARC/1.0 is a format.\nWARC-Type: is one of its headers.\n",
-        gzip.compress(b"just some text\n" * 100),
-        gzip.compress(b""),
+        zipped(b"just some text\n" * 100),
+        zipped(b""),
     ],
+    ids=["html", "png", "line_ends", "zeros", "about_warc", "zipped_text", "zipped_nothing"],
 )
 def test_not_a_warc(data):
     (error,) = read(data)
@@ -410,7 +421,7 @@ def test_not_a_warc_is_told_without_reading_a_large_file_to_its_end():
 
 
 @pytest.mark.parametrize("length", [-1, None, 7])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, zipped])
 def test_a_record_too_large_is_one_error(pack, length):
     large = make(b"line\n" * 600_000, length=length)
     items = read(pack(A) + pack(large) + pack(B) + pack(large) + pack(large) + pack(C), max_record_bytes=MIB)
@@ -435,7 +446,7 @@ def peak_of(data: bytes, **options) -> tuple[int, list[str]]:
 
 
 def test_memory_for_a_record_of_the_largest_size():
-    peak, errors = peak_of(gzip.compress(make(b"0123456789abcde\n" * MIB), 1) + members([A]), max_record_bytes=16 * MIB)
+    peak, errors = peak_of(zipped(make(b"0123456789abcde\n" * MIB), 1) + members([A]), max_record_bytes=16 * MIB)
     assert errors == []
     assert peak < 24 * MIB
 
@@ -452,7 +463,7 @@ def test_memory_for_a_record_of_the_largest_size():
     ids=["zeros", "endless_body", "endless_header", "newlines", "only_newlines"],
 )
 def test_memory_for_a_small_file_that_inflates_to_a_huge_one(data):
-    packed = gzip.compress(data, 1) + members([A])
+    packed = zipped(data, 1) + members([A])
     del data
     peak, errors = peak_of(packed, max_record_bytes=MIB)
     assert peak < 8 * MIB
@@ -460,7 +471,7 @@ def test_memory_for_a_small_file_that_inflates_to_a_huge_one(data):
 
 
 def test_memory_for_many_empty_members():
-    peak, errors = peak_of(members([A]) + gzip.compress(b"") * 100_000 + members([B]))
+    peak, errors = peak_of(members([A]) + zipped(b"") * 100_000 + members([B]))
     assert errors == []
     assert peak < 8 * MIB
 
@@ -469,7 +480,7 @@ def test_memory_for_many_empty_members():
 
 FILES = {
     "members": members([A, B, C, A, B]),
-    "one_member": gzip.compress(A + B + C + A + B, mtime=0),
+    "one_member": zipped(A + B + C + A + B),
     "plain": A + B + C + A + B,
     "bare_newlines": b"".join(make(body, eol=b"\n") for body in [*BODIES, *BODIES[:2]]),
 }
