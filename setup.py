@@ -6,10 +6,12 @@ The base install is what a Beam worker needs. ``[train]`` is what a GPU machine 
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 # A training machine needs these four and torch; a Beam worker needs the rest as well.
 SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
+
+ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 
 setup(
     name="llama-corpus",
@@ -18,16 +20,9 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10",
-    packages=[
-        "pipeline",
-        "sources",
-        "sources.commoncrawl",
-        "filters",
-        "tokenizer",
-        "trainer_bridge",
-        "recipes",
-    ],
-    package_data={"recipes": ["*.yaml"]},
+    packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
+    # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
+    package_data={"recipes": ["*.yaml"], "samples": ["models/*", "*/*.warc.wet.gz"]},
     install_requires=SHARED,
     extras_require={
         "corpus": [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
@@ -72,7 +73,9 @@ def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> Pipel
         known = [o for p in (parser, beam_parser) for action in p._actions for o in action.option_strings]
         close = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
         parser.error(f"unknown argument {unknown[0]}" + (f"; did you mean {close[0]}?" if close else ""))
-    return PipelineOptions(list(flags))
+    options = PipelineOptions(list(flags))
+    FileSystems.set_options(options)  # inputs are listed, and models fetched, before a pipeline is made
+    return options
 
 
 class _Tolerant:

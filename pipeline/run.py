@@ -21,7 +21,6 @@ from typing import Any
 
 import apache_beam as beam
 import grpc
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
@@ -121,7 +120,6 @@ def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, con
         UserError: The models cannot be used, the output cannot be written, or it holds something else.
     """
     started = time.monotonic()
-    FileSystems.set_options(options.beam)
     layout = Layout(join(options.output, source.name))
     configuration = {"format": FORMAT, "source": source.name, **source.describe()}
     for step in source.steps_after_dedup():

@@ -1,0 +1,74 @@
+"""Running the project's commands as a user does, and looking at what they leave."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples" / "commoncrawl"
+REAL = ROOT.parent / "shared" / "real"
+
+
+def run(module: str, *arguments: str | Path, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs ``python -m module`` in the checkout and checks its exit status."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "COLUMNS": "120", **environment},
+        check=False,
+    )
+    assert done.returncode == status, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def commoncrawl(output: Path, *arguments: str | Path, status: int = 0, **environment: str):
+    """Runs the CommonCrawl source in one process, which starts soonest."""
+    flags = ["--output", output, "--direct_num_workers", "1", *arguments]
+    return run("sources.commoncrawl", *flags, status=status, **environment)
+
+
+def manifest(output: Path, source: str = "commoncrawl") -> dict:
+    """A source's manifest."""
+    return json.loads((output / source / "manifest.json").read_text())
+
+
+def step(output: Path, name: str) -> dict:
+    """One step's accounts, over all shards."""
+    return next(s for s in manifest(output)["ledger"]["steps"] if s["step"] == name)
+
+
+def documents(output: Path, subset: str = "*", source: str = "commoncrawl") -> list[dict]:
+    """All documents of the subsets that match."""
+    files = sorted(p for p in (output / source).glob(f"{subset}/*.parquet") if not p.parent.name.startswith("_"))
+    return pa.concat_tables([pq.read_table(f) for f in files]).to_pylist() if files else []
+
+
+def rejects(output: Path, source: str = "commoncrawl") -> list[dict]:
+    """All rejects."""
+    files = sorted((output / source / "_rejects").glob("*.parquet"))
+    return pa.concat_tables([pq.read_table(f) for f in files]).to_pylist() if files else []
+
+
+def outputs(output: Path) -> dict[str, bytes]:
+    """The bytes of every output that must not differ from run to run."""
+    kept = (p for p in output.rglob("*") if p.is_file() and p.parent.name != "_timing" and p.name != ".lock")
+    return {str(p.relative_to(output)): p.read_bytes() for p in kept if p.name != "manifest.json"}
+
+
+def wet_record(text: bytes, url: str = "http://example.org/", number: int = 1, kind: str = "conversion") -> bytes:
+    """One WET record in the form of today's crawls."""
+    header = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: 2026-03-12T01:02:03Z\r\n"
+        f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-{number:012d}>\r\nContent-Type: text/plain\r\n"
+        f"Content-Length: {len(text)}\r\n\r\n"
+    )
+    return header.encode() + text + b"\r\n\r\n"
