@@ -151,7 +151,7 @@ def _convert_plain(value: Any, hint: Any, where: str, key: str) -> Any:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if not isinstance(value, hint) or (is_bool and hint is not bool):
         advice = "; YAML takes yes, no, on and off for booleans: put it in quotes" if is_bool and hint is str else ""
-        raise RecipeError(f"{where}: {key} must be a {hint.__name__}, it is {value!r}{advice}")
+        raise RecipeError(f"{where}: {key} must be of type {hint.__name__}, it is {value!r}{advice}")
     if hint is float and not math.isfinite(value):
         raise RecipeError(f"{where}: {key} must be a finite number, it is {value!r}")
     return value

@@ -1,0 +1,37 @@
+"""``python -m tests.pipeline.line_command``: the command of the tests' own source, as any source has one."""
+
+import argparse
+
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.filesystem import match
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from pipeline.shard import plan_shards
+from tests.pipeline.line_source import LineRecipe, LineSource
+
+RECIPE = "tests/pipeline/line_recipe.yaml"
+
+
+def parser() -> argparse.ArgumentParser:
+    result = cli.source_parser("lines", "Lines to documents.", "examples:\n  python -m sources.lines --input x", RECIPE)
+    result.add_argument("--input", nargs="+", required=True, metavar="PATH", help="text files")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        recipe = load_recipe(LineRecipe, args.recipe, args.set)
+        scopes = plan_shards(match(args.input), recipe.scope, recipe.scope_files)
+        return run_source(LineSource(recipe), scopes, cli.run_options(args, options), console)
+
+    cli.exit_with(cli.main(command, lambda result: [f"python -m pipeline.verify {result.layout.root}"], args.quiet))
+
+
+if __name__ == "__main__":
+    main()
