@@ -8,7 +8,7 @@ two tokens, \if of two characters, \ifnum of two written numbers, \ifpdf and its
 import re
 from typing import TYPE_CHECKING
 
-from filters.latex.definitions import define
+from filters.latex.definitions import STRUCTURE, define
 from filters.latex.macros import Macro
 from filters.latex.reader import Frame
 from filters.latex.scopes import Meaning, Primitive, Scopes
@@ -27,7 +27,9 @@ ALWAYS |= dict.fromkeys(("ifxetex", "ifluatex", "ifXeTeX", "ifLuaTeX", "ifxetexo
 
 _BRANCH = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
 _CHARACTERS = re.compile(r"[ \t]*([^\\{}\s])([^\\{}])", re.DOTALL)
-_NUMBERS = re.compile(r"\s*(-?\d{1,9})\s*([<=>])\s*(-?\d{1,9})(?:\s|(?!\d))")
+_OPERAND = r"(-?\d{1,9}(?!\d)|\\[A-Za-z@]+)"
+_NUMBERS = re.compile(rf"\s*{_OPERAND}\s*([<=>])\s*{_OPERAND}\s?")
+_INTEGER = re.compile(r"\s*-?\d{1,9}\s*\Z")
 _BLANKS = re.compile(r"[ \t]*")
 _BOOLEAN = re.compile(r"\s*\\boolean\s*\{\s*([^{}\\]*?)\s*\}\s*\Z")
 _EQUAL = re.compile(r"\s*\\equal\s*\{([^{}\\]*)\}\s*\{([^{}\\]*)\}\s*\Z")
@@ -127,16 +129,23 @@ def _if(expander: "Expander", name: str, token: str) -> None:
 
 
 def _ifnum(expander: "Expander", name: str, token: str) -> None:
-    r"""``\ifnum`` of two written numbers."""
+    r"""``\ifnum`` of two written numbers, or of macros that are such."""
     del name
     frame = expander.reader.settle()
     match = _NUMBERS.match(frame.text, frame.pos)
-    if match:
-        frame.pos = match.end()
-        left, right = int(match[1]), int(match[3])
-        decide(expander, token, {"<": left < right, "=": left == right, ">": left > right}[match[2]])
-    else:
+    left, right = (_integer(expander, match[1]), _integer(expander, match[3])) if match else (None, None)
+    if match is None or left is None or right is None:
         decide(expander, token, None)
+        return
+    frame.pos = match.end()
+    decide(expander, token, {"<": left < right, "=": left == right, ">": left > right}[match[2]])
+
+
+def _integer(expander: "Expander", text: str) -> int | None:
+    if text.startswith("\\"):
+        meaning = expander.scopes.meanings.get(text[1:])
+        text = str(meaning.pieces[0]) if isinstance(meaning, Macro) and not meaning.parameters else ""
+    return int(text) if _INTEGER.match(text) else None
 
 
 def _ifx(expander: "Expander", name: str, token: str) -> None:
@@ -154,6 +163,10 @@ def _same(expander: "Expander", first: str, second: str) -> bool | None:
     """Whether two tokens mean the same; None where only TeX knows."""
     if first == second:
         return True
+    for token, other in ((first, second), (second, first)):
+        if token in ("\\undefined", "\\@undefined"):
+            name = other[1:]
+            return other.startswith("\\") and name not in STRUCTURE and name not in expander.scopes.meanings
     left, right = _meaning(expander, first), _meaning(expander, second)
     if isinstance(left, str) and isinstance(right, str):
         return None if left.startswith("\\") and right.startswith("\\") else False
@@ -246,6 +259,21 @@ def _two_ways(expander: "Expander", name: str, token: str) -> None:
     expander.push(yes if truth else no)
 
 
+def _string_test(expander: "Expander", name: str, token: str) -> None:
+    r"""etoolbox's tests of plain texts: ``\ifblank{a}{yes}{no}``, ``\notblank``, ``\ifstrequal{a}{b}{yes}{no}``."""
+    reader = expander.reader
+    reader.mark()
+    first = reader.group()
+    second = reader.group() if name == "ifstrequal" else ""
+    yes, no = reader.group(), reader.group()
+    if first is None or second is None or yes is None or no is None:
+        reader.reset()
+        expander.out.append(token)
+        return
+    truth = first == second if name in ("ifstrequal", "ifstrempty") else first.isspace() or not first
+    expander.push(yes if truth != (name == "notblank") else no)
+
+
 def _test(expander: "Expander", name: str, test: str) -> bool | None:
     if name != "ifthenelse":
         return expander.flags.get(test.strip())
@@ -290,6 +318,7 @@ _COMMANDS: dict[str, Primitive] = (
         )
     }
     | {name: Primitive(name, _two_ways) for name in ("iftoggle", "ifbool", "ifthenelse")}
+    | {name: Primitive(name, _string_test) for name in ("ifblank", "notblank", "ifstrequal", "ifstrempty")}
     | {name: Primitive(name, _ifstar) for name in ("@ifstar", "@ifnextchar")}
 )
 CONDITIONALS: dict[str | None, Primitive] = dict(_COMMANDS.items())

@@ -1,8 +1,8 @@
 r"""The commands that define: they are carried out and leave no text.
 
-\newcommand and its kin, \def and its kin, \let, \DeclareMathOperator, mathtools' \DeclarePairedDelimiter,
-\newenvironment, xparse's \NewDocumentCommand, and the prefixes \long, \global, \outer, \protected. A definition that
-cannot be read (``\expandafter\def\csname...``, a parameter text out of order) is left in the text.
+\newcommand and its kin, \def and its kin (AMS-TeX's \define among them), \let, \DeclareMathOperator, mathtools'
+\DeclarePairedDelimiter, \newenvironment, xparse's \NewDocumentCommand, and the prefixes \long, \global, \outer and
+\protected. A definition that cannot be read (``\expandafter\def\csname...``, a parameter text out of order) is left in the text.
 """
 
 import re
@@ -35,7 +35,7 @@ STRUCTURE = words(
     "eqref pageref autoref cref Cref item caption footnote footnotetext footnotemark marginpar includegraphics epsfbox "
     "epsffile psfig epsfig documentclass documentstyle newtheorem theoremstyle index hline multicolumn left right "
     "beginsection head subhead heading Refs endRefs bye csname endcsname expandafter the number relax par "
-    "parbox mbox hbox vbox url href"
+    "parbox mbox hbox vbox url href LaTeX TeX"
 )
 # Environments that stay what they are, for the same reason.
 ENVIRONMENTS = words(
@@ -44,6 +44,9 @@ ENVIRONMENTS = words(
     "verse center flushleft flushright tabular tabular* array minipage verbatim matrix pmatrix bmatrix cases list "
     "trivlist titlepage keywords appendix appendices comment references"
 )
+
+# Commands of AMS-TeX and harvmac whose names an author may use for something else.
+_COMMON = words("define redefine lref nref")
 
 _PREFIXED = re.compile(
     r"\s*\\(?:long|global|outer|protected|def|edef|gdef|xdef|let|newcommand|renewcommand)(?![A-Za-z@])"
@@ -56,10 +59,13 @@ def define(expander: "Expander", name: str, meaning: Meaning | None, everywhere:
     old = expander.scopes.meanings.get(name)
     everywhere = everywhere or expander.everywhere
     expander.everywhere = expander.long = False
-    if name in STRUCTURE or (isinstance(old, Primitive) and old.handler and name not in expander.defined):
+    kept = isinstance(old, Primitive) and old.handler and name not in expander.defined and name not in _COMMON
+    if name in STRUCTURE or kept:
         expander.counters["protected"] += 1
         return
     expander.reader.work += len(expander.scopes.undoing)
+    if isinstance(meaning, Macro) and meaning.pieces in expander.endless:
+        meaning.banned = True
     expander.defined.add(name)
     expander.counters["definitions"] += 1
     expander.scopes.define(name, meaning, everywhere)
@@ -227,6 +233,19 @@ def _environment(expander: "Expander", name: str, token: str) -> None:
     expander.drop_line()
 
 
+def _reference(expander: "Expander", name: str, token: str) -> None:
+    r"""harvmac's ``\lref\name{text}``: an entry of the bibliography, wherever it stands."""
+    del name
+    reader = expander.reader
+    reader.mark()
+    target = reader.control() if reader.peek() == "\\" else None
+    if target is None or reader.group() is None:
+        reader.reset()
+        expander.out.append(token)
+    else:
+        expander.drop_line()
+
+
 def _prefix(expander: "Expander", name: str, token: str) -> None:
     frame = expander.reader.settle()
     if not _PREFIXED.match(frame.text, frame.pos):
@@ -255,7 +274,8 @@ def _if_value(expander: "Expander", name: str, token: str) -> None:
 _COMMANDS = {
     _newcommand: "newcommand renewcommand providecommand DeclareRobustCommand newrobustcmd renewrobustcmd "
     "providerobustcmd",
-    _def: "def gdef edef xdef",
+    _def: "def gdef edef xdef define redefine",
+    _reference: "lref nref",
     _let: "let",
     _operator: "DeclareMathOperator",
     _paired: "DeclarePairedDelimiter",

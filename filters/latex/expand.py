@@ -96,6 +96,7 @@ class Expander:
         self.counters: Counter[str] = Counter()
         self.defined: set[str] = set()
         self.kernel: set[str] = set()
+        self.endless: set[tuple[str | int, ...]] = set()  # replacement texts that are banned, whoever defines them anew
         self.flags: dict[str, bool] = {}
         self.conditions: list[bool] = []
         self.everywhere = False  # a \global prefix waits for its definition
@@ -194,6 +195,9 @@ class Expander:
         if depth > self.limits.depth:
             self._cut(macro, token, "recursion")
             return
+        if macro.internal and not all(map(self._works, macro.internal)):
+            self._leave(token, "internal")
+            return
         arguments: list[str] = []
         if macro.parameters:
             found = read_arguments(self.reader, macro)
@@ -209,6 +213,10 @@ class Expander:
         self.grown += len(body) + _COST
         self.counters["expanded"] += 1
         self._deliver(macro, body, depth, any("\\" in a or "}" in a for a in arguments))
+
+    def _works(self, name: str) -> bool:
+        meaning = self.scopes.meanings.get(name)
+        return meaning is not None and not (isinstance(meaning, Macro) and meaning.banned)
 
     def _loop(self, floor: int) -> None:
         frames = self.frames
@@ -314,10 +322,13 @@ class Expander:
         found = base is not None and base.index < len(self.frames) and self.frames[base.index] is base.frame
         if base is None or not found:
             macro.banned = True
+            self.endless.add(macro.pieces)
             self._leave(token, reason)
             return
         # An endless chain is the fault of its last link; too much text is the fault of the use it came from.
-        (base.macro if reason == "growth" else macro).banned = True
+        culprit = base.macro if reason == "growth" else macro
+        culprit.banned = True
+        self.endless.add(culprit.pieces)
         self.counters[reason] += 1
         del self.frames[base.index + 1 :]
         del self.out[base.written :]

@@ -58,13 +58,14 @@ class Macro:
         parameters: how its arguments are read.
         pieces: the replacement text, cut at its parameters: texts and numbers of arguments from 0.
         calls: names of the control sequences in the replacement text.
+        internal: those of them that hold an ``@``: a package's or the kernel's, unless the author has defined them.
         at_letter: whether ``@`` is a letter in the replacement text.
         long: whether arguments may hold paragraphs.
         banned: whether it is never expanded (again): it has shown itself to be endless, or it is a program
             (`PROGRAMMING`) whose outcome only TeX knows.
     """
 
-    __slots__ = ("at_letter", "banned", "calls", "checked", "long", "parameters", "pieces", "plain")
+    __slots__ = ("at_letter", "banned", "calls", "checked", "internal", "long", "parameters", "pieces", "plain")
 
     def __init__(
         self, body: str, parameters: Sequence[Parameter] = (), at_letter: bool = False, long: bool = True
@@ -72,6 +73,7 @@ class Macro:
         self.parameters = tuple(parameters)
         self.pieces = _pieces(_EDGE.sub(" ", body), sum(p.kind != "literal" for p in parameters))
         self.calls = frozenset(_NAMES.findall(body))
+        self.internal = frozenset(name for name in self.calls if "@" in name) if at_letter else frozenset()
         self.at_letter = at_letter
         self.long = long
         self.banned = not self.calls.isdisjoint(PROGRAMMING)

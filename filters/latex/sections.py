@@ -12,7 +12,7 @@ import re
 _LEVELS = "part|chapter|section|subsection|subsubsection|paragraph|subparagraph"
 _SECTION = re.compile(rf"\\(?:(?:{_LEVELS})(?![A-Za-z@])\*?\s*(?=[\[{{])|addchap\*?\{{|addsec\*?\{{)")
 _PLAIN_SECTION = re.compile(
-    r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
+    r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|newsec|subsec|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
 )
 _FALLBACKS = (
     ("abstract", re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z@])")),
@@ -29,7 +29,8 @@ _OPEN_BIBLIOGRAPHY = re.compile(
 _COMMANDS = re.compile(
     r"\\(?:(?:bibliography|bibliographystyle|nocite|nobibliography|bibliographyunit|defaultbibliography|addbibresource"
     r"|bibdata|bibstyle|bibpunct|setcitestyle|putbib)\*?\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}"
-    r"|(?:printbibliography|printreferences|putbib|bibsplit|makebibliography)(?![A-Za-z@])\s*(?:\[(?:[^\[\]{}]|\{[^{}]*\})*\])?)"
+    r"|(?:printbibliography|printreferences|putbib|bibsplit|makebibliography|listrefs|refout)(?![A-Za-z@])"
+    r"(?:\s*\[(?:[^\[\]{}]|\{[^{}]*\})*\])?)"
     r"(?:[ \t]*(?=\n))?"
 )
 _TITLE = (

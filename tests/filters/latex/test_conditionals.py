@@ -38,6 +38,12 @@ def run(tex: str) -> str:
         (r"\def\a{x}\def\b{x}\def\c{y}\ifx\a\b1\fi\ifx\a\c2\else3\fi", "13"),
         ("\\if0\nb\\fi c\\if11d\\fi", "cd"),
         (r"\newcommand{\n}[1]{\ifnum#1>1 many\else one\fi}\n{1}, \n{3}", "one, many"),
+        (r"\def\n{3}\ifnum\n=3 a\else b\fi", "a"),
+        (
+            r"\newcommand{\f}[1]{\ifblank{#1}{none}{(#1)}}\f{a}\f{ }\ifstrequal{a}{a}{b}{c}\notblank{}{a}{b}",
+            "(a)nonebb",
+        ),
+        (r"\def\a{}\ifx\a\undefined b\fi\ifx\undefined\new c\fi\ifx\documentclass\undefined d\else e\fi", "ce"),
         # what only TeX knows
         (r"\ifnum\value{page}>1 a\else b\fi", r"\ifnum\value{page}>1 a\else b\fi"),
         (r"\ifdim\parindent=0pt a\fi", r"\ifdim\parindent=0pt a\fi"),

@@ -41,6 +41,9 @@ def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expa
         (r"\def\b{x}\edef\a{\b}\def\b{y}\a\b", "xy"),
         (r"\def\.#1{<#1>}\.a\.{bc}", "<a><bc>"),
         (r"\long\def\a#1{<#1>}\a{x}", "<x>"),
+        (r"\define\a{x}\redefine\a{y}\a", "y"),
+        (r"\newcommand{\define}[1]{\emph{#1}}\define{x}", r"\emph{x}"),
+        (r"\lref\one{A. Author, {\it J.} 1}see \one, \lref{x}", r"see \one, \lref{x}"),
         # \let
         (r"\let\e\epsilon\let\f=\varphi\let\g = \gamma$\e\f\g$", r"$\epsilon\varphi\gamma$"),
         (r"\def\a{1}\let\b\a\def\a{2}\b\a", "12"),
@@ -202,6 +205,17 @@ def test_growth_of_a_whole_paper_is_capped() -> None:
 def test_programs_stay() -> None:
     tex = r"\def\a#1{\expandafter\b\csname#1\endcsname}\def\v{\catcode`\%=12 }\a{x}\v y"
     assert run(tex)[0] == r"\a{x}\v y"
+
+
+def test_macros_made_of_the_kernels_internals_stay() -> None:
+    tex = r"\makeatletter\def\my@x{1}\def\x{\my@x}\def\y#1{\@bsphack#1\@esphack}\makeatother\x\y{a}"
+    assert run(tex)[0] == r"1\y{a}"
+
+
+def test_a_macro_that_is_endless_stays_so_when_it_is_defined_anew() -> None:
+    result, expander = run(r"\def\b{\def\a{<\a>}\a}\b\b\b")
+    assert result == r"\a\a\a"
+    assert expander.counters["recursion"] == 1
 
 
 def test_reports_what_was_defined_and_expanded() -> None:

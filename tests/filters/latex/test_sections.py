@@ -25,7 +25,9 @@ def test_find_start(text: str, rest: str, started_at: str) -> None:
     assert (text[start:], name) == (rest, started_at)
 
 
-@pytest.mark.parametrize("command", [r"\section Introduction.", r"\beginsection 1. Start", r"\head One\endhead"])
+@pytest.mark.parametrize(
+    "command", [r"\section Introduction.", r"\newsec{Introduction}", r"\beginsection 1. Start", r"\head One\endhead"]
+)
 def test_plain_tex_has_sections_of_its_own(command: str) -> None:
     assert find_start(f"title {command} text", latex=False) == (6, "section")
 
@@ -40,6 +42,7 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         ("a\\begin{bibdiv}\\begin{biblist}\\bib{x}{book}{}\\end{biblist}\\end{bibdiv}b", "ab"),
         ("a\\Refs\\ref\\no1\\endRefs b", "a b"),
         ("a\\begin{thebibliography}{9}\\bibitem{x} y", "a"),
+        ("a \\listrefs\n\\listfigs", "a \n\\listfigs"),
         # the heading goes with what it heads
         ("a\n\\section*{References}\n\\small\n\\bibliography{x}\n\\section{B}", "a\n\n\\section{B}"),
         ("a\\section*{References}\\begin{thebibliography}{9}x\\end{thebibliography}", "a"),
