@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from filters.language import LanguageIdentifier, keep_language
 from filters.perplexity import PerplexityModel, bucket
 from filters.reference import ReferenceClassifier
-
 from pipeline.document import Document
 from pipeline.errors import ModelError
 from pipeline.filesystem import local_model
@@ -109,7 +108,7 @@ class ClassifyReferences:
         """Loads the model."""
         path = local_model(self._recipe.model)
         try:
-            self._classifier = ReferenceClassifier(path)
+            self._classifier = ReferenceClassifier(path, self._recipe.threshold)
         except ValueError as error:
             raise ModelError(f"the reference classifier cannot be used: {error}") from error
 
@@ -118,8 +117,8 @@ class ClassifyReferences:
         assert self._classifier is not None
         scores = self._classifier.score([d.text for d in documents])
         for document, score in zip(documents, scores, strict=True):
-            document.meta["reference_score"] = float(score)
-        return ["not_like_a_reference" if score < self._recipe.threshold else None for score in scores]
+            document.meta["reference_score"] = score
+        return [self._classifier.keep(score) for score in scores]
 
 
 def model_addresses(recipe: CommonCrawlRecipe) -> list[tuple[str, str | None]]:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
-from filters.reference import normalize_url
 
+from filters.reference_url import normalize_url
 from pipeline.document import Document, Refused
 from pipeline.filesystem import file_sha256, local_model
 from pipeline.recipe import as_mapping
@@ -28,6 +28,7 @@ from sources.commoncrawl.steps import DropShort, IdentifyLanguage
 
 POSITIVE = "reference"
 NEGATIVE = "other"
+TRAINING_META = pa.struct([*META, ("label", pa.string()), ("sample_key", pa.string())])
 
 
 def hash_url(url: str) -> int:
@@ -89,9 +90,7 @@ class TrainingPages:
     seed: int
     min_characters: int
     name: str = "reference_training"
-    meta: pa.StructType = field(
-        default_factory=lambda: pa.struct([*META, ("label", pa.string()), ("sample_key", pa.string())])
-    )
+    meta: pa.StructType = TRAINING_META
     rejects: RejectPolicy = field(default_factory=lambda: RejectPolicy("none"))
     dedup: None = None
 

@@ -1,0 +1,169 @@
+"""The command that trains the Wikipedia-reference classifier: join, sample, train, check, report."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import heapq
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from filters.reference import TrainingError, TrainingReport, train_reference_model
+from pipeline import cli
+from pipeline.errors import InputError, ModelError
+from pipeline.filesystem import is_remote, join, list_names, match, open_input
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from pipeline.shard import Layout, plan_shards, write_json
+from sources.commoncrawl.command import add_inputs, inputs
+from sources.commoncrawl.recipe import CommonCrawlRecipe
+from sources.commoncrawl.training_pages import NEGATIVE, POSITIVE, TrainingPages, hash_urls
+
+MIN_CHARACTERS = 1000
+SMALL_INPUT_BYTES = 100 << 20
+NEGATIVE_SHARE = 0.1
+HISTOGRAM_WIDTH = 40
+
+DESCRIPTION = """\
+Trains the linear model that tells pages used as references in Wikipedia from random pages, as the LLaMA paper does.
+
+--urls are the URLs that Wikipedia cites, one a line (the Wikipedia source writes them). They are joined with the
+crawl's own pages by normalised URL, so nothing is crawled again. Other pages are sampled, by a seeded hash of their id,
+for an equal number of negatives. A tenth of both is held out; precision, recall and a histogram of scores are reported
+on it, and stored beside the model."""
+
+EPILOG = """\
+example:
+  python -m sources.commoncrawl.train_reference --input 'wet/*.warc.wet.gz' --urls urls.txt --output models/reference"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("commoncrawl.train_reference", DESCRIPTION, EPILOG, recipe="commoncrawl")
+    add_inputs(result)
+    result.add_argument(
+        "--urls", nargs="+", required=True, metavar="FILE", help="URLs that Wikipedia cites, one a line"
+    )
+    result.add_argument(
+        "--negatives",
+        type=float,
+        metavar="SHARE",
+        help=f"share of the other pages that is sampled (default: {NEGATIVE_SHARE}; 1 for less than 100 MB of input)",
+    )
+    result.add_argument(
+        "--min-characters", type=int, metavar="N", default=MIN_CHARACTERS, help="on both sides (default: %(default)s)"
+    )
+    result.add_argument("--seed", type=int, default=0, help="of the sample, the held-out tenth and the training")
+    result.set_defaults(output="models/reference")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line, collects the pages and trains."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
+        files = inputs(args)
+        pages = TrainingPages(
+            recipe, _write_keys(args), _share(args, sum(f.size for f in files)), args.seed, args.min_characters
+        )
+        result = run_source(pages, plan_shards(files, "files", 1), cli.run_options(args, options), console)
+        print_report(train(result.layout, Path(args.output) / "reference.bin", args.seed), Console(highlight=False))
+        return result
+
+    use = f"python -m sources.commoncrawl --set reference.model={args.output}/reference.bin --input ..."
+    cli.exit_with(cli.main(command, lambda _: [use], args.quiet))
+
+
+def _share(args: argparse.Namespace, size: int) -> float:
+    if args.negatives is None:
+        return 1.0 if 0 <= size < SMALL_INPUT_BYTES else NEGATIVE_SHARE
+    if not 0 < args.negatives <= 1:
+        raise InputError(f"--negatives must be above 0 and at most 1, it is {args.negatives}")
+    return float(args.negatives)
+
+
+def _write_keys(args: argparse.Namespace) -> str:
+    """Writes the keys of the cited URLs beside the model, where the workers find them."""
+    if is_remote(args.output):
+        raise InputError("the classifier is trained on this machine: --output must be a local folder")
+    keys = hash_urls(_lines(args.urls))
+    if len(keys) == 0:
+        raise InputError(f"{', '.join(args.urls)}: no URL in it. Give text files with one URL a line.")
+    Path(args.output).mkdir(parents=True, exist_ok=True)
+    path = str(Path(args.output) / "urls.npy")
+    np.save(path, keys)
+    return path
+
+
+def _lines(patterns: Sequence[str]) -> Iterator[str]:
+    for file in match(patterns):
+        with open_input(file.path) as handle:
+            for line in handle:
+                yield line.decode("utf-8", "replace").strip()
+
+
+def train(layout: Layout, model: Path, seed: int) -> TrainingReport:
+    """Trains on equal numbers of positives and negatives, those with the smallest sample keys.
+
+    Args:
+        layout: The folder of the labelled pages.
+        model: Where the model goes; its report lies beside it.
+        seed: Of the split and the training.
+
+    Raises:
+        InputError: One side has no page, or too few.
+        ModelError: fastText gave no usable model.
+    """
+    keys = {label: [key for key, _ in _pages(layout, label, ["meta"])] for label in (POSITIVE, NEGATIVE)}
+    count = min(map(len, keys.values()))
+    if count == 0:
+        raise InputError(
+            f"{len(keys[POSITIVE])} pages are cited by the URLs given, {len(keys[NEGATIVE])} others were sampled; both "
+            "are needed. Give more WET files, more --urls, or a larger --negatives."
+        )
+    last = {label: heapq.nsmallest(count, found)[-1] for label, found in keys.items()}
+    sides = ((text for key, text in _pages(layout, label, ["meta", "text"]) if key <= last[label]) for label in keys)
+    try:
+        report = train_reference_model(*sides, model, seed=seed)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    except TrainingError as error:
+        raise ModelError(str(error)) from error
+    write_json(str(model.with_suffix(".json")), dataclasses.asdict(report))
+    return report
+
+
+def _pages(layout: Layout, label: str, columns: list[str]) -> Iterator[tuple[str, str]]:
+    """(sample key, text) of the pages with a label, streamed; the text is empty where it is not asked for."""
+    folder = join(layout.root, label)
+    for name in sorted(list_names(folder, ".parquet")):
+        with open_input(join(folder, f"{name}.parquet")) as handle:
+            for batch in pq.ParquetFile(handle).iter_batches(batch_size=256, columns=columns):
+                for row in batch.to_pylist():
+                    yield row["meta"]["sample_key"], row.get("text", "")
+
+
+def print_report(report: TrainingReport, console: Console) -> None:
+    """Prints how the model does on the pages held out."""
+    console.print(
+        f"Trained on {report.train_positives:,} references and {report.train_negatives:,} other pages, seed "
+        f"{report.seed}. On {report.held_out_positives:,} and {report.held_out_negatives:,} held out, at threshold "
+        f"{report.threshold}: precision {report.precision:.3f}, recall {report.recall:.3f}; area under the curve {report.area:.3f}.",
+        soft_wrap=True,
+    )
+    console.print("score       references | others")
+    scale = max(1, *report.positive_histogram, *report.negative_histogram) / HISTOGRAM_WIDTH
+    rows = zip(report.positive_histogram, report.negative_histogram, strict=True)
+    for number, (references, others) in enumerate(rows):
+        bar = f"{'#' * round(references / scale):>{HISTOGRAM_WIDTH}}|{'#' * round(others / scale)}"
+        low = number / len(report.positive_histogram)
+        console.print(f"{low:.2f} {references:7,} {bar} {others:,}", markup=False, soft_wrap=True)
+    console.print(f"Model: {report.model}", markup=False, soft_wrap=True)
