@@ -57,9 +57,9 @@ def wet_bytes(number: int, pages: Sequence[Page]) -> bytes:
     return b"".join(gzip_member(data) for data in records)
 
 
-def gzip_member(data: bytes) -> bytes:
+def gzip_member(data: bytes, level: int = GZIP_LEVEL) -> bytes:
     """``data`` as one gzip member without time or name, so that equal data gives equal bytes."""
-    deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = deflate.compress(data) + deflate.flush()
     return GZIP_HEADER + packed + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
 
