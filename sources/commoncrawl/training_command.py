@@ -156,7 +156,8 @@ def print_report(report: TrainingReport, console: Console) -> None:
     console.print(
         f"Trained on {report.train_positives:,} references and {report.train_negatives:,} other pages, seed "
         f"{report.seed}. On {report.held_out_positives:,} and {report.held_out_negatives:,} held out, at threshold "
-        f"{report.threshold}: precision {report.precision:.3f}, recall {report.recall:.3f}; area under the curve {report.area:.3f}.",
+        f"{report.threshold}: precision {report.precision:.3f}, recall {report.recall:.3f}; area under the curve "
+        f"{report.area:.3f}.",
         soft_wrap=True,
     )
     console.print("score       references | others")
