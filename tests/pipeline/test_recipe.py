@@ -137,7 +137,7 @@ class TestErrors:
             ("inner: {policy: null}", "my.yaml: inner.policy is None; allowed: drop_all, keep_first"),
             ("inner: {keep: 5}", "my.yaml: inner.keep must be a list, it is 5"),
             ("inner: {keep: [en, 5]}", "my.yaml: inner.keep[1] must be of type str, it is 5"),
-            ("inner: {keep: [en, no]}", "my.yaml: inner.keep[1] must be of type str, it is False; YAML takes yes, no,"),
+            ("inner: {keep: [en, no]}", "my.yaml: inner.keep[1] must be of type str, it is False; YAML takes"),
             ("cutoffs: 5", "my.yaml: cutoffs must be a mapping, it is 5"),
             ("cutoffs: {en: [1]}", "my.yaml: cutoffs.en must have 2 items, it is [1]"),
             ("cutoffs: {en: [1, x]}", "my.yaml: cutoffs.en[1] must be of type float, it is 'x'"),
