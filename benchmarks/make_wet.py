@@ -4,7 +4,7 @@ Usage::
 
     python -m benchmarks.make_wet --output DIR [--files 4] [--megabytes 40] [--seed 0] [--seed-text FILE ...]
 
-The files have the form of the sample's (``samples.make_commoncrawl``), and the statistics that decide what a filter
+The files have the form of the sample's (``samples.commoncrawl.wet``), and the statistics that decide what a filter
 costs: languages, length of pages and of lines, share of lines that other pages repeat, growth of the vocabulary. They
 are printed beside their targets. The same arguments give the same bytes. No sentence makes sense, so the files measure
 speed and memory, and say nothing of quality.
@@ -26,7 +26,7 @@ import numpy.typing as npt
 from benchmarks.wet_text import Rarity, TextModel
 from filters.lines import hash_lines, split_wet_text
 from samples.commoncrawl.assemble import Page
-from samples.make_commoncrawl import SOURCES, gzip_member, record, sample_pages, warcinfo, wet_name
+from samples.commoncrawl.wet import SOURCES, gzip_member, record, sample_pages, warcinfo, wet_name
 
 # Shares of documents by language: 44 % English, the rest in the proportions of recent crawls
 # (commoncrawl.github.io/cc-crawl-statistics, languages), scaled to the twelve that have a seed text.

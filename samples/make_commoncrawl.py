@@ -3,161 +3,65 @@
 Usage::
 
     python -m samples.make_commoncrawl wet [--output DIR]
-    python -m samples.make_commoncrawl models [--output DIR] [--lmplz PATH]
+    python -m samples.make_commoncrawl models [--output DIR] [--kenlm-programs DIR]
 
-The WET files have the form of today's crawls (header names and their order, CRLF, one gzip member a record,
-a ``warcinfo`` record first), as read from ``CC-MAIN-2026-12``. The same sources give the same bytes.
+The same sources give the same bytes. ``models/lid.176.ftz`` alone is not made here (see models/README.md).
 """
 
-from __future__ import annotations
-
 import argparse
-import base64
-import hashlib
+import dataclasses
 import sys
-import uuid
-import zlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
 from pathlib import Path
 
-from samples.commoncrawl.assemble import Page, expand, read_blocks, read_pages
+import orjson
 
-ROOT = Path(__file__).parent
-SOURCES = ROOT / "commoncrawl"
+from samples.commoncrawl import train_models, wet
 
-# Names and times of a segment as the crawl gives them: start and end of the three hours it was fetched in.
-SEGMENT = "CC-MAIN-20260312010203-20260312040203"
-SEGMENT_START = datetime(2026, 3, 12, 1, 2, 3, tzinfo=timezone.utc)
-SEGMENT_SECONDS = 3 * 60 * 60
-CONVERTED = datetime(2026, 3, 24, 6, 41, 9, tzinfo=timezone.utc)
-FILE_COUNT = 4
-REFERENCE_URLS = "wikipedia_reference_urls.txt"
-ABSENT_REFERENCES = 60  # addresses in that list that no page of the sample has
-
-GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, system unknown: as the crawl's
-GZIP_LEVEL = 9
-
-
-def sample_pages() -> list[Page]:
-    """All pages of the sample, in the order of the source files' names and of the pages in them."""
-    library = read_blocks([SOURCES / "boilerplate.txt"])
-    paths = sorted((SOURCES / "pages").glob("*.txt"))
-    return [page for path in paths for page in read_pages(path, library)]
-
-
-def wet_name(number: int) -> str:
-    """File name of the WET file with this number."""
-    return f"{SEGMENT}-{number:05}.warc.wet.gz"
-
-
-def wet_bytes(number: int, pages: Sequence[Page]) -> bytes:
-    """One packed WET file: the warcinfo record, then a record for each page, sorted by URL as in a crawl."""
-    records = [warcinfo(number)] + [record(page) for page in sorted(pages, key=lambda page: page.url)]
-    return b"".join(gzip_member(data) for data in records)
-
-
-def gzip_member(data: bytes, level: int = GZIP_LEVEL) -> bytes:
-    """``data`` as one gzip member without time or name, so that equal data gives equal bytes."""
-    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = deflate.compress(data) + deflate.flush()
-    return GZIP_HEADER + packed + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
-
-
-def warcinfo(number: int) -> bytes:
-    """The first record of a file. Its fields say that this is a sample and not a crawl."""
-    fields = [
-        ("Software-Info", "samples.make_commoncrawl"),
-        ("Extracted-Date", CONVERTED.strftime("%a, %d %b %Y %H:%M:%S GMT")),
-        ("robots", "none: no page of this file was fetched"),
-        ("isPartOf", "CC-MAIN-2026-12"),
-        ("operator", "none"),
-        ("description", "Pages written as a sample in the format of a crawl of March 2026"),
-        ("publisher", "none"),
-    ]
-    body = "".join(f"{name}: {value}\r\n" for name, value in fields).encode() + b"\r\n"
-    headers = [
-        ("WARC-Type", "warcinfo"),
-        ("WARC-Date", f"{CONVERTED:%Y-%m-%dT%H:%M:%SZ}"),
-        ("WARC-Filename", wet_name(number)),
-        ("WARC-Record-ID", record_id(wet_name(number))),
-        ("Content-Type", "application/warc-fields"),
-    ]
-    return _with_block(headers, body)
-
-
-def record(page: Page) -> bytes:
-    """One page as a record. Only ``conversion`` records carry a language."""
-    digest = base64.b32encode(hashlib.sha1(page.body).digest()).decode()
-    headers = [
-        ("WARC-Type", page.record_type),
-        ("WARC-Target-URI", page.url),
-        ("WARC-Date", f"{_fetched(page.url):%Y-%m-%dT%H:%M:%SZ}"),
-        ("WARC-Record-ID", record_id(f"text of {page.url}")),
-        ("WARC-Refers-To", record_id(page.url)),
-        ("WARC-Block-Digest", f"sha1:{digest}"),
-    ]
-    if page.language:
-        headers.append(("WARC-Identified-Content-Language", page.language))
-    metadata = page.record_type == "metadata"
-    headers.append(("Content-Type", "application/warc-fields" if metadata else "text/plain"))
-    return _with_block(headers, page.body)
-
-
-def record_id(name: str) -> str:
-    """A record identifier that depends on ``name`` alone."""
-    return f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}>"
-
-
-def _with_block(headers: list[tuple[str, str]], body: bytes) -> bytes:
-    lines = ["WARC/1.0", *(f"{name}: {value}" for name, value in headers), f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body + b"\r\n\r\n"
-
-
-def _fetched(url: str) -> datetime:
-    """When the page was "fetched": a second of the segment's three hours, by hash of its URL."""
-    offset = int.from_bytes(hashlib.sha1(url.encode()).digest()[:8], "big") % SEGMENT_SECONDS
-    return SEGMENT_START + timedelta(seconds=offset)
-
-
-def wet_files() -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the sample's WET files. Pages are dealt out in turn, so every file holds a mixture."""
-    pages = sample_pages()
-    for number in range(FILE_COUNT):
-        yield wet_name(number), wet_bytes(number, pages[number::FILE_COUNT])
-
-
-def reference_urls() -> list[str]:
-    """The addresses that the references of a Wikipedia hold: the cited pages' and some that do not occur here."""
-    library = read_blocks([SOURCES / "boilerplate.txt"])
-    absent = expand("reference-url", {}, library, REFERENCE_URLS, range(ABSENT_REFERENCES))
-    return sorted({page.url for page in sample_pages() if page.cited} | set(absent))
+MODELS = Path(__file__).parent / "models"
 
 
 def write_wet(output: Path) -> None:
     """Writes the WET files and the list of reference URLs to ``output``."""
-    files = dict(wet_files())
-    files[REFERENCE_URLS] = "".join(f"{url}\n" for url in reference_urls()).encode()
-    output.mkdir(parents=True, exist_ok=True)
+    files = dict(wet.wet_files())
+    files[wet.REFERENCE_URLS] = "".join(f"{url}\n" for url in wet.reference_urls()).encode()
     for name, data in files.items():
         (output / name).write_bytes(data)
-        sys.stdout.write(f"{output / name}: {len(data):,} bytes\n")
+        sys.stdout.write(f"{output / name} ({len(data)} bytes)\n")
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(prog="python -m samples.make_commoncrawl", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    wet = commands.add_parser("wet", help="assemble the WET files from the written pages")
-    wet.add_argument("--output", type=Path, default=SOURCES, help="folder for the files (default: %(default)s)")
-    return parser.parse_args(argv)
+def write_models(output: Path, kenlm_programs: Path | None) -> None:
+    """Trains the models into ``output``, and prints the reports of the trainings."""
+    train_models.train_perplexity(output, kenlm_programs)
+    report = train_models.train_reference(output)
+    model = output / "reference.ftz"
+    facts = orjson.dumps({**dataclasses.asdict(report), "model": str(model)}).decode()
+    sys.stdout.write(f"{model} ({model.stat().st_size} bytes)\nbefore quantisation: {facts}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m samples.make_commoncrawl",
+        description="Builds the CommonCrawl sample from its written sources.",
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    pages = commands.add_parser("wet", help="assemble the WET files from the written pages")
+    pages.add_argument("--output", type=Path, default=wet.SOURCES, help="folder (default: the sample's own)")
+    models = commands.add_parser("models", help="train the perplexity models and the reference classifier")
+    models.add_argument("--output", type=Path, default=MODELS, help="folder (default: the sample's own)")
+    models.add_argument("--kenlm-programs", type=Path, help="folder of lmplz and build_binary, if not on PATH")
+    return result
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_commoncrawl``."""
-    arguments = parse_arguments(argv)
+    arguments = parser().parse_args(argv)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.command == "wet":
         write_wet(arguments.output)
+    else:
+        write_models(arguments.output, arguments.kenlm_programs)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 """The CommonCrawl sample: it is what its sources say, and it has the form of a crawl."""
 
 import gzip
+import hashlib
 import io
 import random
 import zlib
 from collections import Counter
 from pathlib import Path
 
+import fasttext
+import kenlm
+import orjson
 import pytest
+import sentencepiece
 from fastwarc.warc import ArchiveIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import make_commoncrawl
+from samples.commoncrawl import train_models, wet
 from samples.commoncrawl.assemble import Blocks, expand, fill, read_blocks, read_pages
 
 SAMPLE = Path(make_commoncrawl.__file__).parent / "commoncrawl"
@@ -55,10 +61,11 @@ def test_four_files_are_committed():
     assert sorted(path.name for path in SAMPLE.glob("*.gz")) == NAMES
 
 
-def test_sources_give_the_committed_records(tmp_path):
-    make_commoncrawl.main(["wet", "--output", str(tmp_path)])
+def test_sources_give_the_committed_records():
+    made = dict(wet.wet_files())
+    assert sorted(made) == NAMES
     for name in NAMES:
-        assert members((tmp_path / name).read_bytes()) == members((SAMPLE / name).read_bytes())
+        assert members(made[name]) == members((SAMPLE / name).read_bytes())
 
 
 @pytest.mark.skipif("ng" in zlib.ZLIB_RUNTIME_VERSION, reason="zlib-ng packs the same text into other bytes")
@@ -230,3 +237,70 @@ def test_name_defined_twice_is_an_error(tmp_path):
     source.write_text("@block one\ntext\n@block one\ntext\n")
     with pytest.raises(ValueError, match="@block one is defined twice"):
         read_blocks([source])
+
+
+# The models.
+
+MODELS = SAMPLE.parent / "models"
+SHA256 = {
+    "lid.176.ftz": "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83",
+    "en.sp.model": "2376371a587c156693031647afa1952076f97b5dbd1e046255e8b199bee1e969",
+    "en.arpa.bin": "a68e16f48dca9d5e30a009ffec74ee060c2766776175b9b5b627844aa341a9a8",
+    "reference.ftz": "0af0f17de8d9dd3f1474a264f6abd661fed6b10e9776baf524e6eaf26356cbcf",
+}
+ENCYCLOPEDIC = "The river rises in the hills to the north of the town and flows into the sea after eighty kilometres."
+SALAD = "cheap orchid mortgage unboil quantum gasket coupon, llama percolating invoice elbow best replica hexagon."
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_model_is_the_documented_one(name):
+    assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == SHA256[name]
+
+
+def test_language_model_record_names_the_committed_prose():
+    recorded = orjson.loads((MODELS / "en.lm.json").read_bytes())
+    prose = sorted((SAMPLE / "prose").glob("*.txt"))
+    assert [(file["name"], file["sha256"]) for file in recorded["inputs"]] == [
+        (path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in prose
+    ]
+    assert {file["name"]: file["sha256"] for file in recorded["outputs"]} == {
+        name: SHA256[name] for name in ("en.sp.model", "en.arpa.bin")
+    }
+
+
+def test_perplexity_models_know_prose_from_salad():
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(MODELS / "en.sp.model"))
+    model = kenlm.Model(str(MODELS / "en.arpa.bin"))
+    assert (pieces.vocab_size(), model.order) == (1900, 5)
+
+    def perplexity(text):
+        words = pieces.encode_as_pieces(text.lower())
+        return round(10 ** (-model.score(" ".join(words)) / (len(words) + 1)), 1)
+
+    assert (perplexity(ENCYCLOPEDIC), perplexity(SALAD)) == (57.6, 1900.0)
+
+
+def test_classifier_knows_report_from_shop():
+    model = fasttext.load_model(str(MODELS / "reference.ftz"))
+    assert (model.is_quantized(), model.get_dimension()) == (True, 16)
+    assert sorted(model.labels) == ["__label__other", "__label__reference"]
+
+    def best(text):
+        return model.f.predict(text + "\n", 1, 0.0, "strict")[0][1]
+
+    assert best("The census of 1881 records that the parish had 412 inhabitants, most of them miners.") == (
+        "__label__reference"
+    )
+    assert best("Add to basket! Lovely quality, my husband would buy again. Free delivery on orders over £50.") == (
+        "__label__other"
+    )
+
+
+def test_training_pages_follow_from_the_templates():
+    library = train_models.training_library()
+    cited, others = (list(train_models.training_pages(kind, 40, library)) for kind in ("reference", "other"))
+    assert len(set(cited) | set(others)) == 80
+    assert cited == list(train_models.training_pages("reference", 40, library))
+    # The classifier's pages and the sample's are different ones.
+    titles = {body.split(b"\n")[0].decode("utf-8", "replace") for _, _, body in committed_records()}
+    assert not {page.split("\n")[0] for page in cited + others} & titles
