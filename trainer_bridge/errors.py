@@ -1,6 +1,7 @@
 """The one exception that a user of the trainer is meant to read."""
 
 import sys
+import warnings
 from collections.abc import Callable
 
 
@@ -17,6 +18,8 @@ def run_command(main: Callable[[], int | None]) -> None:
     A ``TrainerError`` ends as one line on stderr and status 2, never as a traceback; a bug keeps its
     traceback.
     """
+    # A single process needs no process group; torch.distributed.checkpoint warns of it at each save and load.
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled")
     try:
         sys.exit(main() or 0)
     except TrainerError as error:

@@ -174,6 +174,9 @@ def _cut_tensors(model: Transformer, mesh: DeviceMesh, efficiency: EfficiencyCon
         "norm": SequenceParallel(use_local_output=True),
     }
     parallelize_module(model, mesh, outer)
+    # The embedding's output is still being communicated when it is returned. A compiled block that takes such a tensor
+    # gives it no gradient (seen in PyTorch 2.13: the embedding's is 0); an ordinary operator waits for it.
+    model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())
     # Each rank computes the loss of its own positions, so it needs the whole output matrix and adds to its gradient.
     output = DTensor.from_local(model.output.weight.data, mesh, [whole], run_check=False)
     model.output.weight = nn.Parameter(output)

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
 from trainer_bridge.shards import Manifest, read_manifest
 from trainer_bridge.trainer import StopSignal, Trainer
+from trainer_bridge.vocabulary import NAME, find_tokenizer
 
 STOPPED = 128 + signal.SIGTERM  # the shell's status for a process that SIGTERM ended
-TOKENIZER = "tokenizer.model"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -84,24 +83,21 @@ def keep_tokenizer(config: TrainConfig, manifest: Manifest, run: Path) -> None:
     Raises:
         TrainerError: it is missing where it was named, or it is another one.
     """
-    beside = Path(config.data.path or "") / TOKENIZER
-    path = Path(config.data.tokenizer) if config.data.tokenizer else beside
-    if not path.is_file():
-        if config.data.tokenizer:
-            raise TrainerError(f"no tokenizer {path}")
+    path = find_tokenizer(config.data.tokenizer, Path(config.data.path or ""))
+    if path is None:
         return
+    if not path.is_file():
+        raise TrainerError(f"no tokenizer {path}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != manifest.tokenizer_sha256:
         raise TrainerError(
             f"{path} is not the tokenizer of these shards: its SHA-256 is {found}, theirs {manifest.tokenizer_sha256}"
         )
-    shutil.copyfile(path, run / TOKENIZER)
+    shutil.copyfile(path, run / NAME)
 
 
 def set_up_torch(config: TrainConfig) -> None:
     """Process-wide settings of PyTorch."""
-    # One process without a process group is what a single GPU runs; DCP warns of it at each checkpoint.
-    warnings.filterwarnings("ignore", message="torch.distributed is disabled")
     torch.set_float32_matmul_precision(config.efficiency.fp32_matmul)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)

@@ -158,6 +158,10 @@ class Trainer:
                 initialise(self.model, self.config.run.seed)
             return 0
         info = read_info(checkpoint)
+        if info.get("weights_only"):
+            raise TrainerError(
+                f"{checkpoint} holds weights only; start a run of its own with run.init_from={checkpoint}"
+            )
         changes = config_changes(info["config"], to_dict(self.config))
         refused = [line for line in changes if line.startswith("  model.")]
         if refused:

@@ -1,6 +1,6 @@
 """What each rank of the parallel tests runs: torchrun-like processes over gloo, started by test_parallel.py.
 
-Arguments: shards, folder for the answers, number of ranks that share a tensor.
+Arguments: shards, folder for the answers, number of ranks that share a tensor, compile on or off.
 """
 
 import json
@@ -37,7 +37,7 @@ def gradients(trainer):
 
 def main():
     data, answers, tensor_parallel = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    efficiency = {"tensor_parallel": tensor_parallel, "checkpointing": "linear"}
+    efficiency = {"tensor_parallel": tensor_parallel, "checkpointing": "linear", "compile": sys.argv[4]}
     world = start_world(tensor_parallel)
     trainer = runs.trainer(data, answers / "run", world, efficiency=efficiency, run={"micro_batch": 1, "steps": 6})
     initial = {name: whole(parameter) for name, parameter in trainer.model.named_parameters()}

@@ -58,9 +58,9 @@ def alone(data, tmp_path_factory):
     return runs.steps(folder), initial, caught
 
 
-@pytest.mark.parametrize(("ranks", "tensor_parallel"), [(2, 1), (2, 2), (4, 2)])
-def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel):
-    launch(ranks, data, tmp_path, tensor_parallel)
+@pytest.mark.parametrize(("ranks", "tensor_parallel", "switch"), [(2, 1, "off"), (2, 2, "on"), (4, 2, "off")])
+def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel, switch):
+    launch(ranks, data, tmp_path, tensor_parallel, switch)
     records, initial, first_gradients = alone
     facts = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(ranks)]
 
@@ -100,7 +100,7 @@ def test_more_ranks_go_on_from_one(data, alone, tmp_path):
     stop = StopSignal(1)
     stop.received = True
     assert not runs.trainer(data, tmp_path / "run", run=RUN).train(stop)
-    launch(2, data, tmp_path, 1)
+    launch(2, data, tmp_path, 1, "off")
     several = runs.steps(tmp_path / "run")
     compare(several, alone[0][: len(several)])
     assert len(several) > 3

@@ -1,0 +1,154 @@
+"""Loss and bits per byte on held-out shards, by source: python -m trainer_bridge.evaluate RUN --data SHARDS.
+
+For task benchmarks, export the run and give it to lm-evaluation-harness:
+``lm_eval --model hf --model_args pretrained=HF_DIR --tasks hellaswag,piqa,arc_easy``.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer_bridge.attention import document_mask
+from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info
+from trainer_bridge.config import DataConfig
+from trainer_bridge.errors import TrainerError, run_command
+from trainer_bridge.loader import Batch, Samples
+from trainer_bridge.model import Transformer
+from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.trainer import source_totals
+from trainer_bridge.vocabulary import Vocabulary, find_tokenizer
+
+# Rows as they lie on disk: one block, and windows of a single row.
+IN_ORDER = DataConfig(shuffle_block=2**62, shuffle_window=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Sums over the predicted tokens of one source.
+
+    Attributes:
+        nats: sum of the losses.
+        tokens: predicted tokens.
+        bytes: of text that these tokens stand for; 0 where no tokenizer is known.
+    """
+
+    nats: float
+    tokens: int
+    bytes: int
+
+    def report(self) -> dict[str, float | int]:
+        """Loss per token, and bits per byte of text, which does not depend on the tokenizer."""
+        values: dict[str, float | int] = {"loss": self.nats / self.tokens, "tokens": self.tokens}
+        if self.bytes:
+            values |= {"bits_per_byte": self.nats / math.log(2) / self.bytes, "bytes": self.bytes}
+        return values
+
+
+def target_bytes(batch: Batch, vocabulary: Vocabulary, bos: int | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Bytes of text behind each target [B, T]; the space that the tokenizer puts before a document counts 0."""
+    counts, spaced = vocabulary.byte_counts, vocabulary.begins_with_space
+    result = counts[batch.ids]
+    owner = np.repeat(np.arange(len(batch.rows)), batch.segments.counts)
+    starts = batch.segments.starts
+    if bos is None:  # a segment at 0 may run on from the row before
+        inner = starts > 0
+        rows, columns = owner[inner], starts[inner]
+    else:
+        rows, columns = np.nonzero(batch.ids[:, :-1] == bos)
+        columns = columns + 1
+    result[rows, columns] -= spaced[batch.ids[rows, columns]]
+    return result[:, 1:]
+
+
+@torch.inference_mode()
+def evaluate(
+    model: Transformer, samples: Samples, data: DataConfig, vocabulary: Vocabulary | None, batch: int, limit: int | None
+) -> dict[str, Score]:
+    """Scores every row once.
+
+    Args:
+        model: in evaluation mode.
+        samples: held-out shards, in any order.
+        data: document mask and targets as in training.
+        vocabulary: for bytes, or None.
+        batch: rows at a time.
+        limit: rows to score, from the first on; None: all.
+
+    Returns:
+        The score of each source that has any targets, then ``all``.
+    """
+    manifest = samples.reader.manifest
+    device = model.output.weight.device
+    totals = np.zeros((3, len(manifest.sources)))
+    rows = min(manifest.rows, limit or manifest.rows)
+    for start in range(0, rows, batch):
+        part = samples.batch(start, min(start + batch, rows))
+        targets = torch.from_numpy(part.targets(data.predict_across_documents)).long().to(device)
+        sources = torch.from_numpy(part.sources[:, 1:]).long().to(device)
+        inputs = torch.from_numpy(part.ids[:, :-1]).to(device)
+        documents = torch.from_numpy(part.documents[:, :-1]).to(device)
+        _, losses = model(inputs, targets, document_mask(documents) if data.document_mask else None)
+        totals[:2] += source_totals(losses, targets, sources, len(manifest.sources)).cpu().numpy()
+        if vocabulary is not None:
+            counted = target_bytes(part, vocabulary, manifest.bos) * (targets.cpu().numpy() >= 0)
+            totals[2] += np.bincount(part.sources[:, 1:].ravel(), counted.ravel(), len(manifest.sources))
+    scores = {name: Score(n, int(t), int(b)) for name, (n, t, b) in zip(manifest.sources, totals.T, strict=True) if t}
+    everything = totals.sum(1)
+    return {**scores, "all": Score(float(everything[0]), int(everything[1]), int(everything[2]))}
+
+
+def _known_vocabulary(given: str | None, run: Path, data: Path, sha256: str) -> Vocabulary | None:
+    """The shards' tokenizer, checked against their manifest; None where none is to be found."""
+    path = find_tokenizer(given, run, data)
+    if path is None:
+        return None
+    vocabulary = Vocabulary(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise TrainerError(f"{path} is not the tokenizer of the shards in {data}")
+    return vocabulary
+
+
+def main() -> None:
+    """Runs the command line: a table on stderr, JSON on stdout."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer_bridge.evaluate", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("run", type=Path, help="directory of a run, or one checkpoint")
+    parser.add_argument("--data", type=Path, required=True, help="directory of held-out token shards")
+    parser.add_argument("--batch", type=int, default=4, help="rows at a time")
+    parser.add_argument("--limit", type=int, help="rows to score; default: all")
+    parser.add_argument("--tokenizer", help="SentencePiece model, for bits per byte; default: the run's or the shards'")
+    options = parser.parse_args()
+    info = read_info(latest_checkpoint(options.run))
+    samples = Samples(IN_ORDER, options.data)
+    manifest = samples.reader.manifest
+    vocabulary = _known_vocabulary(options.tokenizer, options.run, options.data, manifest.tokenizer_sha256)
+    trained = info["config"].get("data", {})
+    choices = {key: trained[key] for key in ("document_mask", "predict_across_documents") if key in trained}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_model(options.run, device, compute_dtype("auto", device))
+    if (loader := info.get("loader")) and loader["dataset"]["tokenizer_sha256"] != manifest.tokenizer_sha256:
+        raise TrainerError("these shards were made with another tokenizer than the run's")
+    if manifest.vocab_size != model.config.vocab or manifest.seq_len > model.config.context:
+        raise TrainerError(
+            f"the shards have {manifest.vocab_size} ids and {manifest.seq_len} positions, the model "
+            f"{model.config.vocab} and {model.config.context}"
+        )
+    scores = evaluate(model, samples, DataConfig(**choices), vocabulary, options.batch, options.limit)
+    for name, score in scores.items():
+        values = "  ".join(f"{key} {value:,.4f}".rstrip("0").rstrip(".") for key, value in score.report().items())
+        sys.stderr.write(f"{name:>16}  {values}\n")
+    report = {name: score.report() for name, score in scores.items()}
+    sys.stdout.write(json.dumps({"step": info["step"], "scores": report}) + "\n")
+
+
+if __name__ == "__main__":
+    run_command(main)
