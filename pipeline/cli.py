@@ -19,7 +19,15 @@ from pipeline.run import RunOptions, RunResult
 from pipeline.summary import print_summary
 
 
-def source_parser(name: str, description: str, epilog: str, recipe: str) -> argparse.ArgumentParser:
+def source_parser(
+    name: str,
+    description: str,
+    epilog: str,
+    *,
+    recipe: str,
+    output: str = "corpus",
+    output_help: str = "corpus folder: local, gs:// or s3://",
+) -> argparse.ArgumentParser:
     """The parser of a source's command, with the flags that all sources have."""
     parser = argparse.ArgumentParser(
         prog=f"python -m sources.{name}",
@@ -31,8 +39,8 @@ def source_parser(name: str, description: str, epilog: str, recipe: str) -> argp
     parser.add_argument(
         "--output",
         metavar="DIR",
-        default="corpus",
-        help="corpus folder: local, gs:// or s3:// (default: corpus)",
+        default=output,
+        help=f"{output_help} (default: {output})",
     )
     parser.add_argument(
         "--recipe",

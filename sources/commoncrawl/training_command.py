@@ -43,7 +43,14 @@ example:
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("commoncrawl.train_reference", DESCRIPTION, EPILOG, recipe="commoncrawl")
+    result = cli.source_parser(
+        "commoncrawl.train_reference",
+        DESCRIPTION,
+        EPILOG,
+        recipe="commoncrawl",
+        output="models/reference",
+        output_help="folder of the model and of the pages it is trained on",
+    )
     add_inputs(result)
     result.add_argument(
         "--urls", nargs="+", required=True, metavar="FILE", help="URLs that Wikipedia cites, one a line"
@@ -58,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
         "--min-characters", type=int, metavar="N", default=MIN_CHARACTERS, help="on both sides (default: %(default)s)"
     )
     result.add_argument("--seed", type=int, default=0, help="of the sample, the held-out tenth and the training")
-    result.set_defaults(output="models/reference")
     return result
 
 
@@ -153,18 +159,17 @@ def _pages(layout: Layout, label: str, columns: list[str]) -> Iterator[tuple[str
 
 def print_report(report: TrainingReport, console: Console) -> None:
     """Prints how the model does on the pages held out."""
+    pages, held_out = report.pages, report.held_out
     console.print(
-        f"Trained on {report.train_positives:,} references and {report.train_negatives:,} other pages, seed "
-        f"{report.seed}. On {report.held_out_positives:,} and {report.held_out_negatives:,} held out, at threshold "
-        f"{report.threshold}: precision {report.precision:.3f}, recall {report.recall:.3f}; area under the curve "
-        f"{report.area:.3f}.",
+        f"Trained on {pages.train_positives:,} references and {pages.train_negatives:,} other pages, seed {report.seed}. "
+        f"On {pages.held_out_positives:,} and {pages.held_out_negatives:,} held out, at threshold {held_out.threshold}: "
+        f"precision {held_out.precision:.3f}, recall {held_out.recall:.3f}; area under the curve {held_out.area:.3f}.",
         soft_wrap=True,
     )
     console.print("score       references | others")
-    scale = max(1, *report.positive_histogram, *report.negative_histogram) / HISTOGRAM_WIDTH
-    rows = zip(report.positive_histogram, report.negative_histogram, strict=True)
+    rows = list(zip(held_out.positive_histogram, held_out.negative_histogram, strict=True))
+    scale = max(1, *map(max, rows)) / HISTOGRAM_WIDTH
     for number, (references, others) in enumerate(rows):
         bar = f"{'#' * round(references / scale):>{HISTOGRAM_WIDTH}}|{'#' * round(others / scale)}"
-        low = number / len(report.positive_histogram)
-        console.print(f"{low:.2f} {references:7,} {bar} {others:,}", markup=False, soft_wrap=True)
+        console.print(f"{number / len(rows):.2f} {references:7,} {bar} {others:,}", markup=False, soft_wrap=True)
     console.print(f"Model: {report.model}", markup=False, soft_wrap=True)
