@@ -161,9 +161,10 @@ def print_report(report: TrainingReport, console: Console) -> None:
     """Prints how the model does on the pages held out."""
     pages, held_out = report.pages, report.held_out
     console.print(
-        f"Trained on {pages.train_positives:,} references and {pages.train_negatives:,} other pages, seed {report.seed}. "
-        f"On {pages.held_out_positives:,} and {pages.held_out_negatives:,} held out, at threshold {held_out.threshold}: "
-        f"precision {held_out.precision:.3f}, recall {held_out.recall:.3f}; area under the curve {held_out.area:.3f}.",
+        f"Trained on {pages.train_positives:,} references and {pages.train_negatives:,} other pages, "
+        f"seed {report.seed}. On {pages.held_out_positives:,} and {pages.held_out_negatives:,} held out, at threshold "
+        f"{held_out.threshold}: precision {held_out.precision:.3f}, recall {held_out.recall:.3f}; "
+        f"area under the curve {held_out.area:.3f}.",
         soft_wrap=True,
     )
     console.print("score       references | others")

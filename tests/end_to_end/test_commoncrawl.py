@@ -1,0 +1,299 @@
+"""CommonCrawl from end to end: the embedded sample, real files, every kind of damaged input, kills, other workers."""
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import (
+    REAL,
+    ROOT,
+    SAMPLES,
+    commoncrawl,
+    documents,
+    manifest,
+    outputs,
+    rejects,
+    run,
+    step,
+    wet_record,
+)
+
+SAMPLE = sorted(SAMPLES.glob("*.warc.wet.gz"))
+PROSE = (
+    "The old harbour town lies on the northern shore of the bay, and its history reaches back to the thirteenth "
+    "century. Merchants from the inland cities built their warehouses along the quay, where grain and timber were "
+    "loaded for the long voyage to the south. In the great fire of {number} most of the wooden houses were lost, and "
+    "the council decided that only brick and stone should be used when the streets around the market were built again."
+)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Path:
+    """One run over the embedded sample."""
+    output = tmp_path_factory.mktemp("sample")
+    commoncrawl(output, "--input", *SAMPLE)
+    return output
+
+
+def page(number: int) -> bytes:
+    return wet_record(f"Page {number}\n{PROSE.format(number=number)} It was page {number}x.\n".encode(), number=number)
+
+
+def unfiltered(output: Path, *inputs: Path, status: int = 0):
+    """A run in which every good page of 300 characters or more is kept, so that losses show."""
+    off = ["perplexity.enabled=false", "reference.enabled=false", "language.keep=all", "language.threshold=0"]
+    return commoncrawl(output, "--input", *inputs, *[f for key in off for f in ("--set", key)], status=status)
+
+
+def test_every_step_of_the_sample_drops_something_and_the_accounts_add_up(sample):
+    assert run("pipeline.verify", sample / "commoncrawl").stdout.count("all accounts add up") == 1
+    steps = manifest(sample)["ledger"]["steps"]
+    assert [s["step"] for s in steps] == ["read", "length", "dedup", "language", "perplexity", "reference"]
+    for entry in steps:
+        assert entry["dropped"], f"step {entry['step']} drops nothing"
+        assert entry["left"]["documents"], f"step {entry['step']} leaves nothing"
+    assert set(manifest(sample)["ledger"]["kept"]) == {"head", "middle"}
+    read = steps[0]["entered"]["documents"]
+    assert read == len(documents(sample)) + len(rejects(sample))
+
+
+def test_a_kept_document_can_be_rebuilt_from_its_raw_record(sample):
+    document = documents(sample, "head")[0]
+    with open(document["origin"]["file"], "rb") as raw:
+        raw.seek(document["origin"]["offset"])
+        record = gzip.decompress(next_member(raw.read()))
+    body = record.split(b"\r\n\r\n", 1)[1].decode().split("\n")
+    lines = [line.strip() for line in body[1:]]
+    assert "\n".join(lines[i] for i in document["meta"]["line_numbers"]) == document["text"]
+    assert document["meta"]["kept_lines"] == len(document["meta"]["line_numbers"])
+    assert document["meta"]["title"] == body[0].strip()
+
+
+def next_member(data: bytes) -> bytes:
+    import zlib
+
+    member = zlib.decompressobj(31)
+    member.decompress(data)
+    return data[: len(data) - len(member.unused_data)]
+
+
+def test_kept_lines_are_those_that_no_other_page_holds(sample):
+    """The plainest form of CCNet's dedup, over all files at once."""
+    from collections import Counter
+
+    from filters.lines import line_key, split_wet_text
+    from pipeline.warc import WarcRecord, read_records
+
+    pages: dict[str, list[str]] = {}
+    for path in SAMPLE:
+        with path.open("rb") as stream:
+            for record in read_records(stream):
+                if isinstance(record, WarcRecord) and record.kind == "conversion":
+                    text = split_wet_text(record.body.decode(errors="replace"))[1]
+                    if len(text) >= 300:
+                        pages[record.record_id] = text.split("\n")
+    holders = Counter(key for lines in pages.values() for key in {line_key(line) for line in lines})
+    after_dedup = [*documents(sample), *(r for r in rejects(sample) if r["step"] not in {"read", "length", "dedup"})]
+    assert len(after_dedup) > 50
+    for document in after_dedup:
+        expected, seen = [], set()
+        for line in pages[document["id"]]:
+            if holders[line_key(line)] == 1 and line_key(line) not in seen:
+                expected.append(line)
+            seen.add(line_key(line))
+        assert document["text"] == "\n".join(expected)
+
+
+def test_two_workers_and_another_input_order_give_the_same_bytes(sample, tmp_path):
+    flags = ["--input", *reversed(SAMPLE), "--output", tmp_path, "--direct_num_workers", "2", "--quiet"]
+    run("sources.commoncrawl", *flags)
+    assert outputs(tmp_path) == outputs(sample)
+
+
+def test_the_same_command_again_does_nothing_and_says_so(sample):
+    before = outputs(sample)
+    again = commoncrawl(sample, "--input", *SAMPLE)
+    assert f"Nothing to do: all {len(SAMPLE)} shards were done before." in again.stdout
+    assert outputs(sample) == before
+
+
+def test_a_changed_recipe_on_old_output_is_refused_with_the_difference(sample):
+    refused = commoncrawl(sample, "--input", *SAMPLE, "--set", "reference.threshold=0.5", status=1)
+    assert "recipe.reference.threshold: 0.25 -> 0.5" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("delay", [1.5, 3.0, 4.5])
+def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
+    command = [sys.executable, "-m", "sources.commoncrawl", "--input", *map(str, SAMPLE), "--output", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--direct_num_workers", "2"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    commoncrawl(tmp_path, "--input", *SAMPLE)
+    assert outputs(tmp_path) == outputs(sample)
+
+
+DAMAGE = {
+    "truncated.warc.wet.gz": lambda: b"".join(gzip.compress(page(n)) for n in (1, 2))[:-40],
+    "garbage.warc.wet.gz": lambda: gzip.compress(page(3)) + b"\x00garbage\xff" * 50 + gzip.compress(page(4)),
+    "empty.warc.wet.gz": lambda: b"",
+    "not_warc.warc.wet.gz": lambda: b"<html>no such file</html>" * 20,
+    "lf.warc.wet": lambda: page(5).replace(b"\r\n", b"\n") + page(6).replace(b"\r\n", b"\n"),
+    "no_length.warc.wet": lambda: page(7).replace(b"Content-Length", b"X-Length") + page(8),
+    "wrong_length.warc.wet": lambda: page(9).replace(b"Content-Length: ", b"Content-Length: 9") + page(10),
+    "invalid_utf8.warc.wet": lambda: (
+        wet_record(b"T\n" + PROSE.encode() + b" \xff\xfe broken 11\n", number=11) + page(12)
+    ),
+    "nul.warc.wet": lambda: wet_record(b"T\n" + PROSE.encode() + b" \x00 13\n", number=13),
+    "long_line.warc.wet": lambda: wet_record(b"T\n" + b"word " * 10_000_000 + b"\n", number=14) + page(15),
+    "no_text.warc.wet": lambda: wet_record(b"", number=16) + wet_record(b"Title\n", number=17) + page(18),
+    "same_url.warc.wet": lambda: page(19) + page(20),
+}
+
+
+def test_each_kind_of_damage_costs_its_own_records_only(tmp_path):
+    folder = tmp_path / "wet"
+    folder.mkdir()
+    for name, make in DAMAGE.items():
+        (folder / name).write_bytes(make())
+    (folder / "dangling.warc.wet").symlink_to(folder / "nowhere")
+    unfiltered(tmp_path / "corpus", folder)
+    run("pipeline.verify", tmp_path / "corpus" / "commoncrawl")
+    kept = {int(d["id"].rsplit("-", 1)[1].rstrip(">")) for d in documents(tmp_path / "corpus")}
+    sound = {1, 3, 4, 5, 6, 8, 10, 12, 13, 15, 18, 19, 20}
+    assert sound <= kept
+    failed = step(tmp_path / "corpus", "read")["failed"]
+    assert {"truncated_gzip", "corrupt_gzip", "empty_file", "not_warc"} <= failed.keys()
+    reasons = {(Path(r["origin"]["file"]).name, r["reason"]) for r in rejects(tmp_path / "corpus")}
+    assert ("truncated.warc.wet.gz", "truncated_gzip") in reasons
+    assert ("no_text.warc.wet", "too_short") in reasons
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real samples are not here")
+def test_real_wet_files_run_through_every_step(tmp_path):
+    files = sorted((REAL / "commoncrawl" / "wet").iterdir())
+    commoncrawl(tmp_path, "--input", *files)
+    run("pipeline.verify", tmp_path / "commoncrawl")
+    read = step(tmp_path, "read")
+    assert read["dropped"]["not_a_conversion"]["documents"] == 2
+    pages = 109 + 58 + 2
+    assert step(tmp_path, "length")["entered"]["documents"] == pages
+    assert 10 <= step(tmp_path, "language")["left"]["documents"] <= pages // 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("perplexity.keeep=all", "Did you mean perplexity.keep?"),
+        ("language.threshold=2", "threshold must lie between 0 and 1, it is 2"),
+        ("dedup.policy=some", "dedup.policy is 'some'; allowed: drop_all, keep_first"),
+        ("language.model=nowhere.bin", "there is no model at nowhere.bin"),
+        ("language.keep=[en,fr]", "perplexity.cutoffs has no entry for fr"),
+    ],
+)
+def test_wrong_settings_end_with_one_clear_message(tmp_path, setting, message):
+    refused = commoncrawl(tmp_path, "--input", *SAMPLE, "--set", setting, status=1)
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("key", ["language.model", "perplexity.lm", "perplexity.sentencepiece", "reference.model"])
+def test_a_corrupt_model_ends_with_one_clear_message(tmp_path, key):
+    broken = tmp_path / "broken.bin"
+    broken.write_bytes(os.urandom(50_000))
+    refused = commoncrawl(tmp_path, "--input", *SAMPLE, "--set", f"{key}={broken}", status=1)
+    assert "error: the " in refused.stderr
+    assert str(broken) in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+CITED = [
+    "museum",
+    "archive",
+    "council",
+    "report",
+    "history",
+    "research",
+    "journal",
+    "professor",
+    "evidence",
+    "census",
+    "population",
+    "treaty",
+]
+OTHER = [
+    "cheap",
+    "online",
+    "shop",
+    "free",
+    "shipping",
+    "discount",
+    "cart",
+    "price",
+    "click",
+    "offer",
+    "deals",
+    "coupon",
+    "order",
+    "login",
+    "account",
+]
+COMMON = [
+    "this",
+    "page",
+    "and",
+    "is",
+    "of",
+    "the",
+    "in",
+    "a",
+    "to",
+    "for",
+    "with",
+    "on",
+    "that",
+    "it",
+    "was",
+    "as",
+    "are",
+    "by",
+    "from",
+]
+
+
+def training_page(number: int) -> tuple[str, bytes]:
+    """A page of one of two kinds, and its address."""
+    draw = random.Random(number)
+    words = CITED if number % 2 else OTHER
+    lines = (" ".join(draw.choice(words if draw.random() < 0.4 else COMMON) for _ in range(20)) for _ in range(15))
+    url = f"http://site{number}.example.org/page"
+    return url, wet_record(f"Title {number}\n{chr(10).join(lines)}\n".encode(), url, number)
+
+
+def test_training_the_reference_classifier_and_using_it(tmp_path):
+    pages = [training_page(number) for number in range(500)]
+    wet = tmp_path / "pages.warc.wet.gz"
+    wet.write_bytes(b"".join(gzip.compress(record) for _, record in pages))
+    urls = tmp_path / "urls.txt"  # as Wikipedia writes them: other scheme, www, a slash at the end
+    urls.write_text("".join(url.replace("http://", "https://www.") + "/\n" for url, _ in pages[1::2]))
+    arguments = ["--input", wet, "--urls", urls, "--output", tmp_path / "model", "--direct_num_workers", "1"]
+    trained = run("sources.commoncrawl.train_reference", *arguments)
+    assert "area under the curve 1.000" in trained.stdout
+    use = ["--set", "perplexity.enabled=false", "--set", f"reference.model={tmp_path}/model/reference.bin"]
+    commoncrawl(tmp_path / "corpus", "--input", wet, *use, "--set", "reference.threshold=0.5")
+    kept = {d["url"] for d in documents(tmp_path / "corpus")}
+    assert kept == {url for url, _ in pages[1::2]}
