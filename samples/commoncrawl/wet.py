@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,13 @@ CONVERTED = datetime(2026, 3, 24, 6, 41, 9, tzinfo=timezone.utc)
 FILE_COUNT = 4
 REFERENCE_URLS = "wikipedia_reference_urls.txt"
 ABSENT_REFERENCES = 60  # addresses in that list that no page of the sample has
+# A Wikipedia writes one address in many ways; these are given to the cited pages in turn.
+CITATION_FORMS = (
+    "https://{address}",
+    "http://{address}",
+    "https://{address}#History",
+    "https://web.archive.org/web/20260401120000/https://{address}",
+)
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, system unknown: as the crawl's
 GZIP_LEVEL = 9
@@ -123,4 +131,7 @@ def reference_urls() -> list[str]:
     """The addresses that the references of a Wikipedia hold: the cited pages' and some that do not occur here."""
     library = read_blocks([SOURCES / "boilerplate.txt"])
     absent = expand("reference-url", {}, library, REFERENCE_URLS, range(ABSENT_REFERENCES))
-    return sorted({page.url for page in sample_pages() if page.cited} | set(absent))
+    cited = sorted(page.url for page in sample_pages() if page.cited)
+    forms = itertools.cycle(CITATION_FORMS)
+    present = (form.format(address=url.partition("://")[2]) for url, form in zip(cited, forms, strict=False))
+    return sorted({*present, *absent})
