@@ -203,36 +203,40 @@ class Window:
 
     def fill(self, size: int) -> bool:
         """Have ``size`` bytes from ``at`` on; false if the stream or its sound part ends before."""
-        if self.available < size:
-            self.data = self._gather(size)
+        if self.available < size and (first := self._pull()) is not None:
+            self.data = self._gather(first, size)
         return len(self.data) - self.at >= size
 
     def take(self, size: int) -> bytes:
-        """Pass ``size`` bytes, or all if there are fewer."""
-        if self.available >= size:
-            self.at += size
-            return self.data[self.at - size : self.at]
-        return self._gather(size, exact=True)
+        """Pass ``size`` bytes, or all if there are fewer; they are held once, not in ``data`` too."""
+        if self.available < size and (first := self._pull()) is not None:
+            taken = self._gather(first, size, exact=True)
+            self._base += len(taken)
+            return taken
+        taken = self.data[self.at : self.at + size]
+        self.at += len(taken)
+        return taken
 
-    def give_back(self, body: bytes) -> None:
+    def give_back(self, taken: bytes) -> None:
         """Undo a take."""
-        self.data = body + self.data[self.at :]
-        self._base += self.at - len(body)
+        self.data = taken + self.data[self.at :]
+        self._base += self.at - len(taken)
         self.at = 0
 
-    def _gather(self, size: int, exact: bool = False) -> bytes:
-        """Join what is left and as many pieces as it takes; held once, because BytesIO gives its buffer away."""
+    def _gather(self, data: bytes | None, size: int, exact: bool = False) -> bytes:
+        """Join what is left and pieces up to a size; ``exact``: not more, the rest of the last piece is ``data``.
+
+        BytesIO grows in place and gives its buffer away, so a large result is in memory once.
+        """
         joined = io.BytesIO()
-        if self.available:
-            joined.write(memoryview(self.data)[self.at :])
+        joined.write(memoryview(self.data)[self.at :])
         self._base += self.at
         self.data, self.at = b"", 0
-        while joined.tell() < size and (data := self._pull()) is not None:
+        while data is not None:
             room = size - joined.tell() if exact else len(data)
             joined.write(data[:room])
             self.data = data[room:]
-        if exact:
-            self._base += joined.tell()
+            data = self._pull() if joined.tell() < size else None
         return joined.getvalue()
 
     def _pull(self) -> bytes | None:

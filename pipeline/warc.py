@@ -144,6 +144,7 @@ class _Parser:
         self._window = window
         self._max = max_record_bytes
         self._given = False  # whether anything was given yet
+        self._lengths_hold = True  # whether no length was wrong yet
         self._trouble = ""  # reason of the last error, if no record came since
 
     def records(self) -> _Events:
@@ -172,6 +173,7 @@ class _Parser:
 
     def _good(self, headers: dict[str, str], offset: int, body: bytes, repair: Repair = "") -> _Events:
         self._trouble, self._given = "", True
+        self._lengths_hold = self._lengths_hold and not repair
         url, record_id = (headers.get(name, "").strip("<>") for name in ("warc-target-uri", "warc-record-id"))
         date = headers.get("warc-date", "")
         yield WarcRecord(headers["warc-type"], url, date, record_id, offset, headers, body, repair)
@@ -224,9 +226,9 @@ class _Parser:
         elif int(length) > self._max:  # wrong, or too large: the next record's place tells
             yield from self._body_to_next_start(headers, offset, int(length))
         else:
-            body = window.take(int(length))
-            if len(body) < int(length) or not self._pass_closing(body):
-                window.give_back(body)
+            is_large = int(length) > _CHUNK_BYTES and self._lengths_hold
+            body = self._large_body(int(length)) if is_large else self._body(int(length))
+            if body is None:
                 yield from self._body_to_next_start(headers, offset, int(length))
             elif not (fills_member and self._is_cut_off()):
                 yield from self._good(headers, offset, body)
@@ -260,12 +262,34 @@ class _Parser:
             yield from self._error("truncated_record", f"The data ends in the header at {offset}.", offset)
         return None
 
-    def _pass_closing(self, body: bytes) -> bool:
-        """Pass the two line ends behind a body; false if what follows says that the length is wrong."""
+    def _body(self, size: int) -> bytes | None:
+        """Pass a body and its closing; None, with nothing passed, if the length is wrong."""
         window = self._window
-        is_crlf_alone = window.available == len(_CRLF_CLOSING) and window.data.endswith(_CRLF_CLOSING)
-        if not (is_crlf_alone and window.member_ends(len(window.data))):
-            window.fill(_VERSION_BYTES)
+        if not window.fill(size):
+            return None
+        is_exact = window.available == size + len(_CRLF_CLOSING) and window.data.endswith(_CRLF_CLOSING)
+        if not (is_exact and window.member_ends(len(window.data))):
+            window.fill(size + _VERSION_BYTES)
+        start = window.at
+        window.at += size
+        if self._pass_closing(window.data[max(start, window.at - 4) : window.at]):
+            return window.data[start : start + size]
+        window.at = start
+        return None
+
+    def _large_body(self, size: int) -> bytes | None:
+        """The same in half the memory; slow if a file has many wrong lengths, so it is used as long as they hold."""
+        window = self._window
+        body = window.take(size)
+        window.fill(_VERSION_BYTES)
+        if len(body) == size and self._pass_closing(body[-4:]):
+            return body
+        window.give_back(body)
+        return None
+
+    def _pass_closing(self, tail: bytes) -> bool:
+        """Pass the two line ends behind a body; false if what follows, or its tail, says that the length is wrong."""
+        window = self._window
         data = window.data
         closing = _CLOSING.match(data, window.at)
         end = closing.end() if closing else window.at
@@ -273,7 +297,7 @@ class _Parser:
         if data.count(b"\n", window.at, end) == 2:
             # More line ends before the next record are the body's own, and the length is too small.
             is_right = not _LINE_ENDS_AND_START.match(data, end)
-        elif (body[-4:] + data[window.at : end]).endswith(_CLOSINGS):
+        elif (tail + data[window.at : end]).endswith(_CLOSINGS):
             is_right = False  # the length counts a part of the closing
         else:  # the end of the data cut the closing, or the writer leaves it out
             is_right = is_last or (data.startswith(b"WARC/", end) and window.member_ends(end))

@@ -194,6 +194,22 @@ def test_a_wrong_length_costs_nothing(pack, error, eol):
     assert [item.repair for item in items] == ["", "content_length", "", ""]
 
 
+@pytest.mark.parametrize("error", [-3, 2, 700_000, 3 * MIB])
+@pytest.mark.parametrize("pack", [bytes, zipped])
+def test_a_wrong_length_of_a_large_body(pack, error):
+    body = b"A line of a large page.\n" * 100_000
+    large = make(body, length=len(body) + error)
+    items = read(pack(A) + pack(large) + pack(B) + pack(large) + pack(make(body)) + pack(C))
+    assert [(len(item.body), item.repair) for item in items] == [
+        (len(BODIES[0]), ""),
+        (len(body), "content_length"),
+        (len(BODIES[1]), ""),
+        (len(body), "content_length"),
+        (len(body), ""),
+        (len(BODIES[2]), ""),
+    ]
+
+
 @pytest.mark.parametrize("length", [None, "", "abc", "-5", "1e3", "12, 12", "9" * 5000])
 @pytest.mark.parametrize("pack", [bytes, zipped])
 def test_a_length_that_is_no_number_is_a_missing_one(pack, length):
