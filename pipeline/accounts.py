@@ -205,9 +205,14 @@ def _by_name(manifest: Mapping[str, Any]) -> dict[str, Any]:
     ledger = manifest["ledger"]
     return {
         **manifest,
-        **{key: {entry["path"]: entry for entry in manifest[key]} for key in ("inputs", "outputs", "rejects")},
+        **{key: {_place(entry): entry for entry in manifest[key]} for key in ("inputs", "outputs", "rejects")},
         "ledger": {**ledger, "steps": {entry["step"]: entry for entry in ledger["steps"]}},
     }
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    """The path of a file, with the place of its part where it is one."""
+    return f"{entry['path']}[{entry['start']}:{entry['end']}]" if "start" in entry else str(entry["path"])
 
 
 def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:

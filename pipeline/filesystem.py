@@ -43,12 +43,38 @@ _CANNOT_WRITE = {
 }
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class InputFile:
-    """One raw input file: its path or URL, and its size in bytes (-1 where only reading would tell)."""
+    """One raw input file, or a part of one; they sort by path, then by place in the file.
+
+    Attributes:
+        path: Its path or URL.
+        size: Its bytes, or those of the part (-1 where only reading would tell).
+        start: The first byte of the part.
+        end: The byte behind the part; None for the file's end.
+    """
 
     path: str
     size: int
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is less than, or named otherwise than, the whole file."""
+        return self.start > 0 or self.end is not None
+
+    @property
+    def place(self) -> list[int | None]:
+        """Start and end of a part; nothing for a whole file."""
+        return [self.start, self.end] if self.is_part else []
+
+    def __lt__(self, other: InputFile) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[str, int, int, int]:
+        return self.path, self.start, -1 if self.end is None else self.end, self.size
 
 
 def is_remote(path: str) -> bool:

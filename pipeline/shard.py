@@ -1,7 +1,8 @@
 """Shards and scopes: the units of work, of output, of resume, and of dedup; and where each keeps its files.
 
-A shard is a short list of consecutive input files. A scope is the set of shards that are deduplicated together. Both
-follow from the sorted input list and the recipe alone, so every run of a command plans the same.
+A shard is a short list of consecutive input files, or of parts of one. A scope is the set of shards that are
+deduplicated together. Both follow from the sorted input list and the recipe alone, so every run of a command plans the
+same.
 
 Layout of a source's folder::
 
@@ -20,6 +21,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,15 +65,15 @@ class Scope:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the scope's inputs: it changes with any of their paths or sizes."""
-        return fingerprint([[s.name, [[f.path, f.size] for f in s.inputs]] for s in self.shards])
+        """Identifies the scope's inputs: it changes with any of their paths, sizes, or places in their files."""
+        return fingerprint([[s.name, [[f.path, f.size, *f.place] for f in s.inputs]] for s in self.shards])
 
 
 def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> list[Scope]:
-    """Plans one shard a file and groups the shards in scopes.
+    """Plans one shard for each file, or part of a file, and groups the shards in scopes.
 
     Args:
-        inputs: The input files; their order does not matter.
+        inputs: The input files or parts of files; their order does not matter.
         scope: ``files`` (runs of ``scope_files`` shards, each named after its first), ``crawl`` (by the crawl's name in
             the path) or ``all``.
         scope_files: Shards in a scope of kind ``files``.
@@ -81,9 +83,11 @@ def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> li
     """
     inputs, first = sorted(set(inputs)), ""
     taken: set[str] = set()
+    parts: Counter[str] = Counter()
     scopes: dict[str, list[Shard]] = {}
     for number, file in enumerate(inputs):
-        name = _shard_name(file.path, taken)
+        name = _shard_name(file, parts[file.path], taken)
+        parts[file.path] += 1
         if scope == "files" and number % scope_files == 0:
             first = name
         group = first if scope == "files" else _scope_name(file.path, scope)
@@ -91,15 +95,15 @@ def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> li
     return [Scope(name, tuple(members)) for name, members in scopes.items()]
 
 
-def _shard_name(path: str, taken: set[str]) -> str:
-    """The file's name without its suffixes, and a hash of its path where an earlier file has that name.
+def _shard_name(file: InputFile, part: int, taken: set[str]) -> str:
+    """The file's name without its suffixes, the part's number, and a hash of the path where that name is taken.
 
     The first keeps the plain name, so that files that join in a later run do not change it. Names differ in more than
     case, for file systems that do not tell it.
     """
-    name = _stem(path)[:MAX_NAME]
+    name = _stem(file.path)[:MAX_NAME] + (f"-{part:05d}" if file.is_part else "")
     if name.lower() in taken:
-        name += "-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        name += "-" + hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     taken.add(name.lower())
     return name
 

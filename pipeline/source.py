@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.dedup import Policy, Units
 from pipeline.document import Document, Refused
 from pipeline.errors import UserError
-from pipeline.filesystem import COPY_CHUNK, open_input
+from pipeline.filesystem import COPY_CHUNK, InputFile, open_input
 from pipeline.shard import Shard
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
@@ -28,8 +28,13 @@ class UnitDedup(Protocol):
     ``hashes`` and ``count`` must agree for any text, and raise for none: they tell which flag is whose.
     """
 
-    unit: str
-    policy: Policy
+    @property
+    def unit(self) -> str:
+        """What a unit is called."""
+
+    @property
+    def policy(self) -> Policy:
+        """Which copies stay."""
 
     def hashes(self, document: Document) -> Units:
         """The hashes of a document's units, in order."""
@@ -44,17 +49,28 @@ class UnitDedup(Protocol):
 class Source(Protocol):
     """One source of the corpus. It travels to the workers by pickle, so it holds its recipe and nothing else."""
 
-    name: str
-    meta: pa.StructType
-    rejects: RejectPolicy
-    dedup: UnitDedup | None
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
 
-    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
-        """Reads one raw file.
+    @property
+    def meta(self) -> pa.StructType:
+        """The struct of its own fields."""
+
+    @property
+    def rejects(self) -> RejectPolicy:
+        """Which rejects are kept as text."""
+
+    @property
+    def dedup(self) -> UnitDedup | None:
+        """How it is deduplicated; None where it is not."""
+
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
+        """Reads one raw file, or a part of one.
 
         Args:
-            stream: Its raw bytes.
-            path: Its path, for the documents' origin.
+            stream: Its raw bytes, or those of the part.
+            file: Its path, for the documents' origin, and where in the file the stream begins.
             counters: The read step's counters; ``text_bytes`` is the uncompressed text, for the speed shown.
         """
 
@@ -105,15 +121,19 @@ class DropDuplicates:
 
 
 class HashingReader:
-    """A raw file that is hashed while it is read."""
+    """A raw file, or the next ``limit`` bytes of one, that is hashed while it is read."""
 
-    def __init__(self, handle: BinaryIO) -> None:
+    def __init__(self, handle: BinaryIO, limit: int | None = None) -> None:
         self._handle = handle
+        self._limit = limit
         self._digest = hashlib.sha256()
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
         """Reads up to ``size`` bytes."""
+        if self._limit is not None:
+            left = self._limit - self.size
+            size = left if size is None or size < 0 else min(size, left)
         data = self._handle.read(size)
         self._digest.update(data)
         self.size += len(data)
@@ -124,7 +144,7 @@ class HashingReader:
         return True
 
     def finish(self) -> dict[str, Any]:
-        """Reads what is left, so that the checksum is the whole file's."""
+        """Reads what is left, so that the checksum is that of the whole file or part."""
         while self.read(COPY_CHUNK):
             pass
         return {"bytes": self.size, "sha256": self._digest.hexdigest()}
@@ -144,22 +164,25 @@ def read_shard(
         shard: The shard.
         cache: The cache folder for fetched files.
         counters: The read step's counters.
-        inputs: Gets path, bytes and SHA-256 of each file, where given.
+        inputs: Gets path, bytes and SHA-256 of each file, and start and end of each part, where given.
     """
     for file in shard.inputs:
         entry: dict[str, Any] = {"path": file.path, "bytes": file.size, "sha256": None}
+        entry.update(zip(("start", "end"), file.place, strict=False))
         try:
             with open_input(file.path, cache) as handle:
-                reader = HashingReader(handle)
-                yield from source.read(reader, file.path, counters)  # type: ignore[arg-type]
+                if file.start:
+                    handle.seek(file.start)
+                reader = HashingReader(handle, None if file.end is None else file.end - file.start)
+                yield from source.read(reader, file, counters)  # type: ignore[arg-type]
                 if inputs is not None:
                     entry.update(reader.finish())
         except (OSError, EOFError) as error:
-            yield Refused(UNREADABLE, f"{file.path}: {error}", file.path, 0)
+            yield Refused(UNREADABLE, f"{file.path}: {error}", file.path, file.start)
         except (UserError, MemoryError):
             raise
         except Exception as error:  # the reader met what it did not foresee: what it gave before stays good
             reason = f"error_{type(error).__name__}"
-            yield Refused(reason, f"{file.path}: the rest is not read: {error!r}", file.path, 0)
+            yield Refused(reason, f"{file.path}: the rest is not read: {error!r}", file.path, file.start)
         if inputs is not None:
             inputs.append(entry)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from filters.lines import hash_lines, split_wet_text
 from pipeline.dedup import Policy, Units
 from pipeline.document import Document, Refused, parse_time
-from pipeline.filesystem import file_sha256, local_model
+from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
@@ -95,9 +95,9 @@ class CommonCrawl:
         """The line dedup; None where it is off."""
         return LineDedup(self.recipe.dedup.policy) if self.recipe.dedup.enabled else None
 
-    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads the ``conversion`` records of a WET file; the title line is kept apart from the text, as in CCNet."""
-        limit = self.recipe.max_record_megabytes << 20
+        path, limit = file.path, self.recipe.max_record_megabytes << 20
         for record in read_records(stream, max_record_bytes=limit):
             if isinstance(record, ReadError):
                 yield Refused(record.reason, record.message, path, record.offset)

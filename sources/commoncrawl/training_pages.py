@@ -18,7 +18,7 @@ import xxhash
 
 from filters.reference_url import normalize_url
 from pipeline.document import Document, Refused
-from pipeline.filesystem import file_sha256, local_model
+from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
@@ -94,9 +94,9 @@ class TrainingPages:
     rejects: RejectPolicy = field(default_factory=lambda: RejectPolicy("none"))
     dedup: None = None
 
-    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads WET records as the CommonCrawl source does."""
-        return CommonCrawl(self.recipe).read(stream, path, counters)
+        return CommonCrawl(self.recipe).read(stream, file, counters)
 
     def steps_before_dedup(self) -> list[Step]:
         """The minimal length."""

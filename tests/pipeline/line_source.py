@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipeline.dedup import Policy, Units
 from pipeline.document import Document, Refused
+from pipeline.filesystem import InputFile
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
@@ -109,8 +110,8 @@ class LineSource:
     def dedup(self) -> LineDedup | None:
         return None if self.recipe.dedup == "off" else LineDedup(self.recipe.dedup)
 
-    def read(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
-        offset = 0
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
+        path, offset = file.path, file.start
         for raw in stream.read().split(b"\n\n"):
             pause()
             text = raw.decode(errors="surrogateescape").strip("\n")
