@@ -47,7 +47,8 @@ _NO_LINE_END = re.compile(rb"[^\r\n]")
 _CRLF_CLOSING = b"\r\n\r\n"
 _CLOSINGS = (_CRLF_CLOSING, b"\n\n")
 _CLOSING = re.compile(rb"(?:\r\n\r\n|\n\n|\r?\n)?")
-_LINE_ENDS_AND_START = re.compile(rb"[\r\n]+WARC/")
+_LINE_ENDS_AND_START = re.compile(rb"[\r\n]+" + _START.pattern)
+_LOOKAHEAD_BYTES = 4 << 10  # enough for the next record's header up to WARC-Type
 _CLOSED = re.compile(rb"\r?\n\r?\n\Z")
 _CLOSING_AT_END = re.compile(rb"(?:\r?\n){1,2}\Z")
 _DAMAGE = {
@@ -269,7 +270,7 @@ class _Parser:
             return None
         is_exact = window.available == size + len(_CRLF_CLOSING) and window.data.endswith(_CRLF_CLOSING)
         if not (is_exact and window.member_ends(len(window.data))):
-            window.fill(size + _VERSION_BYTES)
+            window.fill(size + _LOOKAHEAD_BYTES)
         start = window.at
         window.at += size
         if self._pass_closing(window.data[max(start, window.at - 4) : window.at]):
@@ -281,7 +282,7 @@ class _Parser:
         """The same in half the memory; slow if a file has many wrong lengths, so it is used as long as they hold."""
         window = self._window
         body = window.take(size)
-        window.fill(_VERSION_BYTES)
+        window.fill(_LOOKAHEAD_BYTES)
         if len(body) == size and self._pass_closing(body[-4:]):
             return body
         window.give_back(body)

@@ -218,6 +218,12 @@ def test_a_length_that_is_no_number_is_a_missing_one(pack, length):
     assert [item.repair for item in items] == ["", "missing_content_length", ""]
 
 
+def test_more_line_ends_than_close_a_record_are_the_bodys():
+    items = read(A + b"\r\n" + B)
+    assert bodies(items) == [BODIES[0] + b"\r\n", BODIES[1]]
+    assert [item.repair for item in items] == ["content_length", ""]
+
+
 def test_a_missing_length_of_the_last_record():
     items = read(A + make(BODIES[1], length=None))
     assert bodies(items) == BODIES[:2]
@@ -470,11 +476,11 @@ def test_memory_for_a_record_of_the_largest_size():
 @pytest.mark.parametrize(
     "data",
     [
-        b"\0" * (200 * MIB),
-        make(b"", length=None) + b"\0" * (200 * MIB),
-        b"WARC/1.0\r\nWARC-Type: conversion\r\nX: " + b"a" * (200 * MIB),
-        make(b"\n" * (200 * MIB)),
-        b"\r\n" * (100 * MIB),
+        b"\0" * (64 * MIB),
+        make(b"", length=None) + b"\0" * (64 * MIB),
+        b"WARC/1.0\r\nWARC-Type: conversion\r\nX: " + b"a" * (64 * MIB),
+        make(b"\n" * (64 * MIB)),
+        b"\r\n" * (32 * MIB),
     ],
     ids=["zeros", "endless_body", "endless_header", "newlines", "only_newlines"],
 )
@@ -487,7 +493,7 @@ def test_memory_for_a_small_file_that_inflates_to_a_huge_one(data):
 
 
 def test_memory_for_many_empty_members():
-    peak, errors = peak_of(members([A]) + zipped(b"") * 100_000 + members([B]))
+    peak, errors = peak_of(members([A]) + zipped(b"") * 30_000 + members([B]))
     assert errors == []
     assert peak < 8 * MIB
 
@@ -545,7 +551,8 @@ def test_no_damage_raises_or_costs_what_lies_before_it(kind, changes):
     items = read(whole)
     assert items
     intact = sum(end <= first * len(FILES[kind]) for end in RECORD_ENDS.get(kind, []))
-    assert bodies(items)[:intact] == ALL_BODIES[:intact]
+    # Line ends put in between two records are the first one's, as they are for a reader of lines.
+    assert [body.rstrip() for body in bodies(items)[:intact]] == [body.rstrip() for body in ALL_BODIES[:intact]]
 
 
 # Real files
