@@ -25,9 +25,9 @@ _README = re.compile(r"\A(?:.*/)?00readme\.(?:xxx|txt|json)\Z", re.IGNORECASE)
 _CLASS = re.compile(rb"\\document(?:class|style)\s*[\[{]")
 _BODY = re.compile(rb"\\begin\s*\{document\}")
 _INPUTS = re.compile(
-    rb"\\(?:input|include|subfile|subfileinclude|@input|includestandalone)\s*(?:\[[^\]]*\]\s*)?\{?\s*\"?([^\s{}\\%\"]{1,200})"
+    rb"\\(?:input|include|subfile|subfileinclude|@input|includestandalone)\s*(?:\[[^\[\]]{0,200}\]\s*)?\{?\s*\"?([^\s{}\\%\"]{1,200})"
 )
-_SUBFILE = re.compile(rb"\\documentclass\s*(?:\[[^\]]*\]\s*)?\{(?:subfiles|standalone)\}")
+_SUBFILE = re.compile(rb"\\documentclass\s*(?:\[[^\[\]]{0,500}\]\s*)?\{(?:subfiles|standalone)\}")
 _PLAIN_END = re.compile(rb"\\(?:bye|end|enddocument|magnification)(?![A-Za-z{])")
 _COMMAND = re.compile(rb"\\[A-Za-z]{2,}")
 # Names by which authors tell the paper from what else they submit.

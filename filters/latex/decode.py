@@ -39,8 +39,8 @@ INPUTENC = {
 # Encodings that the CJK package's environments name in their first argument.
 CJK = {"GBK": "gb18030", "GB": "gb18030", "Bg5": "big5", "JIS": "euc_jp", "SJIS": "shift_jis", "KS": "cp949"}
 
-_DECLARED = re.compile(rb"\\(?:usepackage\s*\[([^\]]*)\]\s*\{inputen[cx]\}|inputencoding\s*\{([^}]*)\})")
-_CJK = re.compile(rb"\\begin\s*\{CJK\*?\}(?:\[[^\]]*\])?\{(\w+)\}")
+_DECLARED = re.compile(rb"\\(?:usepackage\s*\[([^\[\]]{0,200})\]\s*\{inputen[cx]\}|inputencoding\s*\{([^{}]{0,50})\})")
+_CJK = re.compile(rb"\\begin\s*\{CJK\*?\}(?:\[[^\[\]]{0,200}\])?\{(\w+)\}")
 _UNDEFINED_1252 = bytes(range(256)).translate(None, bytes(b for b in range(256) if b not in b"\x81\x8d\x8f\x90\x9d"))
 _MAX_LINE = 2000  # bytes looked at before a command for the comment sign that would hide it
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

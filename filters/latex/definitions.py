@@ -2,7 +2,8 @@ r"""The commands that define: they are carried out and leave no text.
 
 \newcommand and its kin, \def and its kin (AMS-TeX's \define among them), \let, \DeclareMathOperator, mathtools'
 \DeclarePairedDelimiter, \newenvironment, xparse's \NewDocumentCommand, and the prefixes \long, \global, \outer and
-\protected. A definition that cannot be read (``\expandafter\def\csname...``, a parameter text out of order) is left in the text.
+\protected. A definition that cannot be read (``\expandafter\def\csname...``, a parameter text out of order) is left in
+the text.
 """
 
 import re

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MAX_FILES_DEEP = 30  # TeX itself stops at 15 open files
 MAX_INPUTS = 10_000  # more than any paper has
 _ENVIRONMENT = re.compile(r"\s*\{\s*([^{}\\\n]{0,100}?)\s*\}")
-_FILE_NAME = re.compile(r'[ \t]*(?:=[ \t]*)?(?:"([^"\n]+)"|([^\s\\{}%#$&~^\x02-\x05]+))[ \t]?')
+_FILE_NAME = re.compile(r'[ \t]*(?:=[ \t]*)?(?:"([^"\n]{1,300})"|([^\s\\{}%#$&~^\x02-\x05]+))[ \t]?')
+_CATCODE_AT = re.compile(r"\s*(?:`\\?@|64)\s*=?\s*(\d{1,2})\s?(?!\d)")
 _DOCUMENT = re.compile(r"\\begin\s*\{document\}[ \t]*\n?(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
 _CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
 
@@ -206,6 +207,18 @@ def _at_letter(expander: "Expander", name: str, token: str) -> None:
     expander.drop_line()
 
 
+def _catcode(expander: "Expander", name: str, token: str) -> None:
+    r"""``\catcode`\@=11`` is plain TeX's \makeatletter; other category codes are left alone."""
+    del name
+    frame = expander.reader.settle()
+    match = _CATCODE_AT.match(frame.text, frame.pos)
+    if match:
+        frame.pos = match.end()
+        _at_letter(expander, "makeatletter" if match[1] == "11" else "makeatother", token)
+    else:
+        expander.out.append(token)
+
+
 def _group(expander: "Expander", name: str, token: str) -> None:
     if name == "begingroup":
         expander.scopes.open("\\begingroup")
@@ -241,6 +254,7 @@ _COMMANDS = {
     _if_file: "IfFileExists InputIfFileExists",
     _package: "usepackage RequirePackage",
     _at_letter: "makeatletter makeatother",
+    _catcode: "catcode",
     _group: "begingroup endgroup bgroup egroup",
     _transparent: "AtBeginDocument IEEEraisesectionheading",
 }

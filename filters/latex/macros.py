@@ -19,7 +19,6 @@ MAX_PARAMETER_TEXT = 300  # characters between \def\name and its brace
 _PARAMETER = re.compile(r"##|#([1-9])")
 _ENDS_IN_WORD = re.compile(r"\\[A-Za-z@]+\Z")
 _NAMES = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
-_EDGE = re.compile(r"\A\s*\n\s*|\s*\n\s*\Z")
 _XPARSE = re.compile(
     r"\s*[+!]?\s*(?:([mov])|(s)|O\s*\{([^{}]*)\}|t\s*(\S)|([rd])\s*(\S)\s*(\S)|D\s*(\S)\s*(\S)\s*\{([^{}]*)\})"
 )
@@ -71,7 +70,7 @@ class Macro:
         self, body: str, parameters: Sequence[Parameter] = (), at_letter: bool = False, long: bool = True
     ) -> None:
         self.parameters = tuple(parameters)
-        self.pieces = _pieces(_EDGE.sub(" ", body), sum(p.kind != "literal" for p in parameters))
+        self.pieces = _pieces(_edges(body), sum(p.kind != "literal" for p in parameters))
         self.calls = frozenset(_NAMES.findall(body))
         self.internal = frozenset(name for name in self.calls if "@" in name) if at_letter else frozenset()
         self.at_letter = at_letter
@@ -92,6 +91,14 @@ class Macro:
             if text:
                 out.append(text)
         return "".join(out)
+
+
+def _edges(body: str) -> str:
+    """Line ends at the edges of a replacement text are blanks: they must not make empty lines where it is used."""
+    bare = body.lstrip()
+    body = f" {bare}" if "\n" in body[: len(body) - len(bare)] else body
+    bare = body.rstrip()
+    return f"{bare} " if "\n" in body[len(bare) :] else body
 
 
 def _pieces(body: str, count: int) -> tuple[str | int, ...]:

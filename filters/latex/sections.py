@@ -6,6 +6,7 @@ LLaMA section 2.1: "we removed everything before the first section, as well as t
 and their captions after it) costs only itself by default.
 """
 
+import bisect
 import re
 
 # LaTeX's sectioning commands, and those of AMS-TeX and plain TeX.
@@ -33,18 +34,27 @@ _COMMANDS = re.compile(
     r"(?:\s*\[(?:[^\[\]{}]|\{[^{}]*\})*\])?)"
     r"(?:[ \t]*(?=\n))?"
 )
-_TITLE = (
-    r"(?:\\[A-Za-z]+\*?\s*)*\{?\s*(?:\d+\.?\s*)?(?:References?|Bibliography|Literature(?:\s+Cited)?|Works\s+Cited|"
-    r"Cited\s+Literature|References\s+and\s+Notes|Bibliographie|R[ée]f[ée]rences|Literatur(?:verzeichnis)?)\s*[.:]?\s*\}?"
+# A heading "References": what may stand before the words and after them is one alternative a character, so that the
+# search is linear whatever the text.
+_WORDS = (
+    r"(?:References?(?:\s+and\s+Notes)?|Bibliography|Literature(?:\s+Cited)?|Works\s+Cited|Cited\s+Literature|Bibliographie"
+    r"|R[ée]f[ée]rences|Literatur(?:verzeichnis)?)"
 )
+_HEADING_COMMAND = re.compile(r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|beginsection)(?![A-Za-z@])\*?")
 _HEADING = re.compile(
-    rf"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|beginsection)\*?\s*(?:\[[^\[\]]*\]\s*)?\{{?\s*{_TITLE}\s*\}}?"
-    r"(?:\\endhead|\\endheading)?\s*(?:\\label\{[^{}]*\})?",
+    rf"(?:\s|\[[^\[\]]*\]|\{{|\\[A-Za-z]+\*?|\d|\.)*{_WORDS}(?=[\s.:]*[}}\\])[\s.:}}]*(?:\\endhead(?:ing)?)?(?:\\label\{{[^{{}}]*\}})?",
     re.IGNORECASE,
 )
+# The same as a line of its own, in papers that set their headings by hand; it counts when a list follows.
+_HEADING_LINE = re.compile(
+    rf"^(?=[ \t]*[\\{{])(?:\\[A-Za-z]+\*?|\{{|[ \t])*{_WORDS}(?:[.:}}]|\\[A-Za-z]+\*?|\\/|\\\\|[ \t])*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAX_HEADING = 200  # characters
 # What may stand between a heading "References" and the bibliography it heads, once this is taken out.
 _LAYOUT = re.compile(r"\s+|\\[A-Za-z]+\*?(?:\[[^\[\]]*\])?(?:\{[^{}]*\}){0,2}|[{}0-9.]|pt|em|cm")
 _MAX_LAYOUT = 2000
+_SAMPLE = 5000  # characters by which a list of references is known
 _NEXT_PART = re.compile(
     r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|appendix|appendices|beginsection)(?![A-Za-z@])|\\begin\s*\{append(?:ix|ices)\}"
 )
@@ -128,27 +138,35 @@ def _cut_environments(text: str) -> tuple[str, int]:
 
 def _cut_headings(text: str) -> tuple[str, int]:
     """Take out headings "References": with a list below that is written by hand, or above what has been taken out."""
+    headings = [match.span() for match in _HEADING_LINE.finditer(text)]
+    for command in _HEADING_COMMAND.finditer(text):
+        match = _HEADING.match(text, command.end(), command.end() + _MAX_HEADING)
+        if match:
+            headings.append((command.start(), match.end()))
+    if not headings:
+        return text, 0
+    parts = [match.start() for match in _NEXT_PART.finditer(text)]
     out: list[str] = []
     last = count = 0
-    for match in _HEADING.finditer(text):
-        if match.start() < last:
-            continue
-        following = _NEXT_PART.search(text, match.end())
-        end = following.start() if following else len(text)
-        body = text[match.end() : end]
-        mark = body.find(_MARK)
-        if 0 <= mark <= _MAX_LAYOUT and not _LAYOUT.sub("", body[:mark]):
-            end = match.end() + mark
-        elif not _is_list(body):
-            continue
-        out.append(text[last : match.start()])
-        last = end
-        count += 1
+    for start, stop in sorted(headings):
+        following = bisect.bisect_left(parts, stop)
+        end = _references_end(text, stop, parts[following] if following < len(parts) else len(text))
+        if start >= last and end >= 0:
+            out.append(text[last:start])
+            last = end
+            count += 1
     out.append(text[last:])
     return "".join(out), count
 
 
-_ENTRY = re.compile(r"^\s*(?:\\item|\\bibitem|\[\w+\]|\\noindent|\\hangindent|\{?\[?\d+[.\])]|\\par\b)", re.MULTILINE)
+def _references_end(text: str, start: int, end: int) -> int:
+    """Where the references end whose heading ends at ``start``, ``end`` being the next part; -1: they are none."""
+    mark = text.find(_MARK, start, min(end, start + _MAX_LAYOUT))
+    if mark >= 0 and not _LAYOUT.sub("", text[start:mark]):
+        return mark
+    return end if _is_list(text[start : min(end, start + _SAMPLE)]) else -1
+
+
 _YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
 
 

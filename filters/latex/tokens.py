@@ -38,7 +38,7 @@ _BLANK_REST = re.compile(r"[ \t]*(?:\n|\Z)")
 # Declarations of environments whose body is verbatim, of environments that are comments, and of inline marks.
 _NEW_VERBATIM = re.compile(
     r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|newtcblisting|CustomVerbatimEnvironment|newverbatim)\s*\{(\w+\*?)\}"
-    r"|\\(?:re)?newenvironment\s*\{(\w+\*?)\}\s*(?:\[[^\]]*\]\s*)*\{[^{}]*\\(?:verbatim|alltt|lstlisting|Verbatim)\b"
+    r"|\\(?:re)?newenvironment\s*\{(\w+\*?)\}\s*(?:\[[^\[\]]{0,200}\]\s*)*\{[^{}]{0,500}\\(?:verbatim|alltt|lstlisting|Verbatim)\b"
     r"|\\newminted\s*\[(\w+)\]|\\newminted\s*\{(\w+)\}"
 )
 # One of these stands in a file that declares any of it.
@@ -55,7 +55,7 @@ _DECLARING = (
 _NEW_COMMENT = re.compile(r"^[^%\n]*\\excludecomment\s*\{(\w+)\}", re.MULTILINE)
 _OWN_COMMENT = re.compile(r"^[^%\n]*\\(?:(?:re)?newenvironment|includecomment)\s*\{comment\}", re.MULTILINE)
 _SHORT_VERB = re.compile(
-    r"^[^%\n]*\\(?:MakeShortVerb\*?|DefineShortVerb(?:\[[^\]]*\])?|lstMakeShortInline(?:\[[^\]]*\])?)\s*\{?\\([^\w\s])",
+    r"^[^%\n]*\\(?:MakeShortVerb\*?|DefineShortVerb(?:\[[^\[\]]{0,200}\])?|lstMakeShortInline(?:\[[^\[\]]{0,200}\])?)\s*\{?\\([^\w\s])",
     re.MULTILINE,
 )
 

@@ -166,6 +166,8 @@ def test_groups_do_not_count_in_a_preamble() -> None:
 def test_at_is_a_letter_between_makeatletter_and_makeatother() -> None:
     tex = r"\makeatletter\def\my@x{1}\def\x{\my@x}\makeatother\x, \my@x"
     assert run(tex)[0] == r"1, \my@x"
+    tex = r"\catcode`\@=11 \def\my@x{1}\def\my{2}\def\x{\my@x}\catcode`@=12\x\my@x\catcode`\%=12"
+    assert run(tex)[0] == r"12@x\catcode`\%=12"
 
 
 @pytest.mark.parametrize(

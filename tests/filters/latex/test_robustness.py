@@ -88,6 +88,22 @@ def test_work_is_linear(unit: str) -> None:
     assert isinstance(clean_paper({"a.tex": text.encode()}, LatexOptions(limits=limits)), CleanPaper)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\def\\a{" + "\n" * 60_000 + "x}\\a",
+        "\\section{References" + " " * 60_000 + "x",
+        "{\\bf References}\n" * 4_000,
+        "\\newenvironment{a}[" * 3_000,
+        "\\usepackage[" * 5_000,
+        "\\newcommand{\\a}[1]{#1}" + "\\a{" * 10_000 + "}" * 10_000,
+    ],
+)
+def test_patterns_do_not_run_away(text: str) -> None:
+    """Long runs of one thing, for which a careless pattern would take hours."""
+    assert isinstance(clean_paper({"a.tex": b"\\documentclass{a}\\begin{document}x " + text.encode()}), CleanPaper)
+
+
 def test_files_that_multiply_are_cut() -> None:
     files = {"a.tex": b"\\documentclass{a}\\begin{document}\\section{A}\\input{f0}"}
     files |= {f"f{i}.tex": b"\\input{f%d}\\input{f%d} text" % (i + 1, i + 1) for i in range(25)}

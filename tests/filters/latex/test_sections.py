@@ -48,6 +48,10 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         ("a\\section*{References}\\begin{thebibliography}{9}x\\end{thebibliography}", "a"),
         ("a\\section*{\\bf References}\n[1] A 1999.\n[2] B 2001.\n[3] C 2004.\n\\section{Next}d", "a\\section{Next}d"),
         ("a\\section{References}\n\\bibitem{x} y", "a"),
+        ("a\n\\centerline{\\bf References}\n1. A 1999.\n2. B 2001.\n3. C 2004.\n", "a"),
+        ("a\n\\noindent {\\large\\bf REFERENCES}\\\\\n\\bibitem{x} y\n", "a"),
+        ("a\n{\\bf References} to the past\nb", "a\n{\\bf References} to the past\nb"),
+        ("a\n{\\bf References}\nare made", "a\n{\\bf References}\nare made"),
         ("a\\section{Reference frames}b", "a\\section{Reference frames}b"),
         ("a\\section{References}of pointers are counted", "a\\section{References}of pointers are counted"),
         # layout that made room for it
