@@ -1,14 +1,14 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
-The base install is what a Beam worker needs. ``[train]`` is what a GPU machine needs beside it; ``[gcp]`` and
-``[aws]`` add the cloud file systems and runners; ``[dev]`` adds what ``make lint`` and ``make test`` call.
+The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a training
+machine needs; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# A training machine needs these four and torch; a Beam worker needs the rest as well.
+# A training machine needs these four, and torch; so they are all that the base install has.
 SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
 
 ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
@@ -26,29 +26,28 @@ setup(
     install_requires=SHARED,
     extras_require={
         "corpus": [
-            "apache-beam>=2.60",
+            "apache-beam>=2.70",
             "datasets>=2.19",
-            "datasketch>=1.6",
             "fasttext>=0.9.3",
-            "fastwarc>=0.14",
             "kenlm>=0.2",
             "orjson>=3.9",
-            "regex>=2023.12",
             "rich>=13",
             "xxhash>=3.4",
-            "zstandard>=0.22",
         ],
-        "gcp": ["apache-beam[gcp]>=2.60"],
-        "aws": ["apache-beam[aws]>=2.60"],
+        "gcp": ["apache-beam[gcp]>=2.70"],
+        "aws": ["apache-beam[aws]>=2.70"],
         "train": ["torch>=2.11", "safetensors>=0.4"],
         "dev": [
-            "pytest>=8",
-            "pytest-xdist",
-            "hypothesis",
-            "ruff",
-            "mypy",
-            "types-PyYAML",
+            "boto3>=1.34",
+            "fastwarc>=0.14",  # the independent reader that ours is compared with
+            "hypothesis>=6",
             "moto[s3,server]>=5",
+            "mypy>=1.10",
+            "pytest>=8",
+            "pytest-xdist>=3",
+            "ruff>=0.6",
+            "transformers>=4.40",  # the independent LLaMA that the trainer's is compared with
+            "types-PyYAML",
         ],
     },
 )
