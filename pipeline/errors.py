@@ -29,6 +29,14 @@ class OutputError(UserError):
     """The output cannot be written, or holds something that this run must not mix with."""
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: Beam wraps what it meets in a step in an error of its own."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
+
+
 def user_message(error: BaseException) -> str | None:
     """Finds the message for the user in an error, also when a Beam runner wrapped it.
 

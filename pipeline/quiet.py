@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 import warnings
+
+INTERRUPTED = 130  # what shells report of a command that Ctrl-C ended
 
 
 def run_command(module: str) -> None:
@@ -18,4 +21,7 @@ def run_command(module: str) -> None:
     """
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     warnings.filterwarnings("ignore")
-    importlib.import_module(module).main()
+    try:
+        importlib.import_module(module).main()
+    except KeyboardInterrupt:  # while it was imported, which takes seconds, or while it ended
+        sys.exit(INTERRUPTED)

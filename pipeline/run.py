@@ -10,13 +10,16 @@ import contextlib
 import logging
 import os
 import shlex
+import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import apache_beam as beam
@@ -27,7 +30,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline import graph
-from pipeline.errors import OutputError, UserError, user_message
+from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.filesystem import (
     delete_tree,
     exists,
@@ -88,11 +91,35 @@ def is_local(options: PipelineOptions) -> bool:
     return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
 
 
-def local_runner(options: PipelineOptions) -> FnApiRunner:
+@contextlib.contextmanager
+def interruptible() -> Iterator[str]:
+    """Lets Ctrl-C end the workers at once: the runner would wait until each has made its shard, which takes minutes.
+
+    Yields:
+        The path of a file that workers watch: they end when it is gone.
+    """
+    with tempfile.TemporaryDirectory(prefix="llama-corpus-", ignore_cleanup_errors=True) as folder:
+        sign = Path(folder, "running")
+        sign.touch()
+
+        def interrupt(_: int, __: FrameType | None) -> None:
+            sign.unlink(missing_ok=True)
+            raise KeyboardInterrupt
+
+        is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
+        before = signal.signal(signal.SIGINT, interrupt) if is_main else None
+        try:
+            yield str(sign)
+        finally:
+            if is_main:
+                signal.signal(signal.SIGINT, before)
+
+
+def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     """The local runner: a process for each core, unless ``--direct_num_workers`` says otherwise.
 
     It is the runner that Beam's DirectRunner falls back to; the DirectRunner itself first tries to download the Prism
-    binary. Workers are started by ``pipeline.worker``, which is quiet and never outlives the run.
+    binary. Workers are started by ``pipeline.worker``, which is quiet and never outlives the run, nor the sign of it.
     """
     direct = options.view_as(DirectOptions)
     if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
@@ -100,7 +127,7 @@ def local_runner(options: PipelineOptions) -> FnApiRunner:
     if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
         return FnApiRunner()
     direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
-    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker {os.getpid()}"
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker {os.getpid()} {shlex.quote(sign)}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
@@ -190,12 +217,15 @@ def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: R
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     threading.excepthook = _end_with_worker
     try:
-        runner = local_runner(options.beam) if is_local(options.beam) else None
-        with beam.Pipeline(runner, options.beam) as pipeline:
-            graph.build(pipeline, worker, tasks)
+        with interruptible() as sign:
+            runner = local_runner(options.beam, sign) if is_local(options.beam) else None
+            with beam.Pipeline(runner, options.beam) as pipeline:
+                graph.build(pipeline, worker, tasks)
     except UserError:
         raise
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         message = user_message(error)
         if message is None:
             raise

@@ -1,4 +1,4 @@
-"""``python -m tests.pipeline.line_command``: the command of the tests' own source, as any source has one."""
+"""The command of the tests' own source, as any source has one."""
 
 import argparse
 
@@ -15,7 +15,8 @@ RECIPE = "tests/pipeline/line_recipe.yaml"
 
 
 def parser() -> argparse.ArgumentParser:
-    result = cli.source_parser("lines", "Lines to documents.", "examples:\n  python -m sources.lines --input x", RECIPE)
+    epilog = "examples:\n  python -m sources.lines --input texts/"
+    result = cli.source_parser("lines", "Lines to documents.", epilog, recipe=RECIPE)
     result.add_argument("--input", nargs="+", required=True, metavar="PATH", help="text files")
     return result
 
@@ -31,7 +32,3 @@ def main(arguments: list[str] | None = None) -> None:
         return run_source(LineSource(recipe), scopes, cli.run_options(args, options), console)
 
     cli.exit_with(cli.main(command, lambda result: [f"python -m pipeline.verify {result.layout.root}"], args.quiet))
-
-
-if __name__ == "__main__":
-    main()
