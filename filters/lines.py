@@ -10,8 +10,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-# SHA-1 is CCNet's choice of a hash, not a safeguard. This constructor is OpenSSL's; naming its purpose by
-# `usedforsecurity=False` costs a third of the whole call on a line of 60 bytes.
+# SHA-1 is CCNet's choice of a hash, not a safeguard. This constructor is OpenSSL's, the fastest here on short lines.
 from hashlib import sha1
 from operator import methodcaller
 
