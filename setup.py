@@ -1,7 +1,7 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
-The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a training
-machine needs; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
+The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
+training machine needs; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
 """
 
 from pathlib import Path

@@ -136,9 +136,12 @@ def train(layout: Layout, model: Path, seed: int) -> TrainingReport:
             "are needed. Give more WET files, more --urls, or a larger --negatives."
         )
     last = {label: heapq.nsmallest(count, found)[-1] for label, found in keys.items()}
-    sides = ((text for key, text in _pages(layout, label, ["meta", "text"]) if key <= last[label]) for label in keys)
+
+    def texts(label: str) -> Iterator[str]:
+        return (text for key, text in _pages(layout, label, ["meta", "text"]) if key <= last[label])
+
     try:
-        report = train_reference_model(*sides, model, seed=seed)
+        report = train_reference_model(texts(POSITIVE), texts(NEGATIVE), model, seed=seed)
     except ValueError as error:
         raise InputError(str(error)) from error
     except TrainingError as error:
