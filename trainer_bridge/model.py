@@ -1,19 +1,18 @@
 """LLaMA (paper, section 2.2), in Meta's names. This file knows nothing of devices, ranks or recomputation.
 
-Shapes: B sequences, T positions, D model width, H heads, K key-value heads, E head width, F feed-forward
-    width, V ids.
+Shapes: B sequences, T positions, D model width, H heads, K key-value heads, E head width, F feed-forward width, V ids.
 
-The three input projections of attention are one matrix, and so are the two of the feed-forward layer: one
-large product is faster than several small ones. ``state_dict`` and ``load_state_dict`` speak Meta's names all
-the same (``attention.wq``, ``feed_forward.w1``), so a released checkpoint loads as it is. The rows of
-``wqkv`` are ordered by key-value head (its query heads, then its key, then its value), and those of ``w13``
-alternate (row i of w1, row i of w3), so that any even cut of the rows leaves whole heads and whole hidden
-units together.
+The three input projections of attention are one matrix, and so are the two of the feed-forward layer: one large
+product is faster than several small ones. ``state_dict`` and ``load_state_dict`` speak Meta's names all the same
+(``attention.wq``, ``feed_forward.w1``), so a released checkpoint loads as it is. The rows of ``wqkv`` are ordered by
+key-value head (its query heads, then its key, then its value), and those of ``w13`` by blocks of hidden units (32
+rows of w1, the same 32 of w3), so that any even cut of the rows leaves whole heads and whole hidden units together.
 """
 
 # mypy: disable-error-code="no-untyped-call, no-any-return"
 # (PyTorch leaves unflatten, the hooks and calls of modules untyped.)
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,6 +23,10 @@ from torch.nn import functional
 from trainer_bridge.attention import Mask, causal_attention
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.loss import chunked_cross_entropy
+
+# Rows of w1 that lie together in w13: wide enough for vector instructions, narrow enough that eight ranks can share
+# the 11,008 hidden units of the 7B.
+BLOCK = 32
 
 LossFunction = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -66,26 +69,32 @@ class RMSNorm(nn.Module):
 
 
 def rotary_table(config: ModelConfig, device: torch.device | None = None) -> Tensor:
-    """Cosines and sines of the rotary embedding (Su et al. 2021), fp32, as [2, context, E / 2]."""
+    """Cosines and signed sines of the rotary embedding (Su et al. 2021), each twice, fp32 [2, context, E]."""
     pairs = torch.arange(0, config.head_dim, 2, device=device, dtype=torch.float32)
     frequencies = 1.0 / (config.rope_theta ** (pairs / config.head_dim))
     angles = torch.outer(torch.arange(config.context, device=device, dtype=torch.float32), frequencies)
-    return torch.stack((angles.cos(), angles.sin()))
+    cos, sin = angles.cos(), angles.sin()
+    return torch.stack((torch.stack((cos, cos), -1), torch.stack((-sin, sin), -1))).flatten(-2)
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
     """Turns neighbouring pairs by the angle of their position, in fp32 and without complex numbers.
 
+    (a, b) becomes (a cos - b sin, b cos + a sin): the vector times the cosines, plus the vector with the halves of each
+    pair exchanged times the signed sines.
+
     Args:
-        x: [B, T, heads, E].
-        rope: cosines and sines, [2, T, E / 2], fp32.
+        x: [B, T, ..., E].
+        rope: cosines and signed sines, [2, T, E], fp32.
 
     Returns:
         The same shape and type as x.
     """
-    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
-    cos, sin = rope[0].unsqueeze(-2), rope[1].unsqueeze(-2)
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2).to(x.dtype)
+    x32 = x.float()
+    first, second = x32.unflatten(-1, (-1, 2)).unbind(-1)
+    exchanged = torch.stack((second, first), dim=-1).flatten(-2)
+    shape = (rope.shape[1], *(1,) * (x.dim() - 3), rope.shape[2])
+    return (x32 * rope[0].view(shape) + exchanged * rope[1].view(shape)).to(x.dtype)
 
 
 class Attention(nn.Module):
@@ -103,11 +112,10 @@ class Attention(nn.Module):
         self.register_load_state_dict_pre_hook(_join_wqkv)
 
     def forward(self, x: Tensor, rope: Tensor, mask: Mask = None, cache: Cache | None = None) -> Tensor:
-        """[B, T, D] -> [B, T, D]; rope [2, T, E / 2]; mask as in ``causal_attention``."""
+        """[B, T, D] -> [B, T, D]; rope [2, T, E]; mask as in ``causal_attention``."""
         qkv = self.wqkv(x).unflatten(-1, (-1, self.group + 2, self.head_dim))
-        q = rotate(qkv[..., : self.group, :].flatten(-3, -2), rope)
-        k = rotate(qkv[..., self.group, :], rope)
-        v = qkv[..., self.group + 1, :]
+        qk, v = rotate(qkv[..., :-1, :], rope), qkv[..., -1, :]
+        q, k = qk[..., :-1, :].flatten(-3, -2), qk[..., -1, :]
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)
         return self.wo(causal_attention(q, k, v, mask).flatten(-2))
@@ -118,6 +126,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.block = math.gcd(config.hidden, BLOCK)
         self.w13 = Linear(config.dim, 2 * config.hidden)
         self.w2 = Linear(config.hidden, config.dim)
         self.register_state_dict_post_hook(_split_w13)
@@ -125,8 +134,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, D] -> [B, T, D]."""
-        gate, up = self.w13(x).unflatten(-1, (-1, 2)).unbind(-1)
-        return self.w2(functional.silu(gate) * up)
+        gate, up = self.w13(x).unflatten(-1, (-1, 2, self.block)).unbind(-2)
+        return self.w2((functional.silu(gate) * up).flatten(-2))
 
 
 class TransformerBlock(nn.Module):
@@ -226,17 +235,15 @@ def _join_wqkv(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> N
         state[prefix + "wqkv.weight"] = torch.cat((q, k, v), dim=1).flatten(0, 2)
 
 
-def _split_w13(_: Any, state: dict[str, Tensor], prefix: str, __: Any) -> None:
+def _split_w13(module: Any, state: dict[str, Tensor], prefix: str, _: Any) -> None:
     """State-dict hook: w13 -> Meta's w1 and w3 (copies)."""
-    joined = state.pop(prefix + "w13.weight")
-    state[prefix + "w1.weight"], state[prefix + "w3.weight"] = (
-        joined[0::2].contiguous(),
-        joined[1::2].contiguous(),
-    )
+    rows = state.pop(prefix + "w13.weight").unflatten(0, (-1, 2, module.block))
+    state[prefix + "w1.weight"], state[prefix + "w3.weight"] = rows[:, 0].flatten(0, 1), rows[:, 1].flatten(0, 1)
 
 
-def _join_w13(_: Any, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
+def _join_w13(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Load hook: the way back."""
     if prefix + "w1.weight" in state:
-        w1, w3 = state.pop(prefix + "w1.weight"), state.pop(prefix + "w3.weight")
-        state[prefix + "w13.weight"] = torch.stack((w1, w3), dim=1).flatten(0, 1)
+        w1 = state.pop(prefix + "w1.weight").unflatten(0, (-1, module.block))
+        w3 = state.pop(prefix + "w3.weight").unflatten(0, (-1, module.block))
+        state[prefix + "w13.weight"] = torch.stack((w1, w3), dim=1).flatten(0, 2)

@@ -5,6 +5,7 @@ the block before it computes, and scatters its gradients while the next one comp
 cut over the ranks of the "tensor" dimension, and what lies between two matrices is cut along the sequence.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +29,7 @@ from torch.distributed.tensor.parallel import (
 from trainer_bridge.activations import apply_checkpointing
 from trainer_bridge.config import EfficiencyConfig, ModelConfig
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.model import Transformer, rotary_table
+from trainer_bridge.model import BLOCK, Transformer, rotary_table
 
 TIMEOUT = timedelta(minutes=30)  # of a collective: the first step compiles, and not equally fast everywhere
 
@@ -151,7 +152,8 @@ def _shard(model: Transformer, mesh: DeviceMesh, dtype: torch.dtype, reshard: bo
 def _cut_tensors(model: Transformer, mesh: DeviceMesh, efficiency: EfficiencyConfig) -> None:
     """Tensor and sequence parallelism (Korthikanti et al. 2022, as DTensor plans)."""
     config, ranks = model.config, mesh.size()
-    for key, count in (("kv_heads", config.key_value_heads), ("ffn_hidden", config.hidden)):
+    blocks = config.hidden // math.gcd(config.hidden, BLOCK)
+    for key, count in (("kv_heads", config.key_value_heads), ("ffn_hidden (in blocks)", blocks)):
         if count % ranks:
             raise TrainerError(f"efficiency.tensor_parallel = {ranks} does not divide model.{key} = {count}")
     whole, by_position = Replicate(), Shard(1)

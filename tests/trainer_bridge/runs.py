@@ -18,7 +18,7 @@ from trainer_bridge.trainer import StopSignal, Trainer
 ALONE = World(0, 1, torch.device("cpu"), None)
 SEQ_LEN = 16
 VALUES = {
-    "model": {"dim": 32, "layers": 2, "heads": 4, "kv_heads": 2, "vocab_size": 64, "ffn_hidden": 48, "context": 32},
+    "model": {"dim": 32, "layers": 2, "heads": 4, "kv_heads": 2, "vocab_size": 64, "ffn_hidden": 64, "context": 32},
     "data": {"shuffle_block": 2, "shuffle_window": 32},
     "optimizer": {"lr": 1e-2, "warmup_steps": 3, "eps": 1e-6},
     "run": {"steps": 8, "batch_tokens": 8 * SEQ_LEN, "micro_batch": 4, "save_every": 100, "log_every": 3, "threads": 1},
