@@ -43,10 +43,11 @@ class Piece(NamedTuple):
 
 
 class RawBytes:
-    """The bytes of the file, of which the last ``RAW_BYTES`` that were passed can be gone back to."""
+    """The bytes of the file, of which the last ``look_back`` that were passed can be gone back to."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, look_back: int = RAW_BYTES) -> None:
         self._stream = stream
+        self._look_back = look_back
         self._data = b""
         self._base = 0  # offset in the file of _data[0]
         self._at = 0
@@ -80,7 +81,7 @@ class RawBytes:
     def _read(self) -> bool:
         chunk = b"" if self._ended else self._stream.read(RAW_BYTES)
         self._ended = not chunk
-        dropped = max(self._at - RAW_BYTES, 0)
+        dropped = max(self._at - self._look_back, 0)
         if chunk:
             self._data = self._data[dropped:] + chunk
             self._base += dropped

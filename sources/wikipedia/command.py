@@ -1,0 +1,96 @@
+"""The command of the Wikipedia source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.errors import InputError
+from pipeline.filesystem import InputFile, default_cache, match
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from sources.wikipedia.dumps import ARCHIVE, DUMPS, LLAMA, fetch_dumps, languages_of
+from sources.wikipedia.plan import Say, plan_dumps
+from sources.wikipedia.recipe import WikipediaRecipe
+from sources.wikipedia.source import Wikipedia
+
+DESCRIPTION = """\
+Wikipedia XML dumps to clean documents: articles only, their wikitext turned into text, short ones and repeated texts
+dropped. Everything dropped is counted by reason, and can be read in _rejects."""
+
+EPILOG = """\
+examples:
+  python -m sources.wikipedia --input 'enwiki-20220701-pages-articles-multistream.xml.bz2' --output corpus/
+  python -m sources.wikipedia --lang en,de,fr --date 20220701 --output corpus/
+  python -m sources.wikipedia --input articles.xml.gz --lang de --set min_characters=500
+
+A multistream dump is cut into shards where its index lies beside it (...-multistream-index.txt.bz2); any other dump is
+one shard. Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used;
+--direct_num_workers N takes N. The same command again makes only what is missing."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("wikipedia", DESCRIPTION, EPILOG, recipe="wikipedia")
+    result.add_argument(
+        "--input",
+        nargs="+",
+        metavar="PATH",
+        help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, https://",
+    )
+    result.add_argument(
+        "--lang",
+        metavar="CODE,...",
+        help=f"with --date: the languages to fetch (default: {LLAMA}, the paper's twenty); with --input: its language",
+    )
+    result.add_argument("--date", metavar="YYYYMMDD", help="fetch the dumps of this date")
+    result.add_argument("--dumps-url", metavar="URL", default=DUMPS, help=argparse.SUPPRESS)
+    result.add_argument("--archive-url", metavar="URL", default=ARCHIVE, help=argparse.SUPPRESS)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and runs the source."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        def say(sentence: str) -> None:
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+        recipe = _with_language(load_recipe(WikipediaRecipe, args.recipe, args.set), args)
+        plan = plan_dumps(_inputs(args, say), recipe, args.cache, say)
+        return run_source(Wikipedia(recipe, plan.heads), plan.scopes, cli.run_options(args, options), console)
+
+    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+
+
+def _inputs(args: argparse.Namespace, say: Say) -> list[InputFile]:
+    """The dumps that ``--input``, or ``--lang`` and ``--date``, name."""
+    if (args.input is None) == (args.date is None):
+        raise InputError("give either --input with dumps, or --date, such as --lang en,de --date 20220701")
+    if args.input is not None:
+        return match(args.input)
+    cache = args.cache or default_cache()
+    languages = languages_of(args.lang or LLAMA)
+    return fetch_dumps(languages, args.date, cache, say, dumps=args.dumps_url, archive=args.archive_url)
+
+
+def _with_language(recipe: WikipediaRecipe, args: argparse.Namespace) -> WikipediaRecipe:
+    """The recipe, with the language that ``--lang`` gives to ``--input``."""
+    if args.input is None or args.lang is None:
+        return recipe
+    languages = languages_of(args.lang)
+    if len(languages) != 1:
+        raise InputError(f"--input takes one language with --lang, not {args.lang!r}; leave it out to go by file names")
+    return replace(recipe, language=languages[0])
+
+
+def _next_commands(result: RunResult) -> list[str]:
+    root = result.layout.root
+    return [f"python -m pipeline.verify {root}", f"python -m sources.wikipedia.references {root} > urls.txt"]

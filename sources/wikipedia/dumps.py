@@ -1,0 +1,80 @@
+"""Wikimedia's dumps by language and date: at their publisher while it keeps them, else in the Internet Archive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from filters.wikitext.languages import LANGUAGES
+from pipeline.errors import InputError
+from pipeline.fetch import FetchError, fetch
+from pipeline.filesystem import InputFile
+from sources.wikipedia.plan import Say
+from sources.wikipedia.recipe import LANGUAGE_CODE
+
+DUMPS = "https://dumps.wikimedia.org/"  # keeps the dumps of the last months
+ARCHIVE = "https://archive.org/download/"  # keeps those of all years, one item for each wiki and date
+LLAMA = "llama20"  # the twenty languages of the paper, section 2.1
+_GONE = frozenset({403, 404, 410})
+
+
+def languages_of(text: str) -> list[str]:
+    """Reads a list such as ``en,de``; ``llama20`` stands for the twenty languages of the paper.
+
+    Raises:
+        InputError: An entry is no language's code.
+    """
+    found: dict[str, None] = {}
+    for code in (part.strip() for part in text.split(",")):
+        if code == LLAMA:
+            found.update(dict.fromkeys(LANGUAGES))
+        elif LANGUAGE_CODE.fullmatch(code):
+            found[code] = None
+        else:
+            raise InputError(f"--lang has {code!r}; give codes of Wikipedias, such as en,de,fr, or {LLAMA}")
+    return list(found)
+
+
+def fetch_dumps(
+    languages: Sequence[str], date: str, cache: Path, say: Say, *, dumps: str = DUMPS, archive: str = ARCHIVE
+) -> list[InputFile]:
+    """Fetches the multistream dumps of languages into the cache.
+
+    Args:
+        languages: Codes of Wikipedias.
+        date: The dumps' date, YYYYMMDD.
+        cache: The cache folder.
+        say: Told what is fetched.
+        dumps: Address of the publisher's server.
+        archive: Address of the archive's items.
+
+    Returns:
+        The dumps, by the address that had them; their indexes lie beside them there.
+
+    Raises:
+        InputError: The date is none, or neither place has a dump, or it cannot be fetched.
+    """
+    if not re.fullmatch(r"20\d{6}", date):
+        raise InputError(f"--date must be a dump's date, such as 20220701, it is {date!r}")
+    return [_fetch_one(code, date, cache, say, (dumps, archive)) for code in languages]
+
+
+def _fetch_one(language: str, date: str, cache: Path, say: Say, places: tuple[str, str]) -> InputFile:
+    wiki = f"{language.replace('-', '_')}wiki"
+    name = f"{wiki}-{date}-pages-articles-multistream.xml.bz2"
+    publisher, archive = (place.rstrip("/") for place in places)
+    urls = (f"{publisher}/{wiki}/{date}/{name}", f"{archive}/{wiki}-{date}/{name}")
+    for url in urls:
+        say(f"fetching {url} into {cache}, unless it is there")
+        try:
+            fetch(url, cache)
+        except FetchError as error:
+            if error.status in _GONE:
+                continue
+            raise InputError(str(error)) from error
+        return InputFile(url, -1)
+    raise InputError(
+        f"there is no dump of {wiki} of {date} at {urls[0]} nor at {urls[1]}. Dumps are of the 1st and the 20th of a "
+        f"month; {publisher}/{wiki}/ lists those that the publisher still has."
+    )

@@ -1,0 +1,132 @@
+"""What the name and the head of a dump tell: its language, its date, the names of its namespaces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from xml.parsers import expat
+
+from filters.wikitext import WikiSite
+from pipeline.filesystem import InputFile
+from sources.wikipedia.compressed import Damage, XmlPiece
+from sources.wikipedia.pages import HEAD_BYTES, PAGE
+
+# <language>wiki at the start of a dump's name and in <dbname>; codes have underscores there (be_x_old, zh_min_nan).
+# Sites that are no language have longer names (metawiki, commonswiki, wikidatawiki).
+_WIKI = re.compile(r"(?P<language>[a-z]{2,3}(_[a-z]+)*|simple)wiki(?=[-.]|$)")
+_DATE = re.compile(r"-(?P<date>20\d{6})-")
+_SITEINFO = re.compile(rb"<siteinfo>.*?</siteinfo>", re.S)
+_DOCUMENT_TYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
+# Wikimedia's terms of use of 7 June 2023 put texts under 4.0, those before under 3.0; the GFDL stayed beside both.
+_VERSION_4 = date(2023, 6, 7)
+
+
+@dataclass(frozen=True)
+class DumpHead:
+    """What a page must be told of the dump that it stands in.
+
+    Attributes:
+        language: The language's code; None where nothing tells it.
+        site: The names of its namespaces.
+        date: The dump's date; None where its name has none.
+        document_type: Whether the dump declares a document type, which no dump does.
+    """
+
+    language: str | None
+    site: WikiSite
+    date: date | None = None
+    document_type: bool = False
+
+    def license(self, revised: datetime | None) -> str | None:
+        """The licence of a text: that of the dump's date, or where that is unknown, of the revision's."""
+        day = self.date or (revised.date() if revised else None)
+        if day is None:
+            return None
+        return f"CC BY-SA {'4.0' if day >= _VERSION_4 else '3.0'}, GFDL"
+
+
+def dump_head(file: InputFile, head: bytes, language: str | None = None) -> DumpHead:
+    """Puts together what is known of a dump.
+
+    The name goes before the header's ``<dbname>``: publishers name their dumps right, and cut-down copies are known
+    that carry the header of another wiki.
+
+    Args:
+        file: The dump.
+        head: Its XML up to the first page; may be empty.
+        language: The language, where the user says it.
+    """
+    database, namespaces = _siteinfo(head)
+    name = file.path.rsplit("/", 1)[-1]
+    if language is None:
+        found = _WIKI.match(name) or _WIKI.fullmatch(database)
+        language = found["language"].replace("_", "-") if found else None
+    dated = _DATE.search(name)
+    return DumpHead(
+        language,
+        WikiSite.from_siteinfo(language or "", namespaces),
+        _day(dated["date"]) if dated else None,
+        bool(_DOCUMENT_TYPE.search(head)),
+    )
+
+
+def head_of(pieces: Iterable[XmlPiece | Damage]) -> bytes:
+    """The XML before the first page, 1 MB of it at most."""
+    head = b""
+    for piece in pieces:
+        if isinstance(piece, Damage):
+            break
+        head += piece.data
+        if PAGE in head or len(head) >= HEAD_BYTES:
+            break
+    return head.partition(PAGE)[0][:HEAD_BYTES]
+
+
+def _day(digits: str) -> date | None:
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _siteinfo(head: bytes) -> tuple[str, dict[int, list[str]]]:
+    """The database's name, and the names of the namespaces by number; nothing of a header that is damaged."""
+    found = _SITEINFO.search(head)
+    if not found:
+        return "", {}
+    handler = _SiteinfoHandler()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = handler.start
+    parser.CharacterDataHandler = handler.text
+    parser.EndElementHandler = handler.end
+    try:
+        parser.Parse(found[0], True)
+    except expat.ExpatError:
+        return "", {}
+    return handler.database, handler.namespaces
+
+
+class _SiteinfoHandler:
+    """Collects ``<dbname>`` and ``<namespace key="...">``."""
+
+    def __init__(self) -> None:
+        self.database = ""
+        self.namespaces: dict[int, list[str]] = {}
+        self._key = ""
+        self._text = ""
+
+    def start(self, _: str, attributes: dict[str, str]) -> None:
+        self._key = attributes.get("key", "")
+        self._text = ""
+
+    def text(self, data: str) -> None:
+        self._text += data
+
+    def end(self, name: str) -> None:
+        if name == "dbname":
+            self.database = self._text.strip()
+        elif name == "namespace" and re.fullmatch(r"-?\d{1,6}", self._key):
+            self.namespaces.setdefault(int(self._key), []).append(self._text)

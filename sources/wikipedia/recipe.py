@@ -1,0 +1,60 @@
+"""The recipe of the Wikipedia source: every threshold and choice."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from filters.wikitext import DEFAULT_LIMITS, Limits
+from pipeline.sink import RejectPolicy
+
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[a-z]+)*|simple")
+
+
+@dataclass(frozen=True)
+class DedupRecipe:
+    """Exact dedup of identical texts; the first in the order of the files stays.
+
+    Attributes:
+        enabled: Whether it is done; it reads and cleans every page twice.
+        scope: What is deduplicated together: ``all`` input, or each ``language`` by itself, so that languages can be
+            added to a corpus later.
+    """
+
+    enabled: bool = True
+    scope: Literal["all", "language"] = "all"
+
+
+@dataclass(frozen=True)
+class WikipediaRecipe:
+    """All of the source's choices.
+
+    Attributes:
+        language: The language of all input; where None, each file's name says it (``dewiki-...``), else its header.
+        min_characters: An article with less text than this is dropped. The paper gives none; two short sentences.
+        max_page_megabytes: A page with more XML fails by itself. MediaWiki saves no page of more than 2 MiB.
+        shard_megabytes: Compressed bytes of a multistream dump that make a shard.
+        limits: How much text and work one page may cost.
+    """
+
+    language: str | None = None
+    min_characters: int = 200
+    max_page_megabytes: int = 16
+    shard_megabytes: float = 64.0
+    limits: Limits = DEFAULT_LIMITS
+    dedup: DedupRecipe = DedupRecipe()
+    rejects: RejectPolicy = field(default_factory=RejectPolicy)
+
+    def __post_init__(self) -> None:
+        if self.language is not None and not LANGUAGE_CODE.fullmatch(self.language):
+            raise ValueError(f"language must be the code of a Wikipedia, such as de, it is {self.language!r}")
+        if self.min_characters < 0:
+            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
+        if self.max_page_megabytes < 1:
+            raise ValueError(f"max_page_megabytes must be at least 1, it is {self.max_page_megabytes}")
+        if self.shard_megabytes <= 0:
+            raise ValueError(f"shard_megabytes must be above 0, it is {self.shard_megabytes}")
+        for name in ("max_characters", "max_work_per_character", "max_nesting"):
+            if getattr(self.limits, name) < 1:
+                raise ValueError(f"limits.{name} must be at least 1, it is {getattr(self.limits, name)}")

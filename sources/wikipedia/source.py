@@ -1,0 +1,172 @@
+"""The Wikipedia source: pages of a dump to documents, their texts as units of dedup, and the steps between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from pipeline.dedup import Policy, Units
+from pipeline.document import Document, Refused, encodable, parse_time
+from pipeline.filesystem import InputFile
+from pipeline.recipe import as_mapping
+from pipeline.sink import RejectPolicy
+from pipeline.steps import Step
+from sources.wikipedia.compressed import xml_pieces
+from sources.wikipedia.head import DumpHead
+from sources.wikipedia.pages import Fault, MalformedPage, Page, RawPage, parse_page, split_pages
+from sources.wikipedia.recipe import WikipediaRecipe
+from sources.wikipedia.steps import CleanWikitext, DropShort
+
+META = pa.struct(
+    [
+        ("page_id", pa.int64()),
+        ("revision_id", pa.int64()),
+        ("title", pa.string()),
+        ("wikitext_characters", pa.int32()),
+        ("references", pa.list_(pa.string())),
+    ]
+)
+ARTICLES = 0  # the number of the main namespace (MediaWiki, includes/Defines.php)
+_LARGEST_ID = 2**63 - 1
+_URL_CHARACTERS = ";@$!*(),/~:"  # what MediaWiki's wfUrlencode leaves as it is, beside letters, digits and "_.-"
+
+
+@dataclass(frozen=True)
+class PageDedup:
+    """The whole text as the one unit of a page: of pages with the same text the first stays."""
+
+    policy: Policy = "keep_first"
+    unit: str = "page"
+
+    def hashes(self, document: Document) -> Units:
+        """One hash."""
+        digest = xxhash.xxh3_64_intdigest(encodable(document.text).encode())
+        return Units(np.array([digest], np.uint64))
+
+    def count(self, document: Document) -> int:
+        """One."""
+        return 1
+
+    def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Drops a page whose text an earlier one has."""
+        return None if mask.all() else "duplicate"
+
+
+@dataclass(frozen=True)
+class Wikipedia:
+    """Wikipedia's XML dumps, as the paper used them.
+
+    Attributes:
+        recipe: The source's choices.
+        heads: For each dump's path what its name and header tell; read when the shards are planned, since only the
+            first shard of a dump holds the header. It follows from the inputs.
+    """
+
+    recipe: WikipediaRecipe
+    heads: Mapping[str, DumpHead] = field(default_factory=dict)
+    name: str = "wikipedia"
+    meta: pa.StructType = META
+
+    @property
+    def rejects(self) -> RejectPolicy:
+        """Which rejects are kept as text."""
+        return self.recipe.rejects
+
+    @property
+    def dedup(self) -> PageDedup | None:
+        """The dedup of texts; None where it is off."""
+        return PageDedup() if self.recipe.dedup.enabled else None
+
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
+        """Reads the articles of a dump, or of a part of one that begins with a bzip2 stream."""
+        head = self.heads[file.path]
+        if head.document_type and file.start == 0:
+            message = "the dump declares a document type; no dump does. Its entities are not read"
+            yield Refused("document_type", message, file.path, 0)
+        limit = self.recipe.max_page_megabytes << 20
+        for page in split_pages(xml_pieces(stream, file.start), limit, closes=file.end is None):
+            if isinstance(page, Fault):
+                yield Refused(page.reason, page.message, file.path, page.offset)
+                continue
+            if head.language is None:
+                message = "neither the file's name nor its header tells the language: give --lang"
+                yield Refused("unknown_language", message, file.path, page.offset)
+                return
+            yield self._page(page, file.path, head, head.language, counters)
+
+    def _page(
+        self, raw: RawPage, path: str, head: DumpHead, language: str, counters: Counter[str]
+    ) -> Document | Refused:
+        try:
+            page = parse_page(raw.data)
+            if not 0 <= page.page_id <= _LARGEST_ID or not 0 <= page.revision_id <= _LARGEST_ID:
+                raise MalformedPage(f"page {page.title!r} has a number that no page has")
+        except MalformedPage as error:
+            return Refused("malformed_page", str(error), path, raw.offset)
+        reason = _no_article(page)
+        if reason:
+            message = f"page {page.page_id}, {page.title!r}: {reason[1]}"
+            return Refused(reason[0], message, path, raw.offset, failed=False)
+        counters["text_bytes"] += len(page.text.encode("utf-8", "replace"))
+        return self._document(page, path, raw.offset, head, language)
+
+    def _document(self, page: Page, path: str, offset: int, head: DumpHead, language: str) -> Document:
+        revised = parse_time(page.timestamp)
+        title = quote(page.title.replace(" ", "_"), safe=_URL_CHARACTERS)
+        return Document(
+            id=f"{language}wiki-{page.page_id}-{page.revision_id}",
+            text=page.text,
+            source=self.name,
+            file=path,
+            offset=offset,
+            url=f"https://{language}.wikipedia.org/wiki/{title}",
+            language=language,
+            created=revised,
+            license=head.license(revised),
+            meta={
+                "page_id": page.page_id,
+                "revision_id": page.revision_id,
+                "title": page.title,
+                "wikitext_characters": len(page.text),
+            },
+        )
+
+    def steps_before_dedup(self) -> list[Step]:
+        """Text and length: it is cleaned texts that are compared, so both passes clean.
+
+        Two articles with the same text often differ in wikitext (a category, an identifier in a template), and a
+        dedup of wikitext would miss them. Cleaning is as fast as decompression, so the second time costs little more
+        than reading does.
+        """
+        return [CleanWikitext(self.heads, self.recipe.limits), DropShort(self.recipe.min_characters)]
+
+    def steps_after_dedup(self) -> list[Step]:
+        """None."""
+        return []
+
+    def subset(self, document: Document) -> str:
+        """The language."""
+        return str(document.language)
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe."""
+        return {"recipe": as_mapping(self.recipe)}
+
+
+def _no_article(page: Page) -> tuple[str, str] | None:
+    """Why a page is no article, in a word and in a sentence; None for an article."""
+    if page.namespace != ARTICLES:
+        return "not_an_article", f"namespace {page.namespace}"
+    if page.redirect is not None:
+        return "redirect", f"redirects to {page.redirect!r}"
+    if page.model not in (None, "wikitext"):
+        return "not_wikitext", f"content model {page.model!r}"
+    return None

@@ -1,0 +1,55 @@
+"""The steps of the Wikipedia source: wikitext to text, and the minimal length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from filters.wikitext import Limits, reference_urls, to_text
+from pipeline.document import Document
+from sources.wikipedia.head import DumpHead
+
+
+class CleanWikitext:
+    """Turns wikitext into text, and notes the URLs that the page cites.
+
+    A page that asks for more than the limits raises ``WikitextTooComplex``, and so fails by itself; work is counted in
+    characters, not seconds, so the same pages fail on any machine.
+    """
+
+    name = "text"
+
+    def __init__(self, heads: Mapping[str, DumpHead], limits: Limits) -> None:
+        self._heads = heads
+        self._limits = limits
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Cleans a batch; a page of markup alone is dropped, and keeps its wikitext to be looked at."""
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> str | None:
+        wikitext = document.text
+        text = to_text(wikitext, self._heads[document.file].site, self._limits).strip()
+        if not text:
+            return "empty"
+        document.meta["references"] = reference_urls(wikitext)
+        document.text = text
+        return None
+
+
+class DropShort:
+    """Drops articles with too little text."""
+
+    name = "length"
+
+    def __init__(self, min_characters: int) -> None:
+        self._minimum = min_characters
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Counts the characters of the text."""
+        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
