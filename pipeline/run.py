@@ -215,7 +215,7 @@ def _remove_unfinished(layout: Layout, missing: Sequence[Scope], done: set[str])
 
 def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: RunOptions) -> None:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    threading.excepthook = _end_with_worker
+    before, threading.excepthook = threading.excepthook, _end_with_worker
     try:
         with interruptible() as sign:
             runner = local_runner(options.beam, sign) if is_local(options.beam) else None
@@ -230,6 +230,8 @@ def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: R
         if message is None:
             raise
         raise UserError(message) from error
+    finally:
+        threading.excepthook = before
 
 
 def _end_with_worker(death: threading.ExceptHookArgs) -> None:
