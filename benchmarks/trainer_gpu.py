@@ -16,6 +16,8 @@ import json
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,8 @@ class Measurement:
     memory_gb: float | None = None
     milliseconds: float | None = None
     loss: float | None = None
+    clock_mhz: float | None = None
+    power_w: float | None = None
     error: str | None = None
 
 
@@ -89,12 +93,13 @@ def measure(case: Measurement, data: Path, device: torch.device) -> Measurement:
             for _ in range(WARM_UP):
                 trainer.train_step()
             _wait(device)
-            began = time.perf_counter()
-            for _ in range(TIMED):
-                statistics = trainer.train_step()
-            _wait(device)
-            seconds = (time.perf_counter() - began) / TIMED
-            return replace(case, **_numbers(trainer, seconds, statistics))
+            with watch(device) as readings:
+                began = time.perf_counter()
+                for _ in range(TIMED):
+                    statistics = trainer.train_step()
+                _wait(device)
+                seconds = (time.perf_counter() - began) / TIMED
+            return replace(case, **_numbers(trainer, seconds, statistics), **readings)
         finally:
             trainer.close()
 
@@ -118,6 +123,27 @@ def _numbers(trainer: Trainer, seconds: float, statistics: torch.Tensor) -> dict
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+@contextmanager
+def watch(device: torch.device) -> Iterator[dict[str, float]]:
+    """Reads clock and power twice a second in a process beside the steps; the means are there when the block ends."""
+    means: dict[str, float] = {}
+    if device.type != "cuda":
+        yield means
+        return
+    words = ["nvidia-smi", "--query-gpu=clocks.sm,power.draw", "--format=csv,noheader,nounits", "-lms", "500"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield means
+    finally:
+        process.terminate()
+        text, _ = process.communicate(timeout=20)
+        rows = [line.split(",") for line in text.splitlines() if line.count(",") == 1]
+        readings = [(float(clock), float(power)) for clock, power in rows]
+        if readings:
+            clocks, powers = zip(*readings, strict=True)
+            means |= {"clock_mhz": sum(clocks) / len(clocks), "power_w": sum(powers) / len(powers)}
 
 
 def try_case(case: Measurement, data: Path, device: torch.device) -> Measurement:
@@ -151,19 +177,14 @@ def environment(device: torch.device) -> dict[str, Any]:
     return facts
 
 
-def cases(models: list[str], device: torch.device) -> list[Measurement]:
-    """All configurations, models in turn, likely winners first."""
-    moments = "bf16" if device.type == "cuda" else "fp32"
-    sweep = []
-    for model in models:
-        grid = itertools.product(BACKENDS, MICRO_BATCHES.get(model, (4,)), CHECKPOINTING)
-        kinds = [moments] if model != "7B" or moments == "fp32" else ["bf16", "fp32"]
-        sweep += [
-            Measurement(model, checkpointing, micro, backend, kind)
-            for backend, micro, checkpointing in grid
-            for kind in kinds
-        ]
-    return sweep
+def cases(model: str, device: torch.device) -> list[Measurement]:
+    """The configurations of a model, likely winners first; both kinds of moments where memory is what is short."""
+    if device.type != "cuda":
+        moments = ["fp32"]
+    else:
+        moments = ["bf16", "fp32"] if model == "7B" else ["fp32"]
+    grid = itertools.product(BACKENDS, MICRO_BATCHES.get(model, (4,)), CHECKPOINTING, moments)
+    return [Measurement(model, checkpointing, micro, backend, kind) for backend, micro, checkpointing, kind in grid]
 
 
 def show(result: Measurement) -> None:
@@ -189,18 +210,20 @@ def main() -> None:
     facts = environment(device)
     print(json.dumps(facts))
     results: list[Measurement] = []
-    longest = 0.0
+    models = options.model or list(MODELS)
     with tempfile.TemporaryDirectory() as folder:
         write_random_shards(Path(folder), ROWS)  # random, since a GPU multiplies zeros faster
-        for case in cases(options.model or list(MODELS), device):
-            started = time.monotonic()
-            if started - began + longest > options.seconds:
-                break
-            results.append(try_case(case, Path(folder), device))
-            longest = max(longest, time.monotonic() - started)
-            show(results[-1])
-            report = {"before": facts, "after": environment(device), "results": [asdict(r) for r in results]}
-            options.output.write_text(json.dumps(report, indent=1))
+        for number, model in enumerate(models):
+            deadline, longest = began + options.seconds * (number + 1) / len(models), 0.0  # each has an equal share
+            for case in cases(model, device):
+                started = time.monotonic()
+                if started + longest > deadline:
+                    break
+                results.append(try_case(case, Path(folder), device))
+                longest = max(longest, time.monotonic() - started)
+                show(results[-1])
+                report = {"before": facts, "after": environment(device), "results": [asdict(r) for r in results]}
+                options.output.write_text(json.dumps(report, indent=1))
     print(f"{len(results)} configurations in {time.monotonic() - began:.0f} s: {options.output}")
 
 

@@ -11,8 +11,9 @@ MOST_POINTS = 1500  # of one line; more cannot be seen
 Points = Sequence[tuple[float, float]]
 
 
-def smooth(points: Points, memory: float = 0.95) -> list[tuple[float, float]]:
-    """Exponential mean of the y values, without the pull towards the first one (as in Adam's bias correction)."""
+def smooth(points: Points) -> list[tuple[float, float]]:
+    """Exponential mean of the y values over about 3 % of them, corrected at the beginning as Adam's is."""
+    memory = 1 - 1 / max(2.0, 0.03 * len(points))
     result, mean, weight = [], 0.0, 0.0
     for x, y in points:
         mean = memory * mean + (1 - memory) * y

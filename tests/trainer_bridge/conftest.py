@@ -1,4 +1,4 @@
-"""Warnings that the tests meet on purpose: runs of one process, and flex attention as a reference without a compiler."""
+"""Warnings that the tests meet on purpose: runs of one process, flex attention as a reference without compiler."""
 
 
 def pytest_configure(config):

@@ -1,0 +1,83 @@
+"""Recipes and overrides: right types in, one clear line out."""
+
+import json
+
+import pytest
+
+from trainer_bridge.config import ModelConfig, TrainConfig, build, load_config, recipe_names, to_dict
+from trainer_bridge.errors import TrainerError
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_goes_through_json_unchanged(name):
+    config = load_config(name, [])
+    assert build(TrainConfig, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_the_papers_recipe():
+    config = load_config("65B", [])
+    assert (config.optimizer.lr, config.optimizer.betas, config.optimizer.weight_decay) == (1.5e-4, (0.9, 0.95), 0.1)
+    assert (config.optimizer.clip, config.optimizer.warmup_steps, config.optimizer.final_lr_fraction) == (
+        1.0,
+        2000,
+        0.1,
+    )
+    assert (config.run.tokens, config.run.batch_tokens) == (1.4e12, 2048 * 2048)
+    assert {n: load_config(n, []).optimizer.lr for n in ("7B", "13B", "33B")} == {
+        "7B": 3e-4,
+        "13B": 3e-4,
+        "33B": 1.5e-4,
+    }
+    assert {n: load_config(n, []).run.tokens for n in ("7B", "13B", "33B")} == {"7B": 1e12, "13B": 1e12, "33B": 1.4e12}
+    epsilons = {n: load_config(n, []).model.norm_eps for n in ("7B", "13B", "33B", "65B")}
+    assert epsilons == {"7B": 1e-6, "13B": 1e-6, "33B": 1e-6, "65B": 1e-5}
+
+
+def test_overrides_take_the_keys_type():
+    overrides = ["optimizer.lr=1e-5", "optimizer.betas=[0.9, 0.99]", "run.batch_tokens=1_024", "model.kv_heads=4"]
+    overrides += ["data.document_mask=true", "efficiency.compile=off", "run.init_from=null", "run.tokens=2.5e9"]
+    config = load_config("7B", overrides)
+    assert (config.optimizer.lr, config.optimizer.betas, config.run.batch_tokens) == (1e-5, (0.9, 0.99), 1024)
+    assert (config.data.document_mask, config.efficiency.compile, config.run.init_from) == (True, "off", None)
+    assert (config.model.kv_heads, config.run.tokens) == (4, 2.5e9)
+
+
+def test_a_recipe_of_ones_own(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("model: {dim: 64, layers: 1, heads: 2}\n")
+    assert load_config(str(path), []).model == ModelConfig(dim=64, layers=1, heads=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {dim: 64, layers: 1}", r"model: missing 1 required positional argument: 'heads'"),
+        ("modl: {}", r"unknown key modl; did you mean model\?"),
+        ("model: 7", "model must be a mapping, not 7"),
+        ("[1, 2]", "holds no mapping"),
+        ("model: {dim: 64", "is not valid YAML"),
+        ("model: {dim: big, layers: 1, heads: 1}", r"model\.dim = 'big' cannot be used; allowed: a value of type int"),
+        ("model: {dim: 1.5, layers: 1, heads: 1}", r"model\.dim = 1\.5 cannot be used"),
+        ("model: {dim: true, layers: 1, heads: 1}", r"model\.dim = True cannot be used"),
+        ("model: {dim: 6, layers: 1, heads: 2}", "gives an even head width"),
+        (
+            "model: {dim: 8, layers: 1, heads: 4, kv_heads: 3}",
+            r"model\.kv_heads = 3 cannot be used; allowed: a divisor",
+        ),
+        ("model: {dim: 8, layers: 0, heads: 1}", "model.layers = 0"),
+        ("model: {dim: 8, layers: 1, heads: 1}\ndata: {document_mask: 3}", r"data\.document_mask = 3 cannot be used"),
+        ("model: {dim: 8, layers: 1, heads: 1}\noptimizer: {betas: [0.9]}", r"optimizer\.betas = \[0\.9\]"),
+        ("model: {dim: 8, layers: 1, heads: 1}\nrun: {keep: 0}", r"run\.keep = 0 cannot be used; allowed: at least 1"),
+    ],
+)
+def test_a_bad_recipe_is_named(tmp_path, text, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainerError, match=message):
+        load_config(str(path), [])
+
+
+@pytest.mark.parametrize("override", ["lr", "lr=1", "optimizer.lr", "optimizer.lr=[1"])
+def test_a_bad_override_is_named(override):
+    with pytest.raises(TrainerError, match="override '"):
+        load_config("7B", [override])
