@@ -35,8 +35,8 @@ def distinct_references(root: str) -> Iterator[str]:
     paths = [join(root, *path.split("/")) for path in list_tree(root, ".parquet") if not path.startswith("_")]
     if not paths:
         raise InputError(f"there are no articles in {root}; give the source's folder, such as corpus/wikipedia")
-    first = iter(_first_of_each(paths).tolist())
-    return (url for url in _references(paths) if next(first, False))
+    first = _first_of_each(paths)
+    return (url for url, is_first in zip(_references(paths), first, strict=False) if is_first)
 
 
 def _first_of_each(paths: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -54,7 +54,7 @@ def _references(paths: Sequence[str]) -> Iterator[str]:
             with open_input(path) as handle:
                 for batch in pq.ParquetFile(handle).iter_batches(_ROWS, columns=[_COLUMN]):
                     yield from batch.column(0).field("references").flatten().to_pylist()
-        except (pa.ArrowException, KeyError, OSError) as error:
+        except (pa.ArrowException, LookupError, OSError) as error:
             raise InputError(f"{path} cannot be read as articles of Wikipedia: {error}") from error
 
 
