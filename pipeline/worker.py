@@ -6,6 +6,7 @@ process id of the run, ``SIGN`` a file that is there as long as the run wants wo
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import logging
@@ -48,8 +49,9 @@ def main() -> None:
     die_with_parent()
     threading.Thread(target=watch_run, args=(int(sys.argv[1]), sys.argv[2]), daemon=True).start()
     worker = importlib.import_module("apache_beam.runners.worker.sdk_worker_main")  # warns while it is imported
-    logging.disable(logging.WARNING)  # Beam sets its own level to INFO, so the level alone does not last
-    worker.main(sys.argv)
+    logging.disable()  # Beam sets levels of its own
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        worker.main(sys.argv)  # prints the traceback of each error that it sends to the run, which tells the user
 
 
 if __name__ == "__main__":
