@@ -4,6 +4,7 @@ Reference: cc_net ``perplexity.py`` (``MultiSentencePiece``, ``DocLM``, ``Perple
 filters.perplexity`` trains the models and finds the cut-offs.
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -66,8 +67,8 @@ class PerplexityModel:
         pieces = self._processor.encode_as_pieces(self._normalize(text))
         if not pieces:
             return None
-        score = self._model.score(" ".join(pieces), bos=True, eos=True)
-        return round(10.0 ** min(-score / (len(pieces) + 1), MAX_LOG10), 1)
+        score: float = self._model.score(" ".join(pieces), bos=True, eos=True)
+        return round(math.pow(10.0, min(-score / (len(pieces) + 1), MAX_LOG10)), 1)
 
 
 def _load_kenlm(path: str) -> kenlm.Model:
