@@ -80,7 +80,7 @@ class _Splitter:
         while (end := self.buffer.find(PAGE_END, max(at, self.searched))) >= 0:
             start = self.buffer.find(PAGE, at, end)
             if start < 0 and not self.lost:
-                yield Fault("malformed_page", "the end of a page without its beginning", self.offset(at))
+                yield Fault("malformed_page", "the end of a page without its beginning", self.offset(end))
             while start >= 0 and (following := self.buffer.find(PAGE, start + 1, end)) >= 0:
                 yield self._unclosed(start, following)
                 start = following
@@ -96,14 +96,18 @@ class _Splitter:
 
     def _overflow(self) -> Iterator[Fault]:
         start = self.buffer.find(PAGE)
+        while start >= 0 and (following := self.buffer.find(PAGE, start + 1)) >= 0:
+            yield self._unclosed(start, following)
+            start = following
         if start < 0:
             self.closed = self.closed or ROOT_END in self.buffer
             self._cut(max(len(self.buffer) - len(ROOT_END) + 1, 0))
-        elif len(self.buffer) - start > self.max_bytes:
-            following = self.buffer.find(PAGE, start + 1)
-            self.lost = following < 0
-            yield self._too_large(start) if self.lost else self._unclosed(start, following)
-            self._cut(following if following >= 0 else len(self.buffer) - len(PAGE_END) + 1)
+        elif len(self.buffer) - start > self.max_bytes + len(PAGE_END):  # no tag within the limit is cut
+            yield self._too_large(start)
+            self.lost = True
+            self._cut(len(self.buffer) - len(PAGE_END) + 1)
+        else:
+            self._cut(start)
 
     def _cut(self, at: int) -> None:
         self.offset(at)
@@ -128,7 +132,11 @@ class _Splitter:
             message = f"the XML ends within page {self._title(start)!r}; fetch the file again"
             yield Fault("truncated_xml", message, self.offset(start))
         elif closes and not self.closed and not self.lost:
-            yield Fault("truncated_xml", "the XML ends without </mediawiki>; fetch the file again", self.offset(0))
+            yield Fault(
+                "truncated_xml",
+                "the XML ends without </mediawiki>; fetch the file again",
+                self.offset(len(self.buffer)),
+            )
 
     def _title(self, start: int) -> str:
         return title_of(self.buffer[start : start + _TITLE_BYTES])

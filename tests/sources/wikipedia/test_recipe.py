@@ -1,0 +1,36 @@
+import re
+
+import pytest
+
+from pipeline.errors import RecipeError
+from pipeline.recipe import as_mapping, load_recipe
+from sources.wikipedia.recipe import WikipediaRecipe
+
+
+def test_the_recipe_in_the_folder_holds_the_defaults():
+    assert load_recipe(WikipediaRecipe, "wikipedia") == WikipediaRecipe()
+
+
+def test_the_recipe_in_the_folder_names_every_key():
+    assert as_mapping(load_recipe(WikipediaRecipe, "wikipedia"))["limits"] == {
+        "max_characters": 4194304,
+        "max_work_per_character": 100,
+        "max_nesting": 40,
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("language=English", "language must be the code of a Wikipedia, such as de, it is 'English'"),
+        ("language=../x", "language must be the code of a Wikipedia, such as de, it is '../x'"),
+        ("min_characters=-1", "min_characters must not be negative, it is -1"),
+        ("max_page_megabytes=0", "max_page_megabytes must be at least 1, it is 0"),
+        ("shard_megabytes=0", "shard_megabytes must be above 0, it is 0.0"),
+        ("limits.max_nesting=0", "limits.max_nesting must be at least 1, it is 0"),
+        ("dedup.scope=files", "dedup.scope is 'files'; allowed: all, language"),
+    ],
+)
+def test_what_is_not_allowed(override, message):
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        load_recipe(WikipediaRecipe, "wikipedia", [override])
