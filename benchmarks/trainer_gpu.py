@@ -13,6 +13,7 @@ import argparse
 import gc
 import itertools
 import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -129,7 +130,7 @@ def _wait(device: torch.device) -> None:
 def watch(device: torch.device) -> Iterator[dict[str, float]]:
     """Reads clock and power twice a second in a process beside the steps; the means are there when the block ends."""
     means: dict[str, float] = {}
-    if device.type != "cuda":
+    if device.type != "cuda" or shutil.which("nvidia-smi") is None:
         yield means
         return
     words = ["nvidia-smi", "--query-gpu=clocks.sm,power.draw", "--format=csv,noheader,nounits", "-lms", "500"]
@@ -179,10 +180,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 def cases(model: str, device: torch.device) -> list[Measurement]:
     """The configurations of a model, likely winners first; both kinds of moments where memory is what is short."""
-    if device.type != "cuda":
-        moments = ["fp32"]
-    else:
-        moments = ["bf16", "fp32"] if model == "7B" else ["fp32"]
+    moments = ["bf16", "fp32"] if model == "7B" and device.type == "cuda" else ["fp32"]
     grid = itertools.product(BACKENDS, MICRO_BATCHES.get(model, (4,)), CHECKPOINTING, moments)
     return [Measurement(model, checkpointing, micro, backend, kind) for backend, micro, checkpointing, kind in grid]
 

@@ -57,10 +57,15 @@ def steps(run: Path) -> list[dict]:
     return [{key: value for key, value in record.items() if key not in clock} for record in records]
 
 
+def python_path(root: Path) -> str:
+    """The checkout before whatever the tests themselves were started with."""
+    return os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def command(module: str, *arguments: object, **kwargs) -> subprocess.Popen:
     """Starts one of the trainer's commands."""
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "PYTHONPATH": python_path(root), "CUDA_VISIBLE_DEVICES": ""}
     words = [sys.executable, "-m", f"trainer_bridge.{module}", *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(words, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True, **kwargs)

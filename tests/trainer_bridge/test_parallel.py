@@ -31,7 +31,7 @@ def launch(ranks, *arguments):
             "MASTER_ADDR": "localhost",
             "MASTER_PORT": port,
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": runs.python_path(ROOT),
         }
         words = [sys.executable, "-m", "tests.trainer_bridge.parallel_worker", *map(str, arguments)]
         processes.append(subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
