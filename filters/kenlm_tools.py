@@ -56,11 +56,16 @@ def find_or_build(folder: Path | None = None, cache: Path | None = None) -> Kenl
         if tools is None:
             raise ValueError(f"{folder} must hold the programs {' and '.join(PROGRAMS)}; one of them is missing")
         return tools
+    cache = cache or default_cache_folder()
+    return find(cache) or _build(cache)
+
+
+def find(cache: Path) -> KenlmTools | None:
+    """Returns the programs on ``PATH``, or else in the cache folder, or else None."""
     on_path = [shutil.which(program) for program in PROGRAMS]
     if on_path[0] and on_path[1]:
         return KenlmTools(Path(on_path[0]), Path(on_path[1]))
-    cache = cache or default_cache_folder()
-    return _tools_in(cache) or _build(cache)
+    return _tools_in(cache)
 
 
 def _tools_in(folder: Path) -> KenlmTools | None:

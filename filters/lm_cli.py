@@ -3,7 +3,10 @@
 import argparse
 import glob
 import gzip
+import math
+import random
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
@@ -13,9 +16,14 @@ import pyarrow.parquet as pq
 
 from filters import lm_training
 from filters.kenlm_tools import find_or_build
+from filters.perplexity import PERCENTILES, PerplexityModel, cutoffs_of
 
 ROWS_AT_ONCE = 256  # bounds memory by rows, not by row groups
 EXIT_BAD_INPUT = 2
+CALIBRATED_DOCUMENTS = 1_000_000  # CCNet, perplexity_to_bin: max_stats
+HISTOGRAM_WIDTH = 40
+INPUT_HELP = "Parquet, .jsonl or text files (a document a line), or patterns; .gz of the latter two"
+COLUMN_HELP = "column of Parquet files, key of JSON lines (default: %(default)s)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,23 +42,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m filters.perplexity", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train the SentencePiece and KenLM models from documents"))
+    _add_calibrate(commands.add_parser("calibrate", help="find the cut-offs of head and middle from documents"))
     return parser
-
-
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--column", default="text", help="column of Parquet files, key of JSON lines (default: %(default)s)"
-    )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_train)
-    parser.add_argument(
-        "--input",
-        nargs="+",
-        required=True,
-        help="Parquet, .jsonl or text files (a document a line), or patterns; .gz of the latter two",
-    )
+    parser.add_argument("--input", nargs="+", required=True, help=INPUT_HELP)
+    parser.add_argument("--column", default="text", help=COLUMN_HELP)
     parser.add_argument("--output", required=True, type=Path, help="folder of the models")
     parser.add_argument("--language", default="en", help="names the files (default: %(default)s)")
     parser.add_argument("--documents", type=int, default=lm_training.DOCUMENTS, help="articles used (%(default)s)")
@@ -69,7 +68,66 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--structure", default="probing", choices=tuple(lm_training.STRUCTURES))
     parser.add_argument("--memory", default="4G", help="sorting memory of lmplz (%(default)s)")
     parser.add_argument("--kenlm-programs", type=Path, help="folder of lmplz and build_binary, if not on PATH")
-    _add_input(parser)
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run_calibrate)
+    parser.add_argument("input", nargs="+", metavar="INPUT", help=INPUT_HELP)
+    parser.add_argument("--column", default="text", help=COLUMN_HELP)
+    parser.add_argument("--sentencepiece", required=True, type=Path, help="SentencePiece model")
+    parser.add_argument("--lm", required=True, type=Path, help="KenLM model, binary or ARPA")
+    parser.add_argument("--language", default="en", help="key of the cut-offs (default: %(default)s)")
+    parser.add_argument("--join-lines", default="fuse", choices=("fuse", "space"), help="newlines (%(default)s)")
+    parser.add_argument("--documents", type=int, default=CALIBRATED_DOCUMENTS, help="sample size (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
+
+
+def run_calibrate(arguments: argparse.Namespace) -> str:
+    """Returns the recipe's lines with the cut-offs of a corpus, and in comments how they came about."""
+    model = PerplexityModel(arguments.sentencepiece, arguments.lm, join_lines=arguments.join_lines)
+    files = expand(arguments.input)
+    if arguments.documents < 1:
+        raise ValueError(f"documents must be 1 or more, not {arguments.documents}")
+    chosen = choose(sum(1 for _ in read_texts(files, arguments.column)), arguments.documents, arguments.seed)
+    texts = (
+        text for number, text in enumerate(read_texts(files, arguments.column)) if chosen is None or number in chosen
+    )
+    found = [model.perplexity(text) for text in texts]
+    perplexities = [perplexity for perplexity in found if perplexity is not None]
+    return report_cutoffs(arguments.language, perplexities, len(found))
+
+
+def choose(total: int, limit: int, seed: int) -> frozenset[int] | None:
+    """Returns the numbers of a uniform sample of ``limit`` of ``total`` documents; None for all of them."""
+    return None if total <= limit else frozenset(random.Random(seed).sample(range(total), limit))
+
+
+def report_cutoffs(language: str, perplexities: Sequence[float], documents: int) -> str:
+    """Returns YAML: the cut-offs under their language, after comments with counts and a histogram.
+
+    A bin of the histogram reaches from a power of 2 ** 0.5 to the next.
+
+    Args:
+        language: the key.
+        perplexities: those of the documents that have one.
+        documents: how many were read.
+
+    Raises:
+        ValueError: there are no perplexities.
+    """
+    head, middle = cutoffs_of(perplexities)
+    bins = Counter(math.floor(2 * math.log2(max(value, 1))) if value < math.inf else None for value in perplexities)
+    widest = max(bins.values())
+    lines = [
+        f"# {documents} documents, {len(perplexities)} with a perplexity;",
+        f"# percentiles {PERCENTILES[0]:g} and {PERCENTILES[1]:g}, interpolated linearly",
+        "# perplexity from   documents",
+    ]
+    for start in sorted(bins, key=lambda start: math.inf if start is None else start):
+        lower = math.inf if start is None else 2 ** (start / 2)
+        bar = "*" * math.ceil(HISTOGRAM_WIDTH * bins[start] / widest)
+        lines.append(f"# {lower:>15.1f}  {bins[start]:>10}  {bar}")
+    return "\n".join([*lines, f"{language}: [{head}, {middle}]"]) + "\n"
 
 
 def run_train(arguments: argparse.Namespace) -> str:

@@ -60,9 +60,10 @@ DIGIT = re.compile(r"\d")  # every decimal digit of Unicode, not only ASCII's
 NOT_ASCII = re.compile(b"([\x80-\xff]+)")
 # The one letter whose lower case depends on its neighbours: at the end of a word it becomes the final sigma.
 CAPITAL_SIGMA = "Σ"
-# Bounds of the cache: at most 32,768 runs of at most 64 bytes, under 10 MB.
+# Bounds of the caches: at most 32,768 runs of at most 64 bytes, under 10 MB.
 MAX_CACHED_RUNS = 1 << 15
 MAX_CACHED_RUN_BYTES = 64
+MAX_CACHED_CHARACTERS = 1 << 14  # 3 MB
 
 
 def normalize_plain(text: str, join_lines: JoinLines = "fuse") -> str:
@@ -76,12 +77,11 @@ def normalize_plain(text: str, join_lines: JoinLines = "fuse") -> str:
         The document on one line.
     """
     text = text.strip()
-    return _fold(text.lower(), join_lines) if text else text
+    return _fold_decomposed(unicodedata.normalize("NFD", text.lower()), join_lines)
 
 
-def _fold(lowered: str, join_lines: JoinLines) -> str:
-    """All steps after the lower-casing."""
-    decomposed = unicodedata.normalize("NFD", lowered)
+def _fold_decomposed(decomposed: str, join_lines: JoinLines) -> str:
+    """The steps that look at one character after the other."""
     text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
     text = DIGIT.sub("0", text)
     text = "".join(LOOK_ALIKES.get(c, c) for c in text)
@@ -139,12 +139,26 @@ class LanguageModelNormalizer:
         return b"".join(parts).decode("utf-8", "surrogatepass")
 
 
+class _CharacterCache(dict[str, str]):
+    """A character of decomposed text -> what the steps after decomposition make of it."""
+
+    def __missing__(self, character: str) -> str:
+        if len(self) >= MAX_CACHED_CHARACTERS:
+            self.clear()
+        self[character] = folded = _fold_decomposed(character, "fuse")
+        return folded
+
+
 class _RunCache(dict[bytes, bytes]):
     """A run of non-ASCII characters (UTF-8) -> its normal form; computed at the first look-up."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._characters = _CharacterCache()
+
     def __missing__(self, run: bytes) -> bytes:
-        lowered = run.decode("utf-8", "surrogatepass").lower()
-        folded = _fold(lowered, "fuse").encode("utf-8", "surrogatepass")
+        decomposed = unicodedata.normalize("NFD", run.decode("utf-8", "surrogatepass").lower())
+        folded = "".join(map(self._characters.__getitem__, decomposed)).encode("utf-8", "surrogatepass")
         if len(run) <= MAX_CACHED_RUN_BYTES:
             if len(self) >= MAX_CACHED_RUNS:
                 self.clear()
