@@ -82,15 +82,20 @@ class ScorePerplexity:
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Scores each page with its language's model."""
-        return [self._one(document) for document in documents]
+        for language in {document.language for document in documents if document.language}:
+            pages = [document for document in documents if document.language == language]
+            self._score(pages, language)
+        return [self._judge(document) for document in documents]
 
-    def _one(self, document: Document) -> str | None:
-        language = document.language or ""
+    def _score(self, pages: Sequence[Document], language: str) -> None:
         model = self._models.get(language)
-        perplexity = model.perplexity(document.text) if model else None
-        name = "all" if perplexity is None else bucket(perplexity, language, self._recipe.cutoffs)
-        document.meta["perplexity"] = perplexity
-        document.meta["bucket"] = name
+        scores = model.perplexities([page.text for page in pages]) if model else [None] * len(pages)
+        for page, score in zip(pages, scores, strict=True):
+            page.meta["perplexity"] = score
+            page.meta["bucket"] = bucket(score, language, self._recipe.cutoffs)
+
+    def _judge(self, document: Document) -> str | None:
+        name = document.meta.setdefault("bucket", "all")  # a page without a language has no model
         kept = "all" in self._recipe.keep or name in self._recipe.keep
         return None if kept else f"bucket_{name}"
 
