@@ -3,15 +3,16 @@
 Three passes over a scope, each a function of files:
 
 1. ``write_unit_hashes``, per shard: the distinct hashes, sorted and cut into partitions by their top bits, and for each
-   unit the number of its hash. 5 bytes a unit and 9 to 17 bytes a distinct hash, on disk.
+   unit the number of its hash. 4 bytes a unit and 8 bytes a distinct hash, or 16 for ``keep_smallest``, on disk.
 2. ``find_duplicates``, per partition: reads its slice of every shard of the scope, finds the hashes that occur twice or
    more, and writes for each shard one bit a hash: dropped or not.
 3. ``read_mask``, per shard: puts the bits together to one flag a unit.
 
 Only the names of finished files pass through Beam, as the barrier between the passes: on the local runner a shuffled
 collection stays in memory several times over, and a killed run would have to hash again. Here memory is bounded by
-one shard in passes 1 and 3 (about 60 bytes a unit) and by one partition in pass 2 (about 40 bytes a distinct hash), on
-any runner, and finished files are not made again.
+one shard in passes 1 and 3 (about 50 bytes a unit, 65 for ``keep_smallest``) and by one partition in pass 2 (about 55
+bytes a distinct hash of each shard, or 100; measured on ten million), on any runner, and finished files are not made
+again.
 
 Policies, for a hash that occurs more than once in the scope:
 
@@ -39,7 +40,8 @@ Flags = npt.NDArray[np.bool_]
 HASHES_PER_PARTITION = 8_000_000
 RAW_BYTES_PER_HASH = 24  # gzipped WET text holds a distinct line in 40 to 60 bytes: an estimate on the safe side
 
-_HASH_SCHEMA = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_()), ("priority", pa.uint64())])
+_HASH_SCHEMA = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_())])
+_PRIORITY = pa.field("priority", pa.uint64())  # a third column for keep_smallest
 _UNIT_SCHEMA = pa.schema([("number", pa.uint32()), ("candidate", pa.bool_())])
 _DECISION_SCHEMA = pa.schema([("drop", pa.bool_())])
 
@@ -52,7 +54,7 @@ class Units(NamedTuple):
 
 
 def partition_count(raw_bytes: int) -> int:
-    """How many partitions keep pass 2 near 320 MB, from a scope's raw size (results never depend on it)."""
+    """How many partitions keep pass 2 below 450 MB, from a scope's raw size (results never depend on it)."""
     return max(1, -(-raw_bytes // RAW_BYTES_PER_HASH // HASHES_PER_PARTITION))
 
 
@@ -76,48 +78,79 @@ def write_unit_hashes(
     priorities = np.fromiter((d.priority for d in listed), np.uint64, len(listed))
     hashes = np.concatenate([d.hashes for d in listed]) if listed else np.empty(0, np.uint64)
     del listed
-    owner = np.repeat(np.arange(len(counts)), counts)
-    distinct, number = np.unique(hashes, return_inverse=True)
-    candidate, repeated, priority = _within_shard(number, owner, priorities, len(distinct), policy)
-    _write(units_path, _UNIT_SCHEMA, [[number.astype(np.uint32), candidate]])
-    cuts = np.searchsorted(distinct, _boundaries(partitions))
-    columns = (distinct, repeated, priority if policy == "keep_smallest" else None)
-    _write(
-        hashes_path,
-        _HASH_SCHEMA,
-        [[None if c is None else c[a:b] for c in columns] for a, b in _spans(cuts, distinct)],
-    )
-    return len(hashes)
+    order = np.argsort(hashes, kind="stable")  # equal hashes stay in reading order
+    ordered = hashes[order]
+    del hashes
+    first = _is_first(ordered)
+    number = _numbers(first)
+    owner = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)[order]
+    candidate, repeated, priority = _within_shard(first, number, owner, priorities, policy)
+    _write(units_path, _UNIT_SCHEMA, [[_in_place_of(order, number), _in_place_of(order, candidate)]])
+    distinct = ordered[first]
+    columns = [distinct, repeated] if priority is None else [distinct, repeated, priority]
+    spans = _spans(np.searchsorted(distinct, _boundaries(partitions)), distinct)
+    schema = _HASH_SCHEMA if priority is None else _HASH_SCHEMA.append(_PRIORITY)
+    _write(hashes_path, schema, [[column[a:b] for column in columns] for a, b in spans])
+    return len(order)
+
+
+def _is_first(ordered: npt.NDArray[Any]) -> Flags:
+    """For each item of a sorted array, whether it differs from the one before."""
+    first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
+def _numbers(first: Flags) -> npt.NDArray[np.uint32]:
+    """Numbers the groups of a sorted array from 0 on, for each of its items."""
+    return np.cumsum(first, dtype=np.uint32) - np.uint32(1)
+
+
+def _in_place_of(order: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Undoes a sort: the values where they were before it."""
+    result = np.empty_like(values)
+    result[order] = values
+    return result
 
 
 def _within_shard(
-    number: npt.NDArray[np.int64],
-    owner: npt.NDArray[np.int64],
+    first: Flags,
+    number: npt.NDArray[np.uint32],
+    owner: npt.NDArray[np.uint32],
     priorities: Hashes,
-    distinct: int,
     policy: Policy,
-) -> tuple[Flags, Flags, Hashes]:
+) -> tuple[Flags, Flags, Hashes | None]:
     """Which unit of each hash may stay, as far as one shard can tell.
 
+    Args:
+        first: For each unit, sorted by hash and then reading order, whether it is the first of its hash.
+        number: The number of its hash.
+        owner: The number of its document.
+        priorities: The priority of each document.
+        policy: The dedup policy.
+
     Returns:
-        For each unit, whether it may stay; for each hash, whether two documents hold it; for each hash, the smallest
-        priority of its documents.
+        For each unit in that order, whether it may stay; for each hash, whether two documents hold it; for each hash,
+        where the policy asks for it, the smallest priority of its documents.
     """
-    candidate = np.zeros(len(number), bool)
-    pairs, first_of_pair = np.unique(owner * max(distinct, 1) + number, return_index=True)
-    documents_with = (
-        np.bincount(pairs % max(distinct, 1), minlength=distinct) if len(pairs) else np.zeros(distinct, int)
-    )
-    priority = np.zeros(distinct, np.uint64)
+    other_owner = _is_first(owner) & ~first
+    repeated = np.zeros(np.count_nonzero(first), bool)
+    repeated[number[other_owner]] = True
     if policy == "drop_all":
-        candidate[first_of_pair] = True
-    else:
-        rank = priorities[owner] if policy == "keep_smallest" else np.zeros(len(number), np.uint64)
-        order = np.lexsort((np.arange(len(number)), rank, number))
-        leads = order[np.flatnonzero(np.diff(number[order], prepend=-1))]
-        candidate[leads] = True
-        priority = rank[leads]
-    return candidate, documents_with > 1, priority
+        return first | other_owner, repeated, None
+    if policy == "keep_first":
+        return first, repeated, None
+    candidate, smallest = _smallest_of_each(first, number, priorities[owner])
+    return candidate, repeated, smallest
+
+
+def _smallest_of_each(first: Flags, number: npt.NDArray[np.uint32], rank: Hashes) -> tuple[Flags, Hashes]:
+    """For each item, whether it is the first of the smallest rank of its hash; and for each hash, that rank."""
+    smallest = np.minimum.reduceat(rank, np.flatnonzero(first)) if len(rank) else rank
+    best = np.flatnonzero(rank == smallest[number])
+    chosen = np.zeros(len(first), bool)
+    chosen[best[_is_first(number[best])]] = True
+    return chosen, smallest
 
 
 def find_duplicates(hash_paths: Sequence[str], decisions_path: str, partition: int, policy: Policy) -> None:
@@ -130,23 +163,21 @@ def find_duplicates(hash_paths: Sequence[str], decisions_path: str, partition: i
         policy: The dedup policy.
     """
     slices = [_read_batch(path, partition) for path in hash_paths]
-    hashes = np.concatenate([_numpy(s, "hash") for s in slices])
-    order = np.argsort(hashes, kind="stable")  # shards come in scope order, so ties stay in it
-    ordered = hashes[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
-    sizes = np.diff(np.append(starts, len(ordered)))
-    drop = np.zeros(len(hashes), bool)
-    if policy == "drop_all":
-        repeated = np.concatenate([_numpy(s, "repeated") for s in slices])
-        drop[order] = np.repeat(sizes > 1, sizes) | repeated[order]
-    elif len(hashes):
-        if policy == "keep_smallest":
-            priority = np.concatenate([_numpy(s, "priority") for s in slices])
-            order = order[np.lexsort((np.arange(len(order)), priority[order], ordered))]
-        drop[:] = True
-        drop[order[starts]] = False
     ends = np.cumsum([len(s) for s in slices])[:-1]
-    _write(decisions_path, _DECISION_SCHEMA, [[part] for part in np.split(drop, ends)])
+    hashes = np.concatenate([_numpy(s, "hash") for s in slices])
+    repeated = np.concatenate([_numpy(s, "repeated") for s in slices])
+    priority = np.concatenate([_numpy(s, "priority") for s in slices]) if policy == "keep_smallest" else None
+    del slices
+    order = np.argsort(hashes, kind="stable")  # shards come in scope order, so ties stay in it
+    first = _is_first(hashes[order])
+    del hashes
+    drop = ~first
+    if policy == "drop_all":
+        drop[:-1] |= ~first[1:]
+        drop |= repeated[order]
+    elif priority is not None:
+        drop = ~_smallest_of_each(first, _numbers(first), priority[order])[0]
+    _write(decisions_path, _DECISION_SCHEMA, [[part] for part in np.split(_in_place_of(order, drop), ends)])
 
 
 def read_mask(units_path: str, decision_paths: Sequence[str], position: int) -> Flags:
@@ -176,14 +207,10 @@ def _spans(cuts: npt.NDArray[np.int64], distinct: Hashes) -> list[tuple[int, int
     return list(pairwise(bounds))
 
 
-def _write(path: str, schema: pa.Schema, batches: Sequence[Sequence[npt.NDArray[np.generic] | None]]) -> None:
+def _write(path: str, schema: pa.Schema, batches: Sequence[Sequence[npt.NDArray[np.generic]]]) -> None:
     with atomic_output(path) as handle, pa.ipc.new_file(handle, schema) as writer:
         for columns in batches:
-            rows = len(columns[0]) if columns[0] is not None else 0
-            arrays = [
-                pa.nulls(rows, field.type) if c is None else pa.array(c, field.type)
-                for c, field in zip(columns, schema, strict=True)
-            ]
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
