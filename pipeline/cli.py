@@ -7,7 +7,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -72,7 +72,7 @@ def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> Pipel
 
     Beam ignores what it does not know; here a flag that neither knows ends the command, with the nearest one named.
     """
-    beam_parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    beam_parser = _BeamParser(parser)
     for kind in PipelineOptions.__subclasses__():
         if add := kind.__dict__.get("_add_argparse_args"):
             add.__get__(None, kind)(_Tolerant(beam_parser))
@@ -84,6 +84,17 @@ def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> Pipel
     options = PipelineOptions(list(flags))
     FileSystems.set_options(options)  # inputs are listed, and models fetched, before a pipeline is made
     return options
+
+
+class _BeamParser(argparse.ArgumentParser):
+    """Beam's flags; an error in one is told by the command, without the usage of all of them."""
+
+    def __init__(self, command: argparse.ArgumentParser) -> None:
+        super().__init__(allow_abbrev=False, add_help=False)
+        self._command = command
+
+    def error(self, message: str) -> NoReturn:
+        self._command.error(message)
 
 
 class _Tolerant:

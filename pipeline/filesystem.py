@@ -89,7 +89,12 @@ def is_web(path: str) -> bool:
 
 def default_cache() -> Path:
     """The folder for fetched files: ``$LLAMA_CORPUS_CACHE``, else ``~/.cache/llama-corpus``."""
-    return Path(os.environ.get("LLAMA_CORPUS_CACHE") or Path.home() / ".cache" / "llama-corpus")
+    if chosen := os.environ.get("LLAMA_CORPUS_CACHE"):
+        return Path(chosen)
+    try:
+        return Path.home() / ".cache" / "llama-corpus"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(tempfile.gettempdir()) / "llama-corpus"
 
 
 def match(patterns: Sequence[str]) -> list[InputFile]:

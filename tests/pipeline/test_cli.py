@@ -66,6 +66,13 @@ class TestFlags:
         assert f"error: unknown argument {flag}{hint}\n" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
+    def test_a_wrong_value_of_a_flag_of_beam_shows_the_usage_of_the_command_alone(self, raw, capsys):
+        assert command("--input", raw, "--num_workers=many") == 2
+        errors = capsys.readouterr().err
+        assert errors.startswith("usage: python -m sources.lines [-h]")
+        assert errors.endswith("error: argument --num_workers: invalid int value: 'many'\n")
+        assert len(errors.splitlines()) < 10
+
     def test_flags_are_not_abbreviated(self, raw, capsys):
         assert command("--input", raw, "--outp", "x") == 2
         assert "unknown argument --outp; did you mean --output?" in capsys.readouterr().err
