@@ -217,7 +217,7 @@ def _place(entry: Mapping[str, Any]) -> str:
 
 def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:
     known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
-    there = set(list_tree(layout.root, ".parquet"))
+    there = {path for path in list_tree(layout.root, ".parquet") if "/" in path}  # right in the folder lie reports
     return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
 
 

@@ -15,9 +15,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -131,7 +132,13 @@ def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
-def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, console: Console) -> RunResult:
+def run_source(
+    source: Source,
+    scopes: Sequence[Scope],
+    options: RunOptions,
+    console: Console,
+    prepare: Callable[[Layout, Sequence[Scope]], None] | None = None,
+) -> RunResult:
     """Makes what is missing of a source.
 
     Args:
@@ -139,6 +146,8 @@ def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, con
         scopes: Its scopes, from ``plan_shards``.
         options: How to run.
         console: Where progress shows.
+        prepare: A pass of the source's own before the rest, given the scopes that are missing; where nothing is, it is
+            not called. It keeps what must survive a kill in the scopes' work folders, and uses ``run_beam``.
 
     Returns:
         What was done, with the manifest of all that is there.
@@ -159,6 +168,8 @@ def run_source(source: Source, scopes: Sequence[Scope], options: RunOptions, con
         done = layout.done()
         _claim_scopes(layout, scopes, done)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
+        if missing and prepare is not None:
+            prepare(layout, missing)
         if missing:
             _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
         delete_tree(layout.work)  # also what a run left that was killed between its last shard and this line
@@ -183,7 +194,8 @@ def _run_missing(
     with ProgressReporter(layout, missing, done, console, remote, dedup):
         for scopes in _at_once(missing) if dedup and is_local(options.beam) else [list(missing)]:
             tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration)]
-            _run_beam(graph.Worker(source, layout, options.cache, tuple(options.beam._flags)), tasks, options)
+            worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+            run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:
                 delete_tree(join(layout.work, graph.work_folder(scope.fingerprint)))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
@@ -213,14 +225,20 @@ def _remove_unfinished(layout: Layout, missing: Sequence[Scope], done: set[str])
             delete_tree(join(layout.root, *path.split("/")))
 
 
-def _run_beam(worker: graph.Worker, tasks: Sequence[graph.ShardTask], options: RunOptions) -> None:
+def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> None:
+    """Runs a pipeline; what its workers raise for the user arrives as a UserError, and Ctrl-C as itself.
+
+    Args:
+        build: Adds the steps to the pipeline that it is given.
+        options: How to run.
+    """
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     before, threading.excepthook = threading.excepthook, _end_with_worker
     try:
         with interruptible() as sign:
             runner = local_runner(options.beam, sign) if is_local(options.beam) else None
             with beam.Pipeline(runner, options.beam) as pipeline:
-                graph.build(pipeline, worker, tasks)
+                build(pipeline)
     except UserError:
         raise
     except Exception as error:
