@@ -100,7 +100,7 @@ def fetch(
         FetchError: The file cannot be had. What has come of it stays and is used by the next call, except after a
             wrong check sum.
     """
-    url = urllib.parse.quote(urllib.parse.urldefrag(url).url, safe=_URL_CHARACTERS)
+    url = _quoted(url)
     target = cache_dir / _cache_name(url)
     if _is_wanted(target, sha256):
         return target
@@ -118,6 +118,12 @@ def fetch(
     except OSError as error:
         raise FetchError(f"Cannot write {url} into the cache {cache_dir}: {error}", url) from error
     return target
+
+
+def cached(url: str, cache_dir: Path) -> Path | None:
+    """The file that :func:`fetch` would find in the cache, without asking the server; None where there is none."""
+    target = cache_dir / _cache_name(_quoted(url))
+    return target if _is_wanted(target, None) else None
 
 
 def crawl_files(
@@ -181,6 +187,10 @@ def _read_listing(listing: Path, url: str) -> list[str]:
         found = "is empty" if wrong is None else f"holds {wrong[:80]!r}"
         raise FetchError(f"{url} is no list of a crawl's files: it {found}. Check the base address.", url)
     return paths
+
+
+def _quoted(url: str) -> str:
+    return urllib.parse.quote(urllib.parse.urldefrag(url).url, safe=_URL_CHARACTERS)
 
 
 def _cache_name(url: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filters.wikitext.languages import LANGUAGES
 from pipeline.errors import InputError
-from pipeline.fetch import FetchError, fetch
+from pipeline.fetch import FetchError, cached, fetch
 from pipeline.filesystem import InputFile
 from sources.wikipedia.plan import Say
 from sources.wikipedia.recipe import LANGUAGE_CODE
@@ -16,7 +16,6 @@ from sources.wikipedia.recipe import LANGUAGE_CODE
 DUMPS = "https://dumps.wikimedia.org/"  # keeps the dumps of the last months
 ARCHIVE = "https://archive.org/download/"  # keeps those of all years, one item for each wiki and date
 LLAMA = "llama20"  # the twenty languages of the paper, section 2.1
-_GONE = frozenset({403, 404, 410})
 
 
 def languages_of(text: str) -> list[str]:
@@ -53,7 +52,7 @@ def fetch_dumps(
         The dumps, by the address that had them; their indexes lie beside them there.
 
     Raises:
-        InputError: The date is none, or neither place has a dump, or it cannot be fetched.
+        InputError: The date is none, or neither place gives a dump.
     """
     if not re.fullmatch(r"20\d{6}", date):
         raise InputError(f"--date must be a dump's date, such as 20220701, it is {date!r}")
@@ -65,16 +64,20 @@ def _fetch_one(language: str, date: str, cache: Path, say: Say, places: tuple[st
     name = f"{wiki}-{date}-pages-articles-multistream.xml.bz2"
     publisher, archive = (place.rstrip("/") for place in places)
     urls = (f"{publisher}/{wiki}/{date}/{name}", f"{archive}/{wiki}-{date}/{name}")
+    there = next((url for url in urls if cached(url, cache)), None)
+    if there is not None:  # whichever place had it before: the address is part of what identifies an input
+        return InputFile(there, -1)
+    refusals: list[str] = []
     for url in urls:
-        say(f"fetching {url} into {cache}, unless it is there")
+        say(f"fetching {url} into {cache}")
         try:
             fetch(url, cache)
         except FetchError as error:
-            if error.status in _GONE:
-                continue
-            raise InputError(str(error)) from error
+            refusals.append(str(error))
+            say(f"it cannot be had there: {error}")
+            continue
         return InputFile(url, -1)
     raise InputError(
-        f"there is no dump of {wiki} of {date} at {urls[0]} nor at {urls[1]}. Dumps are of the 1st and the 20th of a "
-        f"month; {publisher}/{wiki}/ lists those that the publisher still has."
+        f"there is no dump of {wiki} of {date} to be had. Dumps are of the 1st and the 20th of a month; "
+        f"{publisher}/{wiki}/ lists those that the publisher still has. " + " ".join(refusals)
     )

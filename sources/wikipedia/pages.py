@@ -53,7 +53,7 @@ class _Splitter:
     lost: bool = False  # the beginning of the page at hand went with damage, or with the rest of a page too large
     closed: bool = False  # </mediawiki> came behind the last page
     buffer: bytes = b""
-    searched: int = 0  # no </page> begins before
+    searched: int = 0  # no </page>, and no <page> after that of the page at hand, begins before
     base: int = 0  # position of buffer[0] in the XML
     marks: deque[tuple[int, XmlPiece]] = field(default_factory=deque)  # positions where a stream begins
 
@@ -90,13 +90,13 @@ class _Splitter:
             elif start >= 0:
                 yield RawPage(self.buffer[start:stop], self.offset(start))
             at, self.lost, self.closed = stop, False, False
-        self.searched = max(len(self.buffer) - len(PAGE_END) + 1, at)
         self._cut(at)
         yield from self._overflow()
+        self.searched = max(len(self.buffer) - len(PAGE_END) + 1, 0)
 
     def _overflow(self) -> Iterator[Fault]:
         start = self.buffer.find(PAGE)
-        while start >= 0 and (following := self.buffer.find(PAGE, start + 1)) >= 0:
+        while start >= 0 and (following := self.buffer.find(PAGE, max(start + 1, self.searched))) >= 0:
             yield self._unclosed(start, following)
             start = following
         if start < 0:

@@ -104,7 +104,7 @@ def _layout(root: Path):
 
 
 def run(output: Path, *inputs: Path | str, workers: int = 1, said: list[str] | None = None, **settings) -> Run:
-    """Runs the source over dumps in this process; ``settings`` are recipe keys (every text is long enough by default)."""
+    """Runs the source over dumps in this process; ``settings`` are recipe keys, and any length will do."""
     recipe = from_mapping(WikipediaRecipe, {"min_characters": 0, **settings}, "test")
     plan = plan_dumps(match([str(path) for path in inputs]), recipe, None, (said if said is not None else []).append)
     options = RunOptions(str(output), PipelineOptions([f"--direct_num_workers={workers}"]))
