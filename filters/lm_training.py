@@ -14,6 +14,7 @@ Where we differ, and why:
 The same input and settings give the same bytes, on any number of cores.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -229,16 +230,13 @@ def estimate(work: Path, options: TrainingOptions, tools: KenlmTools) -> int:
         command += ["--prune", *map(str, options.prune)]
     command += ["--discount_fallback"]
     log = work / "lmplz.log"
-    with (
-        log.open("wb") as log_file,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log_file, stderr=log_file) as process,
-    ):
-        assert process.stdin is not None
-        try:
+    pieces = 0
+    with log.open("wb") as log_file:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log_file, stderr=log_file)
+        # If the pipe breaks, lmplz has stopped by itself, and its status and log say why.
+        with contextlib.suppress(BrokenPipeError), process:
+            assert process.stdin is not None
             pieces = _write_pieces(work, process.stdin)
-            process.stdin.close()
-        except BrokenPipeError:
-            pieces = 0  # lmplz stopped by itself: its exit status and log say why
     _check(process.returncode, "lmplz", log)
     return pieces
 
