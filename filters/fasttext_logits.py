@@ -67,6 +67,9 @@ MISSING, NOTHING, FIRST_INPUT = 0, 1, 2
 CHUNK_VALUES = 1 << 20
 # Words whose n-grams are looked up at a time while a model is loaded.
 CHUNK_WORDS = 1 << 14
+# New words are looked for in the first so many batches, and then in every fourth: a frequent word is soon met in one of
+# these, and looking for new ones takes as long as hashing those of half a batch.
+EAGER_BATCHES, LATER = 64, 4
 # Entries of the list of words seen once.
 SEEN_BITS = 17
 
@@ -115,6 +118,7 @@ class LogitEvaluator:
         self._first_cached = FIRST_INPUT + model.input_rows + words
         self._sums = np.zeros((self._first_cached + cache_words, self._width + 2), np.float32)
         self._ones = np.ones((1, BLOCK), np.float32)
+        self._batches = 0
         self._seen = np.zeros(1 << SEEN_BITS, np.uint64)
         with np.errstate(over="ignore", invalid="ignore"):
             self._add_input(matrix)
@@ -195,7 +199,9 @@ class LogitEvaluator:
             part = self._sums.take(items[begin * BLOCK : (begin + step) * BLOCK], axis=0)
             blocks = np.matmul(self._ones, part.reshape(-1, BLOCK, self._width + 2))
             sums[begin : begin + step] = blocks[:, 0]
-        if self._first_cached < len(self._sums):
+        self._batches += 1
+        is_time = self._batches <= EAGER_BATCHES or self._batches % LATER == 0
+        if is_time and self._first_cached < len(self._sums):
             self._remember(keys, missing, data, starts, lengths)
         return self._logits(sums, first_block)
 

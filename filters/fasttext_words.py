@@ -313,6 +313,8 @@ class WordTable:
         """
         pending = np.arange(len(rows))
         for probe in range(PROBES):
+            if not len(pending):
+                break
             slot = self._slot(keys.mixed[pending], probe)
             free = np.flatnonzero(self._low.take(slot) == 0)
             slot, first = np.unique(slot[free], return_index=True)
