@@ -4,11 +4,11 @@ PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
 CORPUS  ?= corpus
-WORKERS ?= auto
+WORKERS ?= 2
 SETUP   := $(VENV)/.setup-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup commoncrawl lint format test bench clean sdist dataflow-commoncrawl container
+.PHONY: help setup commoncrawl wikipedia lint format test bench clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -28,6 +28,10 @@ commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what h
 	@$(BIN)/python -m sources.commoncrawl --input 'samples/commoncrawl/*.warc.wet.gz' --output $(CORPUS)
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/commoncrawl
 
+wikipedia: $(SETUP) ## run Wikipedia on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.wikipedia --input samples/wikipedia/*-multistream.xml.bz2 --output $(CORPUS)
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/wikipedia
+
 lint: $(SETUP) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -38,7 +42,7 @@ format: $(SETUP) ## reformat the code
 	@$(BIN)/ruff format .
 
 test: $(SETUP) ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 bench: $(SETUP) ## measure speed and memory (see benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.commoncrawl
