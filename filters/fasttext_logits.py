@@ -145,7 +145,9 @@ class LogitEvaluator:
         if self._subwords.sizes:
             for begin in range(0, len(model.words), CHUNK_WORDS):
                 part = np.arange(begin, min(begin + CHUNK_WORDS, len(model.words)))
-                sums = self._sums[FIRST_INPUT + part] + self._word_sums(data, starts[part], lengths[part])
+                sums = self._sums[FIRST_INPUT + part] + self._add_up(
+                    *self._subwords.rows(data, starts[part], lengths[part])
+                )
                 self._sums[self._first_word + part] = sums
         rows = np.full(len(words), NOTHING, np.int32)
         rows[: len(model.words)] = np.arange(self._first_word, self._first_word + len(model.words))
@@ -167,10 +169,9 @@ class LogitEvaluator:
         while len(self._table.insert(*self._vocabulary)):
             self._table.grow()
 
-    def _word_sums(self, data: ByteArray, starts: IntArray, lengths: IntArray) -> Array:
-        """Sums of the n-gram rows of each word, shape (words, width + 2)."""
-        rows, counts = self._subwords.rows(data, starts, lengths)
-        sums = np.zeros((len(starts), self._width + 2))
+    def _add_up(self, rows: IntArray, counts: IntArray) -> Array:
+        """Sums of consecutive input rows, ``counts`` at a time, shape (counts, width + 2)."""
+        sums = np.zeros((len(counts), self._width + 2))
         some = np.flatnonzero(counts)
         if len(some):
             first = (np.cumsum(counts) - counts)[some]
@@ -202,7 +203,7 @@ class LogitEvaluator:
         self._batches += 1
         is_time = self._batches <= EAGER_BATCHES or self._batches % LATER == 0
         if is_time and self._first_cached < len(self._sums):
-            self._remember(keys, missing, data, starts, lengths)
+            self._remember(keys, missing, lengths, found, counts)
         return self._logits(sums, first_block)
 
     def _find(self, keys: WordKeys, data: ByteArray, starts: IntArray, lengths: IntArray) -> tuple[RowArray, IntArray]:
@@ -223,23 +224,23 @@ class LogitEvaluator:
             label &= data[starts[missing] + 8] == LABEL_PREFIX[8]
         return rows, missing[~label]
 
-    def _remember(
-        self, keys: WordKeys, missing: IntArray, data: ByteArray, starts: IntArray, lengths: IntArray
-    ) -> None:
-        """Keeps the sums of words that were missing for the second time."""
-        missing = missing[lengths[missing] <= MAX_KEY_BYTES]
-        mixed = keys.mixed[missing]
+    def _remember(self, keys: WordKeys, missing: IntArray, lengths: IntArray, rows: IntArray, counts: IntArray) -> None:
+        """Keeps the sums of words that were missing for the second time; each has ``counts`` of ``rows``."""
+        short = np.flatnonzero(lengths[missing] <= MAX_KEY_BYTES)
+        mixed = keys.mixed[missing[short]]
         place = (mixed >> np.uint64(64 - SEEN_BITS)).view(np.int64)
         again = np.flatnonzero(self._seen[place] == mixed)
         self._seen[place] = mixed
         # One word per place: so no word comes twice.
-        chosen = missing[again[np.unique(place[again], return_index=True)[1]]]
+        chosen = short[again[np.unique(place[again], return_index=True)[1]]]
         if self._used + len(chosen) > len(self._sums):
             self._forget()
             chosen = chosen[: len(self._sums) - self._used]
-        rows = np.arange(self._used, self._used + len(chosen), dtype=np.int32)
-        self._sums[rows] = self._word_sums(data, starts[chosen], lengths[chosen])
-        self._table.insert(keys.select(chosen), rows)
+        size = counts[chosen]
+        at = np.repeat((np.cumsum(counts) - counts)[chosen] - (np.cumsum(size) - size), size)
+        target = np.arange(self._used, self._used + len(chosen), dtype=np.int32)
+        self._sums[target] = self._add_up(rows.take(at + np.arange(len(at))), size)
+        self._table.insert(keys.select(missing[chosen]), target)
         self._used += len(chosen)
 
     def _logits(self, sums: Array, first_block: IntArray) -> Logits:
