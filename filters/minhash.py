@@ -17,6 +17,7 @@ All of it is NumPy over packed hashes; nothing here makes an object for a word o
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -306,6 +307,12 @@ def pack(first: npt.NDArray[np.uint32], second: npt.NDArray[np.uint32]) -> Pairs
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs = (low.astype(np.uint64) << np.uint64(32)) | high.astype(np.uint64)
     return np.asarray(pairs[low != high], np.uint64)
+
+
+def pack_pairs(pairs: Sequence[tuple[int, int]]) -> Pairs:
+    """The same for a list of pairs."""
+    array = np.array(pairs, np.uint32).reshape(-1, 2)
+    return pack(array[:, 0], array[:, 1])
 
 
 def unpack(pairs: Pairs) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

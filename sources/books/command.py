@@ -1,0 +1,122 @@
+"""The command of the books source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.errors import InputError
+from pipeline.filesystem import InputFile, exists, join, match, write_bytes
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from pipeline.shard import Layout, Scope
+from sources.books.near_dedup import prepare_near_dedup
+from sources.books.near_duplicates import TABLE
+from sources.books.plan import Plan, plan_books
+from sources.books.recipe import BooksRecipe
+from sources.books.source import Books
+
+PASSED_OVER = "passed_over.tsv"
+
+DESCRIPTION = """\
+Project Gutenberg, and Books3 where you have it, to clean documents: header, licence and trailer removed, languages
+chosen, and every book removed that another one holds to more than 90 %. Everything dropped is counted by reason, and
+can be read in _rejects; duplicates.tsv lists each book removed with the one that stays."""
+
+EPILOG = """\
+examples:
+  python -m sources.books --gutenberg mirror/ --output corpus/
+  python -m sources.books --gutenberg mirror/ --books3 books3.tar.gz --output corpus/
+  python -m sources.books --gutenberg 'pg19/*/*.txt' --set language.keep=all --set near_dedup.measure=jaccard
+
+--gutenberg takes a mirror (1/3/4/1342/1342-0.txt, -8.txt, .zip), a folder of pg*.txt, or PG-19 (train/*.txt, with its
+metadata.csv); of the files with one ebook number the best is read. Every flag of Apache Beam passes through. Without
+--runner, all cores of this machine are used; --direct_num_workers N takes N. The same command again makes only what is
+missing."""
+
+NO_BOOKS3 = (
+    "Without Books3: it is no longer distributed, since it holds books under copyright. If you have the right to use a "
+    "copy, give it as --books3 books3.tar.gz."
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("books", DESCRIPTION, EPILOG, recipe="books")
+    result.add_argument(
+        "--gutenberg",
+        nargs="+",
+        metavar="PATH",
+        default=[],
+        help="Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://",
+    )
+    result.add_argument("--books3", nargs="+", metavar="TAR", default=[], help="a tar or tar.gz of .epub.txt files")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and runs the source."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        recipe = load_recipe(BooksRecipe, args.recipe, args.set)
+        files = _gutenberg_files(args)
+        if not args.books3:
+            say(NO_BOOKS3)
+        books3 = [file for pattern in args.books3 for file in _match("--books3", pattern)]
+        plan = plan_books(files, books3, recipe.files_per_shard)
+        say(f"{plan.books:,} books of Gutenberg chosen from {len(files):,} files, {len(books3):,} tars of Books3")
+        run = cli.run_options(args, options)
+        source = Books(recipe, Layout(join(run.output, "books")).root, _catalogue(files))
+
+        def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+            _write_passed_over(layout, plan)
+            if recipe.near_dedup.enabled:
+                prepare_near_dedup(source, run, console, layout, scopes)
+
+        return run_source(source, plan.scopes, run, console, prepare)
+
+    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+
+
+def _gutenberg_files(args: argparse.Namespace) -> list[InputFile]:
+    if not args.gutenberg and not args.books3:
+        raise InputError("give --gutenberg with a mirror or a folder of texts, --books3 with a tar, or both")
+    return [file for pattern in args.gutenberg for file in _match("--gutenberg", pattern)]
+
+
+def _match(flag: str, pattern: str) -> list[InputFile]:
+    try:
+        return match([pattern])
+    except InputError as error:
+        raise InputError(str(error).replace("--input", flag)) from error
+
+
+def _catalogue(files: Sequence[InputFile]) -> str | None:
+    """The ``metadata.csv`` of PG-19, beside the folders of its texts."""
+    for file in sorted(files):
+        folder, _, name = file.path.rpartition("/")
+        if name == "metadata.csv":
+            return file.path
+        if folder.rpartition("/")[2] in {"train", "validation", "test"}:
+            beside = join(folder.rpartition("/")[0] or ".", "metadata.csv")
+            return beside if exists(beside) else None
+    return None
+
+
+def _write_passed_over(layout: Layout, plan: Plan) -> None:
+    """Lists the files that are not read, and why."""
+    rows = "".join(f"{path}\t{reason}\n" for path, reason in plan.passed_over)
+    write_bytes(join(layout.root, PASSED_OVER), f"file\treason\n{rows}".encode("utf-8", "replace"))
+
+
+def _next_commands(result: RunResult) -> list[str]:
+    root = result.layout.root
+    return [f"python -m pipeline.verify {root}", f"less -S {join(root, TABLE)}"]

@@ -1,0 +1,93 @@
+"""The recipe of the books source: every threshold and choice, and why its default is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.sink import RejectPolicy
+
+SUBSETS = ("gutenberg", "books3")
+
+
+@dataclass(frozen=True)
+class LanguageRecipe:
+    """The language of a book: the one that its header names, else fastText's.
+
+    Attributes:
+        keep: The languages kept; ``all`` keeps every one. The paper says nothing; Gutenberg is four fifths English.
+        subsets: The subsets that are filtered; Books3 is taken as it is, its language is only recorded.
+        model: A fastText model, for books whose header names no language.
+        sha256: Its checksum, checked where given.
+        threshold: The smallest score of the model that is kept.
+    """
+
+    keep: tuple[str, ...] = ("en",)
+    subsets: tuple[str, ...] = ("gutenberg",)
+    model: str = "samples/models/lid.176.ftz"
+    sha256: str | None = None
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.keep:
+            raise ValueError("keep must name at least one language, for example [en], or all")
+        if unknown := set(self.subsets) - set(SUBSETS):
+            raise ValueError(f"subsets has {sorted(unknown)}; allowed: some of {', '.join(SUBSETS)}, or []")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+
+
+@dataclass(frozen=True)
+class NearDedupRecipe:
+    """Near duplicates, at the level of the book (the paper, section 2.1: more than 90 % content overlap).
+
+    Attributes:
+        enabled: Whether they are removed.
+        threshold: Two books with a greater overlap are duplicates.
+        measure: Of the sets of word 13-grams, ``containment`` (the share of the smaller one that the larger one holds,
+            which also finds a book in an omnibus) or ``jaccard``.
+        linkage: ``direct``: a book goes only if it is a duplicate of one that stays, so nothing is lost but what is
+            there once more. ``chain``: of all books that duplicates connect, one stays; then one short book that two
+            collections hold takes the smaller collection away.
+    """
+
+    enabled: bool = True
+    threshold: float = 0.9
+    measure: Literal["containment", "jaccard"] = "containment"
+    linkage: Literal["direct", "chain"] = "direct"
+
+    def __post_init__(self) -> None:
+        if not 0.8 <= self.threshold < 1:
+            raise ValueError(
+                f"threshold must be at least 0.8, below which candidates would be missed, and below 1; it is "
+                f"{self.threshold}"
+            )
+
+
+@dataclass(frozen=True)
+class BooksRecipe:
+    """All of the source's choices.
+
+    Attributes:
+        min_characters: A book with less text is dropped: what a damaged or empty file leaves.
+        max_book_megabytes: A larger book fails by itself, so that none can fill the memory; the largest of Gutenberg
+            (the human genome apart) has 25.
+        unwrap_lines: Whether the lines of a paragraph of prose are joined. The paper does not say; PG-19 and the
+            reproductions keep them.
+        files_per_shard: Gutenberg's files in a shard; 256 have about 100 MB.
+    """
+
+    min_characters: int = 1000
+    max_book_megabytes: int = 32
+    unwrap_lines: bool = False
+    files_per_shard: int = 256
+    language: LanguageRecipe = LanguageRecipe()
+    near_dedup: NearDedupRecipe = NearDedupRecipe()
+    rejects: RejectPolicy = field(default_factory=RejectPolicy)
+
+    def __post_init__(self) -> None:
+        if self.min_characters < 0:
+            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
+        for key in ("max_book_megabytes", "files_per_shard"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
