@@ -113,7 +113,12 @@ def interruptible() -> Iterator[str]:
             yield str(sign)
         finally:
             if is_main:
-                signal.signal(signal.SIGINT, before)
+                signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+def _cores() -> int:
+    """The cores that this process may use, which can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
@@ -124,7 +129,9 @@ def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     """
     direct = options.view_as(DirectOptions)
     if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
-        direct.direct_num_workers = os.cpu_count() or 1
+        direct.direct_num_workers = _cores()
+    if direct.direct_num_workers < 0:
+        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {direct.direct_num_workers}")
     if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
         return FnApiRunner()
     direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
@@ -235,10 +242,8 @@ def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> N
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     before, threading.excepthook = threading.excepthook, _end_with_worker
     try:
-        with interruptible() as sign:
-            runner = local_runner(options.beam, sign) if is_local(options.beam) else None
-            with beam.Pipeline(runner, options.beam) as pipeline:
-                build(pipeline)
+        with interruptible() as sign, _pipeline(options.beam, sign) as pipeline:
+            build(pipeline)
     except UserError:
         raise
     except Exception as error:
@@ -250,6 +255,14 @@ def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> N
         raise UserError(message) from error
     finally:
         threading.excepthook = before
+
+
+def _pipeline(options: PipelineOptions, sign: str) -> beam.Pipeline:
+    runner = local_runner(options, sign) if is_local(options) else None
+    try:
+        return beam.Pipeline(runner, options)
+    except ValueError as error:  # no such runner, or it lacks a flag
+        raise UserError(str(error)) from error
 
 
 def _end_with_worker(death: threading.ExceptHookArgs) -> None:

@@ -2,19 +2,21 @@ import json
 import os
 import re
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
 
 from pipeline import accounts
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, UserError
 from pipeline.filesystem import InputFile
-from pipeline.run import SHARDS_AT_ONCE, RunResult, _at_once, is_local
+from pipeline.run import SHARDS_AT_ONCE, RunOptions, RunResult, _at_once, is_local, run_source
 from pipeline.shard import plan_shards
 from pipeline.sink import RejectPolicy
-from tests.pipeline.line_source import LineRecipe
-from tests.pipeline.runs import FILES, rows, run, snapshot, write_input
+from tests.pipeline.line_source import LineRecipe, LineSource
+from tests.pipeline.runs import FILES, plan, rows, run, snapshot, write_input
 from tests.pipeline.small_disk import small_disk
 
 
@@ -336,3 +338,17 @@ def test_scopes_run_together_up_to_so_many_shards():
 )
 def test_is_local(flags, local):
     assert is_local(PipelineOptions(flags)) is local
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--direct_num_workers=-3"], "--direct_num_workers must be 0 (all cores) or more, it is -3"),
+        (["--runner=NoSuchRunner"], "Unexpected pipeline runner: NoSuchRunner. Valid values are "),
+        (["--runner=DataflowRunner"], "Missing required option: project."),
+    ],
+)
+def test_a_runner_that_cannot_be_used_is_the_users_error(raw, tmp_path, flags, message):
+    options = RunOptions(str(tmp_path), PipelineOptions(flags))
+    with pytest.raises(UserError, match=re.escape(message)):
+        run_source(LineSource(), plan([raw], LineRecipe()), options, Console(file=StringIO()))
