@@ -136,13 +136,13 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         path = make_dump(Path(name), pages_of(args.input), args.megabytes)
-        rates = parts(path)
-        for part, rate in rates.items():
-            print(f"{part:20}{rate:8.1f} MB/s")
         size = f"shard_megabytes={args.shard_megabytes}"
         runs = [whole(path, workers, [size], Path(name) / f"out-{workers}") for workers in args.workers]
         runs.append(whole(path, args.workers[0], [size, "dedup.enabled=false"], Path(name) / "out-no-dedup"))
         packed = path.stat().st_size / 1e6
+        rates = parts(path)  # last: a process that is started inherits the peak of this one's memory
+    for part, rate in rates.items():
+        print(f"{part:20}{rate:8.1f} MB/s")
     for result in runs:
         result["xml_megabytes_per_cpu_second"] = round(args.megabytes / result["cpu_seconds"], 2)
         print(json.dumps(result, indent=1))

@@ -13,6 +13,7 @@ from pipeline.filesystem import match
 from pipeline.manifest import read_manifest
 from pipeline.recipe import from_mapping
 from pipeline.run import RunOptions, run_source
+from pipeline.shard import Layout
 from sources.wikipedia.plan import plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.source import Wikipedia
@@ -67,7 +68,7 @@ class Run:
 
     def __init__(self, output: Path) -> None:
         self.root = output / "wikipedia"
-        self.manifest = read_manifest(_layout(self.root))
+        self.manifest = read_manifest(Layout(str(self.root)))
         self.steps = {entry["step"]: entry for entry in self.manifest["ledger"]["steps"]}
 
     def documents(self) -> list[dict]:
@@ -95,12 +96,6 @@ class Run:
     def _rows(paths) -> list[dict]:
         files = sorted(paths)
         return pa.concat_tables([pq.read_table(path) for path in files]).to_pylist() if files else []
-
-
-def _layout(root: Path):
-    from pipeline.shard import Layout
-
-    return Layout(str(root))
 
 
 def run(output: Path, *inputs: Path | str, workers: int = 1, said: list[str] | None = None, **settings) -> Run:
