@@ -133,7 +133,7 @@ class Books:
         decoded = decode(member.data)
         _count(counters, member.data, decoded.encoding, decoded.nuls)
         name = _SUFFIXES.sub("", member.name)
-        identifier = f"books3/{name}" + (f"@{member.offset}" if repeated else "")
+        identifier = f"books3/{name.removeprefix('books3/')}" + (f"@{member.offset}" if repeated else "")
         document = self._document("books3", identifier, decoded.text, path, member.offset, decoded.encoding)
         title, dash, author = name.rpartition("/")[2].rpartition(" - ")
         document.meta.update(title=title if dash else author, author=author if dash else None)
