@@ -15,7 +15,6 @@ import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,8 @@ import yaml
 from pipeline.errors import RecipeError
 
 R = TypeVar("R")
+
+RECIPES = Path(__file__).parents[1] / "recipes"  # beside the packages, in a checkout and in site-packages
 
 
 def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ()) -> R:
@@ -46,9 +47,9 @@ def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ())
 def _read_yaml(name_or_path: str) -> dict[str, Any]:
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        builtin = resources.files("recipes") / f"{name_or_path}.yaml"
+        builtin = RECIPES / f"{name_or_path}.yaml"
         if not builtin.is_file():
-            names = sorted(f.name[:-5] for f in resources.files("recipes").iterdir() if f.name.endswith(".yaml"))
+            names = sorted(file.stem for file in RECIPES.glob("*.yaml"))
             raise RecipeError(f"there is no recipe {name_or_path!r}; built in are {', '.join(names)}, or give a .yaml")
         text = builtin.read_text(encoding="utf-8")
     else:
