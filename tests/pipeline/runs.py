@@ -113,7 +113,7 @@ def start(patterns: Path, output: Path, *flags: str, workers: int = 2, pause: fl
         subprocess.Popen(
             [*command, f"--direct_num_workers={workers}", *flags],
             cwd=REPOSITORY,
-            env={**os.environ, "LINE_SOURCE_PAUSE": str(pause), "COLUMNS": "100"},
+            env={**os.environ, "LINE_SOURCE_PAUSE": str(pause), "COLUMNS": "100", "TMPDIR": str(patterns.parent)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
