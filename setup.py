@@ -39,6 +39,7 @@ setup(
         "train": ["torch>=2.11", "safetensors>=0.4"],
         "dev": [
             "boto3>=1.34",
+            "datasketch>=1.6",  # the independent MinHash that ours is compared with
             "fastwarc>=0.14",  # the independent reader that ours is compared with
             "hypothesis>=6",
             "moto[s3,server]>=5",

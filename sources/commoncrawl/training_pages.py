@@ -38,7 +38,7 @@ def hash_url(url: str) -> int:
 
 def hash_urls(urls: Iterable[str]) -> npt.NDArray[np.uint64]:
     """The distinct keys of many URLs, sorted: 8 bytes a URL, so that 30 million take 240 MB."""
-    return np.unique(np.fromiter((hash_url(url) for url in urls if url.strip()), np.uint64))
+    return np.unique(np.fromiter((hash_url(url) for url in urls if normalize_url(url)), np.uint64))
 
 
 class LabelPages:
