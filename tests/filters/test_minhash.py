@@ -25,6 +25,7 @@ from filters.minhash import (
     pack,
     sampled,
     similarity,
+    sorted_set,
     unpack,
 )
 
@@ -99,6 +100,12 @@ def test_estimates_agree_with_datasketch_and_with_the_truth(common):
         minhash.update_batch(int(h) & 0xFFFFFFFF for h in one)
     assert ours == theirs[0].jaccard(theirs[1])
     assert abs(ours - true) < 0.08
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 5), max_size=60))
+def test_a_sorted_set_is_that_of_numpy(hashes):
+    array = np.array(hashes, np.uint64)
+    assert sorted_set(array).tolist() == np.unique(array).tolist()
 
 
 SETS = st.sets(st.integers(0, 60), max_size=40)
