@@ -24,7 +24,7 @@ LINE_CHARACTERS = 300  # of a line that are looked at
 MARKER_LINES = 5  # lines of one marker: long titles run on, up to the closing asterisks
 SECOND_HEADER_LINES = 40  # within which behind a marker a second header shows, where a file has two
 SHORT_TRAILER = 4  # lines with text that may follow an end marker without being known as a trailer
-HEADER_SHARE = 0.5  # of the text before a start marker must look like a header's; in real ones all of it does
+HEADER_SHARE = 0.4  # of the text before a start marker must look like a header's; in real ones 0.75 and more does
 BOILERPLATE_SHARE = 0.5  # of a longer trailer's text, likewise; real ones have 0.8 and more
 
 _NAME = (
@@ -58,7 +58,9 @@ _END = re.compile(
     re.I,
 )
 # How a second header begins, in a file that was put into a new frame with its old one.
-_SECOND_HEADER = re.compile(r"^\W*(?:the\s+)?(?:world'?s\s+)?project\s+gutenberg|^title\s*:", re.I)
+_SECOND_HEADER = re.compile(
+    r"^\W*(?:the\s+)?(?:world'?s\s+)?project\s+gutenberg|^\W*this\s+is\s+the\s+project\s+gutenberg|^title\s*:", re.I
+)
 
 # The words of licences, trailers and letters on donations: nearly each of their paragraphs has one.
 _BOILERPLATE = re.compile(

@@ -157,7 +157,8 @@ _NUMBER = re.compile(r"\be-?(?:book|text)\s*(?:#|number\s|no\.?\s?)\s*(\d{1,6})\
 _FIELD = re.compile(r"^\W{0,4}(title|author|language|release\s+date|posting\s+date)\s*:[ \t]*(.*)$", re.I)
 _NEXT_FIELD = re.compile(r"^\W{0,4}[a-z][a-z ]{2,24}:", re.I)
 _FIRST_LINE = re.compile(
-    r"^\W*(?:the\s+)?project\s+gutenberg(?:'s|\u2019s)?\s+(?:e-?(?:text|book)\s*)?(?:of\s+|,\s+)?(?P<title>.+)$", re.I
+    r"^\W*(?:this\s+is\s+)?(?:the\s+)?project\s+gutenberg(?:'s|\u2019s)?\s+(?:e-?(?:text|book)\s*)?(?:of\s+|,\s+)?(?P<title>.+)$",
+    re.I,
 )
 _BY = re.compile(r"^(?P<title>.*?),?\s+by\s+(?P<author>.+)$", re.S)
 # As headers write them, first in English.

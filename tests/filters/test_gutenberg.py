@@ -287,6 +287,7 @@ def test_header_fields():
     assert parse_header(SMALL_PRINT) == Header(104, "The Lamp", "Ann Author", None, None)
     wrapped = "Title: The Lamp\n       A Story\n\nAuthor: A\nLanguage: German and English\n"
     assert parse_header(wrapped) == Header(None, "The Lamp A Story", "A", "de", None)
+    assert parse_header("***This is the Project Gutenberg Etext of The Lamp***\n").title == "The Lamp"
     assert parse_header("") == Header()
 
 
