@@ -29,9 +29,9 @@ from pipeline.cli import beam_options
 from pipeline.errors import OutputError
 from pipeline.filesystem import exists, is_remote, join, list_tree, open_input
 from pipeline.ledger import Ledger, Tally
-from pipeline.manifest import READERS_REMOTE, build_manifest, read_manifest
+from pipeline.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest
 from pipeline.recipe import difference, fingerprint
-from pipeline.shard import Layout
+from pipeline.shard import Layout, read_json
 from pipeline.sink import RejectPolicy
 from pipeline.source import HashingReader
 
@@ -77,9 +77,22 @@ def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
     stats = [report.stats for report in reports if report.stats]
     faults = [fault for report in reports for fault in report.faults]
     faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
+    faults += _verify_configuration(layout, manifest)
     faults += _verify_manifest(layout, manifest, stats)
     faults += _verify_listing(layout, stats)
     return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
+
+
+def _verify_configuration(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:
+    """The configuration that a later run is held to must be the one that the manifest names."""
+    path = join(layout.root, CONFIGURATION)
+    if not exists(path):
+        return [f"{path} is missing"]
+    try:
+        changes = difference(manifest["configuration"], read_json(path))
+    except OutputError as error:
+        return [str(error)]
+    return [f"{path} is not the manifest's configuration: {line}" for line in changes[:5]]
 
 
 def _verify_shard(layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool) -> ShardReport:

@@ -315,9 +315,9 @@ def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str]) -> No
             there = len(before["shards"]) if before else "other"
             raise OutputError(
                 f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
-                f"({there} shards there, {len(scope.shards)} here, or files of other sizes). Give the same --input as "
-                "before (more files may follow, in whole scopes; --retry-failed takes in a file that could not be read "
-                "then), or choose another --output."
+                f"({there} shards there, {len(scope.shards)} here, or files of other paths or sizes). Give the same "
+                "--input as before, written the same way (more files may follow, in whole scopes; --retry-failed takes "
+                "in a file that could not be read then), or choose another --output."
             )
         if before != record:
             write_json(layout.scope(scope.name), record)

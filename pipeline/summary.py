@@ -82,6 +82,8 @@ def _what_was_done(result: RunResult) -> str:
 
 
 def _speed(result: RunResult, ledger: Ledger) -> str:
+    if not result.written:
+        return ""
     timing: dict[str, Any] = result.manifest["timing"]
     text = ledger.step(READ_STEP).counters.get("text_bytes", 0)
     if not text or not timing["worker_seconds"]:

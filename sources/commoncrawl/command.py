@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -63,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def command(console: Console) -> RunResult:
         recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
+        if recipe.perplexity.enabled and recipe.perplexity.lm.startswith("samples/"):
+            console.print(
+                "The recipe's models are the sample's small ones; for real work see README, Models.", style="dim"
+            )
         scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
         return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
 
@@ -76,7 +81,7 @@ def inputs(args: argparse.Namespace) -> list[InputFile]:
             raise InputError("--files goes with --crawl; --input names its files itself")
         return match(args.input)
     first, dash, last = (args.files or "").partition("-")
-    if not first.isdigit() or (dash and not last.isdigit()):
+    if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
         raise InputError(f"--files must be a number or a range such as 0-99, it is {args.files!r}")
     cache = args.cache or default_cache()
     try:
@@ -87,4 +92,4 @@ def inputs(args: argparse.Namespace) -> list[InputFile]:
 
 
 def _next_commands(result: RunResult) -> list[str]:
-    return [f"python -m pipeline.verify {result.layout.root}"]
+    return [f"python -m pipeline.verify {shlex.quote(result.layout.root)}"]

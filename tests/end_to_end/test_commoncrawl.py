@@ -158,7 +158,8 @@ DAMAGE = {
     "wrong_length.warc.wet": lambda: page(9).replace(b"Content-Length: ", b"Content-Length: 9") + page(10),
     "invalid_utf8.warc.wet": lambda: wet_record(b"T\n" + PROSE.encode() + b" \xff\xfe broken\n", number=11) + page(12),
     "nul.warc.wet": lambda: wet_record(b"T\n" + PROSE.encode() + b" \x00 nul\n", number=13),
-    "long_line.warc.wet": lambda: wet_record(b"T\n" + b"word " * 10_000_000 + b"\n", number=14) + page(15),
+    "long_line.warc.wet": lambda: wet_record(b"T\n" + b"word " * 2_000_000 + b"\n", number=14) + page(15),
+    "huge_line.warc.wet": lambda: wet_record(b"T\n" + b"word " * 10_000_000 + b"\n", number=21) + page(22),
     "no_text.warc.wet": lambda: wet_record(b"", number=16) + wet_record(b"Title\n", number=17) + page(18),
     "same_url.warc.wet": lambda: page(19) + page(20),
 }
@@ -173,10 +174,10 @@ def test_each_kind_of_damage_costs_its_own_records_only(tmp_path):
     unfiltered(tmp_path / "corpus", folder)
     run("pipeline.verify", tmp_path / "corpus" / "commoncrawl")
     kept = {int(d["id"].rsplit("-", 1)[1].rstrip(">")) for d in documents(tmp_path / "corpus")}
-    sound = {1, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 18, 19, 20}
+    sound = {1, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 18, 19, 20, 22}
     assert sound <= kept
     failed = step(tmp_path / "corpus", "read")["failed"]
-    assert {"truncated_gzip", "corrupt_gzip", "empty_file", "not_warc"} <= failed.keys()
+    assert {"truncated_gzip", "corrupt_gzip", "empty_file", "not_warc", "record_too_large"} <= failed.keys()
     reasons = {(Path(r["origin"]["file"]).name, r["reason"]) for r in rejects(tmp_path / "corpus")}
     assert ("truncated.warc.wet.gz", "truncated_gzip") in reasons
     assert ("no_text.warc.wet", "too_short") in reasons

@@ -174,7 +174,7 @@ class TestRefusals:
         (copy / "b.txt").write_text("other")
         self.refused(
             r"shard a in .*/copy/lines was deduplicated with other files than now \(2 shards there, 2 here, or files "
-            r"of other sizes\)\. Give the same --input as before \(more files may follow, in whole scopes;",
+            r"of other paths or sizes\)\. Give the same --input as before, written the same way \(more files may",
             [copy / "a.txt", copy / "b.txt"],
             out,
         )
