@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.errors import UserError
-from pipeline.filesystem import default_cache
+from pipeline.filesystem import default_cache, require
 from pipeline.run import RunOptions, RunResult
 from pipeline.summary import print_summary
 
@@ -117,7 +117,12 @@ class _Tolerant:
 
 
 def run_options(args: argparse.Namespace, options: PipelineOptions) -> RunOptions:
-    """The run options that the shared flags give."""
+    """The run options that the shared flags give.
+
+    Raises:
+        InputError: The output is on a store that cannot be reached.
+    """
+    require(args.output)
     return RunOptions(args.output, options, args.cache, args.retry_failed)
 
 

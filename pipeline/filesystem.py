@@ -87,6 +87,22 @@ def is_web(path: str) -> bool:
     return path.lower().startswith(("http://", "https://"))
 
 
+def require(path: str) -> None:
+    """Checks that the files of a path can be reached: each store needs packages of its own.
+
+    Raises:
+        InputError: They are not installed, or no store has such paths.
+    """
+    if not is_remote(path) or is_web(path):
+        return
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError as error:
+        raise InputError(
+            f"{path} cannot be reached: gs:// paths need pip install '.[gcp]', s3:// paths pip install '.[aws]'"
+        ) from error
+
+
 def default_cache() -> Path:
     """The folder for fetched files: ``$LLAMA_CORPUS_CACHE``, else ``~/.cache/llama-corpus``."""
     if chosen := os.environ.get("LLAMA_CORPUS_CACHE"):

@@ -29,12 +29,12 @@ from filters.minhash import (
     Overlap,
     Pairs,
     SampledPairs,
-    ShingleHasher,
     Signatures,
     lsh_pairs,
     overlap,
     unpack,
 )
+from filters.shingles import ShingleHasher
 from pipeline import graph
 from pipeline.filesystem import is_remote, join
 from pipeline.progress import ProgressReporter

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.minhash import PERMUTATIONS, SAMPLED_SHARE, Hashes, MinHasher, ShingleHasher, sampled
+from filters.minhash import PERMUTATIONS, SAMPLED_SHARE, MinHasher, sampled
+from filters.shingles import Hashes, ShingleHasher
 from pipeline.document import Document
 from pipeline.errors import InputError
 from pipeline.filesystem import atomic_output, exists, join, open_input, write_bytes

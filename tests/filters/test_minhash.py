@@ -17,7 +17,6 @@ from filters.minhash import (
     MinHasher,
     Overlap,
     SampledPairs,
-    ShingleHasher,
     connected_components,
     group_pairs,
     lsh_pairs,
@@ -25,9 +24,9 @@ from filters.minhash import (
     pack,
     sampled,
     similarity,
-    sorted_set,
     unpack,
 )
+from filters.shingles import ShingleHasher, sorted_set
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real" / "books"
 HASHER = ShingleHasher()

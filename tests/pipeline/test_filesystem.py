@@ -19,6 +19,7 @@ from pipeline.filesystem import (
     open_input,
     read_bytes,
     remove_temporaries,
+    require,
     write_bytes,
 )
 from tests.pipeline.small_disk import small_disk, small_files
@@ -225,3 +226,10 @@ class TestLocalModel:
         monkeypatch.chdir(tmp_path)
         write_bytes("samples/models/lid.176.ftz", b"mine")
         assert local_model("samples/models/lid.176.ftz") == "samples/models/lid.176.ftz"
+
+
+def test_a_store_whose_packages_are_missing_is_told_with_what_to_install():
+    with pytest.raises(InputError, match=r"store://b/x cannot be reached: gs:// paths need pip install '\.\[gcp\]'"):
+        require("store://b/x")
+    require("some/folder")
+    require("https://example.org/x")

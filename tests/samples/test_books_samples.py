@@ -4,7 +4,8 @@ from pathlib import Path
 
 from filters.gutenberg import strip_boilerplate
 from filters.gutenberg_header import decode
-from filters.minhash import ShingleHasher, overlap
+from filters.minhash import overlap
+from filters.shingles import ShingleHasher
 from samples.make_books import main
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "books"
