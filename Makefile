@@ -8,7 +8,7 @@ WORKERS ?= 2
 SETUP   := $(VENV)/.setup-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup commoncrawl wikipedia lint format test bench clean sdist dataflow-commoncrawl container
+.PHONY: help setup commoncrawl wikipedia books lint format test bench clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -21,7 +21,7 @@ $(SETUP): setup.py constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing; fasttext and kenlm are compiled from source, which takes some minutes"
 	@$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[corpus,aws,train,dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[corpus,aws,train,dev]'
 	@touch $@
 
 commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what happened
@@ -31,6 +31,10 @@ commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what h
 wikipedia: $(SETUP) ## run Wikipedia on the embedded sample, and show what happened
 	@$(BIN)/python -m sources.wikipedia --input samples/wikipedia/*-multistream.xml.bz2 --output $(CORPUS)
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/wikipedia
+
+books: $(SETUP) ## run Gutenberg and Books3 on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.books --gutenberg samples/books/gutenberg --books3 samples/books/books3.tar.gz --output $(CORPUS)
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/books
 
 lint: $(SETUP) ## ruff and mypy
 	@$(BIN)/ruff check .
