@@ -22,7 +22,10 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
     # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
-    package_data={"recipes": ["*.yaml", "train/*.yaml"], "samples": ["models/*", "*/*.gz", "*/*.bz2", "books/gutenberg/**/*"]},
+    package_data={
+        "recipes": ["*.yaml", "train/*.yaml"],
+        "samples": ["models/*", "*/*.gz", "*/*.bz2", "books/gutenberg/**/*"],
+    },
     install_requires=SHARED,
     extras_require={
         "corpus": [
