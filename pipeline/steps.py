@@ -37,6 +37,22 @@ class Step(Protocol):
         """
 
 
+class DropShort:
+    """A step that all sources share: drops documents with too little text (CCNet's min_len)."""
+
+    name = "length"
+
+    def __init__(self, min_characters: int) -> None:
+        self._minimum = min_characters
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Counts the characters of the text; a title that a source keeps apart does not count."""
+        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A document that ended at a step, and why; a failed raw record becomes one whose text is the message."""

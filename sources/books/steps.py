@@ -9,6 +9,7 @@ from filters.language import LanguageIdentifier, keep_language
 from pipeline.document import Document
 from pipeline.errors import ModelError
 from pipeline.filesystem import local_model
+from pipeline.steps import DropShort
 from sources.books.near_duplicates import read_removed
 from sources.books.recipe import BooksRecipe, LanguageRecipe
 
@@ -71,22 +72,6 @@ class TidyWhitespace:
         for document in documents:
             document.text = tidy(document.text, unwrap=self._unwrap)
         return [None] * len(documents)
-
-
-class DropShort:
-    """Drops what is too short for a book."""
-
-    name = "length"
-
-    def __init__(self, min_characters: int) -> None:
-        self._minimum = min_characters
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Counts characters."""
-        return ["too_short" if len(document.text) < self._minimum else None for document in documents]
 
 
 class DropNearDuplicates:

@@ -19,12 +19,11 @@ from pipeline.document import Document, Refused, parse_time
 from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
-from pipeline.steps import Step
+from pipeline.steps import DropShort, Step
 from pipeline.warc import ReadError, WarcRecord, read_records
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.steps import (
     ClassifyReferences,
-    DropShort,
     IdentifyLanguage,
     ScorePerplexity,
     model_addresses,

@@ -13,22 +13,6 @@ from pipeline.filesystem import local_model
 from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
 
 
-class DropShort:
-    """Drops pages with too little text (CCNet's min_len)."""
-
-    name = "length"
-
-    def __init__(self, min_characters: int) -> None:
-        self._minimum = min_characters
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Counts the characters of the text, the title apart."""
-        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
-
-
 class IdentifyLanguage:
     """fastText language identification; drops other languages and unsure pages."""
 

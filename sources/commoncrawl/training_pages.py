@@ -21,10 +21,10 @@ from pipeline.document import Document, Refused
 from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
-from pipeline.steps import Step
+from pipeline.steps import DropShort, Step
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import META, CommonCrawl
-from sources.commoncrawl.steps import DropShort, IdentifyLanguage
+from sources.commoncrawl.steps import IdentifyLanguage
 
 POSITIVE = "reference"
 NEGATIVE = "other"

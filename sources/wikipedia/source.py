@@ -18,12 +18,12 @@ from pipeline.document import Document, Refused, encodable, parse_time
 from pipeline.filesystem import InputFile
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
-from pipeline.steps import Step
+from pipeline.steps import DropShort, Step
 from sources.wikipedia.compressed import xml_pieces
 from sources.wikipedia.head import DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, RawPage, parse_page, split_pages
 from sources.wikipedia.recipe import WikipediaRecipe
-from sources.wikipedia.steps import CleanWikitext, DropShort
+from sources.wikipedia.steps import CleanWikitext
 
 META = pa.struct(
     [

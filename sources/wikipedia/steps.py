@@ -37,19 +37,3 @@ class CleanWikitext:
         document.meta["references"] = reference_urls(wikitext)
         document.text = text
         return None
-
-
-class DropShort:
-    """Drops articles with too little text."""
-
-    name = "length"
-
-    def __init__(self, min_characters: int) -> None:
-        self._minimum = min_characters
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Counts the characters of the text."""
-        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
