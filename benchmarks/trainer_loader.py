@@ -1,13 +1,23 @@
-"""Tokens per second of the shard loader on one thread: python -m benchmarks.trainer_loader [DIR] [--batch 64]."""
+"""Tokens per second of the shard loader on one thread: python -m benchmarks.trainer_loader [DIR] [--batch 64].
+
+Where litdata is installed, the same rows are written in its format and read by its StreamingDataset and
+StreamingDataLoader in this process, shuffled, in batches of the same size.
+"""
 
 import argparse
+import contextlib
+import importlib
+import io
 import json
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from trainer_bridge.config import DataConfig
 from trainer_bridge.loader import Samples
@@ -76,6 +86,53 @@ def measure(folder: Path, batch: int, seconds: float = 5.0) -> None:
         print(f"{label}: {tokens / spent / 1e6:.0f}M tokens/s on one thread; {arrow} bytes allocated by Arrow")
 
 
+class Rows:
+    """Reads a range of the shards' rows as tensors; what litdata's ``optimize`` calls for each of its inputs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, span: range) -> Iterator[torch.Tensor]:
+        samples = Samples(DataConfig(), self.folder)
+        ids = np.empty((1, samples.seq_len + 1), np.int32)
+        for row in span:
+            samples.reader.read(np.array([row]), ids)
+            yield torch.from_numpy(ids[0].copy())
+
+
+def measure_litdata(folder: Path, batch: int, seconds: float = 5.0) -> None:
+    """Prints tokens per second of litdata on the rows of a shard directory."""
+    try:
+        litdata = importlib.import_module("litdata")
+    except ImportError as error:
+        print(f"litdata: not installed ({error})")
+        return
+    samples = Samples(DataConfig(), folder)
+    with tempfile.TemporaryDirectory() as place:
+        spans = [range(at, min(at + 4096, samples.order.rows)) for at in range(0, samples.order.rows, 4096)]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            litdata.optimize(
+                Rows(folder),
+                spans,
+                place,
+                chunk_bytes="64MB",
+                num_workers=1,
+                item_loader=litdata.TokensLoader(),
+                verbose=False,
+            )
+        loader = litdata.TokensLoader(block_size=samples.seq_len + 1)
+        data = litdata.StreamingDataset(place, item_loader=loader, shuffle=True, drop_last=True)
+        batches = iter(litdata.StreamingDataLoader(data, batch_size=batch, num_workers=0))
+        for _ in islice(batches, 4):
+            pass  # its first batches find the files
+        tokens, began = 0, time.process_time()
+        for ids in batches:
+            tokens += ids.shape[0] * (ids.shape[1] - 1)
+            if time.process_time() - began > seconds:
+                break
+        print(f"litdata {litdata.__version__}: {tokens / (time.process_time() - began) / 1e6:.0f}M tokens/s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="a shard directory; none: random shards of 256 MB")
@@ -83,10 +140,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.folder:
         measure(options.folder, options.batch)
+        measure_litdata(options.folder, options.batch)
         return
     with tempfile.TemporaryDirectory() as folder:
         write_random_shards(Path(folder), 65536)
         measure(Path(folder), options.batch)
+        measure_litdata(Path(folder), options.batch)
 
 
 if __name__ == "__main__":
