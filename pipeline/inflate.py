@@ -266,3 +266,9 @@ class Window:
         mark = self._marks.popleft()
         self._members.pop(mark, None)
         self._clean_ends.discard(mark)
+
+
+def inflated(stream: BinaryIO) -> Window:
+    """The bytes of a file that is gzip or plain, which its first two tell."""
+    raw = RawBytes(stream)
+    return Window(gzip_pieces(raw) if raw.peek(2) == GZIP_MAGIC else plain_pieces(raw))

@@ -18,10 +18,12 @@ from filters.gutenberg import strip_boilerplate
 from filters.gutenberg_header import decode, parse_header
 from pipeline.document import Document, Refused
 from pipeline.filesystem import InputFile, file_sha256, join, local_model, read_bytes
+from pipeline.inflate import inflated
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
-from sources.books.archive import BadArchive, Fault, Member, tar_members, zip_text
+from pipeline.tar import Fault, Member, tar_members
+from sources.books.archive import BadArchive, zip_text
 from sources.books.near_duplicates import REPORT
 from sources.books.plan import ebook_number, is_tar
 from sources.books.recipe import BooksRecipe
@@ -119,7 +121,7 @@ class Books:
 
     def _read_tar(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
         seen: set[int] = set()  # hashes of names: a name that comes again must not give an id twice
-        for item in tar_members(stream, self._limit):
+        for item in tar_members(inflated(stream), self._limit):
             if isinstance(item, Fault):
                 yield Refused(item.reason, item.message, path, item.offset, failed=item.failed)
             elif not item.name.lower().endswith(".txt"):
