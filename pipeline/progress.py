@@ -43,40 +43,50 @@ class State:
     kept: int = 0
 
 
-class ProgressReporter:
-    """Watches a run from a thread of its own; a context manager.
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: what it counts, how many are done of how many, and a note on them."""
+
+    name: str
+    done: int
+    total: int
+    unit: str = "shards"
+    note: str = ""
+
+
+def time_left(done: int, total: int, elapsed: float) -> str:
+    """Says how long the rest takes, judged by what is done, in seconds."""
+    return f"{elapsed / done * (total - done):,.0f} s left" if done else "time left unknown"
+
+
+class Watcher:
+    """Shows how far something is, from a thread of its own; a context manager, and the base of what knows what to show.
 
     Args:
-        layout: The source's folder.
-        scopes: The scopes of the run.
-        done: The shards that were done before it.
         console: Where it shows.
-        remote: Whether the output is on an object store, which is asked less often.
-        hashes: Whether the run has a hashing pass.
+        remote: Whether the files looked at are on an object store, which is asked less often.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        scopes: Sequence[Scope],
-        done: set[str],
-        console: Console,
-        remote: bool,
-        hashes: bool,
-    ) -> None:
-        self._layout = layout
-        self._to_hash = {s.name for scope in scopes for s in scope.shards} if hashes else set()
-        self._to_write = {s.name for scope in scopes for s in scope.shards} - done
+    def __init__(self, console: Console, remote: bool) -> None:
         self._console = console
         self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
-        self._state = State()
-        self._hashed_before = len(self._hashed())
-        self._counted: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._started = time.monotonic()
 
-    def __enter__(self) -> ProgressReporter:
+    def look(self) -> None:
+        """Finds out how far it is."""
+        raise NotImplementedError
+
+    def line(self) -> str:
+        """One line for a log."""
+        raise NotImplementedError
+
+    def bars(self) -> Sequence[Bar]:
+        """The bars for a terminal: always as many."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Watcher:
         self._thread.start()
         return self
 
@@ -97,31 +107,64 @@ class ProgressReporter:
             TextColumn("{task.description:>6}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("shards"),
+            TextColumn("{task.fields[unit]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, console=self._console, transient=False) as bars:
-            hashing = bars.add_task("hash", total=len(self._to_hash), note="") if self._to_hash else None
-            writing = bars.add_task("filter", total=len(self._to_write), note="")
+        with Progress(*columns, console=self._console, transient=False) as progress:
+            tasks = [progress.add_task(b.name, total=b.total, note="", unit=b.unit) for b in self.bars()]
             while not self._stop.wait(self._poll):
-                self._show(bars, hashing, writing)
-            self._show(bars, hashing, writing)
+                self._show(progress, tasks)
+            self._show(progress, tasks)
 
-    def _show(self, bars: Progress, hashing: TaskID | None, writing: TaskID) -> None:
-        self._look()
-        if hashing is not None:
-            bars.update(hashing, completed=self._state.hashed)
-        bars.update(writing, completed=self._state.written, note=self._note())
+    def _show(self, progress: Progress, tasks: Sequence[TaskID]) -> None:
+        self.look()
+        for task, bar in zip(tasks, self.bars(), strict=True):
+            progress.update(task, completed=bar.done, note=bar.note)
 
     def _watch_log(self) -> None:
         due = time.monotonic() + LOG_SECONDS
         while not self._stop.wait(self._poll):
             if time.monotonic() >= due:
                 due += LOG_SECONDS
-                self._look()
+                self.look()
                 self._console.print(self.line(), highlight=False, soft_wrap=True)
+
+
+class ProgressReporter(Watcher):
+    """Watches the run of a source.
+
+    Args:
+        layout: The source's folder.
+        scopes: The scopes of the run.
+        done: The shards that were done before it.
+        console: Where it shows.
+        remote: Whether the output is on an object store, which is asked less often.
+        hashes: Whether the run has a hashing pass.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        scopes: Sequence[Scope],
+        done: set[str],
+        console: Console,
+        remote: bool,
+        hashes: bool,
+    ) -> None:
+        super().__init__(console, remote)
+        self._layout = layout
+        self._to_hash = {s.name for scope in scopes for s in scope.shards} if hashes else set()
+        self._to_write = {s.name for scope in scopes for s in scope.shards} - done
+        self._state = State()
+        self._hashed_before = len(self._hashed())
+        self._counted: set[str] = set()
+
+    def bars(self) -> list[Bar]:
+        """The hashing pass, where there is one, and the rest."""
+        hashing = [Bar("hash", self._state.hashed, len(self._to_hash))] if self._to_hash else []
+        return [*hashing, Bar("filter", self._state.written, len(self._to_write), note=self._note())]
 
     def line(self) -> str:
         """One line for a log."""
@@ -129,7 +172,7 @@ class ProgressReporter:
         work = len(self._to_hash) + len(self._to_write)
         finished = state.hashed - self._hashed_before + state.written
         work -= self._hashed_before
-        left = f"{elapsed / finished * (work - finished):,.0f} s left" if finished else "time left unknown"
+        left = time_left(finished, work, elapsed)
         hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
         return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
 
@@ -139,7 +182,7 @@ class ProgressReporter:
             return "reading"
         return f"{state.read / elapsed:,.0f} documents/s, {state.kept / state.read:.1%} kept"
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Counts finished shards, and adds the accounts of the new ones."""
         self._state.hashed = len(self._hashed())
         written = self._layout.done() & self._to_write

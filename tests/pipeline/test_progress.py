@@ -25,7 +25,7 @@ def reporter(layout: Layout, console: Console, done: set[str] | None = None, has
 
 def line(shown: ProgressReporter) -> str:
     """The line as it is when the run is looked at again, its times and rates as ``N``."""
-    shown._look()
+    shown.look()
     return re.sub(r"[\d,]+ s\b", "N s", re.sub(r"[\d,]+ documents/s", "N documents/s", shown.line()))
 
 
