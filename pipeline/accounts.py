@@ -34,6 +34,8 @@ from pipeline.recipe import difference, fingerprint
 from pipeline.shard import Layout, read_json
 from pipeline.sink import RejectPolicy
 from pipeline.source import HashingReader
+from pipeline.steps import READ_STEP
+from pipeline.summary import failures
 
 THREADS = 4
 FILES_NAMED = 3
@@ -122,6 +124,7 @@ def _verify_stats(
     report.faults += [f"{where}: {fault}" for fault in ledger.check()]
     if stats["configuration"] != fingerprint(manifest.get("configuration")):
         report.faults.append(f"{where}: it was made by another configuration than the manifest's")
+    report.faults += [f"{where}: {fault}" for fault in _verify_inputs(ledger, stats["inputs"])]
     for entry in stats["outputs"]:
         found, ids, _ = _verify_file(layout, entry, checksums)
         report.faults += found
@@ -134,6 +137,16 @@ def _verify_stats(
     if stats["rejects"]:
         found, _, reasons = _verify_file(layout, stats["rejects"], checksums)
     report.faults += found or [f"{where}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
+
+
+def _verify_inputs(ledger: Ledger, inputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The records of the files must be those that the read step counts."""
+    read = ledger.step(READ_STEP)
+    failed = sum(tally.documents for tally in read.failed.values())
+    for key, count in (("records", read.entered.documents), ("failed", failed)):
+        found = sum(entry[key] for entry in inputs)
+        if found != count:
+            yield f"its inputs have {found} {key}, the read step has {count}"
 
 
 def _verify_file(
@@ -234,6 +247,13 @@ def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[
     return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
 
 
+def _failures(folder: str) -> str:
+    """What failed, for the sentence on a sound folder."""
+    manifest = read_manifest(Layout(folder))
+    sentence = failures(manifest) if manifest else ""
+    return f"; {sentence}" if sentence else ""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -253,5 +273,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if not faults:
-            console.print(f"{folder}: all accounts add up, {documents:,} documents kept", style="green", markup=False)
+            sentence = f"{folder}: all accounts add up, {documents:,} documents kept{_failures(folder)}"
+            console.print(sentence, style="green", markup=False)
     sys.exit(1 if failed else 0)

@@ -16,7 +16,7 @@ from rich.console import Console
 from pipeline.errors import UserError
 from pipeline.filesystem import default_cache, require
 from pipeline.run import RunOptions, RunResult
-from pipeline.summary import print_summary
+from pipeline.summary import everything_failed, print_summary
 
 
 def source_parser(
@@ -116,14 +116,19 @@ class _Tolerant:
         return self
 
 
-def run_options(args: argparse.Namespace, options: PipelineOptions) -> RunOptions:
+def run_options(args: argparse.Namespace, options: PipelineOptions, inputs: str = "--input") -> RunOptions:
     """The run options that the shared flags give.
+
+    Args:
+        args: The command's own flags.
+        options: Beam's.
+        inputs: The flags that name the source's inputs, for messages.
 
     Raises:
         InputError: The output is on a store that cannot be reached.
     """
     require(args.output)
-    return RunOptions(args.output, options, args.cache, args.retry_failed)
+    return RunOptions(args.output, options, args.cache, args.retry_failed, inputs)
 
 
 def main(
@@ -137,7 +142,7 @@ def main(
         quiet: Whether progress is not shown.
 
     Returns:
-        The exit status: 0, or 1 after an error, 130 after Ctrl-C.
+        The exit status: 0, or 1 after an error, or where every record failed; 130 after Ctrl-C.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
@@ -149,10 +154,42 @@ def main(
         errors.print("stopped. Finished shards are kept: the same command goes on from here.", markup=False)
         return 130
     print_summary(result, Console(highlight=False), next_commands(result))
+    if everything_failed(result.manifest):
+        errors.print("error: nothing was kept: every record failed", style="bold red", markup=False)
+        return 1
     return 0
 
 
-def exit_with(status: int) -> None:
+def run_command(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    command: Callable[[argparse.Namespace, PipelineOptions, Console], RunResult],
+    next_commands: Callable[[RunResult], Sequence[str]],
+) -> NoReturn:
+    """Parses a command line, runs the source, and ends the process.
+
+    Args:
+        parser: The command's parser, with the flags of ``source_parser``.
+        arguments: The command line; that of the process where None.
+        command: Runs the source, given its flags, Beam's options, and the console for progress.
+        next_commands: What the user may type next.
+    """
+    args, rest = parser.parse_known_args(arguments)
+    options = beam_options(parser, rest)
+    exit_with(main(lambda console: command(args, options, console), next_commands, args.quiet))
+
+
+def sentences(console: Console) -> Callable[[str], None]:
+    """Gives what prints a sentence for the user, to the letter, on the console for progress."""
+    return lambda sentence: console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(sentence: str) -> None:
+    """Prints a warning on the standard error, also where progress is not shown."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"warning: {sentence}", style="yellow", markup=False)
+
+
+def exit_with(status: int) -> NoReturn:
     """Ends the process with a status, output flushed."""
     sys.stdout.flush()
     sys.exit(status)

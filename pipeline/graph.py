@@ -20,7 +20,7 @@ from pipeline.dedup import find_duplicates, partition_count
 from pipeline.filesystem import exists
 from pipeline.process import hash_shard, read_decided, write_shard
 from pipeline.shard import Layout, Scope, Shard
-from pipeline.source import Source
+from pipeline.source import DropDuplicates, Source
 from pipeline.steps import Step
 
 
@@ -182,13 +182,13 @@ class FilterAndWrite(beam.PTransform):
         self._worker = worker
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
-        """The steps after dedup run fused over one shard, so their names make the label."""
-        steps = ", ".join(step.name for step in self._worker.source.steps_after_dedup())
-        return (
-            tasks
-            | "Spread the shards" >> beam.Reshuffle()
-            | f"Filter ({steps}) and write" >> beam.ParDo(WriteShard(self._worker))
-        )
+        """All steps run fused over one shard, so their names make the label."""
+        source = self._worker.source
+        names = [step.name for step in source.steps_before_dedup()]
+        names += [DropDuplicates.name] if source.dedup else []
+        names += [step.name for step in source.steps_after_dedup()]
+        label = f"Filter ({', '.join(names)}) and write" if names else "Write"
+        return tasks | "Spread the shards" >> beam.Reshuffle() | label >> beam.ParDo(WriteShard(self._worker))
 
 
 def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask]) -> beam.PCollection:

@@ -25,7 +25,7 @@ from pipeline.sink import ShardSink
 from pipeline.source import DropDuplicates, Source, UnitDedup, read_shard
 from pipeline.steps import READ_STEP, Chain, Reject, Step
 
-FORMAT = 1  # of stats files and documents; part of the configuration that outputs must share
+FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
 
 
 def hash_shard(source: Source, layout: Layout, shard: Shard, work: str, partitions: int, cache: Path | None) -> None:

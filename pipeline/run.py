@@ -66,13 +66,15 @@ class RunOptions:
         output: The corpus folder; the source writes below ``<output>/<source>``.
         beam: Beam's options.
         cache: Where fetched files are kept; the default cache where None.
-        retry_failed: Whether scopes with unreadable files are made again.
+        retry_failed: Whether scopes with files that could not be read are made again.
+        inputs: The flags that name the inputs, for messages.
     """
 
     output: str
     beam: PipelineOptions
     cache: Path | None = None
     retry_failed: bool = False
+    inputs: str = "--input"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def run_source(
             _mark_failed(layout, scopes)
         _forget_marked(layout, scopes)
         done = layout.done()
-        _claim_scopes(layout, scopes, done)
+        _claim_scopes(layout, scopes, done, options.inputs)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
         if missing and prepare is not None:
             prepare(layout, missing)
@@ -304,7 +306,7 @@ def _claim(layout: Layout, configuration: dict[str, Any]) -> None:
     write_json(path, configuration)
 
 
-def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str]) -> None:
+def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs: str) -> None:
     """Records what each scope holds; refuses a shard that is done in another company, or of another input."""
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
         records = list(pool.map(_read_json, [layout.scope(scope.name) for scope in scopes]))
@@ -316,20 +318,26 @@ def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str]) -> No
             raise OutputError(
                 f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
                 f"({there} shards there, {len(scope.shards)} here, or files of other paths or sizes). Give the same "
-                "--input as before, written the same way (more files may follow, in whole scopes; --retry-failed takes "
-                "in a file that could not be read then), or choose another --output."
+                f"{inputs} as before, written the same way (more files may follow, in whole scopes; --retry-failed "
+                "takes in a file that could not be read then), or choose another --output."
             )
         if before != record:
             write_json(layout.scope(scope.name), record)
 
 
 def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Marks the scopes that hold an unreadable file, to be made again."""
+    """Marks the scopes that hold a file that could not be read, to be made again."""
     done = layout.done()
     for scope in scopes:
         finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any(UNREADABLE in layout.read_stats(n)["ledger"]["steps"][0]["failed"] for n in finished):
+        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
             write_bytes(layout.redo(scope.name), b"")
+
+
+def _has_unreadable(stats: dict[str, Any]) -> bool:
+    """Whether a file broke off while it was read, or gave nothing but failures."""
+    broke_off = UNREADABLE in stats["ledger"]["steps"][0]["failed"]
+    return broke_off or any(0 < entry["failed"] == entry["records"] for entry in stats["inputs"])
 
 
 def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:

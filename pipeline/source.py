@@ -164,25 +164,37 @@ def read_shard(
         shard: The shard.
         cache: The cache folder for fetched files.
         counters: The read step's counters.
-        inputs: Gets path, bytes and SHA-256 of each file, and start and end of each part, where given.
+        inputs: Gets for each file path, bytes and SHA-256, start and end where it is a part, and how many records it
+            gave and how many of them failed; where given.
     """
     for file in shard.inputs:
         entry: dict[str, Any] = {"path": file.path, "bytes": file.size, "sha256": None}
         entry.update(zip(("start", "end"), file.place, strict=False))
-        try:
-            with open_input(file.path, cache) as handle:
-                if file.start:
-                    handle.seek(file.start)
-                reader = HashingReader(handle, None if file.end is None else file.end - file.start)
-                yield from source.read(reader, file, counters)  # type: ignore[arg-type]
-                if inputs is not None:
-                    entry.update(reader.finish())
-        except (OSError, EOFError) as error:
-            yield Refused(UNREADABLE, f"{file.path}: {error}", file.path, file.start)
-        except (UserError, MemoryError):
-            raise
-        except Exception as error:  # the reader met what it did not foresee: what it gave before stays good
-            reason = f"error_{type(error).__name__}"
-            yield Refused(reason, f"{file.path}: the rest is not read: {error!r}", file.path, file.start)
+        records = failed = 0
+        for item in _read_file(source, file, cache, counters, None if inputs is None else entry):
+            records += 1
+            failed += isinstance(item, Refused) and item.failed
+            yield item
         if inputs is not None:
-            inputs.append(entry)
+            inputs.append({**entry, "records": records, "failed": failed})
+
+
+def _read_file(
+    source: Source, file: InputFile, cache: Path | None, counters: Counter[str], entry: dict[str, Any] | None
+) -> Iterator[Document | Refused]:
+    """Reads one raw file, or part; where an entry is given, it gets bytes and SHA-256 of what was read to the end."""
+    try:
+        with open_input(file.path, cache) as handle:
+            if file.start:
+                handle.seek(file.start)
+            reader = HashingReader(handle, None if file.end is None else file.end - file.start)
+            yield from source.read(reader, file, counters)  # type: ignore[arg-type]
+            if entry is not None:
+                entry.update(reader.finish())
+    except (OSError, EOFError) as error:
+        yield Refused(UNREADABLE, f"{file.path}: {error}", file.path, file.start)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # the reader met what it did not foresee: what it gave before stays good
+        reason = f"error_{type(error).__name__}"
+        yield Refused(reason, f"{file.path}: the rest is not read: {error!r}", file.path, file.start)

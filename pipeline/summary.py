@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.document import encodable
+from pipeline.filesystem import join
 from pipeline.ledger import Ledger, Tally, total
 from pipeline.run import RunResult
+from pipeline.sink import REJECTS
 from pipeline.steps import READ_STEP
+
+NAMES_SHOWN = 3
 
 
 def print_summary(result: RunResult, console: Console, next_commands: Sequence[str]) -> None:
@@ -25,7 +31,16 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     ledger = Ledger()
     ledger.add_json(result.manifest["ledger"])
     console.print(funnel(ledger, result.manifest["source"]))
-    for line in (_edits(ledger), _what_was_done(result), _speed(result, ledger), f"Output: {result.layout.root}"):
+    what_failed = failures(result.manifest)
+    if what_failed and result.manifest["rejects"]:
+        what_failed += f"; see {join(result.layout.root, REJECTS)}"
+    for line in (
+        what_failed,
+        _edits(ledger),
+        _what_was_done(result),
+        _speed(result, ledger),
+        f"Output: {result.layout.root}",
+    ):
         if line:
             console.print(line, markup=False, soft_wrap=True)
     if next_commands:
@@ -59,6 +74,46 @@ def _row(table: Table, step: str, what: str, tally: Tally, read: Tally, style: s
     share = tally.documents / read.documents if read.documents else 0.0
     cells = (step, what, f"{tally.documents:,}", f"{share:.1%}", f"{tally.characters:,}")
     table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
+def failures(manifest: Mapping[str, Any]) -> str:
+    """Says how many records failed, and names the files of which nothing could be read; empty where none failed.
+
+    Args:
+        manifest: A source's manifest.
+    """
+    ledger = Ledger()
+    ledger.add_json(manifest["ledger"])
+    count = total(tally for step in ledger.steps.values() for tally in step.failed.values()).documents
+    if not count:
+        return ""
+    records, failed = Counter[str](), Counter[str]()  # by file: parts of one are added up
+    for entry in manifest["inputs"]:
+        records[entry["path"]] += entry["records"]
+        failed[entry["path"]] += entry["failed"]
+    lost = [path for path in failed if 0 < failed[path] == records[path]]
+    damaged = [path for path in failed if 0 < failed[path] < records[path]]
+    parts = [f"{_number(len(lost), 'file')} could not be read: {_names(lost)}"] if lost else []
+    parts += [f"{'others ' if lost else ''}in {_names(damaged)}"] if damaged else []
+    return f"{_number(count, 'record')} failed" + (f" ({'; '.join(parts)})" if parts else "")
+
+
+def everything_failed(manifest: Mapping[str, Any]) -> bool:
+    """Whether there were records, and every one of them failed."""
+    ledger = Ledger()
+    ledger.add_json(manifest["ledger"])
+    failed = total(tally for step in ledger.steps.values() for tally in step.failed.values())
+    return 0 < failed.documents == ledger.step(READ_STEP).entered.documents
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _names(paths: Sequence[str]) -> str:
+    """The names of a few files, in their order, and how many more there are."""
+    names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])
+    return encodable(names) + (f" and {len(paths) - NAMES_SHOWN:,} more" if len(paths) > NAMES_SHOWN else "")
 
 
 def _edits(ledger: Ledger) -> str:

@@ -112,6 +112,14 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda c: edit_json(c / "_stats/b.json", lambda s: s.update(configuration="other")),
         r"^.*/_stats/b\.json: it was made by another configuration than the manifest's$",
     ),
+    "records of an input": (
+        lambda c: edit_json(c / "_stats/b.json", lambda s: s["inputs"][0].update(records=7)),
+        r"^.*/_stats/b\.json: its inputs have 7 records, the read step has 3$",
+    ),
+    "failures of an input": (
+        lambda c: edit_json(c / "_stats/b.json", lambda s: s["inputs"][0].update(failed=0)),
+        r"^.*/_stats/b\.json: its inputs have 0 failed, the read step has 1$",
+    ),
     "output forgotten": (
         lambda c: edit_json(c / "_stats/b.json", lambda s: s.update(outputs=[])),
         r"^.*/short/b\.parquet belongs to no finished shard$",
@@ -232,14 +240,16 @@ class TestCommand:
     def test_sound_corpora(self, clean, corpus, capsys):
         assert self.run(clean, f"{corpus}/") == 0
         assert capsys.readouterr().out == (
-            f"{clean}: all accounts add up, 6 documents kept\n{corpus}/: all accounts add up, 6 documents kept\n"
+            f"{clean}: all accounts add up, 6 documents kept; 2 records failed (in b.txt)\n"
+            f"{corpus}/: all accounts add up, 6 documents kept; 2 records failed (in b.txt)\n"
         )
 
     def test_faults(self, clean, corpus, capsys):
         (corpus / "long/a.parquet").unlink()
         assert self.run(corpus, clean) == 1
         assert capsys.readouterr().out == (
-            f"{corpus}: {corpus}/long/a.parquet is missing\n{clean}: all accounts add up, 6 documents kept\n"
+            f"{corpus}: {corpus}/long/a.parquet is missing\n"
+            f"{clean}: all accounts add up, 6 documents kept; 2 records failed (in b.txt)\n"
         )
 
     def test_quick(self, corpus, capsys):

@@ -117,6 +117,25 @@ class TestCommand:
         )
         assert not (tmp_path / "out").exists()
 
+    def test_where_every_record_failed_that_is_said_and_the_status_tells(self, tmp_path, capsys):
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw" / "a.txt").write_text("#damaged\n\n#damaged")
+        (tmp_path / "raw" / "b.txt").symlink_to(tmp_path / "nowhere")
+        flags = ("--input", tmp_path / "raw", "--output", tmp_path / "out")
+        for _ in range(2):
+            assert command(*flags) == 1
+            shown = capsys.readouterr()
+            failed = f"3 records failed (2 files could not be read: a.txt, b.txt); see {tmp_path}/out/lines/_rejects\n"
+            assert failed in shown.out
+            assert shown.err == "error: nothing was kept: every record failed\n"
+        (tmp_path / "raw" / "c.txt").write_text("sound")
+        assert command(*flags, "--retry-failed") == 0
+        assert "3 records failed" in capsys.readouterr().out
+
+    def test_a_warning_is_told_to_the_letter(self, capsys):
+        cli.warn("a [bold]name[/bold]")
+        assert capsys.readouterr().err == "warning: a [bold]name[/bold]\n"
+
     def test_an_error_may_hold_what_looks_like_markup(self, capsys):
         def fails(_):
             raise OutputError("cannot write [bold]/x[/bold] [red")

@@ -57,7 +57,7 @@ def test_a_graph_reads_like_a_method_section_and_gives_the_shards_it_wrote(raw, 
         "Deduplicate/Wait for the scope",
         "Deduplicate/Find repeated lines",
         "Deduplicate/Wait for the partitions",
-        "Filter and write/Filter (words) and write",
+        "Filter and write/Filter (length, dedup, words) and write",
     ]
     assert [label for label in steps if label in expected] == expected
     assert worker.layout.done() == {task.shard.name for task in tasks} - {"c"}
@@ -73,6 +73,20 @@ def test_without_dedup_only_what_is_missing_is_touched(raw, tmp_path):
         assert_that(names, equal_to([task.shard.name for task in tasks if task.shard.name not in "ab"]))
         assert not any("Deduplicate" in label for label in labels(pipeline))
     assert not (tmp_path / "out" / "_work").exists()
+
+
+class BareSource(LineSource):
+    def steps_before_dedup(self):
+        return []
+
+    def steps_after_dedup(self):
+        return []
+
+
+def test_a_source_without_steps_only_writes(raw, tmp_path):
+    pipeline = Pipeline()
+    build(pipeline, Worker(BareSource(LineRecipe(dedup="off")), Layout(str(tmp_path / "out")), None, ()), [])
+    assert "Filter and write/Write" in labels(pipeline)
 
 
 def test_a_graph_without_tasks_ends(tmp_path):

@@ -50,7 +50,9 @@ def test_a_part_is_read_and_hashed_alone(tmp_path):
     documents = list(read_shard(LineSource(), shard, None, Counter(), entries))
     assert [(d.text, d.offset) for d in documents] == [("two", 5), ("three", 10)]
     sha256 = hashlib.sha256(b"two\n\nthree").hexdigest()
-    assert entries == [{"path": str(path), "bytes": 10, "sha256": sha256, "start": 5, "end": 15}]
+    assert entries == [
+        {"path": str(path), "bytes": 10, "sha256": sha256, "start": 5, "end": 15, "records": 2, "failed": 0}
+    ]
 
 
 def test_the_entry_of_a_whole_file_names_no_place(tmp_path):
@@ -59,7 +61,7 @@ def test_the_entry_of_a_whole_file_names_no_place(tmp_path):
     (shard,) = shards_of(plan_shards([InputFile(str(path), len(DATA))], "all", 1))
     entries: list = []
     assert len(list(read_shard(LineSource(), shard, None, Counter(), entries))) == 4
-    assert list(entries[0]) == ["path", "bytes", "sha256"]
+    assert list(entries[0]) == ["path", "bytes", "sha256", "records", "failed"]
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5, unique=True))

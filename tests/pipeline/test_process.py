@@ -60,6 +60,8 @@ def test_one_shard_from_raw_bytes_to_stats(source, layout, shard, tmp_path):
                 "path": f"{tmp_path}/raw/b.txt",
                 "bytes": len(FILES["b.txt"]),
                 "sha256": hashlib.sha256(FILES["b.txt"]).hexdigest(),
+                "records": 3,
+                "failed": 1,
             }
         ],
         "ledger": {

@@ -36,8 +36,17 @@ class TestReadShard:
         ]
         assert counters == {"text_bytes": 3 + 9 + 5}
         assert inputs == [
-            {"path": f"{tmp_path}/{name}", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for name, data in (("a.txt", b"one\n\ntwo\nlines"), ("b.txt", b"#damaged\n\n#comment\n\nthree"))
+            {
+                "path": f"{tmp_path}/{name}",
+                "bytes": len(data),
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "records": records,
+                "failed": failed,
+            }
+            for name, data, records, failed in (
+                ("a.txt", b"one\n\ntwo\nlines", 2, 0),
+                ("b.txt", b"#damaged\n\n#comment\n\nthree", 3, 1),
+            )
         ]
 
     def test_an_unreadable_file_is_one_failed_record(self, tmp_path):
@@ -49,7 +58,8 @@ class TestReadShard:
         assert (refused.reason, refused.file, refused.failed) == ("unreadable_file", f"{tmp_path}/link.txt", True)
         assert "No such file or directory" in refused.message
         assert document.text == "fine"
-        assert inputs[0] == {"path": f"{tmp_path}/link.txt", "bytes": -1, "sha256": None}
+        counts = {"records": 1, "failed": 1}
+        assert inputs[0] == {"path": f"{tmp_path}/link.txt", "bytes": -1, "sha256": None, **counts}
         assert inputs[1]["bytes"] == 4
 
     def test_a_folder_in_the_place_of_a_file(self, tmp_path):
@@ -67,9 +77,12 @@ class TestReadShard:
         (tmp_path / "a.txt").write_text("one\n\ntwo\n\nthree")
         (tmp_path / "b.txt").write_text("four")
         shard = shard_of(tmp_path / "a.txt", tmp_path / "b.txt")
-        one, refused, four = read_shard(Fails(), shard, None, Counter())
+        inputs = []
+        one, refused, four = read_shard(Fails(), shard, None, Counter(), inputs)
         assert (one.text, four.text) == ("one", "four")
         assert refused.reason == "error_ValueError"
+        counts = [(entry["records"], entry["failed"], entry["sha256"] is None) for entry in inputs]
+        assert counts == [(2, 1, True), (1, 0, False)]
         assert refused.message == f"{tmp_path}/a.txt: the rest is not read: ValueError('odd bytes')"
 
     @pytest.mark.parametrize("error", [ModelError("gone"), MemoryError()])
