@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import os
 import re
+import socket
 import ssl
 import time
 import urllib.error
@@ -25,6 +26,7 @@ from typing import IO
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 ATTEMPTS = 8  # tries without progress: with the delays below, the last one comes two minutes after the first
+NAME_ATTEMPTS = 3  # where no server of the name is found: that passes soon, or not at all
 FIRST_DELAY = 1.0  # seconds; doubles with each failure
 LONGEST_DELAY = 60.0
 LONGEST_RETRY_AFTER = 300.0  # a server may ask for more patience than this; it gets no more
@@ -65,10 +67,23 @@ class FetchError(Exception):
 class _TryAgainError(Exception):
     """A failure that may pass; ``after`` are the seconds that the server asks to wait."""
 
+    attempts = ATTEMPTS
+    advice = ""
+
     def __init__(self, what: str, status: int | None = None, after: float = 0.0) -> None:
         super().__init__(what)
         self.status = status
         self.after = after
+
+
+class _UnknownNameError(_TryAgainError):
+    """No server of the address's name is found; without a network that is so for every name."""
+
+    attempts = NAME_ATTEMPTS
+    advice = (
+        " Check the address and this machine's network (https_proxy, where it needs one), or fetch the file "
+        "elsewhere and give its path."
+    )
 
 
 def fetch(
@@ -83,7 +98,8 @@ def fetch(
     """Fetches a file into a cache, unless it is there.
 
     Statuses 408, 425, 429 and 5xx, broken connections and timeouts are tried again after 1, 2, 4, ... 60 seconds, or
-    after what ``Retry-After`` says if that is longer (300 seconds at most).  There is no jitter.
+    after what ``Retry-After`` says if that is longer (300 seconds at most).  There is no jitter.  A server whose name
+    is not found is tried three times.
 
     Args:
         url: Http or https address.
@@ -262,13 +278,12 @@ def _persist(download: "_Download", attempts: int, sleep: Callable[[float], obje
             download.attempt()
         except _TryAgainError as error:
             failures = 1 if download.size - before >= PROGRESS_BYTES else failures + 1
-            if failures >= attempts:
-                raise FetchError(
-                    f"Gave up on {download.url} after {attempts} tries: {error}. What has come is kept: "
-                    f"the same command later goes on from there.",
-                    download.url,
-                    error.status,
-                ) from error
+            if failures >= min(attempts, error.attempts):
+                message = f"Gave up on {download.url} after {failures} {'tries' if failures > 1 else 'try'}: {error}."
+                message += error.advice
+                if download.size:
+                    message += " What has come is kept: the same command later goes on from there."
+                raise FetchError(message, download.url, error.status) from error
             delay = min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)
             sleep(max(delay, min(error.after, LONGEST_RETRY_AFTER)))
         else:
@@ -352,6 +367,8 @@ class _Download:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
             return FetchError(f"Cannot fetch {self.url}: its certificate is not trusted ({reason}).", self.url)
+        if isinstance(reason, socket.gaierror):
+            return _UnknownNameError(f"no server of that name is found ({reason.strerror})")
         return _TryAgainError(f"the connection failed ({reason or type(error).__name__})")
 
     def _receive(self, response: http.client.HTTPResponse, have: int, validator: str) -> None:

@@ -225,8 +225,14 @@ INTERLANGUAGE_CODES = words(
     stq su sv sw szl szy ta tay tcy te tet tg th ti tk tl tly tn to tpi tr trv ts tt tum tw ty tyv udm ug uk
     ur uz ve vec vep vi vls vo wa war wo wuu xal xh xmf yi yo za zea zh zh-cfr zh-classical zh-cn zh-min-nan
     zh-tw zh-yue zu
+    ann bbc bdr bew btm dga dtp fat fon gur iba igl kge knc kus mos nr nup rki rsk syl tdd tig zgh
     """
 )
+
+# Of these codes no dump has its name: other spellings of one that is there, and variants inside one.
+_NO_WIKIPEDIA = words("be-tarask cz dk jp minnan nb zh-cfr zh-cn zh-tw")
+# The codes of Wikipedias, as their dumps are named, with hyphens for underscores; closed ones still have dumps.
+WIKIPEDIAS = INTERLANGUAGE_CODES - _NO_WIKIPEDIA
 
 # Prefixes of the sister projects: their links are text, and the pipe trick drops the prefix.
 SISTER_PREFIXES = words(

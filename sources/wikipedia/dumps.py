@@ -11,7 +11,7 @@ from pipeline.errors import InputError
 from pipeline.fetch import FetchError, cached, fetch
 from pipeline.filesystem import InputFile
 from sources.wikipedia.plan import Say
-from sources.wikipedia.recipe import LANGUAGE_CODE
+from sources.wikipedia.recipe import unknown_language
 
 DUMPS = "https://dumps.wikimedia.org/"  # keeps the dumps of the last months
 ARCHIVE = "https://archive.org/download/"  # keeps those of all years, one item for each wiki and date
@@ -28,10 +28,10 @@ def languages_of(text: str) -> list[str]:
     for code in (part.strip() for part in text.split(",")):
         if code == LLAMA:
             found.update(dict.fromkeys(LANGUAGES))
-        elif LANGUAGE_CODE.fullmatch(code):
-            found[code] = None
+        elif fault := unknown_language(code):
+            raise InputError(f"--lang: {fault}; give codes of Wikipedias, such as en,de,fr, or {LLAMA}")
         else:
-            raise InputError(f"--lang has {code!r}; give codes of Wikipedias, such as en,de,fr, or {LLAMA}")
+            found[code] = None
     return list(found)
 
 
@@ -67,17 +67,22 @@ def _fetch_one(language: str, date: str, cache: Path, say: Say, places: tuple[st
     there = next((url for url in urls if cached(url, cache)), None)
     if there is not None:  # whichever place had it before: the address is part of what identifies an input
         return InputFile(there, -1)
-    refusals: list[str] = []
+    refusals: list[FetchError] = []
     for url in urls:
         say(f"fetching {url} into {cache}")
         try:
             fetch(url, cache)
         except FetchError as error:
-            refusals.append(str(error))
+            refusals.append(error)
             say(f"it cannot be had there: {error}")
             continue
         return InputFile(url, -1)
+    if all(error.status is None for error in refusals):
+        raise InputError(
+            f"no server that has dumps answers. Mend the network, or fetch {name} and its index elsewhere and give "
+            "the dump as --input"
+        )
     raise InputError(
         f"there is no dump of {wiki} of {date} to be had. Dumps are of the 1st and the 20th of a month; "
-        f"{publisher}/{wiki}/ lists those that the publisher still has. " + " ".join(refusals)
+        f"{publisher}/{wiki}/ lists those that the publisher still has. " + " ".join(map(str, refusals))
     )

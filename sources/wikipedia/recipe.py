@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from filters.wikitext import DEFAULT_LIMITS, Limits
+from filters.wikitext.languages import WIKIPEDIAS
 from pipeline.sink import RejectPolicy
 
-LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[a-z]+)*|simple")
+_NEAR_CODES = 3
+_LEAST_LIKENESS = 0.5  # of a code and what was typed (difflib's ratio): one of two letters
+_NAMED_LETTERS = 3  # of a language's English name, which tell it: ger, German
+# The paper's twenty languages (section 2.1) by their names, for who types those.
+_NAMES = (
+    "bulgarian bg catalan ca czech cs danish da german de english en spanish es french fr croatian hr hungarian hu "
+    "italian it dutch nl polish pl portuguese pt romanian ro russian ru slovenian sl serbian sr swedish sv ukrainian uk"
+).split()
+
+
+def unknown_language(code: str) -> str | None:
+    """What is wrong with the code of a language; None where a Wikipedia has it."""
+    if code in WIKIPEDIAS:
+        return None
+    typed = code.lower()
+    named = [c for name, c in zip(*[iter(_NAMES)] * 2, strict=True) if name[:_NAMED_LETTERS] == typed[:_NAMED_LETTERS]]
+    parts = [part for part in (typed.replace("_", "-"), *re.split(r"[-_.]", typed)) if part in WIKIPEDIAS]
+    alike = difflib.get_close_matches(typed, sorted(WIKIPEDIAS), _NEAR_CODES, _LEAST_LIKENESS)
+    near = list(dict.fromkeys([*named, *parts, *alike]))[:_NEAR_CODES]
+    return f"no Wikipedia has the code {code!r}" + (f" (near ones: {', '.join(near)})" if near else "")
 
 
 @dataclass(frozen=True)
@@ -47,8 +68,8 @@ class WikipediaRecipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.language is not None and not LANGUAGE_CODE.fullmatch(self.language):
-            raise ValueError(f"language must be the code of a Wikipedia, such as de, it is {self.language!r}")
+        if self.language is not None and (fault := unknown_language(self.language)):
+            raise ValueError(f"language must be the code of a Wikipedia, such as de: {fault}")
         if self.min_characters < 0:
             raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
         if self.max_page_megabytes < 1:

@@ -285,6 +285,29 @@ def test_nobody_listens(tmp_path, slept):
     assert slept == [1.0, 2.0]
 
 
+def test_a_server_that_has_no_address_is_given_up_soon(tmp_path, slept):
+    """RFC 6761: names in .invalid are never known."""
+    with pytest.raises(FetchError) as caught:
+        fetch("http://dumps.invalid/a", tmp_path, sleep=slept.append)
+    assert re.fullmatch(
+        r"Gave up on http://dumps\.invalid/a after 3 tries: no server of that name is found \(.*\)\. Check the address "
+        r"and this machine's network \(https_proxy, where it needs one\), or fetch the file elsewhere and give its path\.",
+        str(caught.value),
+    )
+    assert (caught.value.status, slept, cached(tmp_path)) == (None, [1.0, 2.0], [])
+
+
+def test_what_has_come_is_promised_to_be_kept_only_where_something_has(server, tmp_path, slept):
+    server.answers = [status(503)]
+    with pytest.raises(FetchError, match=r"answered 503 [^.]*\.$"):
+        fetch(server.url + "a", tmp_path, attempts=1, sleep=slept.append)
+    server.answers = [*[status(503)] * 1, whole(cut=1000), status(503)]
+    with pytest.raises(
+        FetchError, match=r"503 [^.]*\. What has come is kept: the same command later goes on from there"
+    ):
+        fetch(server.url + "a", tmp_path, attempts=2, sleep=slept.append)
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [(404, "There is no such file"), (403, "The server refuses"), (410, "gone"), (401, "login"), (400, "not help")],

@@ -62,8 +62,18 @@ def test_in_the_archive(server, tmp_path):
 
 
 def test_nowhere(server, tmp_path):
-    with pytest.raises(InputError, match=r"there is no dump of xxwiki of 20220701 to be had\. Dumps.*404.*404"):
-        fetch(server, tmp_path, "xx")
+    with pytest.raises(InputError, match=r"there is no dump of xhwiki of 20220701 to be had\. Dumps.*404.*404"):
+        fetch(server, tmp_path, "xh")
+
+
+def test_no_server(tmp_path):
+    said = []
+    message = (
+        r"no server that has dumps answers\. Mend the network, or fetch xhwiki-20220701-pages-articles-multistream\.xml"
+        r"\.bz2 and its index elsewhere and give the dump as --input"
+    )
+    with pytest.raises(InputError, match=message):
+        fetch_dumps(["xh"], "20220701", tmp_path, said.append, dumps="http://a:x", archive="http://a:x")
 
 
 @pytest.mark.parametrize("date", ["2022-07-01", "latest", "", "20220701/.."])
@@ -79,7 +89,22 @@ def test_lists_of_languages():
     assert languages_of("als,llama20")[:2] == ["als", "bg"]
 
 
-@pytest.mark.parametrize("text", ["", "EN", "en,", "en/../..", "english"])
-def test_no_language(text):
-    with pytest.raises(InputError, match="give codes of Wikipedias, such as en,de,fr, or llama20"):
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "''"),
+        ("EN", "'EN' (near ones: en"),
+        ("en,", "''"),
+        ("en/../..", "'en/../..'"),
+        ("english", "'english' (near ones: en"),
+        ("de,ger", "'ger' (near ones: de, "),
+        ("en-US", "'en-US' (near ones: en, "),
+        ("xx", "'xx' (near ones: xh)"),
+        ("zh_min_nan", "'zh_min_nan' (near ones: zh-min-nan, zh, "),
+    ],
+)
+def test_no_language(text, fault):
+    with pytest.raises(InputError) as caught:
         languages_of(text)
+    assert str(caught.value).startswith(f"--lang: no Wikipedia has the code {fault}")
+    assert str(caught.value).endswith("; give codes of Wikipedias, such as en,de,fr, or llama20")

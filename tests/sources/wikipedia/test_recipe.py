@@ -22,8 +22,11 @@ def test_the_recipe_in_the_folder_names_every_key():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("language=English", "language must be the code of a Wikipedia, such as de, it is 'English'"),
-        ("language=../x", "language must be the code of a Wikipedia, such as de, it is '../x'"),
+        (
+            "language=English",
+            "language must be the code of a Wikipedia, such as de: no Wikipedia has the code 'English' (near ones: en",
+        ),
+        ("language=../x", "language must be the code of a Wikipedia, such as de: no Wikipedia has the code '../x'"),
         ("min_characters=-1", "min_characters must not be negative, it is -1"),
         ("max_page_megabytes=0", "max_page_megabytes must be at least 1, it is 0"),
         ("shard_megabytes=0", "shard_megabytes must be above 0, it is 0.0"),
