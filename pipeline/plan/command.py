@@ -1,0 +1,216 @@
+"""The command: two tables, of what each source takes and of the work, and what the whole costs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.errors import RecipeError, UserError
+from pipeline.mix.recipe import MixRecipe, exact, load_mixture, parse_tokens
+from pipeline.plan.estimate import Estimate, estimate, with_own_yields
+from pipeline.plan.rates import BUILT_IN, Rates, rates_of_corpus, read_rates
+from pipeline.plan.recipe import PlanRecipe
+from pipeline.recipe import RECIPES, load_recipe
+
+TABLE_WIDTH = 104  # a pipe has 80 columns, which would cut the tables
+FACTS = RECIPES / "plan" / "facts.yaml"
+
+DESCRIPTION = """\
+What a corpus of so many tokens takes: for each source the raw data, and for the whole core hours, disk, time and cost.
+Nothing is read but recipes and rates; the yields and sizes of the sources are facts of others, each with its origin in
+recipes/plan/facts.yaml. Run a source over a few files first, and give --corpus: then its own yield and speed count."""
+
+EPILOG = """\
+examples:
+  python -m pipeline.plan --tokens 1.4T
+  python -m pipeline.plan --tokens 10B --workers 16 --corpus corpus/
+  python -m pipeline.plan --tokens 300B --proportions my-mixture.yaml --set core_hour_dollars=0.04 --json"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = argparse.ArgumentParser(
+        prog="python -m pipeline.plan",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument("--tokens", default="1.4T", help="the budget: 1.4T, 10B, 500M (default: 1.4T)")
+    result.add_argument(
+        "--proportions", default="llama1", metavar="NAME_OR_YAML", help="the mixture, as for pipeline.mix"
+    )
+    result.add_argument("--facts", default=str(FACTS), metavar="YAML", help="what is known of the sources")
+    result.add_argument("--rates", default=str(BUILT_IN), metavar="JSON", help="measured rates, as make bench writes")
+    result.add_argument("--corpus", metavar="DIR", help="take speed and yield from the runs that made this corpus")
+    result.add_argument("--workers", type=int, metavar="N", help="cores at work at one time (the facts' key workers)")
+    result.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the facts")
+    result.add_argument("--json", action="store_true", help="the plan as JSON")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and prints the plan."""
+    args = parser().parse_args(arguments)
+    try:
+        plan, facts, rates = _plan(args)
+    except UserError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
+        sys.exit(1)
+    if args.json:
+        sys.stdout.write(json.dumps(_as_json(plan, rates), indent=1) + "\n")
+        return
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(sources_table(plan, facts))
+    console.print(work_table(plan, rates))
+    for line in notes(plan, facts, args.corpus):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _plan(args: argparse.Namespace) -> tuple[Estimate, PlanRecipe, Rates]:
+    overrides = [*args.set, *([f"workers={args.workers}"] if args.workers is not None else [])]
+    facts = load_recipe(PlanRecipe, args.facts, overrides)
+    tokens = parse_tokens(args.tokens)
+    if tokens is None:
+        raise RecipeError("--tokens auto needs a corpus to look at: python -m pipeline.mix --dry-run")
+    rates = read_rates(args.rates)
+    if args.corpus:
+        own = rates_of_corpus(args.corpus)
+        facts = dataclasses.replace(facts, sources=with_own_yields(facts, own))
+        rates = dataclasses.replace(rates, sources={**rates.sources, **own})
+    return estimate(tokens, _shares(load_mixture(args.proportions), facts), facts, rates), facts, rates
+
+
+def _shares(mixture: MixRecipe, facts: PlanRecipe) -> dict[str, float]:
+    unknown = [name for name in mixture.sources if name not in facts.sources]
+    if unknown:
+        raise RecipeError(
+            f"the facts know nothing of {', '.join(unknown)}, which the mixture has; they know "
+            f"{', '.join(facts.sources)}. Add it to a copy of {FACTS.name} and give that as --facts."
+        )
+    total = sum(exact(source.share) for source in mixture.sources.values())
+    return {name: float(exact(source.share) / total) for name, source in mixture.sources.items()}
+
+
+def sources_table(plan: Estimate, facts: PlanRecipe) -> Table:
+    """What each source takes, with the paper's figures beside it."""
+    table = _table(f"{_amount(plan.tokens)} tokens: what each source takes")
+    for heading in ("source", "share", "tokens", "epochs", "unique", "text", "in paper", "raw data", "in"):
+        table.add_column(heading, justify="left" if heading in {"source", "in"} else "right")
+    for need in plan.needs:
+        fact = facts.sources[need.source]
+        table.add_row(
+            need.source,
+            f"{need.share:.1%}",
+            _amount(need.tokens),
+            f"{need.epochs:.2f}",
+            _amount(need.unique_tokens),
+            _bytes(need.text_bytes),
+            _bytes(fact.paper.gigabytes * 1e9),
+            _bytes(need.raw_bytes),
+            Text(f"{need.units:,} {fact.unit}", style="red" if need.is_short else ""),
+        )
+    table.add_section()
+    sums = [sum(getattr(need, key) for need in plan.needs) for key in ("share", "tokens", "unique_tokens")]
+    text, raw = (sum(getattr(need, key) for need in plan.needs) for key in ("text_bytes", "raw_bytes"))
+    paper = sum(facts.sources[need.source].paper.gigabytes for need in plan.needs) * 1e9
+    table.add_row(
+        "in all",
+        f"{sums[0]:.1%}",
+        _amount(sums[1]),
+        f"{sums[1] / sums[2]:.2f}",
+        _amount(sums[2]),
+        _bytes(text),
+        _bytes(paper),
+        _bytes(raw),
+        "",
+        style="bold",
+    )
+    return table
+
+
+def work_table(plan: Estimate, rates: Rates) -> Table:
+    """Core hours, memory and disk of each part of the work."""
+    table = _table(f"The work, with {plan.workers:,} cores (rates: {rates.machine})")
+    for heading in ("part", "core hours", "hours", "worker's memory", "writes"):
+        table.add_column(heading, justify="left" if heading == "part" else "right")
+    per_byte = plan.parquet_bytes / sum(need.text_bytes for need in plan.needs)
+    for need in plan.needs:
+        _work_row(table, plan, f"clean {need.source}", need.core_hours, need.peak_bytes, need.text_bytes * per_byte)
+    for part, hours, stage, written in (
+        ("encode", plan.encode_hours, rates.encode, plan.token_file_bytes),
+        ("write token shards", plan.write_hours, rates.write, plan.shard_bytes),
+    ):
+        _work_row(table, plan, part, hours, stage.peak_bytes if stage else None, written)
+    table.add_section()
+    disk = plan.parquet_bytes + plan.token_file_bytes + plan.shard_bytes
+    _work_row(table, plan, "in all", plan.core_hours, None, disk, "bold")
+    return table
+
+
+def _work_row(
+    table: Table, plan: Estimate, part: str, hours: float | None, peak: int | None, written: float, style: str = ""
+) -> None:
+    wall = None if hours is None else hours / plan.workers
+    cells = (_hours(hours), _hours(wall), "" if peak is None else _bytes(peak), _bytes(written))
+    table.add_row(part, *cells, style=style)
+
+
+def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None) -> list[str]:
+    """What the tables cannot say."""
+    lines = []
+    if plan.dollars is not None:
+        lines.append(
+            f"About {_hours(plan.wall_hours)} hours, and ${plan.dollars:,.0f} at ${plan.core_hour_dollars:g} a core "
+            f"hour. Fetching, storage and traffic come on top (arXiv's bucket is requester-pays)."
+        )
+    for need in plan.needs:
+        if need.is_short:
+            paper = facts.sources[need.source].paper.epochs
+            lines.append(f"{need.source}: all there is, seen {need.epochs:.2f} times; in the paper {paper:.2f} times.")
+    missing = [need.source for need in plan.needs if need.core_hours is None]
+    if missing:
+        lines.append(f"No rate is known for {', '.join(missing)}: run a few of its files and give --corpus.")
+    if not corpus:
+        lines.append("Yields are those of recipes/plan/facts.yaml; --corpus DIR takes those of your own runs.")
+    return lines
+
+
+def _as_json(plan: Estimate, rates: Rates) -> dict[str, object]:
+    keys = ("core_hours", "wall_hours", "dollars")
+    return {**dataclasses.asdict(plan), **{key: getattr(plan, key) for key in keys}, "rates": rates.machine}
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "unknown"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def _amount(count: float) -> str:
+    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:.0f}"
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e3:.3g} kB"

@@ -1,0 +1,76 @@
+"""What a plan starts from: the sources' sizes and yields, with where each figure is from, and the price of a core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PaperFigures:
+    """A source's line in the paper's table 1.
+
+    Attributes:
+        epochs: How often it is seen in 1.4T tokens.
+        gigabytes: Its text on disk.
+    """
+
+    epochs: float
+    gigabytes: float
+
+    def __post_init__(self) -> None:
+        if self.epochs <= 0 or self.gigabytes <= 0:
+            raise ValueError("epochs and gigabytes must be above 0")
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What is known of a source before it is read.
+
+    Attributes:
+        paper: The paper's figures.
+        unit: What its raw data come in.
+        unit_megabytes: The size of one, as it is fetched (compressed), in 10^6 bytes.
+        units: How many there are; a plan that needs more says so.
+        text_per_raw: Bytes of kept text for each raw byte.
+        bytes_per_token: Bytes of kept text for each token of the released tokenizer (the paper's, implied).
+        basis: Where the figures are from.
+    """
+
+    paper: PaperFigures
+    unit: str
+    unit_megabytes: float
+    units: int
+    text_per_raw: float
+    bytes_per_token: float
+    basis: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("unit_megabytes", "units", "text_per_raw", "bytes_per_token"):
+            if getattr(self, key) <= 0:
+                raise ValueError(f"{key} must be above 0, it is {getattr(self, key)}")
+
+
+@dataclass(frozen=True)
+class PlanRecipe:
+    """The facts of all sources, and of the machines.
+
+    Attributes:
+        sources: By the source's name.
+        workers: Cores at work at one time.
+        core_hour_dollars: The price of one core for an hour, with its memory.
+        parquet_bytes_per_byte: Bytes of Parquet for each byte of text.
+    """
+
+    sources: Mapping[str, SourceFacts] = field(default_factory=dict)
+    workers: int = 64
+    core_hour_dollars: float = 0.05
+    parquet_bytes_per_byte: float = 0.40
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ValueError("sources must hold at least one source")
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, it is {self.workers}")
+        if self.core_hour_dollars < 0 or self.parquet_bytes_per_byte <= 0:
+            raise ValueError("core_hour_dollars must be 0 or more, parquet_bytes_per_byte above 0")
