@@ -79,7 +79,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: shards planned, done before it, written by it; seconds; the manifest."""
+    """What a run did: shards planned, done before it, written by it; seconds; the manifest; the source's own notes."""
 
     planned: int
     done_before: int
@@ -87,6 +87,7 @@ class RunResult:
     seconds: float
     manifest: dict[str, Any]
     layout: Layout
+    notes: Sequence[str] = ()
 
 
 def is_local(options: PipelineOptions) -> bool:

@@ -37,6 +37,7 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     for line in (
         what_failed,
         _edits(ledger),
+        *result.notes,
         _what_was_done(result),
         _speed(result, ledger),
         f"Output: {result.layout.root}",

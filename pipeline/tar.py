@@ -38,12 +38,16 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """What of a tar cannot be taken: why, in a word and in a sentence, and where; whether it is damage."""
+    """What of a tar cannot be taken: why, in a word and in a sentence, and where; whether it is damage.
+
+    ``name`` is that of the one member that it costs; none where the tar is not read on.
+    """
 
     reason: str
     message: str
     offset: int
     failed: bool = True
+    name: str = ""
 
 
 def is_tar(head: bytes) -> bool:
@@ -174,15 +178,15 @@ class _Tar:
             return Fault("damaged_tar", f"the member at byte {offset} has a size of {size}", offset)
         if not info.isreg():
             if info.type in _LINKS:
-                yield Fault("link", f"{name!r} is a link to {info.linkname!r}; it is not followed", offset, False)
+                yield Fault("link", f"{name!r} is a link to {info.linkname!r}; it is not followed", offset, False, name)
             return None if self._skip(0 if info.isdir() or info.type in _LINKS else size) else self._damage(offset)
         if _is_unsafe(name):
-            yield Fault("unsafe_name", f"{name!r} points out of the folder", offset)
+            yield Fault("unsafe_name", f"{name!r} points out of the folder", offset, name=name)
             return None if self._skip(size) else self._damage(offset)
         head = self._wanted(name) if self._wanted else None
         taken = size if head is None else min(size, head)
         if taken > self._limit:
-            yield Fault("too_large", f"{name!r} has {size} bytes, the limit is {self._limit}", offset)
+            yield Fault("too_large", f"{name!r} has {size} bytes, the limit is {self._limit}", offset, name=name)
             return None if self._skip(size) else self._damage(offset)
         data = self._take(taken)
         if len(data) < taken or (taken < size and not self._skip(size - taken, padded=False)):

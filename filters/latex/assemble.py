@@ -14,7 +14,7 @@ from filters.latex.tokens import Masker, declared_verbatim
 TEX_SUFFIXES = (".tex", ".ltx", ".latex", ".lagda", ".lhs")
 _INPUT_SUFFIXES = (".tex", "", ".ltx", ".latex", ".lagda", ".lhs", ".bbl", ".sty")
 # Never a main file: data, pictures, styles. Files of other names and of none are looked into.
-_OTHER_SUFFIXES = (
+OTHER_SUFFIXES = (
     ".sty", ".cls", ".clo", ".bst", ".bib", ".bbl", ".cfg", ".def", ".fd", ".ins", ".dtx", ".eps", ".ps",
     ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".log", ".aux", ".out", ".toc", ".md", ".rst", ".py", ".m",
     ".c", ".h", ".csv", ".json", ".html", ".htm", ".xml", ".tikz", ".pstex_t", ".pdf_tex", ".eepic", ".dat", ".mf",
@@ -139,7 +139,7 @@ def find_main(files: Mapping[str, bytes]) -> tuple[str, str]:
     named = _named_by_readme(files)
     if named:
         return named, "readme"
-    tex = {path: data for path, data in usable.items() if not path.lower().endswith(_OTHER_SUFFIXES)}
+    tex = {path: data for path, data in usable.items() if not path.lower().endswith(OTHER_SUFFIXES)}
     tex = {path: data for path, data in tex.items() if not _README.match(path)}
     classed = [path for path, data in tex.items() if uncommented(_CLASS, data)]
     bodied = [path for path, data in tex.items() if path not in classed and uncommented(_BODY, data)] if classed else []

@@ -13,6 +13,7 @@ from filters.latex.definitions import STRUCTURE
 from filters.latex.expand import Expander, Limits
 from filters.latex.mathmode import resolve_math_mode
 from filters.latex.sections import cut_references, find_start
+from filters.latex.title import find_title
 from filters.latex.tokens import COMMENT_END, GROUP_END, restore
 
 AFTER_BIBLIOGRAPHY = ("drop_appendix", "keep", "drop")
@@ -48,6 +49,7 @@ class CleanPaper:
 
     Attributes:
         text: the paper, LaTeX still, from ``started_at`` on.
+        title: its title, as LaTeX; None where it has none.
         main_file: path of the main file.
         main_rule: the rule by which it was chosen.
         included: paths of all files read, the main one first.
@@ -60,6 +62,7 @@ class CleanPaper:
     """
 
     text: str
+    title: str | None
     main_file: str
     main_rule: str
     included: tuple[str, ...]
@@ -104,16 +107,26 @@ def clean_paper(files: Mapping[str, bytes], options: LatexOptions | None = None)
     counters = {**expander.counters, "references": references}
     return CleanPaper(
         text=text,
+        title=_title(sources, expander),
         main_file=sources.main,
         main_rule=rule,
         included=tuple(sources.read),
         started_at=started_at,
         encoding=sources.encoding,
         macros_defined=len(expander.defined),
-        macros_expanded=expander.counters["expanded"],
+        macros_expanded=counters.get("expanded", 0),
         macros_left=left,
         counters=counters,
     )
+
+
+def _title(sources: Files, expander: Expander) -> str | None:
+    """The title, with the author's macros expanded as they were at the paper's end."""
+    title = find_title(map(sources.text, tuple(sources.read)))
+    if title is None or "\\" not in title:
+        return title
+    expander.push_file("", sources.main)
+    return " ".join(expander.expand(title).replace(GROUP_END, "").split()) or None
 
 
 def tidy(text: str) -> str:

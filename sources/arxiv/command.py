@@ -1,0 +1,103 @@
+"""The command of the arXiv source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.errors import InputError
+from pipeline.filesystem import join, write_bytes
+from pipeline.recipe import load_recipe
+from pipeline.run import RunResult, run_source
+from pipeline.shard import Layout, Scope
+from sources.arxiv.metadata import metadata_digest, prepare_metadata
+from sources.arxiv.plan import Plan, plan_inputs
+from sources.arxiv.recipe import ArxivRecipe
+from sources.arxiv.report import YIELD, notes, yield_table
+from sources.arxiv.source import Arxiv
+from sources.arxiv.versions import Inputs, prepare_versions
+
+DESCRIPTION = """\
+arXiv's LaTeX sources to clean documents: files put together, comments and bibliographies removed, the authors' own
+macros expanded, each paper from its first section on, its newest version only. Everything dropped is counted by reason,
+and can be read in _rejects."""
+
+EPILOG = """\
+examples:
+  python -m sources.arxiv --input 'arXiv_src_*.tar' --output corpus/
+  python -m sources.arxiv --input tars/ --metadata arxiv-metadata-oai-snapshot.json --output corpus/
+  python -m sources.arxiv --input eprints/ --set latex.after_bibliography=keep
+
+--input takes arXiv's bulk tars of sources, and e-prints as arXiv gives them out one by one: files (.gz, .tar.gz, .tar,
+.tex), or folders below a folder that is given, one for each paper. Every flag of Apache Beam passes through. Without
+--runner, all cores of this machine are used; --direct_num_workers N takes N. The same command again makes only what is
+missing; more months may follow."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("arxiv", DESCRIPTION, EPILOG, recipe="arxiv")
+    result.add_argument(
+        "--input",
+        nargs="+",
+        metavar="PATH",
+        help="bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, https://",
+    )
+    result.add_argument(
+        "--metadata",
+        metavar="JSON",
+        help="arXiv's metadata (arxiv-metadata-oai-snapshot.json of its Kaggle data set, or .gz): licences, titles",
+    )
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and runs the source."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    options = cli.beam_options(commands, rest)
+
+    def command(console: Console) -> RunResult:
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        recipe = load_recipe(ArxivRecipe, args.recipe, args.set)
+        if not args.input:
+            raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
+        plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache)
+        say(_planned(plan))
+        run = cli.run_options(args, options)
+        digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
+        inputs = Inputs(plan.tars, plan.folders)
+        source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
+
+        def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+            superseded = prepare_versions(source, inputs, run, layout, scopes)
+            if superseded:
+                say(f"{superseded:,} submissions are older versions, or copies, of others, and are not read")
+            if args.metadata:
+                found = prepare_metadata(args.metadata, layout.root, {scope.name for scope in scopes}, args.cache)
+                bad = f"; {found.bad:,} lines are no record" if found.bad else ""
+                say(f"metadata of {found.papers:,} papers of these months{bad}")
+
+        result = run_source(source, plan.scopes, run, console, prepare)
+        write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
+        return replace(result, notes=notes(result.manifest))
+
+    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+
+
+def _planned(plan: Plan) -> str:
+    parts = [f"{len(plan.tars):,} bulk tars"] if plan.tars else []
+    parts += [f"{plan.papers:,} e-prints"] if plan.papers else []
+    passed = f"; passed over: {', '.join(plan.passed_over[:3])}" if plan.passed_over else ""
+    more = f" and {len(plan.passed_over) - 3:,} more" if len(plan.passed_over) > 3 else ""
+    return f"{' and '.join(parts)}, of {len(plan.scopes):,} months{passed}{more}"
+
+
+def _next_commands(result: RunResult) -> list[str]:
+    root = result.layout.root
+    return [f"python -m pipeline.verify {root}", f"cat {join(root, YIELD)}"]

@@ -1,0 +1,90 @@
+"""The recipe of the arXiv source: every threshold and choice, and why its default is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from filters.latex import LatexOptions
+from filters.latex.expand import Limits as MacroLimits
+from pipeline.sink import RejectPolicy
+
+
+@dataclass(frozen=True)
+class LatexRecipe:
+    """What of a paper stays (the paper, section 2.1, "ArXiv").
+
+    Attributes:
+        after_bibliography: What becomes of the text behind the bibliography: ``drop_appendix`` (it stays, up to an
+            appendix), ``keep`` (it stays, appendices too) or ``drop`` (all from the bibliography or the appendix on
+            goes, as RedPajama does). Papers of many journals have their figures, with captions, behind it.
+        macro_depth: Expansions of macros within one another; a use that goes deeper is endless, and stays.
+        macro_use_characters: What one use of a macro may grow to; a use that grows further stays.
+        macro_growth: What all expansions of a paper may make, as a multiple of its source.
+    """
+
+    after_bibliography: str = "drop_appendix"
+    macro_depth: int = 100
+    macro_use_characters: int = 1_000_000
+    macro_growth: int = 10
+
+    def __post_init__(self) -> None:
+        for key in ("macro_depth", "macro_use_characters", "macro_growth"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+        _ = self.options  # which checks after_bibliography
+
+    @property
+    def options(self) -> LatexOptions:
+        """The options of the cleaner."""
+        limits = MacroLimits(depth=self.macro_depth, use=self.macro_use_characters, growth=self.macro_growth)
+        return LatexOptions(self.after_bibliography, limits)
+
+
+@dataclass(frozen=True)
+class SubmissionLimits:
+    """Sizes beyond which a submission fails by itself, so that none can fill the memory.
+
+    Attributes:
+        packed_megabytes: A submission as it lies in the bulk tar. arXiv takes 50; a few older ones are larger.
+        unpacked_megabytes: What is inflated of it; most of that is figures, which are passed over.
+        file_megabytes: One file that is not a figure. A larger one is left out, and the paper fails if it has no main
+            file then: the largest TeX files that people write have some megabytes, and tables of numbers more.
+        text_megabytes: All files that are not figures, together: what is held of a submission.
+        files: Files in it.
+    """
+
+    packed_megabytes: int = 256
+    unpacked_megabytes: int = 2048
+    file_megabytes: int = 16
+    text_megabytes: int = 32
+    files: int = 20_000
+
+    def __post_init__(self) -> None:
+        for key in ("packed_megabytes", "unpacked_megabytes", "file_megabytes", "text_megabytes", "files"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+
+
+@dataclass(frozen=True)
+class ArxivRecipe:
+    """All of the source's choices.
+
+    Attributes:
+        min_characters: A paper with less text is dropped: a note that it was withdrawn, an erratum of one line. The
+            paper gives none.
+        eprints_per_shard: Papers in a shard where they come as files or folders of their own; a bulk tar is a shard.
+        latex: What of a paper stays.
+        limits: What a submission may ask for.
+    """
+
+    min_characters: int = 500
+    eprints_per_shard: int = 500
+    latex: LatexRecipe = LatexRecipe()
+    limits: SubmissionLimits = SubmissionLimits()
+    rejects: RejectPolicy = field(default_factory=RejectPolicy)
+
+    def __post_init__(self) -> None:
+        if self.min_characters < 0:
+            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
+        if self.eprints_per_shard < 1:
+            raise ValueError(f"eprints_per_shard must be at least 1, it is {self.eprints_per_shard}")
