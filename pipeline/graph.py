@@ -17,10 +17,10 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.dedup import find_duplicates, partition_count
-from pipeline.filesystem import exists
-from pipeline.process import hash_shard, read_decided, write_shard
+from pipeline.filesystem import exists, join
+from pipeline.process import Decided, hash_shard, read_decided, write_shard
 from pipeline.shard import Layout, Scope, Shard
-from pipeline.source import DropDuplicates, Source
+from pipeline.source import Round, Source, rounds_of
 from pipeline.steps import Step
 
 
@@ -81,12 +81,27 @@ class Worker:
         """Tells Beam's file systems their options, in a worker process."""
         FileSystems.set_options(PipelineOptions(list(self.flags)))
 
+    def rounds(self) -> list[Round]:
+        """The source's rounds of dedup."""
+        return rounds_of(self.source)
+
+    def work(self, task: ShardTask, number: int) -> str:
+        """The work folder of one round of a task's scope: the scope's own for the last."""
+        rounds = self.rounds()
+        return task.work if number == len(rounds) - 1 else join(task.work, rounds[number].name)
+
+    def decided(self, task: ShardTask, rounds: int) -> list[Decided]:
+        """What the first rounds decided for a task's shard."""
+        works = [self.work(task, number) for number in range(rounds)]
+        return [read_decided(self.layout, task.shard, work, task.partitions, task.position) for work in works]
+
 
 class HashUnits(beam.DoFn):
-    """ShardTask -> ((work folder, partition), ShardTask): pass 1."""
+    """ShardTask -> ((work folder, partition), ShardTask): pass 1 of one round."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, number: int) -> None:
         self._worker = worker
+        self._number = number
 
     def setup(self) -> None:
         """Connects the file systems."""
@@ -94,17 +109,20 @@ class HashUnits(beam.DoFn):
 
     def process(self, task: ShardTask) -> Iterator[tuple[tuple[str, int], ShardTask]]:
         """Hashes one shard."""
-        w = self._worker
-        hash_shard(w.source, w.layout, task.shard, task.work, task.partitions, w.cache)
+        w, work = self._worker, self._worker.work(task, self._number)
+        if not exists(w.layout.hashes(work, task.shard.name)):
+            earlier = w.decided(task, self._number)
+            hash_shard(w.source, w.layout, task.shard, work, task.partitions, w.cache, earlier)
         for partition in range(task.partitions):
             yield (task.work, partition), task
 
 
 class FindDuplicates(beam.DoFn):
-    """((work folder, partition), all ShardTasks of the scope) -> (shard name, ShardTask): pass 2."""
+    """((work folder, partition), all ShardTasks of the scope) -> (shard name, ShardTask): pass 2 of one round."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, number: int) -> None:
         self._worker = worker
+        self._number = number
 
     def setup(self) -> None:
         """Connects the file systems."""
@@ -112,15 +130,15 @@ class FindDuplicates(beam.DoFn):
 
     def process(self, element: tuple[tuple[str, int], Iterable[ShardTask]]) -> Iterator[tuple[str, ShardTask]]:
         """Decides one partition of one scope."""
-        (work, partition), grouped = element
+        (_, partition), grouped = element
         tasks = sorted(grouped, key=lambda task: task.position)
-        layout, dedup = self._worker.layout, self._worker.source.dedup
-        assert dedup is not None
+        layout, rounds = self._worker.layout, self._worker.rounds()
+        work, policy = self._worker.work(tasks[0], self._number), rounds[self._number].dedup.policy
         decisions = layout.decisions(work, partition)
         if not exists(decisions):
-            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, dedup.policy)
+            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, policy)
         for task in tasks:
-            if task.write:
+            if task.write or self._number < len(rounds) - 1:  # a later round hashes what is done, too
                 yield task.shard.name, task
 
 
@@ -141,10 +159,9 @@ class WriteShard(beam.DoFn):
     def process(self, task: ShardTask) -> Iterator[str]:
         """Writes one shard."""
         w = self._worker
-        decided = None
-        if w.source.dedup:
-            decided = read_decided(w.layout, task.shard, task.work, task.partitions, task.position)
-        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), decided, task.stats, w.cache)
+        decided = w.decided(task, len(w.rounds()))
+        last = decided.pop() if w.source.dedup else None
+        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), last, task.stats, w.cache, decided)
         yield task.shard.name
 
 
@@ -154,21 +171,21 @@ def first_task(element: tuple[str, Iterable[ShardTask]]) -> ShardTask:
 
 
 class Deduplicate(beam.PTransform):
-    """ShardTasks of whole scopes -> ShardTasks to write, once every partition of their scope is decided."""
+    """ShardTasks of whole scopes -> ShardTasks to go on with, once every partition of their scope is decided."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, number: int) -> None:
         super().__init__()
         self._worker = worker
+        self._number = number
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Labels read like the method section."""
-        dedup = self._worker.source.dedup
-        assert dedup is not None
+        unit = self._worker.rounds()[self._number].dedup.unit
         return (
             tasks
-            | f"Hash each {dedup.unit}" >> beam.ParDo(HashUnits(self._worker))
+            | f"Hash each {unit}" >> beam.ParDo(HashUnits(self._worker, self._number))
             | "Wait for the scope" >> beam.GroupByKey()
-            | f"Find repeated {dedup.unit}s" >> beam.ParDo(FindDuplicates(self._worker))
+            | f"Find repeated {unit}s" >> beam.ParDo(FindDuplicates(self._worker, self._number))
             | "Wait for the partitions" >> beam.GroupByKey()
             | "Shards to write" >> beam.Map(first_task)
         )
@@ -184,8 +201,8 @@ class FilterAndWrite(beam.PTransform):
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """All steps run fused over one shard, so their names make the label."""
         source = self._worker.source
-        names = [step.name for step in source.steps_before_dedup()]
-        names += [DropDuplicates.name] if source.dedup else []
+        names = [name for round_ in self._worker.rounds() for name in (*(s.name for s in round_.steps), round_.name)]
+        names += [] if source.dedup else [step.name for step in source.steps_before_dedup()]
         names += [step.name for step in source.steps_after_dedup()]
         label = f"Filter ({', '.join(names)}) and write" if names else "Write"
         return tasks | "Spread the shards" >> beam.Reshuffle() | label >> beam.ParDo(WriteShard(self._worker))
@@ -200,8 +217,10 @@ def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask]) -
         tasks: The tasks of whole scopes.
     """
     shards = pipeline | "Shards" >> beam.Create(list(tasks))
-    if worker.source.dedup:
-        shards |= "Deduplicate" >> Deduplicate(worker)
-    else:
+    rounds = worker.rounds()
+    for number, round_ in enumerate(rounds):
+        label = "Deduplicate" if number == len(rounds) - 1 else f"Deduplicate {round_.dedup.unit}s"
+        shards |= label >> Deduplicate(worker, number)
+    if not rounds:
         shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
     return shards | "Filter and write" >> FilterAndWrite(worker)

@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,45 +22,15 @@ from pipeline.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.ledger import Ledger
 from pipeline.shard import TIMING, Layout, Shard, write_json
 from pipeline.sink import ShardSink
-from pipeline.source import DropDuplicates, Source, UnitDedup, read_shard
+from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of
 from pipeline.steps import READ_STEP, Chain, Reject, Step
 
 FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
 
 
-def hash_shard(source: Source, layout: Layout, shard: Shard, work: str, partitions: int, cache: Path | None) -> None:
-    """Dedup pass 1 for one shard; nothing happens where its hash file is there.
-
-    Args:
-        source: The source.
-        layout: Its folder.
-        shard: The shard.
-        work: The name of the scope's work folder.
-        partitions: The scope's number of dedup partitions.
-        cache: The cache folder for fetched files.
-    """
-    path = layout.hashes(work, shard.name)
-    if exists(path):
-        return
-    assert source.dedup is not None
-    started = time.perf_counter()
-    chain = Chain(source.steps_before_dedup(), source.name)
-    inputs: list[dict[str, Any]] = []
-    items = read_shard(source, shard, cache, Counter(), inputs)
-
-    def units(dedup: UnitDedup) -> Iterator[Units]:
-        for item in chain.run(items):
-            if isinstance(item, Document):
-                yield dedup.hashes(item)
-        write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
-
-    write_unit_hashes(path, layout.units(work, shard.name), units(source.dedup), source.dedup.policy, partitions)
-    write_timing(layout, f"{shard.name}.hash", started, chain)
-
-
 @dataclass(frozen=True)
 class Decided:
-    """What dedup decided for a shard.
+    """What one round of dedup decided for a shard.
 
     Attributes:
         mask: One flag a unit, in reading order: whether it stays.
@@ -69,6 +39,60 @@ class Decided:
 
     mask: npt.NDArray[np.bool_]
     inputs: list[dict[str, Any]]
+
+
+def hash_shard(
+    source: Source,
+    layout: Layout,
+    shard: Shard,
+    work: str,
+    partitions: int,
+    cache: Path | None,
+    earlier: Sequence[Decided] = (),
+) -> None:
+    """Dedup pass 1 for one shard; nothing happens where its hash file is there.
+
+    Args:
+        source: The source.
+        layout: Its folder.
+        shard: The shard.
+        work: The name of the round's work folder.
+        partitions: The scope's number of dedup partitions.
+        cache: The cache folder for fetched files.
+        earlier: What the earlier rounds decided; their number tells which round this is.
+    """
+    path = layout.hashes(work, shard.name)
+    if exists(path):
+        return
+    started = time.perf_counter()
+    rounds = rounds_of(source)
+    this = rounds[len(earlier)]
+    chain = Chain([*_deduplicating(rounds, earlier), *_loaded(this.steps)], source.name)
+    inputs: list[dict[str, Any]] = []
+    items = read_shard(source, shard, cache, Counter(), inputs)
+
+    def units() -> Iterator[Units]:
+        for item in chain.run(items):
+            if isinstance(item, Document):
+                yield this.dedup.hashes(item)
+        write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
+
+    write_unit_hashes(path, layout.units(work, shard.name), units(), this.dedup.policy, partitions)
+    write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, chain)
+
+
+def _deduplicating(rounds: Sequence[Round], decided: Sequence[Decided]) -> list[Step]:
+    """The steps, loaded, of the rounds that are decided, each with what it decided."""
+    steps: list[Step] = []
+    for round_, decision in zip(rounds, decided, strict=False):
+        steps += [*_loaded(round_.steps), DropDuplicates(round_.dedup, decision.mask, round_.name)]
+    return steps
+
+
+def _loaded(steps: Sequence[Step]) -> Sequence[Step]:
+    for step in steps:
+        step.load()
+    return steps
 
 
 def read_decided(layout: Layout, shard: Shard, work: str, partitions: int, position: int) -> Decided:
@@ -86,6 +110,7 @@ def write_shard(
     decided: Decided | None,
     stats: dict[str, Any],
     cache: Path | None,
+    earlier: Sequence[Decided] = (),
 ) -> None:
     """Reads a shard, applies every step, writes its outputs, and last its stats.
 
@@ -97,13 +122,16 @@ def write_shard(
         decided: What dedup decided; None where the source is not deduplicated.
         stats: What the stats file says beside the accounts: scope and configuration.
         cache: The cache folder for fetched files.
+        earlier: What the rounds of dedup before that decided.
 
     Raises:
         InputError: A file changed since it was hashed; its scope is marked to be made again.
     """
     started = time.perf_counter()
-    dedup = [] if decided is None or source.dedup is None else [DropDuplicates(source.dedup, decided.mask)]
-    chain = Chain([*source.steps_before_dedup(), *dedup, *steps], source.name)
+    decisions = [*earlier, *([] if decided is None else [decided])]
+    dedup = _deduplicating(rounds_of(source), decisions)
+    before = [] if decided is not None else _loaded(source.steps_before_dedup())
+    chain = Chain([*dedup, *before, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
@@ -114,7 +142,8 @@ def write_shard(
                 subset = source.subset(item)
                 chain.ledger.keep(subset, len(item.text))
                 sink.keep(item, subset)
-        if decided is not None and (decided.inputs != inputs or not all(step.exhausted for step in dedup)):
+        exhausted = all(step.exhausted for step in dedup if isinstance(step, DropDuplicates))
+        if not exhausted or any(decision.inputs != inputs for decision in decisions):
             write_bytes(layout.redo(shard.scope), b"")
             raise InputError(
                 f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "

@@ -142,6 +142,7 @@ class ProgressReporter(Watcher):
         console: Where it shows.
         remote: Whether the output is on an object store, which is asked less often.
         hashes: Whether the run has a hashing pass.
+        earlier: The names of the rounds of dedup before the last, each with a hashing pass of its own.
     """
 
     def __init__(
@@ -152,10 +153,12 @@ class ProgressReporter(Watcher):
         console: Console,
         remote: bool,
         hashes: bool,
+        earlier: Sequence[str] = (),
     ) -> None:
         super().__init__(console, remote)
         self._layout = layout
-        self._to_hash = {s.name for scope in scopes for s in scope.shards} if hashes else set()
+        suffixes = ["", *(f".{name}" for name in earlier)] if hashes else []
+        self._to_hash = {f"{s.name}{suffix}" for scope in scopes for s in scope.shards for suffix in suffixes}
         self._to_write = {s.name for scope in scopes for s in scope.shards} - done
         self._state = State()
         self._hashed_before = len(self._hashed())

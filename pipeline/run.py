@@ -47,7 +47,7 @@ from pipeline.process import FORMAT
 from pipeline.progress import ProgressReporter
 from pipeline.recipe import difference, fingerprint
 from pipeline.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
-from pipeline.source import UNREADABLE, Source
+from pipeline.source import UNREADABLE, Source, rounds_of
 
 try:
     import fcntl
@@ -168,7 +168,8 @@ def run_source(
     started = time.monotonic()
     layout = Layout(join(options.output, source.name))
     configuration = {"format": FORMAT, "source": source.name, **source.describe()}
-    for step in source.steps_after_dedup():
+    steps = [step for round_ in rounds_of(source) for step in round_.steps]
+    for step in [*steps, *source.steps_after_dedup()]:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     with _exclusive(layout):
         _claim(layout, configuration)
@@ -199,10 +200,10 @@ def _run_missing(
     configuration: str,
     console: Console,
 ) -> None:
-    remote, dedup = is_remote(layout.root), source.dedup is not None
+    remote, rounds = is_remote(layout.root), rounds_of(source)
     _remove_unfinished(layout, missing, done)
-    with ProgressReporter(layout, missing, done, console, remote, dedup):
-        for scopes in _at_once(missing) if dedup and is_local(options.beam) else [list(missing)]:
+    with ProgressReporter(layout, missing, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]]):
+        for scopes in _at_once(missing) if rounds and is_local(options.beam) else [list(missing)]:
             tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration)]
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)

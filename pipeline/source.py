@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -87,12 +88,40 @@ class Source(Protocol):
         """All that decides the output: the recipe, and the checksums of the models."""
 
 
+@dataclass(frozen=True)
+class Round:
+    """One round of dedup.
+
+    Attributes:
+        steps: The steps that decide which of the documents left by earlier rounds take part; they are not loaded.
+        dedup: How the documents split into units.
+        name: What the step is called that removes the duplicates.
+    """
+
+    steps: list[Step]
+    dedup: UnitDedup
+    name: str = "dedup"
+
+
+@runtime_checkable
+class EarlierRounds(Protocol):
+    """What a source has that is deduplicated more than once, such as pages by URL, then their lines."""
+
+    def earlier_rounds(self) -> list[Round]:
+        """The rounds before that of ``dedup``, whose ``steps_before_dedup`` follow them."""
+
+
+def rounds_of(source: Source) -> list[Round]:
+    """All rounds of dedup of a source, in their order; each reads the shards once."""
+    rounds = source.earlier_rounds() if isinstance(source, EarlierRounds) else []
+    return [*rounds, Round(source.steps_before_dedup(), source.dedup)] if source.dedup else rounds
+
+
 class DropDuplicates:
     """The dedup step of a shard: applies the shard's mask, document after document, in reading order."""
 
-    name = "dedup"
-
-    def __init__(self, dedup: UnitDedup, mask: npt.NDArray[Any]) -> None:
+    def __init__(self, dedup: UnitDedup, mask: npt.NDArray[Any], name: str = "dedup") -> None:
+        self.name = name
         self._dedup = dedup
         self._mask = mask
         self._position = 0

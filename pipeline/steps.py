@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.document import Document, Refused, encodable
 from pipeline.errors import UserError
@@ -35,6 +36,19 @@ class Step(Protocol):
         Returns:
             For each document the reason why it is dropped, or None where it stays.
         """
+
+
+@runtime_checkable
+class CountingStep(Step, Protocol):
+    """A step with counters of its own in the ledger, such as those of its rules.
+
+    It counts a batch once all of it is judged: where one raised, its documents come again, one by one.
+
+    Attributes:
+        counters: Set by the chain, to those of the step's account.
+    """
+
+    counters: Counter[str]
 
 
 class DropShort:
@@ -90,7 +104,9 @@ class Chain:
         """
         self.ledger.step(READ_STEP)
         for step in self.steps:
-            self.ledger.step(step.name)
+            account = self.ledger.step(step.name)
+            if isinstance(step, CountingStep):
+                step.counters = account.counters
         for batch in batches(self._timed_read(items)):
             documents: list[Document] = []
             for item in batch:
