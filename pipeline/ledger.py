@@ -2,6 +2,9 @@
 
 One ``Ledger`` counts one shard; ledgers add up over shards. At every step ``entered = left + dropped + failed`` in
 documents, and what leaves one step enters the next; ``check`` proves it.
+
+Where a source joins records to one document, such as answers to their question, its read step counts ``records`` of the
+raw files, and those ``joined`` to the document of another: ``records = entered + joined``.
 """
 
 from __future__ import annotations
@@ -10,6 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+
+RECORDS = "records"
+JOINED = "joined"
 
 
 @dataclass(slots=True)
@@ -101,6 +108,9 @@ class Ledger:
             gone = sum(t.documents for t in (*step.dropped.values(), *step.failed.values()))
             if step.entered.documents != step.left.documents + gone:
                 faults.append(f"step {name}: {step.entered.documents} entered, {step.left.documents} left, {gone} gone")
+            records, joined = step.counters.get(RECORDS), step.counters.get(JOINED, 0)
+            if records is not None and records != step.entered.documents + joined:
+                faults.append(f"step {name}: {records} records, {joined} joined, {step.entered.documents} entered")
             if previous and previous[1] != step.entered:
                 faults.append(f"{previous[1]} left step {previous[0]}, {step.entered} entered step {name}")
             previous = (name, step.left)

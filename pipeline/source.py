@@ -117,6 +117,19 @@ def rounds_of(source: Source) -> list[Round]:
     return [*rounds, Round(source.steps_before_dedup(), source.dedup)] if source.dedup else rounds
 
 
+@runtime_checkable
+class PreparedSource(Protocol):
+    """A source whose own pass before the rest laid its records out anew: its shards are read from there.
+
+    For raw files of which no part by itself makes documents, such as answers that lie far from their questions.
+    """
+
+    def read_prepared(
+        self, shard: Shard, counters: Counter[str], inputs: list[dict[str, Any]] | None
+    ) -> Iterator[Document | Refused]:
+        """Reads a shard from what ``prepare`` left; the arguments are those of ``read_shard``."""
+
+
 class DropDuplicates:
     """The dedup step of a shard: applies the shard's mask, document after document, in reading order."""
 
@@ -196,6 +209,9 @@ def read_shard(
         inputs: Gets for each file path, bytes and SHA-256, start and end where it is a part, and how many records it
             gave and how many of them failed; where given.
     """
+    if isinstance(source, PreparedSource):
+        yield from source.read_prepared(shard, counters, inputs)
+        return
     for file in shard.inputs:
         entry: dict[str, Any] = {"path": file.path, "bytes": file.size, "sha256": None}
         entry.update(zip(("start", "end"), file.place, strict=False))

@@ -109,6 +109,19 @@ def ledgers(draw) -> Ledger:
     return ledger
 
 
+def test_records_that_became_part_of_another_document_are_accounted_for():
+    ledger = Ledger()
+    read = ledger.step("read")
+    read.entered.add(2, 10)
+    read.left.add(2, 10)
+    ledger.keep("site", 6)
+    ledger.keep("site", 4)
+    read.counters.update(records=5, joined=3)
+    assert ledger.check() == []
+    read.counters["joined"] = 2
+    assert ledger.check() == ["step read: 5 records, 2 joined, 2 entered"]
+
+
 @given(ledgers(), ledgers())
 def test_ledgers_add_up_through_json_in_any_order(one, two):
     written = [json.loads(json.dumps(ledger.as_json())) for ledger in (one, two)]

@@ -1,6 +1,7 @@
 import hashlib
 import io
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -95,6 +96,22 @@ class TestReadShard:
         (tmp_path / "a.txt").write_text("x")
         with pytest.raises(type(error)):
             list(read_shard(Fails(), shard_of(tmp_path / "a.txt"), None, Counter()))
+
+
+@dataclass(frozen=True)
+class Prepared(LineSource):
+    def read_prepared(self, shard, counters, inputs):
+        counters["records"] += 1
+        inputs.append({"path": shard.inputs[0].path, "records": 1, "failed": 0})
+        yield Document("1", "prepared", self.name, shard.inputs[0].path, 0)
+
+
+def test_a_source_that_prepared_its_records_reads_them_itself(tmp_path):
+    inputs: list[dict] = []
+    counters: Counter[str] = Counter()
+    (document,) = read_shard(Prepared(), shard_of(tmp_path / "not there"), None, counters, inputs)
+    assert document.text == "prepared"
+    assert (inputs[0]["records"], counters) == (1, {"records": 1})
 
 
 class TestHashingReader:
