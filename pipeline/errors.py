@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from pipeline.document import encodable
+
+NAMES_SHOWN = 3
 
 _IN_A_TRACEBACK = re.compile(
     r"pipeline\.errors\.\w+: (?P<message>.*?)(?= \[while running '|\n\s*\n|\nTraceback |\Z)", re.S
@@ -27,6 +32,12 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The output cannot be written, or holds something that this run must not mix with."""
+
+
+def name_a_few(paths: Sequence[str]) -> str:
+    """The names of the first files, without their folders, and how many more there are."""
+    names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])
+    return encodable(names) + (f" and {len(paths) - NAMES_SHOWN:,} more" if len(paths) > NAMES_SHOWN else "")
 
 
 def was_interrupted(error: BaseException) -> bool:

@@ -10,14 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.document import encodable
+from pipeline.errors import name_a_few
 from pipeline.filesystem import join
 from pipeline.ledger import Ledger, Tally, total
 from pipeline.run import RunResult
 from pipeline.sink import REJECTS
 from pipeline.steps import READ_STEP
-
-NAMES_SHOWN = 3
 
 
 def print_summary(result: RunResult, console: Console, next_commands: Sequence[str]) -> None:
@@ -94,8 +92,8 @@ def failures(manifest: Mapping[str, Any]) -> str:
         failed[entry["path"]] += entry["failed"]
     lost = [path for path in failed if 0 < failed[path] == records[path]]
     damaged = [path for path in failed if 0 < failed[path] < records[path]]
-    parts = [f"{_number(len(lost), 'file')} could not be read: {_names(lost)}"] if lost else []
-    parts += [f"{'others ' if lost else ''}in {_names(damaged)}"] if damaged else []
+    parts = [f"{_number(len(lost), 'file')} could not be read: {name_a_few(lost)}"] if lost else []
+    parts += [f"{'others ' if lost else ''}in {name_a_few(damaged)}"] if damaged else []
     return f"{_number(count, 'record')} failed" + (f" ({'; '.join(parts)})" if parts else "")
 
 
@@ -109,12 +107,6 @@ def everything_failed(manifest: Mapping[str, Any]) -> bool:
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _names(paths: Sequence[str]) -> str:
-    """The names of a few files, in their order, and how many more there are."""
-    names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])
-    return encodable(names) + (f" and {len(paths) - NAMES_SHOWN:,} more" if len(paths) > NAMES_SHOWN else "")
 
 
 def _edits(ledger: Ledger) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import cli
@@ -60,30 +60,27 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and runs the source."""
-    commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    cli.run_command(parser(), arguments, _run, _next_commands)
 
-    def command(console: Console) -> RunResult:
-        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        recipe = load_recipe(BooksRecipe, args.recipe, args.set)
-        files = _gutenberg_files(args)
-        if not args.books3:
-            say(NO_BOOKS3)
-        books3 = [file for pattern in args.books3 for file in _match("--books3", pattern)]
-        plan = plan_books(files, books3, recipe.files_per_shard)
-        say(f"{plan.books:,} books of Gutenberg chosen from {len(files):,} files, {len(books3):,} tars of Books3")
-        run = cli.run_options(args, options)
-        source = Books(recipe, Layout(join(run.output, "books")).root, _catalogue(files))
 
-        def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
-            _write_passed_over(layout, plan)
-            if recipe.near_dedup.enabled:
-                prepare_near_dedup(source, run, console, layout, scopes)
+def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+    say = cli.sentences(console)
+    recipe = load_recipe(BooksRecipe, args.recipe, args.set)
+    files = _gutenberg_files(args)
+    if not args.books3:
+        say(NO_BOOKS3)
+    books3 = [file for pattern in args.books3 for file in _match("--books3", pattern)]
+    plan = plan_books(files, books3, recipe.files_per_shard)
+    say(f"{plan.books:,} books of Gutenberg chosen from {len(files):,} files, {len(books3):,} tars of Books3")
+    run = cli.run_options(args, options, inputs="--gutenberg and --books3")
+    source = Books(recipe, Layout(join(run.output, "books")).root, _catalogue(files))
 
-        return run_source(source, plan.scopes, run, console, prepare)
+    def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+        _write_passed_over(layout, plan)
+        if recipe.near_dedup.enabled:
+            prepare_near_dedup(source, run, console, layout, scopes)
 
-    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+    return run_source(source, plan.scopes, run, console, prepare)
 
 
 def _gutenberg_files(args: argparse.Namespace) -> list[InputFile]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import cli
@@ -28,8 +29,9 @@ examples:
   python -m sources.wikipedia --lang en,de,fr --date 20220701 --output corpus/
   python -m sources.wikipedia --input articles.xml.gz --lang de --set min_characters=500
 
-A multistream dump is cut into shards where its index lies beside it (...-multistream-index.txt.bz2); any other dump is
-one shard. Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used;
+A dump's language is what --lang says, else its file's name (dewiki-...), else its header; where they differ, that is
+said. A multistream dump is cut into shards where its index lies beside it (...-multistream-index.txt.bz2); any other
+dump is one shard. Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used;
 --direct_num_workers N takes N. The same command again makes only what is missing."""
 
 
@@ -55,19 +57,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and runs the source."""
-    commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    cli.run_command(parser(), arguments, _run, _next_commands)
 
-    def command(console: Console) -> RunResult:
-        def say(sentence: str) -> None:
-            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
-        recipe = _with_language(load_recipe(WikipediaRecipe, args.recipe, args.set), args)
-        plan = plan_dumps(_inputs(args, say), recipe, args.cache, say)
-        return run_source(Wikipedia(recipe, plan.heads), plan.scopes, cli.run_options(args, options), console)
-
-    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+    say = cli.sentences(console)
+    recipe = _with_language(load_recipe(WikipediaRecipe, args.recipe, args.set), args)
+    plan = plan_dumps(_inputs(args, say), recipe, args.cache, say)
+    for warning in plan.warnings:
+        cli.warn(warning)
+    run = cli.run_options(args, options, inputs="--input, or --lang and --date,")
+    return run_source(Wikipedia(recipe, plan.heads), plan.scopes, run, console)
 
 
 def _inputs(args: argparse.Namespace, say: Say) -> list[InputFile]:

@@ -10,6 +10,7 @@ from filters.wikitext.languages import LANGUAGES
 from pipeline.errors import InputError
 from pipeline.fetch import FetchError, cached, fetch
 from pipeline.filesystem import InputFile
+from sources.wikipedia.head import database_of
 from sources.wikipedia.plan import Say
 from sources.wikipedia.recipe import unknown_language
 
@@ -60,7 +61,7 @@ def fetch_dumps(
 
 
 def _fetch_one(language: str, date: str, cache: Path, say: Say, places: tuple[str, str]) -> InputFile:
-    wiki = f"{language.replace('-', '_')}wiki"
+    wiki = database_of(language)
     name = f"{wiki}-{date}-pages-articles-multistream.xml.bz2"
     publisher, archive = (place.rstrip("/") for place in places)
     urls = (f"{publisher}/{wiki}/{date}/{name}", f"{archive}/{wiki}-{date}/{name}")

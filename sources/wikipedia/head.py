@@ -32,12 +32,16 @@ class DumpHead:
         site: The names of its namespaces.
         date: The dump's date; None where its name has none.
         document_type: Whether the dump declares a document type, which no dump does.
+        named: The language that the file's name tells.
+        database: The ``<dbname>`` of the header; empty where it has none.
     """
 
     language: str | None
     site: WikiSite
     date: date | None = None
     document_type: bool = False
+    named: str | None = None
+    database: str = ""
 
     def license(self, revised: datetime | None) -> str | None:
         """The licence of a text: that of the dump's date, or where that is unknown, of the revision's."""
@@ -50,8 +54,8 @@ class DumpHead:
 def dump_head(file: InputFile, head: bytes, language: str | None = None) -> DumpHead:
     """Puts together what is known of a dump.
 
-    The name goes before the header's ``<dbname>``: publishers name their dumps right, and cut-down copies are known
-    that carry the header of another wiki.
+    What the user says goes before the name, and that before the header's ``<dbname>``: publishers name their dumps
+    right, and cut-down copies are known that carry the header of another wiki.
 
     Args:
         file: The dump.
@@ -60,16 +64,26 @@ def dump_head(file: InputFile, head: bytes, language: str | None = None) -> Dump
     """
     database, namespaces = _siteinfo(head)
     name = file.path.rsplit("/", 1)[-1]
-    if language is None:
-        found = _WIKI.match(name) or _WIKI.fullmatch(database)
-        language = found["language"].replace("_", "-") if found else None
+    named = _language(_WIKI.match(name))
+    language = language or named or _language(_WIKI.fullmatch(database))
     dated = _DATE.search(name)
     return DumpHead(
         language,
         WikiSite.from_siteinfo(language or "", namespaces),
         _day(dated["date"]) if dated else None,
         bool(_DOCUMENT_TYPE.search(head)),
+        named,
+        database,
     )
+
+
+def database_of(language: str) -> str:
+    """The name of a language's Wikipedia, as ``<dbname>`` and file names have it."""
+    return f"{language.replace('-', '_')}wiki"
+
+
+def _language(found: re.Match[str] | None) -> str | None:
+    return found["language"].replace("_", "-") if found else None
 
 
 def head_of(pieces: Iterable[XmlPiece | Damage]) -> bytes:

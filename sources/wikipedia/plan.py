@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from pipeline.errors import InputError
 from pipeline.filesystem import InputFile, open_input
 from pipeline.shard import Scope, Shard, plan_shards
+from sources.wikipedia.agreement import check_agreement
 from sources.wikipedia.compressed import BZIP2_MAGIC_BYTES, BZIP2_STREAM, Damage, xml_pieces
 from sources.wikipedia.head import DumpHead, dump_head, head_of
 from sources.wikipedia.recipe import WikipediaRecipe
@@ -37,10 +39,11 @@ class BadIndex(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """The scopes of a run, and for each dump's path what its pages must be told."""
+    """The scopes of a run, for each dump's path what its pages must be told, and what the user must be warned of."""
 
     scopes: list[Scope]
     heads: dict[str, DumpHead]
+    warnings: list[str]
 
 
 def plan_dumps(files: Sequence[InputFile], recipe: WikipediaRecipe, cache: Path | None, say: Say) -> Plan:
@@ -53,12 +56,15 @@ def plan_dumps(files: Sequence[InputFile], recipe: WikipediaRecipe, cache: Path 
         say: Told in a sentence where a dump is not cut for want of an index.
 
     Raises:
-        InputError: There are only indexes.
+        InputError: There are only indexes, or dumps contradict what is said of them or one another.
     """
     dumps = [file for file in files if not _INDEX.search(file.path)]
     if not dumps:
         raise InputError(f"{files[0].path} is the index of a dump; give the dump, and leave the index beside it")
     heads = {file.path: _read_head(file, recipe.language, cache) for file in dumps}
+    warnings = check_agreement(heads, recipe.language)
+    if not recipe.dedup.enabled:
+        warnings += _warnings_without_dedup(heads)
     parts: list[InputFile] = []
     for file in dumps:
         try:
@@ -67,7 +73,16 @@ def plan_dumps(files: Sequence[InputFile], recipe: WikipediaRecipe, cache: Path 
             say(f"{file.path.rsplit('/', 1)[-1]} is read as one shard: {error}")
             parts.append(file)
     (scope,) = plan_shards(parts, "all", 1)
-    return Plan(list(_scopes(scope, heads)) if recipe.dedup.scope == "language" else [scope], heads)
+    return Plan(list(_scopes(scope, heads)) if recipe.dedup.scope == "language" else [scope], heads, warnings)
+
+
+def _warnings_without_dedup(heads: dict[str, DumpHead]) -> Iterator[str]:
+    for language, dumps in Counter(head.language for head in heads.values()).items():
+        if language and dumps > 1:
+            yield (
+                f"dedup is off, and there is more than one dump of {language}: a page that two of them hold is written "
+                "twice"
+            )
 
 
 def _scopes(scope: Scope, heads: dict[str, DumpHead]) -> Iterator[Scope]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from filters.wikitext import DEFAULT_LIMITS, Limits
@@ -15,10 +17,16 @@ _NEAR_CODES = 3
 _LEAST_LIKENESS = 0.5  # of a code and what was typed (difflib's ratio): one of two letters
 _NAMED_LETTERS = 3  # of a language's English name, which tell it: ger, German
 # The paper's twenty languages (section 2.1) by their names, for who types those.
-_NAMES = (
-    "bulgarian bg catalan ca czech cs danish da german de english en spanish es french fr croatian hr hungarian hu "
-    "italian it dutch nl polish pl portuguese pt romanian ro russian ru slovenian sl serbian sr swedish sv ukrainian uk"
-).split()
+# fmt: off
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "bulgarian": "bg", "catalan": "ca", "czech": "cs", "danish": "da", "german": "de", "english": "en",
+        "spanish": "es", "french": "fr", "croatian": "hr", "hungarian": "hu", "italian": "it", "dutch": "nl",
+        "polish": "pl", "portuguese": "pt", "romanian": "ro", "russian": "ru", "slovenian": "sl", "serbian": "sr",
+        "swedish": "sv", "ukrainian": "uk",
+    }
+)
+# fmt: on
 
 
 def unknown_language(code: str) -> str | None:
@@ -26,7 +34,7 @@ def unknown_language(code: str) -> str | None:
     if code in WIKIPEDIAS:
         return None
     typed = code.lower()
-    named = [c for name, c in zip(*[iter(_NAMES)] * 2, strict=True) if name[:_NAMED_LETTERS] == typed[:_NAMED_LETTERS]]
+    named = [_NAMES[name] for name in _NAMES if name[:_NAMED_LETTERS] == typed[:_NAMED_LETTERS]]
     parts = [part for part in (typed.replace("_", "-"), *re.split(r"[-_.]", typed)) if part in WIKIPEDIAS]
     alike = difflib.get_close_matches(typed, sorted(WIKIPEDIAS), _NEAR_CODES, _LEAST_LIKENESS)
     near = list(dict.fromkeys([*named, *parts, *alike]))[:_NEAR_CODES]
@@ -35,10 +43,11 @@ def unknown_language(code: str) -> str | None:
 
 @dataclass(frozen=True)
 class DedupRecipe:
-    """Exact dedup of identical texts; the first in the order of the files stays.
+    """Exact dedup of identical texts, and of pages with one id; the first in the order of the files stays.
 
     Attributes:
-        enabled: Whether it is done; it reads and cleans every page twice.
+        enabled: Whether it is done; it reads and cleans every page twice. Without it, pages that two inputs hold are
+            written twice, with one id: ``pipeline.verify`` then says so.
         scope: What is deduplicated together: ``all`` input, or each ``language`` by itself, so that languages can be
             added to a corpus later.
     """

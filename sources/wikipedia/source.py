@@ -41,23 +41,27 @@ _URL_CHARACTERS = ";@$!*(),/~:"  # what MediaWiki's wfUrlencode leaves as it is,
 
 @dataclass(frozen=True)
 class PageDedup:
-    """The whole text as the one unit of a page: of pages with the same text the first stays."""
+    """The text of a page and its id: of pages with the same text the first stays, and of those with the same id.
+
+    Ids come again where a page is in two inputs, or where pages of two wikis are read as one's (``--lang``).
+    """
 
     policy: Policy = "keep_first"
     unit: str = "page"
 
     def hashes(self, document: Document) -> Units:
-        """One hash."""
-        digest = xxhash.xxh3_64_intdigest(encodable(document.text).encode())
-        return Units(np.array([digest], np.uint64))
+        """The hashes of text and id."""
+        units = (encodable(document.text), f"\0{document.id}")  # no text begins so
+        return Units(np.array([xxhash.xxh3_64_intdigest(unit.encode()) for unit in units], np.uint64))
 
     def count(self, document: Document) -> int:
-        """One."""
-        return 1
+        """Two."""
+        return 2
 
     def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
-        """Drops a page whose text an earlier one has."""
-        return None if mask.all() else "duplicate"
+        """Drops a page whose text, or whose id, an earlier one has."""
+        is_new_text, is_new_id = mask
+        return None if is_new_text and is_new_id else "duplicate_id" if is_new_text else "duplicate"
 
 
 @dataclass(frozen=True)

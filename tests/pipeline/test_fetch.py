@@ -290,8 +290,9 @@ def test_a_server_that_has_no_address_is_given_up_soon(tmp_path, slept):
     with pytest.raises(FetchError) as caught:
         fetch("http://dumps.invalid/a", tmp_path, sleep=slept.append)
     assert re.fullmatch(
-        r"Gave up on http://dumps\.invalid/a after 3 tries: no server of that name is found \(.*\)\. Check the address "
-        r"and this machine's network \(https_proxy, where it needs one\), or fetch the file elsewhere and give its path\.",
+        r"Gave up on http://dumps\.invalid/a after 3 tries: no server of that name is found \(.*\)\. Check the "
+        r"address and this machine's network \(https_proxy, where it needs one\), or fetch the file elsewhere and give "
+        r"its path\.",
         str(caught.value),
     )
     assert (caught.value.status, slept, cached(tmp_path)) == (None, [1.0, 2.0], [])

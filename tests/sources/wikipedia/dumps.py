@@ -102,6 +102,8 @@ def run(output: Path, *inputs: Path | str, workers: int = 1, said: list[str] | N
     """Runs the source over dumps in this process; ``settings`` are recipe keys, and any length will do."""
     recipe = from_mapping(WikipediaRecipe, {"min_characters": 0, **settings}, "test")
     plan = plan_dumps(match([str(path) for path in inputs]), recipe, None, (said if said is not None else []).append)
+    if said is not None:
+        said += plan.warnings
     options = RunOptions(str(output), PipelineOptions([f"--direct_num_workers={workers}"]))
     run_source(Wikipedia(recipe, plan.heads), plan.scopes, options, Console(quiet=True))
     return Run(output)
