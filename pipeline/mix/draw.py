@@ -1,0 +1,82 @@
+"""Draws: which blocks, and which part of the first and the last one, a shard takes of each source's stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.mix.blocks import Blocks, Numbers, permutation
+from pipeline.mix.quotas import ShardForm, cumulative_quotas
+
+# A block in a draw; skip and stop are ids, counted from the block's first.
+DRAW = np.dtype(
+    [("source", "u1"), ("file", "<u4"), ("first", "<u4"), ("documents", "<u4"), ("skip", "<u8"), ("stop", "<u8")]
+)
+
+Draws = npt.NDArray[Any]
+
+
+class Stream:
+    """A source's ids without end: one epoch after the other, each a permutation of the source's blocks."""
+
+    def __init__(self, source: int, name: str, blocks: Blocks, seed: int) -> None:
+        """Keeps what the stream is made of.
+
+        Args:
+            source: The number of the source.
+            name: Its name.
+            blocks: Its blocks; not empty.
+            seed: The recipe's.
+        """
+        self._source, self._name, self._blocks, self._seed = source, name, blocks, seed
+        self._unique = int(blocks["tokens"].sum())
+        self._epoch: tuple[int, Numbers, Numbers] | None = None
+
+    def draw(self, start: int, stop: int) -> Draws:
+        """The blocks that hold the ids from one place of the stream to another."""
+        parts = [np.empty(0, DRAW)]
+        while start < stop:
+            epoch, first = divmod(start, self._unique)
+            last = min(self._unique, first + stop - start)
+            parts.append(self._draw_in_epoch(epoch, first, last))
+            start += last - first
+        return np.concatenate(parts)
+
+    def _draw_in_epoch(self, epoch: int, first: int, last: int) -> Draws:
+        order, ends = self._order(epoch)
+        begin, end = np.searchsorted(ends, (first, last - 1), side="right")
+        chosen = self._blocks[order[begin : end + 1]]
+        draws = np.empty(len(chosen), DRAW)
+        draws["source"] = self._source
+        for name in ("file", "first", "documents"):
+            draws[name] = chosen[name]
+        draws["skip"], draws["stop"] = 0, chosen["tokens"]
+        starts = ends[begin : end + 1] - chosen["tokens"].astype(np.int64)
+        draws["skip"][0] = first - starts[0]
+        draws["stop"][-1] = last - starts[-1]
+        return draws
+
+    def _order(self, epoch: int) -> tuple[Numbers, Numbers]:
+        """An epoch's permutation, and where in the epoch each block of it ends; the last epoch asked for is kept."""
+        if self._epoch is None or self._epoch[0] != epoch:
+            order = permutation(len(self._blocks), self._seed, self._name, "epoch", epoch)
+            self._epoch = (epoch, order, np.cumsum(self._blocks["tokens"][order].astype(np.int64)))
+        return self._epoch[1], self._epoch[2]
+
+
+def shard_draws(form: ShardForm, shares: Sequence[Fraction], streams: Sequence[Stream]) -> Iterator[Draws]:
+    """The draw of each shard, in order.
+
+    Args:
+        form: The shards.
+        shares: One for each stream; they sum to 1.
+        streams: The sources' streams.
+    """
+    before = [0] * len(shares)
+    for quotas in cumulative_quotas(form, shares):
+        yield np.concatenate([stream.draw(a, b) for stream, a, b in zip(streams, before, quotas, strict=True)])
+        before = quotas

@@ -1,0 +1,241 @@
+"""The shard folder: what lies beside the shards for datasets.load_from_disk, the trainer, trace and verify.
+
+Layout::
+
+    data-00000-of-00012.arrow   the shards: Arrow IPC streams
+    state.json, dataset_info.json   what datasets.load_from_disk asks for
+    manifest.json               what the ids are, and the mixture's accounts
+    plan.json                   the plan
+    documents.parquet           the Parquet files of the corpus, with the number of each one's first document
+    tokenizer.model             the tokenizer
+    configuration.json          what a run must have in common with the runs before it
+    _stats/<shard>.json         a shard's accounts; written last, so its presence marks the shard done
+    heldout/                    the held-out set: such a folder by itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import OutputError
+from pipeline.filesystem import atomic_output, join, open_input
+from pipeline.manifest import versions
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.plan import Plan
+from pipeline.mix.quotas import ShardForm
+from pipeline.mix.token_files import Coding
+from pipeline.recipe import fingerprint
+from pipeline.shard import Layout, write_json
+
+FORMAT = 1
+DOCUMENTS = "documents.parquet"
+TOKENIZER = "tokenizer.model"
+PLAN = "plan.json"
+HELDOUT = "heldout"
+_DOCUMENT_SCHEMA = pa.schema(
+    {
+        "source": pa.string(),
+        "path": pa.string(),
+        "first_number": pa.uint64(),
+        "documents": pa.uint64(),
+        "tokens": pa.uint64(),
+        "sha256": pa.string(),
+    }
+)
+
+
+def shard_name(shard: int, shards: int) -> str:
+    """The name of a shard's file, without its suffix, as Hugging Face's ``save_to_disk`` has it."""
+    return f"data-{shard:05d}-of-{shards:05d}"
+
+
+@dataclass(frozen=True)
+class ShardAccount:
+    """What the stats file of a shard says.
+
+    Attributes:
+        configuration: The fingerprint of the run's configuration.
+        file: Its name.
+        rows: Its rows.
+        bytes: Its size.
+        sha256: Its checksum.
+        tokens: Ids of each source; ids that two rows share count once.
+        documents: Documents of each source that begin in it.
+        largest_excess: The most ids by which a source is ahead of or behind its share, at any place of the shard.
+    """
+
+    configuration: str
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    tokens: list[int]
+    documents: list[int]
+    largest_excess: int
+
+    def write(self, layout: Layout) -> None:
+        """Writes the stats file."""
+        write_json(layout.stats(self.file.removesuffix(".arrow")), asdict(self))
+
+
+def read_account(layout: Layout, name: str) -> ShardAccount:
+    """Reads a stats file.
+
+    Raises:
+        OutputError: It is damaged.
+    """
+    values = layout.read_stats(name)
+    try:
+        return ShardAccount(**values)
+    except TypeError as error:
+        raise OutputError(f"{layout.stats(name)} is damaged: {error}. Remove it and run pipeline.mix again.") from error
+
+
+def write_documents(path: str, files: Sequence[TokenFile], names: Sequence[str]) -> None:
+    """Writes which documents the numbers stand for."""
+    columns = [
+        [names[file.source] for file in files],
+        *([getattr(file, key) for file in files] for key in _DOCUMENT_SCHEMA.names[1:]),
+    ]
+    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, _DOCUMENT_SCHEMA, strict=True)], _DOCUMENT_SCHEMA)
+    with atomic_output(path) as handle:
+        pq.write_table(table, handle, compression="zstd")
+
+
+def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
+    """Reads what ``write_documents`` wrote.
+
+    Raises:
+        OutputError: It is missing or damaged.
+    """
+    try:
+        with open_input(path) as handle:
+            rows = pq.read_table(handle).to_pylist()
+        return [TokenFile(**{**row, "source": names.index(row["source"])}) for row in rows]
+    except (OSError, pa.ArrowException, TypeError, KeyError, ValueError) as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class ShardSet:
+    """One folder of shards: those for training, or those held out.
+
+    Attributes:
+        layout: Where they lie.
+        form: Their form.
+        kind: ``train`` or ``heldout``.
+    """
+
+    layout: Layout
+    form: ShardForm
+    kind: str
+
+    def names(self) -> list[str]:
+        """The names of all its shards."""
+        return [shard_name(shard, self.form.shards) for shard in range(self.form.shards)]
+
+
+def finish_set(
+    shards: ShardSet,
+    plan: Plan,
+    configuration: Mapping[str, Any],
+    corpus: str,
+    special: Mapping[str, Any],
+    coding: Coding,
+) -> dict[str, Any]:
+    """Writes what a set's folder has beside its shards, once all of them are there; gives the manifest.
+
+    Args:
+        shards: The set.
+        plan: The plan.
+        configuration: The run's.
+        corpus: The corpus folder.
+        special: ``vocab_size``, ``bos`` and ``eos`` of the tokenizer.
+        coding: How documents became ids.
+    """
+    layout = shards.layout
+    accounts = [read_account(layout, name) for name in shards.names()]
+    names = [source.counts.name for source in plan.sources]
+    manifest = {
+        "format": FORMAT,
+        "kind": shards.kind,
+        "seq_len": shards.form.seq_len,
+        **special,
+        "dtype": coding.dtype,
+        "tokenizer_sha256": coding.tokenizer,
+        "sources": names,
+        "inserts_bos": coding.bos,
+        "inserts_eos": coding.eos,
+        "rows": shards.form.rows,
+        "tokens": shards.form.rows * shards.form.seq_len,
+        "seed": configuration["recipe"]["seed"],
+        "mixture": mixture(plan, accounts, shards.kind),
+        **balance(shards.form, plan, accounts),
+        "corpus": corpus,
+        "configuration": configuration,
+        "versions": versions(),
+        "shards": [
+            {"file": a.file, "rows": a.rows, "bytes": a.bytes, "sha256": a.sha256, "tokens": a.tokens} for a in accounts
+        ],
+    }
+    manifest["fingerprint"] = fingerprint([configuration, [account.sha256 for account in accounts]])
+    state = {
+        "_data_files": [{"filename": account.file} for account in accounts],
+        "_fingerprint": manifest["fingerprint"][:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": "train" if shards.kind == "train" else "test",
+    }
+    write_json(join(layout.root, "state.json"), state)
+    write_json(join(layout.root, "dataset_info.json"), {"description": "Token shards: see manifest.json"})
+    write_json(layout.manifest, manifest)
+    return manifest
+
+
+def mixture(plan: Plan, accounts: Sequence[ShardAccount], kind: str) -> dict[str, dict[str, Any]]:
+    """The accounts of each source: asked, reached, unique, drawn, epochs."""
+    total = sum(sum(account.tokens) for account in accounts)
+    found = {}
+    for number, source in enumerate(plan.sources):
+        tokens = sum(account.tokens[number] for account in accounts)
+        counts = source.counts
+        unique = counts.unique if kind == "train" else counts.heldout
+        found[counts.name] = {
+            "share_asked": float(source.share),
+            "share_reached": tokens / total,
+            "unique_tokens": unique,
+            "tokens": tokens,
+            "epochs": tokens / unique,
+            "documents": sum(account.documents[number] for account in accounts),
+            "corpus": {"files": counts.files, "documents": counts.documents, "text_bytes": counts.text_bytes},
+        }
+    return found
+
+
+def balance(form: ShardForm, plan: Plan, accounts: Sequence[ShardAccount]) -> dict[str, float]:
+    """How far the shares are off.
+
+    Returns:
+        ``share_error``: at the end, of all ids; ``prefix_error``: in the worst run of first rows that is at least one
+        shard long, of its ids (a bound on it).
+    """
+    reached = [0] * len(plan.sources)
+    ids, worst = 0, 0.0
+    for account in accounts:
+        if ids:
+            worst = max(worst, (account.largest_excess + _error(reached, plan, ids)) / ids)
+        reached = [before + tokens for before, tokens in zip(reached, account.tokens, strict=True)]
+        ids += sum(account.tokens)
+        worst = max(worst, _error(reached, plan, ids) / ids)
+    return {"share_error": _error(reached, plan, ids) / ids, "prefix_error": worst}
+
+
+def _error(reached: Sequence[int], plan: Plan, ids: int) -> float:
+    return max(abs(float(tokens - source.share * ids)) for tokens, source in zip(reached, plan.sources, strict=True))

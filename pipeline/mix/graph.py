@@ -1,0 +1,140 @@
+"""The Beam graphs of the mixture: Parquet files to token files, and draws to shards. Only names are shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.errors import ModelError
+from pipeline.filesystem import atomic_output, join, local_model, open_input
+from pipeline.mix.corpus import CorpusFile
+from pipeline.mix.draw import Draws
+from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
+from pipeline.mix.shards import gather, largest_excess, pack, tokens_by_source, write_rows
+from pipeline.mix.token_files import TokenStore, encode_file
+from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+
+
+def load_encoder(model: str) -> Encoder:
+    """Loads the tokenizer.
+
+    Raises:
+        ModelError: It is missing, or no SentencePiece model.
+    """
+    try:
+        return Encoder(local_model(model))
+    except TokenizerError as error:
+        raise ModelError(str(error)) from error
+
+
+class EncodeFiles(beam.DoFn):
+    """(CorpusFile, its time of change) -> its path: encodes one Parquet file."""
+
+    def __init__(self, store: TokenStore, model: str, flags: tuple[str, ...]) -> None:
+        self._store, self._model, self._flags = store, model, flags
+        self._encoder: Encoder | None = None
+
+    def setup(self) -> None:
+        """Connects the file systems and loads the tokenizer."""
+        FileSystems.set_options(PipelineOptions(list(self._flags)))
+        self._encoder = load_encoder(self._model)
+
+    def process(self, element: tuple[CorpusFile, int | None]) -> Iterator[str]:
+        """Encodes one file."""
+        assert self._encoder is not None
+        file, modified = element
+        encode_file(self._store, self._encoder, file, modified)
+        yield file.path
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """A shard to write, and where its draw lies."""
+
+    shard: int
+    draw: str
+
+
+@dataclass(frozen=True)
+class ShardWriter:
+    """What the tasks of a set have in common.
+
+    Attributes:
+        shards: The set.
+        store: The token files.
+        names: The sources.
+        shares: What is asked of each.
+        seed: The recipe's.
+        bos: The id that a document gets where it goes on in another shard; None for none.
+        documents: The path of the list of files that draws number.
+        configuration: The fingerprint of the run's configuration.
+        flags: Beam's.
+    """
+
+    shards: ShardSet
+    store: TokenStore
+    names: tuple[str, ...]
+    shares: tuple[Fraction, ...]
+    seed: int
+    bos: int | None
+    documents: str
+    configuration: str
+    flags: tuple[str, ...]
+
+    def write(self, task: ShardTask) -> None:
+        """Writes one shard, then its stats."""
+        form = self.shards.form
+        with open_input(task.draw) as handle:
+            draws: Draws = np.load(handle, allow_pickle=False)
+        buffer, pieces = gather(self.store, read_documents(self.documents, self.names), draws)
+        key = (self.seed, self.shards.kind, "shard", task.shard)
+        packed = pack(buffer, pieces, form.ids_of(task.shard), self.bos, key)
+        del buffer, pieces
+        file = f"{shard_name(task.shard, form.shards)}.arrow"
+        metadata = {"tokenizer_sha256": self.store.coding.tokenizer, "seed": str(self.seed)}
+        size, sha256 = write_rows(join(self.shards.layout.root, file), packed, form.seq_len, metadata)
+        tokens, documents = tokens_by_source(packed, len(self.names))
+        excess = largest_excess(packed, [float(share) for share in self.shares])
+        rows = form.rows_of(task.shard)
+        ShardAccount(self.configuration, file, rows, size, sha256, tokens, documents, excess).write(self.shards.layout)
+
+
+def write_draw(path: str, draws: Draws) -> None:
+    """Keeps the draw of a shard for the worker that writes it."""
+    with atomic_output(path) as handle:
+        np.save(handle, draws, allow_pickle=False)
+
+
+class WriteShards(beam.DoFn):
+    """ShardTask -> its number: writes one shard."""
+
+    def __init__(self, writer: ShardWriter) -> None:
+        self._writer = writer
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        FileSystems.set_options(PipelineOptions(list(self._writer.flags)))
+
+    def process(self, task: ShardTask) -> Iterator[int]:
+        """Writes one shard."""
+        self._writer.write(task)
+        yield task.shard
+
+
+def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, int | None]], dofn: EncodeFiles) -> None:
+    """Adds the steps that make token files."""
+    files = pipeline | "Parquet files" >> beam.Create(list(tasks))
+    files | "Spread the files" >> beam.Reshuffle() | "Encode documents" >> beam.ParDo(dofn)
+
+
+def build_shards(pipeline: beam.Pipeline, tasks: Sequence[ShardTask], writer: ShardWriter) -> None:
+    """Adds the steps that write shards."""
+    shards = pipeline | "Shards" >> beam.Create(list(tasks))
+    shards | "Spread the shards" >> beam.Reshuffle() | "Draw, shuffle, write" >> beam.ParDo(WriteShards(writer))

@@ -1,0 +1,232 @@
+"""The plan: what each source has, is asked for, and will give; made, shown and stored before a shard is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from rich.table import Table
+
+from pipeline.errors import InputError, UserError
+from pipeline.mix.quotas import ShardForm, apportion, largest_form
+from pipeline.mix.recipe import MixRecipe, normalised
+
+MOST_HELD_OUT = 0.5  # of a source: more is surely a mistake
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """What a source has, as its token files count it.
+
+    Attributes:
+        name: Its name.
+        files: Its Parquet files.
+        documents: Its documents with text.
+        tokens: All their ids, bos and eos among them.
+        text_bytes: Bytes of their text.
+        heldout: Ids of the documents that are held out.
+        fingerprint: Identifies the Parquet files.
+    """
+
+    name: str
+    files: int
+    documents: int
+    tokens: int
+    text_bytes: int
+    heldout: int
+    fingerprint: str
+
+    @property
+    def unique(self) -> int:
+        """Ids that training may draw."""
+        return self.tokens - self.heldout
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """What the mixture takes of a source.
+
+    Attributes:
+        counts: What it has.
+        share: What is asked, 0 to 1.
+        limit: Its epoch limit.
+        drawn: Ids to draw.
+    """
+
+    counts: SourceCounts
+    share: Fraction
+    limit: float
+    drawn: int
+
+    @property
+    def epochs(self) -> float:
+        """How often its ids are drawn, on average."""
+        return self.drawn / self.counts.unique
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a mixture.
+
+    Attributes:
+        sources: In the order of their numbers.
+        left_out: Sources of the recipe that are not there, and whose share the others got.
+        form: The shards for training.
+        heldout: The held-out shards; None without.
+    """
+
+    sources: tuple[SourcePlan, ...]
+    left_out: tuple[str, ...]
+    form: ShardForm
+    heldout: ShardForm | None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the rows for training predict: the budget, but for what fills no row."""
+        return self.form.rows * self.form.seq_len
+
+    @property
+    def shares(self) -> list[Fraction]:
+        """The share of each source."""
+        return [source.share for source in self.sources]
+
+
+def present(recipe: MixRecipe, tokens: Mapping[str, int], corpus: str) -> list[str]:
+    """The sources that can be drawn from.
+
+    Args:
+        recipe: The recipe.
+        tokens: Ids of each source; absent where it is not in the corpus.
+        corpus: The corpus folder, for messages.
+
+    Raises:
+        InputError: One is missing or empty, and the recipe does not say what then; or all are.
+    """
+    there = [name for name in recipe.sources if tokens.get(name)]
+    lacking = [name for name in recipe.sources if name not in there]
+    if lacking and (recipe.missing == "refuse" or not there):
+        states = ", ".join(f"{name} ({'no text' if name in tokens else 'not there'})" for name in lacking)
+        raise InputError(
+            f"{corpus} lacks sources of the recipe: {states}. Make them (python -m sources.{lacking[0]}), or divide "
+            "their shares among the others with --set missing=renormalise, or choose other --proportions."
+        )
+    return there
+
+
+def heldout_form(recipe: MixRecipe) -> ShardForm | None:
+    """The held-out shards; None where none are asked for, which fewer tokens than fill a row are, too."""
+    rows = recipe.heldout_tokens // recipe.seq_len
+    return ShardForm(rows, recipe.seq_len, recipe.shard_rows) if rows else None
+
+
+def heldout_quotas(recipe: MixRecipe, tokens: Mapping[str, int], names: Sequence[str]) -> list[int]:
+    """How many ids of each source are held out, at least.
+
+    Raises:
+        UserError: That is more than half of a source.
+    """
+    form = heldout_form(recipe)
+    if form is None:
+        return [0] * len(names)
+    quotas = apportion(form.drawn(len(names)), normalised(recipe, names), [0] * len(names))
+    for name, quota in zip(names, quotas, strict=True):
+        if quota + form.shards > MOST_HELD_OUT * tokens[name]:
+            raise UserError(
+                f"heldout_tokens={recipe.heldout_tokens} takes {quota:,} tokens of {name}, which has {tokens[name]:,}: "
+                "at most half of a source can be held out"
+            )
+    return [quota + form.shards for quota in quotas]  # the quotas of shards are rounded, each by one at most
+
+
+def make_plan(recipe: MixRecipe, counts: Sequence[SourceCounts], budget: int | None) -> Plan:
+    """Plans a mixture.
+
+    Args:
+        recipe: The recipe.
+        counts: What each source has that takes part.
+        budget: Tokens to predict; None for as many as the epoch limits allow.
+
+    Raises:
+        UserError: The budget passes an epoch limit, or fills no row.
+    """
+    names = [count.name for count in counts]
+    shares = normalised(recipe, names)
+    limits = [int(Fraction(repr(recipe.limit(count.name))) * count.unique) for count in counts]
+    largest = largest_form(recipe.seq_len, recipe.shard_rows, shares, limits)
+    most = largest.rows * recipe.seq_len
+    rows = largest.rows if budget is None else budget // recipe.seq_len
+    form = ShardForm(rows, recipe.seq_len, recipe.shard_rows)
+    quotas = apportion(form.drawn(len(shares)), shares, [0] * len(shares)) if rows else [0] * len(shares)
+    sources = tuple(
+        SourcePlan(count, share, recipe.limit(count.name), quota)
+        for count, share, quota in zip(counts, shares, quotas, strict=True)
+    )
+    if not rows:
+        raise UserError(
+            f"{'the corpus' if budget is None else f'--tokens {budget}'} does not fill one row of {recipe.seq_len} "
+            "tokens in these proportions; use more text, or --set seq_len="
+        )
+    if rows > largest.rows:
+        over = max(sources, key=lambda source: source.epochs / source.limit)
+        raise UserError(
+            f"{budget:,} tokens would draw {over.counts.name} {over.epochs:.2f} times; its limit is {over.limit:g} "
+            f"(max_epochs). The largest budget of this corpus is {most:,}: give --tokens {most} or auto, more text, or "
+            "a higher limit, such as --set max_epochs=4."
+        )
+    left_out = tuple(name for name in recipe.sources if name not in names)
+    return Plan(sources, left_out, form, heldout_form(recipe))
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """The table of the plan, as it is stored."""
+    return [
+        {
+            "source": source.counts.name,
+            "files": source.counts.files,
+            "documents": source.counts.documents,
+            "unique_tokens": source.counts.unique,
+            "heldout_tokens": source.counts.heldout,
+            "bytes_per_token": round(source.counts.text_bytes / source.counts.tokens, 4),
+            "share_asked": float(source.share),
+            "tokens_to_draw": source.drawn,
+            "epochs": round(source.epochs, 6),
+            "max_epochs": source.limit,
+        }
+        for source in plan.sources
+    ]
+
+
+def plan_table(plan: Plan) -> Table:
+    """The table of the plan for the screen."""
+    table = Table(title="mixture", title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    table.add_column("source")
+    for heading in ("documents", "bytes/token", "unique tokens", "share asked", "tokens to draw", "epochs", "limit"):
+        table.add_column(heading, justify="right")
+    for row in plan_rows(plan):
+        table.add_row(
+            row["source"],
+            f"{row['documents']:,}",
+            f"{row['bytes_per_token']:.2f}",
+            f"{row['unique_tokens']:,}",
+            f"{row['share_asked']:.2%}",
+            f"{row['tokens_to_draw']:,}",
+            f"{row['epochs']:.3f}",
+            f"{row['max_epochs']:g}",
+        )
+    return table
+
+
+def plan_sentences(plan: Plan) -> list[str]:
+    """What the table does not say."""
+    form = plan.form
+    lines = [f"{plan.tokens:,} tokens: {form.rows:,} rows of {form.seq_len} in {form.shards:,} shards"]
+    if plan.heldout:
+        held = sum(source.counts.heldout for source in plan.sources)
+        lines.append(
+            f"held out: {plan.heldout.rows:,} rows, and no other part of their documents ({held:,} tokens) in training"
+        )
+    if plan.left_out:
+        lines.append(f"left out, their shares divided among the others: {', '.join(plan.left_out)}")
+    return lines

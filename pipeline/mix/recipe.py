@@ -1,0 +1,149 @@
+"""The recipe of a mixture: shares, limits, and the form of the shards, with the reason for each default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pipeline.errors import RecipeError
+from pipeline.recipe import RECIPES, load_recipe
+
+FOLDER = "mix"  # of the recipes
+MAX_SEQ_LEN = 65_535  # the place of a document in its row is a uint16
+MAX_SOURCES = 256  # the number of a source is a uint8
+SUM_TOLERANCE = Fraction(1, 100_000)  # thirds cannot be written exactly
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_TOKENS = re.compile(r"(?P<number>\d+(?:[._]\d+)*)\s*(?P<unit>[KMBT]?)", re.I)
+
+
+@dataclass(frozen=True)
+class SourceShare:
+    """What the mixture takes of one source.
+
+    Attributes:
+        share: Its share of the tokens; all shares sum to 100, or to 1.
+        folder: Its folder in the corpus; its name where None.
+        subsets: The folders below it that are read; all where empty.
+        max_epochs: Its own limit of epochs; the recipe's where None.
+    """
+
+    share: float
+    folder: str | None = None
+    subsets: tuple[str, ...] = ()
+    max_epochs: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.share <= 0:
+            raise ValueError(f"share must be above 0, it is {self.share}; leave out a source that is not wanted")
+        if self.max_epochs is not None and self.max_epochs <= 0:
+            raise ValueError(f"max_epochs must be above 0, it is {self.max_epochs}")
+
+
+@dataclass(frozen=True)
+class MixRecipe:
+    """All choices of a mixture.
+
+    Attributes:
+        sources: The sources by name, in the order of their numbers in the shards.
+        max_epochs: No source is drawn more often; ``--tokens auto`` goes as far as that. The paper's largest is 2.45;
+            up to four epochs are nearly as good as new text (Muennighoff et al. 2023).
+        missing: What becomes of a source that is not in the corpus, or has no text there: ``refuse``, or
+            ``renormalise``, which divides its share among the others in proportion to theirs.
+        damaged: What becomes of a Parquet file that cannot be read: ``refuse``, or ``skip``, which leaves it out.
+        seq_len: Tokens predicted in a row, which holds one id more.
+        bos: Whether each document begins with the tokenizer's bos id, as LLaMA's own loader encodes.
+        eos: Whether it ends with the eos id.
+        seed: Of all draws.
+        heldout_tokens: Tokens of a held-out set in the same proportions, in ``heldout/``, none of whose documents is
+            drawn for training.
+        shard_rows: Rows of a shard: 65,536 of 2,048 tokens make 268 MB. A worker needs three times as much.
+        block_tokens: Tokens that are drawn together, where the source is large enough (see pipeline.mix).
+    """
+
+    sources: dict[str, SourceShare]
+    max_epochs: float = 2.5
+    missing: Literal["refuse", "renormalise"] = "refuse"
+    damaged: Literal["refuse", "skip"] = "refuse"
+    seq_len: int = 2048
+    bos: bool = True
+    eos: bool = True
+    seed: int = 0
+    heldout_tokens: int = 0
+    shard_rows: int = 65_536
+    block_tokens: int = 65_536
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.sources) <= MAX_SOURCES:
+            raise ValueError(f"sources must name 1 to {MAX_SOURCES} sources, it names {len(self.sources)}")
+        for name in self.sources:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+                raise ValueError(f"sources: {name!r} is no name: letters, digits, point, line and underline")
+        check_sum({name: exact(source.share) for name, source in self.sources.items()})
+        if self.max_epochs <= 0:
+            raise ValueError(f"max_epochs must be above 0, it is {self.max_epochs}")
+        if not 1 <= self.seq_len <= MAX_SEQ_LEN:
+            raise ValueError(f"seq_len must lie between 1 and {MAX_SEQ_LEN}, it is {self.seq_len}")
+        for key in ("shard_rows", "block_tokens"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+        if self.heldout_tokens < 0:
+            raise ValueError(f"heldout_tokens must not be negative, it is {self.heldout_tokens}")
+
+    def limit(self, name: str) -> float:
+        """The epoch limit of a source."""
+        own = self.sources[name].max_epochs
+        return self.max_epochs if own is None else own
+
+
+def exact(share: float) -> Fraction:
+    """The decimal number that the recipe has, not the binary one nearest to it."""
+    return Fraction(repr(share))
+
+
+def check_sum(shares: dict[str, Fraction]) -> None:
+    """Refuses shares that sum neither to 100 (per cent) nor to 1."""
+    total = sum(shares.values(), Fraction(0))
+    if all(abs(total / whole - 1) > SUM_TOLERANCE for whole in (1, 100)):
+        listed = " + ".join(f"{name} {float(share):g}" for name, share in shares.items())
+        raise ValueError(f"the shares must sum to 100 (or to 1), they sum to {float(total):.10g}: {listed}")
+
+
+def normalised(recipe: MixRecipe, names: Sequence[str]) -> list[Fraction]:
+    """The shares of some of the sources, made to sum to 1."""
+    shares = [exact(recipe.sources[name].share) for name in names]
+    return [share / sum(shares) for share in shares]
+
+
+def load_mixture(name_or_path: str, overrides: Sequence[str] = ()) -> MixRecipe:
+    """Builds a mixture's recipe from a name in ``recipes/mix`` or a YAML file, and overrides.
+
+    Raises:
+        RecipeError: There is no such recipe, or a key or value is wrong.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        return load_recipe(MixRecipe, name_or_path, overrides)
+    if not (RECIPES / FOLDER / f"{name_or_path}.yaml").is_file():
+        names = ", ".join(sorted(file.stem for file in (RECIPES / FOLDER).glob("*.yaml")))
+        raise RecipeError(f"there are no proportions {name_or_path!r}; built in are {names}, or give a .yaml")
+    return load_recipe(MixRecipe, f"{FOLDER}/{name_or_path}", overrides)
+
+
+def parse_tokens(text: str) -> int | None:
+    """Reads a number of tokens: ``1.4T``, ``10B``, ``500M``, ``20K``, ``123456``; None for ``auto``.
+
+    Raises:
+        RecipeError: It is none of these.
+    """
+    if text.strip().lower() == "auto":
+        return None
+    found = _TOKENS.fullmatch(text.strip())
+    try:
+        tokens = Fraction(found["number"]) * _UNITS[found["unit"].upper()] if found else Fraction(0)
+    except ValueError:
+        tokens = Fraction(0)
+    if tokens < 1 or tokens.denominator != 1:
+        raise RecipeError(f"--tokens must look like 1.4T, 10B, 500M, 123456 or auto, it is {text!r}")
+    return int(tokens)

@@ -1,0 +1,367 @@
+"""Runs a mixture: encodes what is missing, plans, refuses what must not mix, writes what is missing, and sums up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.errors import InputError, ModelError, OutputError
+from pipeline.filesystem import (
+    atomic_output,
+    delete_tree,
+    exists,
+    is_remote,
+    join,
+    list_names,
+    list_tree,
+    local_model,
+    write_bytes,
+)
+from pipeline.manifest import CONFIGURATION, READERS_REMOTE
+from pipeline.mix import graph
+from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
+from pipeline.mix.corpus import CorpusFile, corpus_files, names
+from pipeline.mix.draw import Stream, shard_draws
+from pipeline.mix.folder import (
+    DOCUMENTS,
+    FORMAT,
+    HELDOUT,
+    PLAN,
+    TOKENIZER,
+    ShardSet,
+    finish_set,
+    write_documents,
+)
+from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_rows, present
+from pipeline.mix.recipe import MixRecipe
+from pipeline.mix.token_files import Coding, TokenStats, TokenStore
+from pipeline.mix.watch import FileWatcher
+from pipeline.recipe import as_mapping, difference, fingerprint
+from pipeline.run import RunOptions, _exclusive, run_beam
+from pipeline.shard import WORK, Layout, read_json, write_json
+from tokenizer.encode import Encoder
+
+TOKEN_FILES = "_tokens"
+
+
+@dataclass(frozen=True)
+class MixOptions:
+    """A mixture to make.
+
+    Attributes:
+        recipe: What to make.
+        budget: Tokens; None for as many as the epoch limits allow.
+        corpus: The corpus folder.
+        tokenizer: The tokenizer's model.
+        token_files: Where token files are kept; ``_tokens`` in the corpus where None.
+        run: How to run, and the output folder.
+    """
+
+    recipe: MixRecipe
+    budget: int | None
+    corpus: str
+    tokenizer: str
+    token_files: str | None
+    run: RunOptions
+
+    @property
+    def remote(self) -> bool:
+        """Whether the corpus or its token files are on an object store."""
+        return is_remote(self.corpus) or is_remote(self.token_root)
+
+    @property
+    def token_root(self) -> str:
+        """The folder of the token files."""
+        return self.token_files or join(self.corpus, TOKEN_FILES)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A mixture that is planned.
+
+    Attributes:
+        store: The token files.
+        encoder: The tokenizer.
+        files: The token files that take part.
+        blocks: For each source its blocks for training and those held out.
+        plan: The plan.
+    """
+
+    store: TokenStore
+    encoder: Encoder
+    files: list[TokenFile]
+    blocks: list[tuple[Blocks, Blocks]]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class MixResult:
+    """What a run did: shards planned, done before it, written by it; seconds; the manifest; the plan."""
+
+    planned: int
+    done_before: int
+    seconds: float
+    manifest: dict[str, Any]
+    layout: Layout
+    plan: Plan
+
+
+def prepare(options: MixOptions, console: Console) -> Prepared:
+    """Encodes what is not encoded yet, counts, and plans.
+
+    Raises:
+        UserError: The corpus, the tokenizer or the recipe do not allow the mixture; says why.
+    """
+    recipe = options.recipe
+    encoder = graph.load_encoder(options.tokenizer)
+    for wanted, number, key in ((recipe.bos, encoder.bos_id, "bos"), (recipe.eos, encoder.eos_id, "eos")):
+        if wanted and number < 0:
+            raise ModelError(f"the tokenizer {options.tokenizer} has no {key} id; --set {key}=false does without")
+    coding = Coding(encoder.sha256, encoder.dtype.__name__, recipe.bos, recipe.eos)
+    store = TokenStore(options.corpus, options.token_root, coding)
+    listed = corpus_files(options.corpus, recipe)
+    present(recipe, {name: len(files) for name, files in listed.items() if files}, options.corpus)
+    _encode(options, store, [file for files in listed.values() for file in files], console)
+    stats = _read_stats(options, store, listed)
+    tokens = {name: sum(entry.tokens for entry in entries) for name, entries in stats.items() if entries}
+    names_ = present(recipe, tokens, options.corpus)
+    files = number_files([stats[name] for name in names_])
+    quotas = heldout_quotas(recipe, tokens, names_)
+    blocks = [
+        split_heldout(source_blocks(store, files, number, recipe.block_tokens), quota, recipe.seed, name)
+        for number, (name, quota) in enumerate(zip(names_, quotas, strict=True))
+    ]
+    counts = [count_source(name, stats[name], held) for name, (_, held) in zip(names_, blocks, strict=True)]
+    return Prepared(store, encoder, files, blocks, make_plan(recipe, counts, options.budget))
+
+
+def number_files(stats: Sequence[Sequence[TokenStats]]) -> list[TokenFile]:
+    """Numbers the documents of all sources, file after file, from 0 on."""
+    files, number = [], 0
+    for source, entries in enumerate(stats):
+        for entry in entries:
+            files.append(TokenFile(source, entry.path, number, entry.documents, entry.tokens, entry.sha256))
+            number += entry.documents
+    return files
+
+
+def count_source(name: str, stats: Sequence[TokenStats], heldout: Blocks) -> SourceCounts:
+    """Sums up the token files of a source."""
+    return SourceCounts(
+        name,
+        len(stats),
+        sum(entry.documents - entry.empty for entry in stats),
+        sum(entry.tokens for entry in stats),
+        sum(entry.text_bytes for entry in stats),
+        int(heldout["tokens"].sum()),
+        fingerprint([[entry.path, entry.sha256] for entry in stats]),
+    )
+
+
+def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile], console: Console) -> None:
+    """Makes the token files that are missing."""
+    times = [_modified(store.corpus, file) for file in files]
+    with ThreadPoolExecutor(READERS_REMOTE if options.remote else 1) as pool:
+        done = list(pool.map(store.is_done, files, times))
+    tasks = [task for task, there in zip(zip(files, times, strict=True), done, strict=True) if not there]
+    if not tasks:
+        return
+    folder = join(store.root, store.coding.folder)
+    for file, _ in tasks:
+        delete_tree(store.stats_path(file.path))
+    wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}
+    dofn = graph.EncodeFiles(store, local_model(options.tokenizer), tuple(options.run.beam._flags))
+
+    def text_bytes(name: str) -> int:
+        stats = store.read_stats(wanted[name])
+        return stats.text_bytes if stats else 0
+
+    def look() -> set[str]:
+        return set(list_tree(folder, ".json"))
+
+    with FileWatcher("encode", "files", set(wanted), look, text_bytes, ("MB", 1e6), console, options.remote):
+        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), options.run)
+
+
+def _modified(corpus: str, file: CorpusFile) -> int | None:
+    """The time of change of a file that no manifest vouches for; None where it has one, or on an object store."""
+    place = join(corpus, *file.path.split("/"))
+    return os.stat(place).st_mtime_ns if file.sha256 is None and not is_remote(place) else None
+
+
+def _read_stats(
+    options: MixOptions, store: TokenStore, listed: Mapping[str, Sequence[CorpusFile]]
+) -> dict[str, list[TokenStats]]:
+    """The stats of all token files, by source.
+
+    Raises:
+        InputError: Parquet files cannot be read, and the recipe does not skip them.
+    """
+    found: dict[str, list[TokenStats]] = {}
+    faults = []
+    with ThreadPoolExecutor(READERS_REMOTE if options.remote else 1) as pool:
+        for name, files in listed.items():
+            for file, stats in zip(files, pool.map(store.read_stats, [file.path for file in files]), strict=True):
+                if stats is None:
+                    raise OutputError(
+                        f"the run ended without the token file of {file.path}; run the same command again"
+                    )
+                if stats.error:
+                    faults.append(f"{file.path}: {stats.error}")
+                else:
+                    found.setdefault(name, []).append(stats)
+    if faults and options.recipe.damaged == "refuse":
+        raise InputError(
+            f"{len(faults)} Parquet files of {options.corpus} cannot be read: {names(faults)}. Make them again, or "
+            "leave them out with --set damaged=skip. The others are encoded, and stay so."
+        )
+    return found
+
+
+def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> MixResult:
+    """Writes what is missing of a planned mixture.
+
+    Raises:
+        OutputError: The output cannot be written, or holds another mixture.
+    """
+    started = time.monotonic()
+    plan, root = prepared.plan, Layout(options.run.output)
+    sets = [ShardSet(Layout(join(root.root, HELDOUT)), plan.heldout, "heldout")] if plan.heldout else []
+    sets.append(ShardSet(root, plan.form, "train"))
+    configuration = _configuration(options.recipe, prepared)
+    with _exclusive(root):
+        done = {shards.kind: shards.layout.done() for shards in sets}
+        _claim(root, configuration, any(done.values()))
+        write_json(join(root.root, PLAN), {"tokens": plan.tokens, "sources": plan_rows(plan)})
+        manifests = [_write_set(options, prepared, shards, configuration, console) for shards in sets]
+    planned = sum(shards.form.shards for shards in sets)
+    before = sum(len(done[shards.kind] & set(shards.names())) for shards in sets)
+    return MixResult(planned, before, time.monotonic() - started, manifests[-1], root, plan)
+
+
+def _configuration(recipe: MixRecipe, prepared: Prepared) -> dict[str, Any]:
+    """All that decides the bytes of the shards."""
+    return {
+        "format": FORMAT,
+        "recipe": as_mapping(recipe),
+        "tokens": prepared.plan.tokens,
+        "tokenizer_sha256": prepared.encoder.sha256,
+        "sources": {
+            source.counts.name: {
+                "files": source.counts.files,
+                "documents": source.counts.documents,
+                "tokens": source.counts.tokens,
+                "fingerprint": source.counts.fingerprint,
+            }
+            for source in prepared.plan.sources
+        },
+    }
+
+
+def _claim(layout: Layout, configuration: dict[str, Any], has_shards: bool) -> None:
+    """Writes the configuration into a new folder; refuses one that holds shards of another mixture."""
+    path = join(layout.root, CONFIGURATION)
+    before = read_json(path) if exists(path) else {}
+    if before == configuration:
+        return
+    if has_shards:
+        changes = "\n  ".join(difference(before, configuration))
+        raise OutputError(
+            f"{layout.root} holds shards of another mixture. What differs (there -> here):\n  {changes}\n"
+            "Choose another --output, or remove that folder to make it anew."
+        )
+    delete_tree(join(layout.root, WORK))
+    write_json(path, configuration)
+
+
+def _write_set(
+    options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: dict[str, Any], console: Console
+) -> dict[str, Any]:
+    layout, plan, store = shards.layout, prepared.plan, prepared.store
+    sources = [source.counts.name for source in plan.sources]
+    documents = join(layout.root, DOCUMENTS)
+    write_documents(documents, prepared.files, sources)
+    _copy(local_model(options.tokenizer), join(layout.root, TOKENIZER))
+    _remove_unfinished(layout)
+    missing = [number for number, name in enumerate(shards.names()) if name not in layout.done()]
+    if missing:
+        encoder, coding = prepared.encoder, store.coding
+        writer = graph.ShardWriter(
+            shards,
+            store,
+            tuple(sources),
+            tuple(plan.shares),
+            options.recipe.seed,
+            encoder.bos_id if coding.bos else None,
+            documents,
+            fingerprint(configuration),
+            tuple(options.run.beam._flags),
+        )
+        tasks = _write_draws(prepared, shards, missing, options.recipe.seed)
+        _run_shards(options, shards, writer, tasks, console)
+    delete_tree(layout.work)
+    special = {key: None if number < 0 else number for key, number in _special(prepared.encoder).items()}
+    return finish_set(shards, plan, configuration, options.corpus, special, store.coding)
+
+
+def _special(encoder: Encoder) -> dict[str, int]:
+    return {"vocab_size": encoder.vocab_size, "bos": encoder.bos_id, "eos": encoder.eos_id}
+
+
+def _run_shards(
+    options: MixOptions, shards: ShardSet, writer: graph.ShardWriter, tasks: list[graph.ShardTask], console: Console
+) -> None:
+    layout, form = shards.layout, shards.form
+    all_names = shards.names()
+    tokens = {all_names[task.shard]: form.rows_of(task.shard) * form.seq_len for task in tasks}
+    step = "write" if shards.kind == "train" else HELDOUT
+    remote = is_remote(layout.root)
+    watcher = FileWatcher(
+        step, "shards", set(tokens), layout.done, tokens.__getitem__, ("million tokens", 1e6), console, remote
+    )
+    with watcher:
+        run_beam(partial(graph.build_shards, tasks=tasks, writer=writer), options.run)
+    lost = set(all_names) - layout.done()
+    if lost:
+        raise OutputError(
+            f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
+        )
+
+
+def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], seed: int) -> list[graph.ShardTask]:
+    """Writes the draws of the shards that are missing."""
+    heldout = shards.kind == "heldout"
+    streams = [
+        Stream(number, f"{source.counts.name}/{shards.kind}", pair[heldout], seed)
+        for number, (source, pair) in enumerate(zip(prepared.plan.sources, prepared.blocks, strict=True))
+    ]
+    wanted, tasks = set(missing), []
+    for shard, draws in enumerate(shard_draws(shards.form, prepared.plan.shares, streams)):
+        if shard in wanted:
+            path = join(shards.layout.work, "draws", f"{shard:05d}.npy")
+            graph.write_draw(path, draws)
+            tasks.append(graph.ShardTask(shard, path))
+    return tasks
+
+
+def _remove_unfinished(layout: Layout) -> None:
+    """Removes shards without stats: those of a run that was killed between the two."""
+    for name in list_names(layout.root, ".arrow") - layout.done():
+        delete_tree(join(layout.root, f"{name}.arrow"))
+
+
+def _copy(source: str, target: str) -> None:
+    if is_remote(target):
+        with open(source, "rb") as handle:
+            write_bytes(target, handle.read())
+        return
+    with open(source, "rb") as handle, atomic_output(target) as output:
+        shutil.copyfileobj(handle, output)

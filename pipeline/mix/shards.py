@@ -1,0 +1,259 @@
+"""Writing a shard: gather what its draw names, shuffle, interleave the sources, and cut rows.
+
+Memory: three times the ids of the shard (what was read, the stream, the write buffers) and about 100 bytes a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.errors import OutputError
+from pipeline.filesystem import atomic_output, refusals_told
+from pipeline.mix.blocks import Numbers, TokenFile, permutation
+from pipeline.mix.draw import Draws
+from pipeline.mix.token_files import Ids, TokenReader, TokenStore
+from pipeline.sink import HashingWriter
+
+BATCH_ROWS = 1024  # of a record batch: 4 MB
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Documents, or parts of some, in a buffer of ids.
+
+    Attributes:
+        sources: Number of each one's source [P].
+        numbers: Global number of its document.
+        starts: Where in the buffer it begins.
+        lengths: Its ids there.
+        continued: Whether it begins inside its document.
+    """
+
+    sources: npt.NDArray[np.uint8]
+    numbers: npt.NDArray[np.uint64]
+    starts: Numbers
+    lengths: Numbers
+    continued: Flags
+
+    def take(self, order: Numbers) -> Pieces:
+        """Some of the pieces, in a new order."""
+        return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
+
+
+def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws) -> tuple[Ids, Pieces]:
+    """Reads what a draw names; each token file is opened once.
+
+    Args:
+        store: The token files.
+        files: Those that the draw numbers.
+        draws: The draw of one shard.
+
+    Returns:
+        A buffer of ids, and the pieces of documents in it, in the order of the draw.
+
+    Raises:
+        OutputError: A token file is damaged.
+    """
+    sizes = (draws["stop"] - draws["skip"]).astype(np.int64)
+    places = np.cumsum(sizes) - sizes
+    buffer = np.empty(int(sizes.sum()), store.coding.dtype)
+    parts: list[Pieces | None] = [None] * len(draws)
+    for number in np.unique(draws["file"]).tolist():
+        file = files[number]
+        with TokenReader(store, file.path, file.documents) as reader:
+            for i in np.flatnonzero(draws["file"] == number).tolist():
+                parts[i] = _read_block(reader, file, draws[i], buffer, int(places[i]), store.coding.bos)
+    columns = [[getattr(part, name) for part in parts if part] for name in Pieces.__dataclass_fields__]
+    return buffer, Pieces(*(np.concatenate(column) for column in columns))
+
+
+def _read_block(reader: TokenReader, file: TokenFile, draw: Any, buffer: Ids, place: int, bos: bool) -> Pieces:
+    first, documents = int(draw["first"]), int(draw["documents"])
+    skip, stop = int(draw["skip"]), int(draw["stop"])
+    offsets = reader.offsets(first, documents)
+    base, inside = int(offsets[0]), offsets - offsets[0]
+    if inside[-1] < stop:
+        raise OutputError(f"the token file of {file.path} changed since the plan was made; run the same command again")
+    buffer[place : place + stop - skip] = reader.ids(base + skip, base + stop)
+    bounds = np.clip(inside, skip, stop)
+    lengths = np.diff(bounds)
+    wanted = lengths > 0
+    if bos:  # one that would end behind its bos is not begun: the next shard begins it
+        wanted &= (lengths > 1) | (inside[:-1] < skip) | (inside[1:] <= stop)
+    return Pieces(
+        np.full(np.count_nonzero(wanted), file.source, np.uint8),
+        np.uint64(file.first_number + first) + np.flatnonzero(wanted).astype(np.uint64),
+        place - skip + bounds[:-1][wanted],
+        lengths[wanted],
+        (inside[:-1] < skip)[wanted],
+    )
+
+
+def interleave(sources: npt.NDArray[np.uint8], lengths: Numbers, shuffled: Sequence[Numbers]) -> Numbers:
+    """An order of pieces in which every source has at any place come as far as the others.
+
+    A piece stands where its middle does among the ids of its source, from 0 to 1; ties go to the first source.
+
+    Args:
+        sources: The source of each piece.
+        lengths: Its ids.
+        shuffled: For each source its pieces, in the order that they shall have among themselves.
+    """
+    keys = []
+    for pieces in shuffled:
+        ends = np.cumsum(lengths[pieces])
+        keys.append((ends - lengths[pieces] / 2) / max(1, int(ends[-1]) if len(ends) else 1))
+    everything = np.concatenate(shuffled)
+    order: Numbers = everything[np.argsort(np.concatenate(keys), kind="stable")]
+    return order
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The stream of a shard: pieces one after the other.
+
+    Attributes:
+        ids: The stream [N].
+        starts: Where each piece begins in it [P].
+        sources: Its source.
+        numbers: Its document.
+        continued: Whether it begins inside its document.
+    """
+
+    ids: Ids
+    starts: Numbers
+    sources: npt.NDArray[np.uint8]
+    numbers: npt.NDArray[np.uint64]
+    continued: Flags
+
+    @property
+    def lengths(self) -> Numbers:
+        """Ids of each piece."""
+        return np.diff(self.starts, append=len(self.ids))
+
+
+def pack(buffer: Ids, pieces: Pieces, length: int, bos: int | None, key: Sequence[object]) -> Packed:
+    """Shuffles the pieces, interleaves the sources, and joins them to a stream.
+
+    Args:
+        buffer: Ids that the pieces point to.
+        pieces: The pieces.
+        length: Ids of the stream; what is more falls off its end.
+        bos: The id that a piece gets where it begins inside its document; None for none.
+        key: Of the shuffle.
+    """
+    extra = pieces.continued if bos is not None else np.zeros(len(pieces.starts), bool)
+    shuffled = []
+    for source in np.unique(pieces.sources).tolist():
+        own = np.flatnonzero(pieces.sources == source)
+        shuffled.append(own[permutation(len(own), *key, source)])
+    order = interleave(pieces.sources, pieces.lengths + extra, shuffled)
+    pieces, extra = pieces.take(order), extra[order]
+    ends = np.cumsum(pieces.lengths + extra)
+    if ends[-1] < length:
+        raise AssertionError(f"a shard of {length} ids has drawn {ends[-1]}")
+    starts = ends - pieces.lengths - extra
+    count = int(np.searchsorted(starts, length))
+    stream = np.concatenate(list(_views(buffer, pieces, extra, count, bos)))[:length]
+    return Packed(stream, starts[:count], pieces.sources[:count], pieces.numbers[:count], pieces.continued[:count])
+
+
+def _views(buffer: Ids, pieces: Pieces, extra: Flags, count: int, bos: int | None) -> Iterator[Ids]:
+    begin = np.array([bos or 0], buffer.dtype)
+    starts = pieces.starts[:count]
+    stops = starts + pieces.lengths[:count]
+    for start, stop, more in zip(starts.tolist(), stops.tolist(), extra[:count].tolist(), strict=True):
+        if more:
+            yield begin
+        yield buffer[start:stop]
+
+
+def shard_schema(dtype: str, seq_len: int, metadata: dict[str, str]) -> pa.Schema:
+    """The columns of a shard: see trainer_bridge.shards, which reads them."""
+    return pa.schema(
+        {
+            "input_ids": pa.list_(pa.uint16() if dtype == "uint16" else pa.uint32(), seq_len + 1),
+            "doc_starts": pa.list_(pa.uint16()),
+            "doc_sources": pa.list_(pa.uint8()),
+            "doc_numbers": pa.list_(pa.uint64()),
+        },
+        metadata=metadata,
+    )
+
+
+def write_rows(path: str, packed: Packed, seq_len: int, metadata: dict[str, str]) -> tuple[int, str]:
+    """Writes a stream as rows that overlap by one id, to an uncompressed Arrow IPC stream.
+
+    Args:
+        path: The file; it appears whole.
+        packed: The stream, of a whole number of rows and one id.
+        seq_len: Tokens predicted in a row.
+        metadata: Of the schema.
+
+    Returns:
+        Bytes and SHA-256 of the file.
+    """
+    schema = shard_schema(packed.ids.dtype.name, seq_len, metadata)
+    rows = (len(packed.ids) - 1) // seq_len
+    with atomic_output(path) as handle:
+        digest = HashingWriter(handle)
+        with refusals_told(path), pa.ipc.new_stream(pa.PythonFile(digest, "w"), schema) as writer:
+            for first in range(0, rows, BATCH_ROWS):
+                last = min(first + BATCH_ROWS, rows)
+                writer.write_batch(pa.record_batch(row_columns(packed, seq_len, first, last), schema=schema))
+    return digest.size, digest.digest.hexdigest()
+
+
+def row_columns(packed: Packed, seq_len: int, first: int, last: int) -> list[pa.Array]:
+    """The columns of some rows.
+
+    A document that begins on the id that two rows share is listed in both; one that runs on from the row before is not
+    among the starts, but is the first of the sources and numbers.
+    """
+    view = np.lib.stride_tricks.sliding_window_view(packed.ids, seq_len + 1)[first * seq_len : last * seq_len : seq_len]
+    ids = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(view).ravel()), seq_len + 1)
+    begins = np.arange(first, last, dtype=np.int64) * seq_len
+    low = np.searchsorted(packed.starts, begins)
+    high = np.searchsorted(packed.starts, begins + seq_len, side="right")
+    runs_on = packed.starts[np.minimum(low, len(packed.starts) - 1)] != begins
+    offsets, index = _ranges(low, high)
+    starts = packed.starts[index] - np.repeat(begins, high - low)
+    whole, members = _ranges(low - runs_on, high)
+    return [
+        ids,
+        pa.ListArray.from_arrays(offsets, starts.astype(np.uint16)),
+        pa.ListArray.from_arrays(whole, packed.sources[members]),
+        pa.ListArray.from_arrays(whole, packed.numbers[members]),
+    ]
+
+
+def _ranges(low: Numbers, high: Numbers) -> tuple[npt.NDArray[np.int32], Numbers]:
+    """Many ranges of numbers, one after the other, and where each begins."""
+    ends = np.cumsum(high - low)
+    offsets = np.concatenate(([0], ends)).astype(np.int32)
+    return offsets, np.arange(offsets[-1]) + np.repeat(low - offsets[:-1], high - low)
+
+
+def tokens_by_source(packed: Packed, sources: int) -> tuple[list[int], list[int]]:
+    """How many ids of the stream each source has, and how many documents of each begin in it."""
+    tokens = np.bincount(packed.sources, packed.lengths, sources).astype(np.int64)
+    documents = np.bincount(packed.sources[~packed.continued], minlength=sources)
+    return tokens.tolist(), documents.tolist()
+
+
+def largest_excess(packed: Packed, shares: Sequence[float]) -> int:
+    """The most ids by which any source is ahead of or behind its share, at any place of the stream."""
+    ends = np.append(packed.starts[1:], len(packed.ids))
+    largest = 0.0
+    for source, share in enumerate(shares):
+        own = np.cumsum(np.where(packed.sources == source, packed.lengths, 0))
+        largest = max(largest, float(np.abs(own - share * ends).max()))
+    return int(np.ceil(largest))
