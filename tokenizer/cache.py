@@ -1,17 +1,18 @@
 """A bounded cache from units of text to their ids, for whole arrays of units at a time.
 
-Words follow Zipf's law, so nearly all units of a text have been seen before. A Python dictionary would spend its time on
-making and hashing one string a unit; here a unit of up to 23 bytes is three 64-bit numbers (its bytes, and its length in
-the last byte), so equal numbers are equal units, and NumPy finds all units of a text in an open hash table in a few
-steps. Longer units, some in a thousand, go through a dictionary.
+Words follow Zipf's law, so nearly all units of a text have been seen before. A Python dictionary would spend its time
+on making and hashing one string a unit; here a unit of up to 23 bytes is three 64-bit numbers (its bytes, and in the
+last byte its length), so equal numbers are equal units, and NumPy finds all units of a text in an open hash table in a
+few steps. Longer units, some in a thousand, go through a dictionary.
 
-Memory is bounded: where the table, the ids or the dictionary are full, units that were not asked for again since the last
-time leave, or all where few would. What is in the cache never changes any result.
+Memory is bounded: where the table, the ids or the dictionary are full, only units that were asked for again since they
+came stay, and half a table of them at most. What is in the cache never changes any result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,10 @@ _BYTES = np.arange(KEY_BYTES + 1)[None, :] - 8 * np.arange(3)[:, None]
 MASKS = np.array([[(1 << 8 * min(max(int(n), 0), 8)) - 1 for n in row] for row in _BYTES], np.uint64)
 LENGTHS = np.arange(KEY_BYTES + 1, dtype=np.uint64) << np.uint64(56)
 
-Ids = NDArray[np.unsignedinteger]
+Ids = NDArray[np.unsignedinteger[Any]]
 Keys = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
-# Bytes of units one after the other, and their lengths [U]: gives all their ids, and numbers of ids [U].
-EncodeUnits = Callable[[NDArray[np.uint8], NDArray[np.int64]], tuple[Ids, NDArray[np.int64]]]
+# Given bytes, the offsets of units in them [U], and their lengths [U]: gives all their ids, and numbers of ids [U].
+EncodeUnits = Callable[[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]], tuple[Ids, NDArray[np.int64]]]
 
 
 def unit_keys(text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Keys:
@@ -58,7 +59,7 @@ class UnitCache:
         resets: How often it was full.
     """
 
-    def __init__(self, cache_bytes: int, dtype: type[np.unsignedinteger], encode: EncodeUnits) -> None:
+    def __init__(self, cache_bytes: int, dtype: type[np.uint16] | type[np.uint32], encode: EncodeUnits) -> None:
         """Makes an empty cache.
 
         Args:
@@ -121,7 +122,7 @@ class UnitCache:
         self._used[slots] = True
         missing = np.flatnonzero(~found)
         if len(missing):
-            new, which = _distinct(tuple(word[missing] for word in keys))
+            new, which = _distinct((keys[0][missing], keys[1][missing], keys[2][missing]))
             new = missing[new]
             new_values = self._encoded(text, starts[new], lengths[new])
             self._insert(np.stack([*(word[new] for word in keys), new_values], axis=1), slots[new])
@@ -163,7 +164,8 @@ class UnitCache:
         self, text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.uint64], int]:
         """Values of long units, and how many ids at the end of the pool are not there to stay."""
-        units = [text[start : start + length].tobytes() for start, length in zip(starts, lengths, strict=True)]
+        places = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        units = [text[start:end].tobytes() for start, end in places]
         new = sorted({unit for unit in units if unit not in self._long}, key=len)
         if not new:
             return np.array([self._long[unit] for unit in units], np.uint64), 0

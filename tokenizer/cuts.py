@@ -1,10 +1,10 @@
 """Where a text can be cut into units that a BPE model encodes independently, found from the model's own pieces.
 
-A merge makes a piece of two neighbours, so it never reaches over two characters that stand side by side in no piece: cut
-there, and the ids of the whole are those of the parts, one after the other. That holds for every cut of this kind, and so
-for every choice among them. Here characters are sorted into a few classes by their UTF-8 bytes, and a cut is made where
-no piece holds a character of the one class before one of the other. (In the released model pieces hold no letters beside
-digits or punctuation, and nothing before a space: its trainer splits there.)
+A merge makes a piece of two neighbours, so it never reaches over two characters that stand side by side in no piece:
+cut there, and the ids of the whole are those of the parts, one after the other. That holds for every cut of this kind,
+and so for every choice among them. Here characters are sorted into a few classes by their UTF-8 bytes; a cut is made
+where no piece holds a character of the one class before one of the other. (In the released model pieces hold no letters
+beside digits or punctuation, and nothing before a space: its trainer splits there.)
 
 Two kinds of neighbours are left together though they might be cut, because their runs repeat as they are: a space and
 digits, and characters that are part of no piece, such as newlines.
@@ -14,6 +14,7 @@ A space is one byte here, 0x20, in texts and in pieces; ``SPACE`` in a text is t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,13 +43,14 @@ class Cuts:
     before: bytes
     after: bytes
 
-    def starts(self, text: bytes) -> NDArray[np.intp]:
-        """Offsets [U] at which the units of a text begin, the first of them 0."""
+    def starts(self, text: bytes, more: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Offsets [U] at which the units of a text begin, the first of them 0; at the offsets ``more`` begin others."""
         joined = np.frombuffer(text.translate(self.before), np.uint8)[:-1].copy()
         joined &= np.frombuffer(text.translate(self.after), np.uint8)[1:]
         cut = np.empty(len(text), np.bool_)
         cut[:1] = True
         np.equal(joined, 0, out=cut[1:])
+        cut[more] = True
         return np.flatnonzero(cut)
 
 
@@ -118,5 +120,5 @@ def _kept_together(kind: int) -> int:
 
 def _neighbours(pieces: Iterable[bytes]) -> set[tuple[int, int]]:
     """Pairs of bytes that meet within pieces where a character ends and the next begins."""
-    pairs = {pair for piece in pieces for pair in zip(piece, piece[1:], strict=False)}
+    pairs = {pair for piece in pieces for pair in itertools.pairwise(piece)}
     return {(last, first) for last, first in pairs if first not in CONTINUATION}

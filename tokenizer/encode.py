@@ -1,8 +1,8 @@
-"""Text to ids and back with any SentencePiece model: exactly the library's ids, many times faster where the model allows.
+"""Text to ids and back with any SentencePiece model: exactly the library's ids, many times faster for most models.
 
-Where it does (see ``why_units_are_not_independent``), a text is cut into units that encode independently, and their
-ids come from a cache: the work is a few NumPy steps over all bytes and units of a batch. Units that are not there are
-encoded by the library, as is every text for other models.
+Where a model allows it (see ``why_units_are_not_independent``), a text is cut into units that encode independently, and
+their ids come from a cache: the work is a few NumPy steps over all bytes and units of a batch. Units that are not there
+are encoded by the library, as is every text for other models.
 """
 
 from __future__ import annotations
@@ -200,9 +200,8 @@ class Encoder:
         size = min(WINDOW, self._cache.most_units)
         while True:
             end = min(at + size, int(limits[-1]))
-            starts = self._cuts.starts(joined[at:end])
             first, last = np.searchsorted(limits, (at, end))
-            starts = np.union1d(starts, limits[first:last] - at)
+            starts = self._cuts.starts(joined[at:end], limits[first:last] - at)
             if end == limits[-1]:
                 return starts, np.diff(starts, append=end - at)
             if len(starts) > 1:  # the last one may go on after the window

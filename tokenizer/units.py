@@ -4,25 +4,25 @@ A call takes some 2 microseconds and puts a space before its text, so units are 
 character that is part of no piece and has one id of its own, so that the ids between two separators are those of the
 unit between them.
 
-The library takes more than linear time, and some 60 times its size in memory, for a long text without cuts. What is
-longer than a window is put together from windows. That is exact by this fact: if A's ids end with a, B's begin with b, and
-the text of a and b together has the ids a, b, then the ids of AB are those of A and B one after the other. (Merges are
-taken by the score of their piece, then from left to right. Up to the first merge over the seam, AB's merges are those of
-A and of B; this first one would join the end of a to the beginning of b, is the best at its time in a and b, too, and so
-would happen in the text of a and b by itself. See also: Berglund and van der Merwe, "Formalizing BPE Tokenization",
-2023.) Each id of a text ends at such a seam, so one is never further away than the longest piece.
+For a long text without cuts the library takes more than linear time, and many times its size in memory. So what is
+longer than a window is put together from windows. That is exact by this fact: if A's ids end with a, B's begin with b,
+and the text of a and b together has the ids a, b, then the ids of AB are those of A and B, one after the other. (Merges
+are taken by the score of their piece, then from left to right. Up to the first merge over the seam, AB's merges are
+those of A and of B. This first one would join the end of a to the beginning of b; it is the best at its time among
+those in a and b, too, and so would happen in the text of a and b by itself.) The ids of any text meet at such seams, so
+one is never further away than the longest piece. Where none is found after all, the library takes the whole.
 """
 
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.cuts import LONERS, Cuts
+from tokenizer.cuts import CONTINUATION, LONERS, Cuts
 from tokenizer.model import BYTE, NORMAL, ModelFile
 from tokenizer.ragged import ragged_indices
 
@@ -32,12 +32,7 @@ MARGIN = 4  # longest pieces that are left off at a window's end, where what fol
 TRIES = 16  # seams tried, and one more for each window; then the library takes the whole
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A piece of a text, or an unknown character: its ids, and how many characters it stands for."""
-
-    ids: tuple[int, ...]
-    characters: int
+Ids = NDArray[np.unsignedinteger[Any]]
 
 
 def find_separator(processor: Any, model: ModelFile, cuts: Cuts) -> tuple[str, int] | None:
@@ -56,7 +51,9 @@ def find_separator(processor: Any, model: ModelFile, cuts: Cuts) -> tuple[str, i
 class UnitEncoder:
     """Encodes units by the library."""
 
-    def __init__(self, processor: Any, model: ModelFile, separator: tuple[str, int], dtype: type[Any]) -> None:
+    def __init__(
+        self, processor: Any, model: ModelFile, separator: tuple[str, int], dtype: type[np.uint16] | type[np.uint32]
+    ) -> None:
         """Makes one.
 
         Args:
@@ -66,16 +63,17 @@ class UnitEncoder:
             dtype: Of the ids.
         """
         self._processor = processor
-        self._model = model
+        self._characters = _characters(model)
         self._separator, self._separator_id = separator
         self._separator_byte = ord(self._separator)
+        self._before: int = processor.encode(self._separator).index(self._separator_id)  # ids of the space put first
         self._dtype = dtype
         self._longest = max(map(len, model.pieces))
         self._window = max(WINDOW, 4 * MARGIN * self._longest)
 
     def __call__(
         self, text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    ) -> tuple[Ids, NDArray[np.int64]]:
         """Encodes units.
 
         Args:
@@ -90,82 +88,83 @@ class UnitEncoder:
         ends = np.cumsum(lengths + 1)
         begins = ends - lengths - 1
         marked[begins] = self._separator_byte
-        ids, counts = array("I"), np.empty(len(starts), np.int64)
-        at = 0
+        if np.count_nonzero(marked == self._separator_byte) > len(starts):  # a unit holds the separator itself
+            each = [self.encode_unit(unit) for unit in _slices(marked, begins + 1, ends)]
+            return np.array([n for ids in each for n in ids], self._dtype), np.array([len(ids) for ids in each])
+        found, at = array("I"), 0
         while at < len(starts):
             stop = max(at + 1, int(np.searchsorted(ends, begins[at] + CALL_BYTES, "right")))
-            call = marked[begins[at] : ends[stop - 1]].tobytes()
-            found, counts[at:stop] = self._encode_call(call, lengths[at:stop])
-            ids.extend(found)
+            (call,) = _slices(marked, begins[at : at + 1], ends[stop - 1 : stop])
+            found.extend(self._encode_marked(call))
             at = stop
-        return np.frombuffer(ids, np.uint32).astype(self._dtype), counts
+        ids = np.frombuffer(found, np.uint32).astype(self._dtype)
+        is_separator = ids == self._separator_id
+        return ids[~is_separator], np.diff(np.flatnonzero(is_separator), append=len(ids)) - 1
 
-    def _encode_call(self, call: bytes, lengths: NDArray[np.int64]) -> tuple[list[int], Any]:
-        """Ids of units that each follow a separator, and how many each has."""
-        if len(lengths) == 1:
-            ids = self.encode_unit(call[1:].decode())
-            return ids, len(ids)
-        if call.count(self._separator_byte) > len(lengths):  # a unit holds it itself
-            ends = np.cumsum(lengths + 1).tolist()
-            each = [
-                self.encode_unit(call[end - size : end].decode()) for end, size in zip(ends, lengths.tolist(), strict=True)
-            ]
-            return [number for ids in each for number in ids], [len(ids) for ids in each]
-        marked = self._processor.encode(call.decode())
-        separators = np.flatnonzero(np.array(marked) == self._separator_id)
-        counts = np.diff(separators, append=len(marked)) - 1
-        start = int(separators[0])
-        return [number for number in marked[start:] if number != self._separator_id], counts
+    def _encode_marked(self, call: str) -> list[int]:
+        """Ids of units after a separator each, from the first separator on."""
+        if len(call) > self._window:  # it is one unit
+            return [self._separator_id, *self._encode_long(call[1:])]
+        return self._library(call)
+
+    def _library(self, marked: str) -> list[int]:
+        ids: list[int] = self._processor.encode(marked)
+        return ids[self._before :]
+
+    def _whole(self, unit: str) -> list[int]:
+        return self._library(self._separator + unit)[1:]
 
     def encode_unit(self, unit: str) -> list[int]:
         """Ids of one unit of any length."""
-        return self._plain(unit) if len(unit) <= self._window else self._encode_long(unit)
-
-    def _plain(self, unit: str) -> list[int]:
-        ids: list[int] = self._processor.encode(self._separator + unit)
-        return ids[ids.index(self._separator_id) + 1 :]
+        return self._encode_marked(self._separator + unit)[1:]
 
     def _encode_long(self, unit: str) -> list[int]:
-        done, last, at = array("I"), list[Symbol](), 0
+        """Ids of a unit in windows: what was found for the last one is taken back, id by id, until the next one fits."""
+        done, last, at = array("I"), np.empty(0, np.uint32), 0
         tries = TRIES + len(unit) // self._window
         while at < len(unit):
-            window = self._symbols(self._plain(unit[at : at + self._window]))
-            if last and not self._fit(unit, at, last[-1], window[0]):
-                at -= last.pop().characters
+            window = np.array(self._whole(unit[at : at + self._window]), np.uint32)
+            if len(last) and not self._fit(unit, at, last, window):
+                last, symbol = np.split(last, [self._last_symbol(last)])
+                at -= self._length(symbol)
                 tries -= 1
             else:
-                done.extend(number for symbol in last for number in symbol.ids)
+                done.frombytes(last.tobytes())
                 last = window if at + self._window >= len(unit) else self._settled(window)
-                at += sum(symbol.characters for symbol in last)
-            if tries < 0 or not last:
-                return self._plain(unit)
-        done.extend(number for symbol in last for number in symbol.ids)
-        return done.tolist()
+                at += self._length(last)
+            if tries < 0 or not len(last):
+                return self._whole(unit)
+        return [*done, *last.tolist()]
 
-    def _settled(self, window: list[Symbol]) -> list[Symbol]:
-        """The symbols of a window without those at its end."""
-        left = self._window - MARGIN * self._longest
-        count = 0
-        for symbol in window:
-            left -= symbol.characters
-            if left < 0:
-                break
-            count += 1
-        return window[:count]
+    def _settled(self, window: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The ids of a window without those near its end."""
+        reached = np.cumsum(self._characters.take(window))
+        return window[: np.searchsorted(reached, self._window - MARGIN * self._longest, "right")]
 
-    def _fit(self, unit: str, seam: int, left: Symbol, right: Symbol) -> bool:
-        """Whether two symbols stay as they are side by side."""
-        text = unit[seam - left.characters : seam + right.characters]
-        return self._plain(text) == [*left.ids, *right.ids]
+    def _fit(self, unit: str, seam: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> bool:
+        """Whether the ids that meet at a seam stay as they are side by side."""
+        left = left[self._last_symbol(left) :]
+        right = right[: np.append(np.flatnonzero(self._characters.take(right)), len(right))[1]]
+        text = unit[seam - self._length(left) : seam + self._length(right)]
+        return self._whole(text) == [*left.tolist(), *right.tolist()]
 
-    def _symbols(self, ids: list[int]) -> list[Symbol]:
-        symbols: list[Symbol] = []
-        for number in ids:
-            piece = self._model.pieces[number]
-            if self._model.kinds[number] != BYTE:
-                symbols.append(Symbol((number,), len(piece)))
-            elif 0x80 <= int(piece[1:-1], 16) < 0xC0:  # <0xNN> within a character
-                symbols[-1] = Symbol((*symbols[-1].ids, number), 1)
-            else:
-                symbols.append(Symbol((number,), 1))
-        return symbols
+    def _last_symbol(self, ids: NDArray[np.uint32]) -> int:
+        """Where the last piece begins, or the last unknown character, which has an id for each of its bytes."""
+        return int(np.flatnonzero(self._characters.take(ids))[-1])
+
+    def _length(self, ids: NDArray[np.uint32]) -> int:
+        return int(self._characters.take(ids).sum())
+
+
+def _characters(model: ModelFile) -> NDArray[np.int64]:
+    """How many characters each id stands for [V]; of the bytes of one character the first stands for it."""
+    counts = [len(piece) for piece in model.pieces]
+    for number, kind in enumerate(model.kinds):
+        if kind == BYTE:  # <0xNN>
+            counts[number] = int(model.pieces[number][1:-1], 16) not in CONTINUATION
+    return np.array(counts, np.int64)
+
+
+def _slices(text: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[str]:
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        yield text[begin:end].tobytes().decode()
