@@ -14,6 +14,7 @@ import orjson
 
 from pipeline.inflate import GZIP_MAGIC, Damage, Piece, RawBytes, gzip_pieces, plain_pieces
 
+SHOWN_BYTES = 80  # of a broken line, in its fault
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -90,7 +91,8 @@ def _parse(line: bytes, offset: int) -> JsonRecord | JsonFault:
             text = line.decode("utf-8", "replace")
             value, repaired = json.loads(text), "\ufffd" in text
         except (ValueError, RecursionError) as error:
-            return JsonFault("broken_json", f"the line is no JSON: {error}", offset)
+            start = line[:SHOWN_BYTES].decode("utf-8", "replace")
+            return JsonFault("broken_json", f"the line is no JSON: {error}; it begins {start!r}", offset)
     if not isinstance(value, dict):
         return JsonFault("not_an_object", f"the line holds a {type(value).__name__}, not an object", offset)
     return JsonRecord(value, offset, len(line), repaired)

@@ -1,0 +1,162 @@
+"""The published C4: JSON lines with text, timestamp and url, or the same rows as Parquet."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from filters.c4_url import normalize_c4_url
+from pipeline.document import Document, Refused, parse_time
+from pipeline.json_lines import JsonFault, read_json_lines
+
+PARQUET_MAGIC = b"PAR1"
+WARC_START = "it begins 'WARC/"
+COLUMNS = ("text", "timestamp", "url")
+BATCH_ROWS = 256
+_COPY_BYTES = 1 << 20
+
+
+@dataclass
+class PublishedReader:
+    """Reads one file of the published corpus.
+
+    Attributes:
+        source: The source's name, for the documents.
+        path: The file's path, likewise.
+        language: The language of all documents.
+        limit: The most bytes of a row.
+        counters: The read step's counters.
+    """
+
+    source: str
+    path: str
+    language: str | None
+    limit: int
+    counters: Counter[str]
+    _seen: set[int] = field(default_factory=set)  # hashes of ids: a row that comes again must not give one twice
+
+    def read(self, stream: BinaryIO) -> Iterator[Document | Refused]:
+        """Documents, and rows that are none, in the order of the file; offsets of Parquet rows are their numbers."""
+        head = stream.read(len(PARQUET_MAGIC))
+        whole = cast(BinaryIO, _Prefixed(head, stream))
+        yield from self._parquet(whole) if head == PARQUET_MAGIC else self._json(whole)
+
+    def _json(self, stream: BinaryIO) -> Iterator[Document | Refused]:
+        for record in read_json_lines(stream, self.limit):
+            if not isinstance(record, JsonFault):
+                self.counters["invalid_utf8"] += record.invalid_utf8
+                self.counters["text_bytes"] += record.size
+                yield self._document(record.value, record.offset)
+            elif record.reason == "broken_json" and not record.offset and WARC_START in record.message:
+                yield self._refused(record.reason, "this is a WARC file: give it with --from wet", 0)
+                return
+            else:
+                yield self._refused(record.reason, record.message, record.offset)
+
+    def _parquet(self, stream: BinaryIO) -> Iterator[Document | Refused]:
+        with tempfile.TemporaryFile() as spooled:  # Parquet is read from its end, which a stream has not
+            shutil.copyfileobj(stream, spooled, _COPY_BYTES)
+            try:
+                table = pq.ParquetFile(spooled)
+                columns = [name for name in COLUMNS if name in table.schema_arrow.names]
+            except (pa.ArrowException, OSError) as error:
+                yield self._refused("damaged_parquet", str(error), 0)
+                return
+            if "text" not in columns:
+                yield self._refused("no_text_column", f"the columns are {', '.join(table.schema_arrow.names)}", 0)
+                return
+            start = 0
+            for group in range(table.num_row_groups):
+                yield from self._row_group(table, group, columns, start)
+                start += table.metadata.row_group(group).num_rows
+
+    def _row_group(
+        self, table: pq.ParquetFile, group: int, columns: list[str], number: int
+    ) -> Iterator[Document | Refused]:
+        try:
+            for batch in table.iter_batches(BATCH_ROWS, [group], columns):
+                values = [_values(column) for column in batch.columns]
+                for row in zip(*values, strict=True):
+                    yield self._row(dict(zip(columns, row, strict=True)), number)
+                    number += 1
+        except (pa.ArrowException, OSError) as error:
+            yield self._refused("damaged_row_group", f"row group {group} is read up to row {number}: {error}", number)
+
+    def _row(self, row: dict[str, Any], number: int) -> Document | Refused:
+        for name, value in row.items():
+            if isinstance(value, bytes):
+                if len(value) > self.limit:
+                    message = f"{name} has {len(value):,} bytes, over {self.limit:,}"
+                    return self._refused("record_too_large", message, number)
+                row[name] = value.decode("utf-8", "replace")
+                self.counters["text_bytes"] += len(value)
+                self.counters["invalid_utf8"] += "\ufffd" in row[name] and b"\xef\xbf\xbd" not in value
+        return self._document(row, number)
+
+    def _document(self, row: Mapping[str, Any], offset: int) -> Document | Refused:
+        text = row.get("text")
+        if not isinstance(text, str):
+            reason = "no_text" if text is None else "text_is_no_string"
+            what = "null" if text is None and "text" in row else "missing" if text is None else type(text).__name__
+            return self._refused(reason, f"text is {what}; the row has {', '.join(sorted(map(str, row)))}", offset)
+        if not text.strip():
+            return self._refused("empty_text", "text is empty", offset, failed=False)
+        url, created = row.get("url"), _time(row.get("timestamp"))
+        if not isinstance(url, str) or not url:
+            url = None
+            self.counters["without_url"] += 1
+        self.counters["without_timestamp"] += created is None
+        document = Document(self._id(url, row.get("timestamp"), offset), text, self.source, self.path, offset, url)
+        document.created, document.language = created, self.language
+        document.meta["normalized_url"] = None if url is None else normalize_c4_url(url)
+        return document
+
+    def _id(self, url: str | None, timestamp: Any, offset: int) -> str:
+        """By URL and time where there are any, else by the place; a repeated one gets the place, too."""
+        place = f"{self.path.rpartition('/')[2]}@{offset}"
+        if url is None:
+            return f"c4/{place}"
+        key = f"{url}\n{timestamp}".encode("utf-8", "surrogatepass")
+        repeated = (number := xxhash.xxh3_64_intdigest(key)) in self._seen
+        self._seen.add(number)
+        return f"c4/{xxhash.xxh3_128_hexdigest(key)}" + (f"@{place}" if repeated else "")
+
+    def _refused(self, reason: str, message: str, offset: int, *, failed: bool = True) -> Refused:
+        return Refused(reason, message, self.path, offset, failed=failed)
+
+
+class _Prefixed:
+    """A stream with the bytes that were read from it put back."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads up to ``size`` bytes."""
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        return self._stream.read(size)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of a column, strings as bytes: they may hold what is no UTF-8."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.binary() if pa.types.is_string(column.type) else pa.large_binary())
+    return list(column.to_pylist())
+
+
+def _time(value: Any) -> datetime | None:
+    return parse_time(value.isoformat() if isinstance(value, datetime) else value if isinstance(value, str) else None)

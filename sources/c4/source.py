@@ -1,0 +1,196 @@
+"""The C4 source: its two inputs, its two rounds of dedup, and its steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from filters.c4_lines import count_spans, hash_spans, keep_spans, page_text
+from filters.c4_url import is_validation, normalize_c4_url, url_rank
+from pipeline.dedup import Policy, Units
+from pipeline.document import Document, Refused, parse_time
+from pipeline.filesystem import InputFile, file_sha256, local_model
+from pipeline.recipe import as_mapping
+from pipeline.sink import RejectPolicy
+from pipeline.source import Round
+from pipeline.steps import Step
+from pipeline.warc import ReadError, WarcRecord, read_records
+from sources.c4.published import PublishedReader
+from sources.c4.recipe import C4Recipe
+from sources.c4.steps import CheckPage, CleanLines, CountSentences, DropBadWords, IdentifyLanguage
+
+Origin = Literal["published", "wet"]
+LINE_RULES = ("too_long_word", "no_endmark", "too_short", "javascript", "policy", "global_duplicate", "local_duplicate")
+META = pa.struct(
+    [
+        ("normalized_url", pa.string()),
+        ("crawl_languages", pa.string()),
+        ("language_score", pa.float32()),
+        ("sentences", pa.int32()),
+        ("original_lines", pa.int32()),
+        ("original_characters", pa.int32()),
+        ("kept_lines", pa.int32()),
+        ("removed_lines", pa.struct([(rule, pa.int32()) for rule in LINE_RULES])),
+    ]
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LAST_RANK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class UrlDedup:
+    """Pages as units, by their normalised URL: the newest stays, of those of one time the first read."""
+
+    policy: Policy = "keep_smallest"
+    unit: str = "URL"
+
+    def hashes(self, document: Document) -> Units:
+        """One hash a page; the newer, the smaller its rank."""
+        url = str(document.meta["normalized_url"]).encode("utf-8", "surrogatepass")
+        age = ((document.created or _EPOCH) - _EPOCH) // timedelta(microseconds=1)
+        return Units(np.array([xxhash.xxh3_64_intdigest(url)], np.uint64), _LAST_RANK - max(age, 0))
+
+    def count(self, document: Document) -> int:
+        """One."""
+        return 1
+
+    def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Drops the older pages."""
+        return None if mask[0] else "duplicate_url"
+
+
+@dataclass(frozen=True)
+class LineDedup:
+    """Lines, or runs of lines, as units: each stays on the page whose URL has the smallest MD5, and there once."""
+
+    span: int
+    policy: Policy = "keep_smallest"
+    unit: str = "line"
+
+    def hashes(self, document: Document) -> Units:
+        """One hash a run of lines."""
+        return Units(hash_spans(document.text, self.span), url_rank(document.url or ""))
+
+    def count(self, document: Document) -> int:
+        """The number of runs."""
+        return count_spans(document.text, self.span)
+
+    def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
+        """Keeps the lines of the runs that the mask has set; a page left with none goes in the next step."""
+        page = keep_spans(document.text, mask, self.span)
+        document.text = "\n".join(page.lines)
+        document.meta["kept_lines"] = len(page.lines)
+        removed = {"global_duplicate": page.elsewhere, "local_duplicate": page.repeated}
+        document.meta["removed_lines"] = {**document.meta["removed_lines"], **removed}
+        return None
+
+
+@dataclass(frozen=True)
+class C4:
+    """C4, published or built from WET files.
+
+    Attributes:
+        recipe: The source's choices.
+        origin: What the input is.
+    """
+
+    recipe: C4Recipe
+    origin: Origin
+    name: str = "c4"
+    meta: pa.StructType = META
+
+    @property
+    def rejects(self) -> RejectPolicy:
+        """Which rejects are kept as text."""
+        return self.recipe.rejects
+
+    @property
+    def dedup(self) -> LineDedup | None:
+        """The dedup of lines; None where it is off, or the input is the published corpus."""
+        on = self.origin == "wet" and self.recipe.dedup.lines
+        return LineDedup(self.recipe.dedup.span_lines) if on else None
+
+    def earlier_rounds(self) -> list[Round]:
+        """The dedup by URL, before the lines of what it leaves are looked at."""
+        on = self.origin == "wet" and self.recipe.dedup.urls
+        return [Round([CheckPage(self.recipe.page)], UrlDedup(), "url_dedup")] if on else []
+
+    def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
+        """Reads one file of either input."""
+        limit = self.recipe.max_record_megabytes << 20
+        if self.origin == "published":
+            reader = PublishedReader(self.name, file.path, self.recipe.published_language, limit, counters)
+            yield from reader.read(stream)
+            return
+        for record in read_records(stream, max_record_bytes=limit):
+            if isinstance(record, ReadError):
+                yield Refused(record.reason, record.message, file.path, record.offset)
+            elif record.kind != "conversion":
+                message = f"record of type {record.kind!r}"
+                yield Refused("not_a_conversion", message, file.path, record.offset, failed=False)
+            else:
+                yield self._page(record, file.path, counters)
+
+    def _page(self, record: WarcRecord, path: str, counters: Counter[str]) -> Document:
+        body = record.body.decode(errors="replace")
+        counters["text_bytes"] += len(record.body)
+        counters["invalid_utf8"] += "\ufffd" in body and b"\xef\xbf\xbd" not in record.body
+        text = page_text(body, drop_header_like=self.recipe.page.drop_header_like)
+        document = Document(
+            record.record_id or f"{path.rpartition('/')[2]}@{record.offset}", text, self.name, path, record.offset
+        )
+        document.url, document.created = record.url or None, parse_time(record.date)
+        lines = text.count("\n") + 1 if text else 0
+        document.meta = {
+            "normalized_url": normalize_c4_url(record.url or ""),
+            "crawl_languages": record.headers.get("warc-identified-content-language"),
+            "original_lines": lines,
+            "original_characters": len(text),
+            "kept_lines": lines,
+        }
+        return document
+
+    def steps_before_dedup(self) -> list[Step]:
+        """The rules on lines; where there is no dedup by URL, those on pages before them."""
+        if self.origin == "published":
+            return []
+        pages: list[Step] = [] if self.recipe.dedup.urls else [CheckPage(self.recipe.page)]
+        return [*pages, CleanLines(self.recipe.lines, self.recipe.sentences)]
+
+    def steps_after_dedup(self) -> list[Step]:
+        """Sentences again, language, bad words; nothing for the published corpus, which is used as it is."""
+        if self.origin == "published":
+            return []
+        recipe = self.recipe
+        minimum = recipe.lines.min_sentences if recipe.dedup.lines else None
+        steps: list[Step] = [CountSentences(minimum, recipe.sentences), IdentifyLanguage(recipe.language)]
+        return [*steps, DropBadWords(recipe.bad_words)] if recipe.bad_words.list is not None else steps
+
+    def subset(self, document: Document) -> str:
+        """``validation`` or ``train``, by the MD5 of the normalised URL, as the published files have it."""
+        return "validation" if is_validation(document.meta["normalized_url"] or "") else "train"
+
+    @cached_property
+    def _sums(self) -> dict[str, str]:
+        if self.origin == "published":
+            return {}
+        recipe = self.recipe
+        used = [(recipe.sentences.model, recipe.sentences.sha256)]
+        if recipe.language.method == "fasttext":
+            used.append((recipe.language.model, recipe.language.sha256))
+        if recipe.bad_words.list is not None:
+            used.append((recipe.bad_words.list, recipe.bad_words.sha256))
+        return {address: file_sha256(local_model(address, sum_)) for address, sum_ in used}
+
+    def describe(self) -> dict[str, Any]:
+        """What the input is, the recipe, and the checksums of its models and lists."""
+        return {"from": self.origin, "recipe": as_mapping(self.recipe), "models": self._sums}
