@@ -1,0 +1,274 @@
+"""The report's plots, made with Plotly: each is a figure, and the same numbers as a table for who cannot see it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import plotly.graph_objects as go
+
+from pipeline.report import palette
+from pipeline.report.distributions import ELSEWHERE, FATES, HERE, KEPT, Bars, Histogram
+from pipeline.report.harmless import one_line
+from pipeline.report.units import short
+
+LABEL_CHARACTERS = 32
+HEIGHT = 250  # pixels
+ROW = 22  # pixels of a bar
+FEW_DECADES = 2.5  # of a logarithmic axis, within which 2 and 5 have ticks, too
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif"
+FATE_COLOURS = {KEPT: palette.KEPT, HERE: palette.DROPPED, ELSEWHERE: palette.ELSEWHERE}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers of a plot: the heads of its columns, and its rows."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A plot of the page.
+
+    Attributes:
+        title: Its title.
+        figure: Plotly's figure, as JSON holds it.
+        table: Its numbers.
+        summary: What it shows, in a sentence, for screen readers.
+        legend: The names of its colours, where there are two or more: name, and the colour on a light page.
+        note: What a reader must know of it.
+        wide: Whether it takes the whole width; it may then be scrolled on a narrow screen.
+    """
+
+    title: str
+    figure: Mapping[str, Any]
+    table: Table
+    summary: str
+    legend: Sequence[tuple[str, str]] = ()
+    note: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """One colour of a bar chart: its name, a number for each bar, and its colour."""
+
+    name: str
+    values: Sequence[float]
+    colour: str
+
+
+def label(text: str, limit: int = LABEL_CHARACTERS) -> str:
+    """A name as Plotly shows it: harmless, on one line, clipped, and with nothing that Plotly takes for markup."""
+    line = one_line(text)
+    short = line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def number(value: float) -> str:
+    """A count, whole and with commas; a small share with the digits that matter."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+
+
+def figure(data: Sequence[Any], height: int = HEIGHT, **layout: Any) -> dict[str, Any]:
+    """A figure in the report's style, as plain JSON values."""
+    axis = {
+        "gridcolor": palette.GRID,
+        "linecolor": palette.GRID,
+        "zerolinecolor": palette.GRID,
+        "tickfont": {"color": palette.MUTED},
+        "title": {"font": {"color": palette.MUTED, "size": 12}},
+        "automargin": True,
+    }
+    style = go.Layout(
+        height=height,
+        font={"family": FONT, "size": 12, "color": palette.INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 14, "t": 12, "b": 8},
+        showlegend=False,
+        hoverlabel={"bgcolor": palette.PAPER, "bordercolor": palette.GRID, "font": {"color": palette.INK}},
+        xaxis=axis,
+        yaxis=axis,
+        bargap=0.04,
+        barmode="stack",
+    )
+    drawn = go.Figure(list(data), style)
+    drawn.update_layout(**layout)
+    made: dict[str, Any] = drawn.to_plotly_json()
+    made["layout"].pop("template", None)
+    return _plain(made)  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def fate_name(fate: str, step: str) -> str:
+    """What the legend calls a fate."""
+    if fate == KEPT:
+        return "kept"
+    if fate == HERE:
+        return f"dropped by {step}" if step else "removed"
+    return "dropped elsewhere" if step else "dropped"
+
+
+def histogram(drawn: Histogram) -> Chart:
+    """A histogram by fate, with the cut-offs drawn in."""
+    shown = [fate for fate in FATES if drawn.counts[fate].any()]
+    series = [
+        Series(fate_name(fate, drawn.field.step), drawn.counts[fate].tolist(), FATE_COLOURS[fate]) for fate in shown
+    ]
+    edges = drawn.edges
+    ranges = [f"{edge(a)} – {edge(b)}" for a, b in pairwise(edges)]
+    traces = [
+        go.Bar(
+            x=((edges[:-1] + edges[1:]) / 2).tolist(),
+            width=(edges[1:] - edges[:-1]).tolist(),
+            y=list(one.values),
+            name=one.name,
+            marker={"color": one.colour, "line": {"width": 0}},
+            customdata=ranges,
+            hovertemplate="%{customdata}: %{y:,.0f}<extra>%{fullData.name}</extra>",
+        )
+        for one in series
+    ]
+    shapes, notes = _cutoff_lines(drawn)
+    made = figure(traces, yaxis={"title": {"text": "documents"}, "nticks": 5}, shapes=shapes, annotations=notes)
+    made["layout"]["margin"]["t"] = 24 if shapes else 12
+    made["layout"]["xaxis"]["title"]["text"] = drawn.field.unit
+    made["layout"]["xaxis"].update(_log_axis(edges[0], edges[-1]) if drawn.field.scale == "log" else {"nticks": 8})
+    cuts = f" Cut at {' and '.join(map(edge, drawn.cutoffs))}." if drawn.cutoffs else ""
+    note = "The outermost bars hold all that lies beyond." if drawn.clipped else ""
+    rows = [i for i in range(len(ranges)) if any(one.values[i] for one in series)]
+    table = _series_table([ranges[i] for i in rows], [_picked(one, rows) for one in series], drawn.field.unit)
+    return Chart(drawn.field.title, made, table, f"Histogram of {drawn.values:,} values.{cuts}", _legend(series), note)
+
+
+def _picked(series: Series, rows: Sequence[int]) -> Series:
+    return Series(series.name, [series.values[i] for i in rows], series.colour)
+
+
+def _legend(series: Sequence[Series]) -> list[tuple[str, str]]:
+    return [(one.name, one.colour) for one in series] if len(series) > 1 else []
+
+
+def _log_axis(low: float, high: float) -> dict[str, Any]:
+    """A logarithmic axis whose ticks are written out."""
+    steps = (1, 2, 5) if math.log10(high / low) <= FEW_DECADES else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    return {"type": "log", "tickvals": shown, "ticktext": [short(tick) for tick in shown]}
+
+
+def _cutoff_lines(drawn: Histogram) -> tuple[list[Any], list[Any]]:
+    """Lines at the cut-offs, with their values above, and the names of the ranges between them."""
+    line = {"color": palette.INK, "width": 1.5, "dash": "dash"}
+    shapes = [
+        {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line} for at in drawn.cutoffs
+    ]
+    notes = [_note(at, f"{at:g}", drawn.field.scale, 1.0) for at in drawn.cutoffs]
+    if len(drawn.field.names) == len(drawn.cutoffs) + 1:
+        bounds = [float(drawn.edges[0]), *drawn.cutoffs, float(drawn.edges[-1])]
+        for name, (low, high) in zip(drawn.field.names, pairwise(bounds), strict=True):
+            middle = math.sqrt(low * high) if drawn.field.scale == "log" else (low + high) / 2
+            notes.append(_note(middle, name, drawn.field.scale, 0.9))
+    return shapes, notes
+
+
+def _note(at: float, text: str, scale: str, height: float) -> dict[str, Any]:
+    return {
+        "x": math.log10(at) if scale == "log" and at > 0 else at,
+        "y": height,
+        "yref": "paper",
+        "yanchor": "bottom" if height >= 1 else "top",
+        "text": text,
+        "showarrow": False,
+        "font": {"color": palette.MUTED, "size": 11},
+    }
+
+
+def edge(value: float) -> str:
+    """The edge of a bin."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def bars(drawn: Bars) -> Chart:
+    """Horizontal bars by category, or upright ones by month."""
+    series = [
+        Series(fate_name(fate, drawn.field.step), drawn.counts[fate].tolist(), FATE_COLOURS[fate])
+        for fate in FATES
+        if drawn.counts[fate].any()
+    ]
+    summary = f"Bars of {drawn.values:,} documents by {drawn.field.title.lower()}."
+    upright = drawn.field.unit == "month"
+    return (columns if upright else horizontal)(drawn.field.title, drawn.names, series, "documents", summary)
+
+
+def columns(title: str, months: Sequence[str], series: Sequence[Series], unit: str, summary: str) -> Chart:
+    """Upright bars, stacked, one a month (``2022-07``) or one a year (``2022``), in their places in time."""
+    traces = [
+        go.Bar(
+            x=[month if "-" in month else f"{month}-01" for month in months],
+            y=list(one.values),
+            name=label(one.name),
+            marker={"color": one.colour, "line": {"width": 0}},
+            customdata=[label(month) for month in months],
+            hovertemplate="%{customdata}: %{y:,.4~g}<extra>%{fullData.name}</extra>",
+        )
+        for one in series
+    ]
+    made = figure(traces, yaxis={"title": {"text": unit}, "nticks": 5}, xaxis={"type": "date", "nticks": 6})
+    return Chart(title, made, _series_table(months, series), summary, _legend(series))
+
+
+def horizontal(
+    title: str, names: Sequence[str], series: Sequence[Series], unit: str, summary: str, *, grouped: bool = False
+) -> Chart:
+    """Horizontal bars, the first on top, stacked or beside each other."""
+    traces = [
+        go.Bar(
+            y=list(range(len(names))),
+            x=list(one.values),
+            name=label(one.name),
+            orientation="h",
+            marker={"color": one.colour, "line": {"width": 0}},
+            customdata=[label(name, 80) for name in names],
+            hovertemplate="%{customdata}: %{x:,.4~g}<extra>%{fullData.name}</extra>",
+        )
+        for one in series
+    ]
+    height = max(HEIGHT, 60 + ROW * len(names) * (len(series) * 2 // 3 if grouped else 1))
+    made = figure(traces, height, bargap=0.25, barmode="group" if grouped else "stack")
+    made["layout"]["xaxis"]["title"]["text"] = unit
+    made["layout"]["xaxis"]["nticks"] = 5
+    made["layout"]["yaxis"].update(
+        range=[max(len(names), 5) - 0.5, -0.5],  # a few bars do not become blocks
+        tickvals=list(range(len(names))),
+        ticktext=[label(name) for name in names],
+        tickfont={"color": palette.INK},
+        showgrid=False,
+        zeroline=False,
+    )
+    return Chart(title, made, _series_table(names, series), summary, _legend(series))
+
+
+def _series_table(names: Sequence[str], series: Sequence[Series], first: str = "") -> Table:
+    rows = [
+        [one_line(name), *(number(round(float(one.values[i]), 3)) for one in series)] for i, name in enumerate(names)
+    ]
+    return Table([first, *(one_line(one.name) for one in series)], rows)

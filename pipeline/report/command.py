@@ -1,0 +1,111 @@
+"""The command of the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+
+from pipeline.cli import beam_options, exit_with
+from pipeline.errors import InputError, UserError
+from pipeline.filesystem import join, require, write_bytes
+from pipeline.report.content import build_section
+from pipeline.report.corpus import Corpora, SourceCorpus, find
+from pipeline.report.harmless import one_line
+from pipeline.report.overview import build_overview
+from pipeline.report.page import render
+from pipeline.report.paper import in_paper_order
+from pipeline.report.sample import Budget
+
+PAGE = "index.html"
+
+DESCRIPTION = """\
+Writes one HTML page about a corpus: for each source what was read, dropped and kept, the distributions of its scores,
+and texts of every fate; the mixture asked and reached; speed and memory. The page opens without a network."""
+
+EPILOG = """\
+examples:
+  python -m pipeline.report corpus/ shards/ --output report/
+  python -m pipeline.report corpus/wikipedia --title 'Wikipedia, July 2022' --documents 100000
+
+It reads manifests, and of the Parquet files a sample that is the same in every run; the page says how large it is."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    default = Budget()
+    result = argparse.ArgumentParser(
+        prog="python -m pipeline.report",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
+    result.add_argument("--output", metavar="DIR", default="report", help="where the page goes (default: report)")
+    result.add_argument("--title", default="Corpus report", help="the page's title")
+    result.add_argument(
+        "--documents",
+        type=int,
+        default=default.documents,
+        metavar="N",
+        help=f"documents sampled of each source, and as many rejects (default: {default.documents:,})",
+    )
+    return result
+
+
+def report(folders: Sequence[str], output: str, title: str, budget: Budget, console: Console) -> str:
+    """Writes the report.
+
+    Args:
+        folders: Corpora, sources, token shards.
+        output: The folder of the page.
+        title: Its title.
+        budget: How much of each source is sampled.
+        console: Where progress shows.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: A folder holds nothing to report, or the page cannot be written.
+    """
+    for path in (*folders, output):
+        require(path)
+    corpora = find(folders)
+    sources = _in_order(corpora)
+    sections = {}
+    with console.status("") as status:
+        for number, corpus in enumerate(sources, 1):
+            status.update(f"{one_line(corpus.name)} ({number} of {len(sources)})")
+            sections[corpus.layout.root] = build_section(corpus, budget)
+    overview = build_overview(Corpora(sources, corpora.mixtures), sections)
+    path = join(output, PAGE)
+    write_bytes(path, render(title, overview, [sections[c.layout.root] for c in sources]).encode("utf-8", "replace"))
+    return path
+
+
+def _in_order(corpora: Corpora) -> list[SourceCorpus]:
+    order = {name: number for number, name in enumerate(in_paper_order([c.name for c in corpora.sources]))}
+    return sorted(corpora.sources, key=lambda corpus: (order[corpus.name], corpus.layout.root))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    commands = parser()
+    args, flags = commands.parse_known_args(arguments)
+    FileSystems.set_options(beam_options(commands, flags))
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        if args.documents < 1:
+            raise InputError(f"--documents must be at least 1, it is {args.documents}")
+        budget = Budget(documents=args.documents)
+        path = report(args.folders, args.output, args.title, budget, Console(stderr=True))
+    except UserError as error:
+        errors.print(f"error: {error}", style="bold red", markup=False)
+        exit_with(1)
+    print(path, file=sys.stdout)  # noqa: T201
+    exit_with(0)

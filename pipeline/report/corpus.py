@@ -1,0 +1,187 @@
+"""What the runs left, found and read: the folders of sources with their manifests, and those of mixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import InputError, OutputError
+from pipeline.filesystem import exists, is_remote, join, match
+from pipeline.ledger import Ledger, Tally, total
+from pipeline.manifest import (
+    CONFIGURATION,
+    all_stats,
+    build_manifest,
+    read_manifest,
+    timing,
+)
+from pipeline.shard import MANIFEST, STATS, Layout, read_json
+from pipeline.steps import READ_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file of a source, as its manifest lists it: path below the source's folder, documents, characters."""
+
+    path: str
+    documents: int
+    characters: int
+    bytes: int
+
+    @property
+    def subset(self) -> str:
+        """The folder that it lies in."""
+        return self.path.split("/")[0]
+
+    @property
+    def shard(self) -> str:
+        """The shard that wrote it."""
+        return self.path.partition("/")[2].removesuffix(".parquet")
+
+
+@dataclass(frozen=True)
+class SourceCorpus:
+    """One source of a corpus.
+
+    Attributes:
+        layout: Its folder.
+        manifest: Its manifest, or where no run has ended yet, the sum of the stats that are there.
+        finished: Whether there is a manifest.
+        ledger: The accounts of all its shards.
+        documents: The files of kept documents.
+        rejects: The files of rejects.
+    """
+
+    layout: Layout
+    manifest: Mapping[str, Any]
+    finished: bool
+    ledger: Ledger
+    documents: tuple[DataFile, ...]
+    rejects: tuple[DataFile, ...]
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return str(self.manifest["source"])
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The recipe that it was made by."""
+        return dict(self.manifest["configuration"].get("recipe") or {})
+
+    @property
+    def read(self) -> Tally:
+        """What was read."""
+        return self.ledger.step(READ_STEP).entered
+
+    @property
+    def kept(self) -> Tally:
+        """What was kept."""
+        return total(self.ledger.kept.values())
+
+    @property
+    def timing(self) -> Mapping[str, Any]:
+        """Worker seconds, in all and by step, and the largest worker's memory."""
+        return dict(self.manifest.get("timing") or {"worker_seconds": 0.0, "steps": {}, "peak_bytes": 0})
+
+    def ends(self) -> Iterator[tuple[str, str, str, Tally]]:
+        """Step, kind (``dropped`` or ``failed``), reason and tally of everything that was not kept, in step order."""
+        for name, step in self.ledger.steps.items():
+            for kind, tallies in (("dropped", step.dropped), ("failed", step.failed)):
+                for reason, tally in sorted(tallies.items()):
+                    yield name, kind, reason, tally
+
+    def open_path(self, file: DataFile) -> str:
+        """The path of a file."""
+        return join(self.layout.root, *file.path.split("/"))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A folder of token shards: its path, and its manifest."""
+
+    root: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """All that was found."""
+
+    sources: list[SourceCorpus] = field(default_factory=list)
+    mixtures: list[Mixture] = field(default_factory=list)
+
+
+def find(paths: Sequence[str]) -> Corpora:
+    """Finds and reads sources and mixtures.
+
+    Args:
+        paths: Folders of corpora (``corpus/``), of sources (``corpus/wikipedia``), and of token shards.
+
+    Raises:
+        InputError: A path holds nothing of all that.
+        OutputError: A manifest is damaged.
+    """
+    found = Corpora()
+    seen: set[str] = set()
+    for path in paths:
+        folders = _folders(path if is_remote(path) else path.rstrip("/") or "/")
+        if not folders:
+            raise InputError(
+                f"{path} holds no {MANIFEST}: give the folder of a corpus, of one of its sources, or of token shards"
+            )
+        for folder in folders:
+            if folder not in seen:
+                seen.add(folder)
+                _add(found, folder)
+    return found
+
+
+def _folders(path: str) -> list[str]:
+    """The folders at a path, or right below it, in which a run has left something."""
+    if _is_run(path):
+        return [path]
+    if is_remote(path):
+        try:
+            files = match([join(path, "*", MANIFEST)])
+        except InputError:
+            return []
+        return sorted({file.path.rpartition("/")[0] for file in files})
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    return [join(path, name) for name in names if not name.startswith(".") and _is_run(join(path, name))]
+
+
+def _is_run(folder: str) -> bool:
+    return exists(join(folder, MANIFEST)) or (exists(join(folder, CONFIGURATION)) and exists(join(folder, STATS)))
+
+
+def _add(found: Corpora, folder: str) -> None:
+    layout = Layout(folder)
+    manifest = read_manifest(layout)
+    finished = manifest is not None
+    if manifest is None:
+        configuration = read_json(join(folder, CONFIGURATION))
+        manifest = build_manifest(all_stats(layout), str(configuration.get("source")), configuration)
+        manifest["timing"] = timing(layout)
+    try:
+        if "ledger" in manifest:
+            found.sources.append(_source(layout, manifest, finished))
+        else:
+            found.mixtures.append(Mixture(folder, manifest))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OutputError(f"{layout.manifest} is damaged: {error!r}. Run the source's command again.") from error
+
+
+def _source(layout: Layout, manifest: Mapping[str, Any], finished: bool) -> SourceCorpus:
+    ledger = Ledger()
+    ledger.add_json(manifest["ledger"])
+    ledger.step(READ_STEP)
+    files = [
+        tuple(
+            DataFile(entry["path"], entry["documents"], entry["characters"], entry["bytes"]) for entry in manifest[key]
+        )
+        for key in ("outputs", "rejects")
+    ]
+    return SourceCorpus(layout, manifest, finished, ledger, files[0], files[1])

@@ -1,0 +1,215 @@
+"""What is worth a plot in each source: a table of fields, with their titles, scales, and cut-offs.
+
+A field that stands in no table is plotted by its type, so a new source has plots before anybody names them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column whose distribution is drawn.
+
+    Attributes:
+        column: The column: ``characters``, ``language``, or a field of the source's own as ``meta.<field>``.
+        title: What the plot is called.
+        unit: What its values are, under the axis.
+        scale: ``log`` where values span orders of magnitude.
+        bounds: Where the values are known to lie.
+        cutoffs: The key of the recipe that holds the cut-off, or a list of them; ``{language}`` stands for the one
+            language that is kept.
+        names: What the ranges are called that the cut-offs make, from the left.
+        of: A column that this one is divided by; what is drawn is the rest, ``1 - column / of``.
+        step: The step that judges by it, whose drops have a colour of their own.
+    """
+
+    column: str
+    title: str
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    bounds: tuple[float, float] | None = None
+    cutoffs: str = ""
+    names: tuple[str, ...] = ()
+    of: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A column of a Parquet file that a source writes beside its documents.
+
+    Attributes:
+        file: The file, in the source's folder.
+        field: Its column, and how it is drawn.
+    """
+
+    file: str
+    field: Field
+
+
+LENGTH = Field("characters", "Length", "characters of text", "log", cutoffs="min_characters", step="length")
+CREATED = Field("created", "Date of the record", "month")
+LANGUAGE = Field("language", "Language", step="language")
+LICENSE = Field("license", "Licence")
+COMMON = (LENGTH, LANGUAGE, LICENSE, CREATED)
+
+_SCORE = "Language score"
+_SURE = "fastText's probability"
+
+SPECIAL: Mapping[str, tuple[Field, ...]] = {
+    "commoncrawl": (
+        Field(
+            "meta.perplexity",
+            "Perplexity",
+            "perplexity of the n-gram model",
+            "log",
+            cutoffs="perplexity.cutoffs.{language}",
+            names=("head", "middle", "tail"),
+            step="perplexity",
+        ),
+        Field("meta.language_score", _SCORE, _SURE, bounds=(0, 1), cutoffs="language.threshold", step="language"),
+        Field(
+            "meta.reference_score",
+            "Likeness to pages that Wikipedia cites",
+            "the classifier's probability",
+            bounds=(0, 1),
+            cutoffs="reference.threshold",
+            step="reference",
+        ),
+        Field(
+            "meta.kept_lines",
+            "Share of lines that other pages have, too",
+            "share of a page's lines",
+            bounds=(0, 1),
+            of="meta.original_lines",
+            step="dedup",
+        ),
+    ),
+    "c4": (
+        Field(
+            "meta.language_score",
+            _SCORE,
+            "the detector's probability",
+            bounds=(0, 1),
+            cutoffs="language.threshold",
+            step="language",
+        ),
+        Field(
+            "meta.kept_lines",
+            "Share of lines removed",
+            "share of a page's lines",
+            bounds=(0, 1),
+            of="meta.original_lines",
+            step="dedup",
+        ),
+    ),
+    "wikipedia": (
+        Field("meta.wikitext_characters", "Length of the wikitext", "characters", "log"),
+        Field(
+            "characters",
+            "Share of the wikitext that was markup",
+            "share of characters",
+            bounds=(0, 1),
+            of="meta.wikitext_characters",
+        ),
+    ),
+    "books": (
+        Field("meta.language_score", _SCORE, _SURE, bounds=(0, 1), cutoffs="language.threshold", step="language"),
+        Field("meta.header", "How the header ended"),
+        Field("meta.encoding", "Encoding"),
+    ),
+    "github": (
+        Field("meta.extension", "File types"),
+        Field("meta.longest_line", "Longest line", "characters", "log", cutoffs="quality.max_line", step="quality"),
+    ),
+    "arxiv": (
+        Field("meta.starts_at", "Where the text starts"),
+        Field("meta.macros_expanded", "Uses of macros expanded", "uses", "log"),
+        Field("meta.macros_defined", "Macros defined by the authors", "macros", "log"),
+        Field("meta.files_read", "TeX files put together", "files"),
+        Field("meta.encoding", "Encoding"),
+        Field("meta.main_rule", "Why a file is taken for the main file"),
+    ),
+    "stackexchange": (
+        Field("meta.answer_scores", "Scores of answers", "votes"),
+        Field("meta.score", "Scores of questions", "votes"),
+        Field("meta.site", "Sites"),
+    ),
+}
+
+EXTRAS: Mapping[str, tuple[Extra, ...]] = {
+    "books": (
+        Extra(
+            "duplicates.parquet",
+            Field(
+                "overlap",
+                "Overlap of the books removed with those that stay",
+                "share of word 13-grams that both have",
+                bounds=(0, 1),
+                cutoffs="near_dedup.threshold",
+            ),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Monthly:
+    """Counters of steps that have a month (YYMM, as arXiv writes it) in their names.
+
+    Attributes:
+        read: Step, and beginning of the names, of the counters of what was read.
+        kept: Those of what was kept.
+    """
+
+    read: tuple[str, str]
+    kept: tuple[str, str]
+
+
+MONTHLY: Mapping[str, Monthly] = {"arxiv": Monthly(("read", "members_"), ("length", "kept_"))}
+
+# Counters that are shown elsewhere: the bytes read, the records joined, and the months.
+NO_COUNTER = ("text_bytes", "records", "joined", "members_", "kept_")
+
+# Numbers and names that tell documents apart: a distribution of them says nothing.
+NO_PLOT = frozenset(
+    f"meta.{name}"
+    for name in (
+        *("yymm", "version", "main_file", "categories", "arxiv_id"),
+        *("page_id", "revision_id", "ebook", "question_id", "title", "author", "path", "released", "duplicate_of"),
+        *("original_lines", "original_characters", "kept_lines", "crawl_languages", "bucket", "subset", "line_numbers"),
+    )
+)
+
+
+def fields_of(source: str) -> tuple[Field, ...]:
+    """The fields that a source's table names, and those that all sources have."""
+    return (*SPECIAL.get(source, ()), *COMMON)
+
+
+def list_fields(source: str) -> list[str]:
+    """The fields of ``meta`` that hold lists and are drawn."""
+    return [field.column.removeprefix("meta.") for field in SPECIAL.get(source, ()) if field.column.startswith("meta.")]
+
+
+def cutoffs(field: Field, recipe: Mapping[str, Any]) -> tuple[float, ...]:
+    """The cut-offs of a field, from the recipe that a source was made by; none where the recipe has none.
+
+    Args:
+        field: The field.
+        recipe: The source's recipe.
+    """
+    value: Any = recipe
+    if "{language}" in field.cutoffs:
+        kept = (recipe.get("language") or {}).get("keep") or []
+        if len(kept) != 1:
+            return ()
+    for key in field.cutoffs.split(".") if field.cutoffs else ("",):
+        name = key if key != "{language}" else str((recipe.get("language") or {}).get("keep", [""])[0])
+        value = value.get(name) if isinstance(value, Mapping) else None
+    values = value if isinstance(value, list) else [value]
+    return tuple(float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool))
