@@ -339,7 +339,7 @@ def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
 def _has_unreadable(stats: dict[str, Any]) -> bool:
     """Whether a file broke off while it was read, or gave nothing but failures."""
     broke_off = UNREADABLE in stats["ledger"]["steps"][0]["failed"]
-    return broke_off or any(0 < entry["failed"] == entry["records"] for entry in stats["inputs"])
+    return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
 
 
 def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:

@@ -87,9 +87,9 @@ def failures(manifest: Mapping[str, Any]) -> str:
     if not count:
         return ""
     records, failed = Counter[str](), Counter[str]()  # by file: parts of one are added up
-    for entry in manifest["inputs"]:
-        records[entry["path"]] += entry["records"]
-        failed[entry["path"]] += entry["failed"]
+    for entry in manifest["inputs"]:  # of records laid out anew it is not known which file they come from
+        records[entry["path"]] += entry.get("records", 0)
+        failed[entry["path"]] += entry.get("failed", 0)
     lost = [path for path in failed if 0 < failed[path] == records[path]]
     damaged = [path for path in failed if 0 < failed[path] < records[path]]
     parts = [f"{_number(len(lost), 'file')} could not be read: {name_a_few(lost)}"] if lost else []
