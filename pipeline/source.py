@@ -130,6 +130,18 @@ class PreparedSource(Protocol):
         """Reads a shard from what ``prepare`` left; the arguments are those of ``read_shard``."""
 
 
+@runtime_checkable
+class OpeningSource(Protocol):
+    """A source that opens its inputs itself, since not all of them are files: a folder can be one input, too."""
+
+    def open_input(self, file: InputFile, cache: Path | None) -> BinaryIO:
+        """Opens an input for ``read``, as ``pipeline.filesystem.open_input`` opens a file; it is hashed as it is read.
+
+        Raises:
+            OSError: It is missing or unreadable.
+        """
+
+
 class DropDuplicates:
     """The dedup step of a shard: applies the shard's mask, document after document, in reading order."""
 
@@ -229,7 +241,8 @@ def _read_file(
 ) -> Iterator[Document | Refused]:
     """Reads one raw file, or part; where an entry is given, it gets bytes and SHA-256 of what was read to the end."""
     try:
-        with open_input(file.path, cache) as handle:
+        opened = source.open_input(file, cache) if isinstance(source, OpeningSource) else open_input(file.path, cache)
+        with opened as handle:
             if file.start:
                 handle.seek(file.start)
             reader = HashingReader(handle, None if file.end is None else file.end - file.start)
