@@ -1,0 +1,225 @@
+"""HTML of posts to text: what a reader sees, code with its lines and indentation.
+
+The parser is libxml2's (lxml), which repairs what is broken; its events are put together here without a tree, so depth
+costs nothing. Rules:
+
+- paragraphs and other blocks are parted by an empty line; within a list, and between rows of a table, by a line end;
+- white space is one space, as a browser shows it, but in ``<pre>``, which stays to the letter, line for line;
+- a list item has a line of its own with ``* `` or its number before it, two spaces further in for each list around it;
+- a link is its label, an image its alternative text, cells of a table are parted by `` | ``;
+- entities are decoded once; comments, scripts and styles go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from lxml import etree  # type: ignore[import-untyped]
+
+# The text that the sites' editor puts in where the author gives none: it describes no picture.
+PLACEHOLDER_ALT = frozenset({"enter image description here", "enter link description here"})
+INDENT = "  "
+CELL = " | "
+
+# Up to _ITEM they end the block under way; from _LINE on one line end is enough between them.
+_BLOCK, _PRE, _LIST, _LINE, _ROW, _ITEM, _CELL, _BREAK, _IMAGE, _SKIP = range(10)
+_BLOCK_TAGS = frozenset(
+    {"address", "article", "aside", "blockquote", "body", "caption", "center", "details", "div", "dl", "fieldset"}
+    | {"figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "main"}
+    | {"nav", "p", "section", "summary", "table"}
+)
+_KINDS = (
+    dict.fromkeys(_BLOCK_TAGS, _BLOCK)
+    | dict.fromkeys(("dd", "dt", "option"), _LINE)
+    | dict.fromkeys(("pre", "listing", "xmp", "plaintext"), _PRE)
+    | dict.fromkeys(("ol", "ul", "menu", "dir"), _LIST)
+    | dict.fromkeys(("td", "th"), _CELL)
+    | dict.fromkeys(("script", "style", "head", "template"), _SKIP)
+    | {"li": _ITEM, "tr": _ROW, "br": _BREAK, "img": _IMAGE}
+)
+_BREAK_MARK = "\0"  # the parser turns zero bytes into U+FFFD, so no text has one
+_SPACES = re.compile("  +")
+_OTHER_SPACES = ("\n", "\t", "\r", "\f")
+_START = re.compile(r"\s*(-?\d{1,9})\s*")
+
+
+class HtmlToText:
+    """Turns HTML into text; one instance serves any number of posts, but only one thread."""
+
+    def __init__(self) -> None:
+        self._parser = _new_parser()
+
+    def __call__(self, html: str) -> str:
+        """Converts one post.
+
+        Args:
+            html: HTML, a fragment or a page, whole or broken.
+
+        Returns:
+            The text, without white space at either end.
+        """
+        if "<" not in html and "&" not in html:
+            return _tidy(html)
+        try:
+            self._parser.feed(html)
+            return str(self._parser.close())
+        except UnicodeEncodeError:  # half of a surrogate pair
+            self._parser = _new_parser()
+            self._parser.feed(html.encode("utf-8", "replace").decode())
+            return str(self._parser.close())
+        except Exception:
+            self._parser = _new_parser()  # the next post must not meet what is left of this one
+            raise
+
+
+def _new_parser() -> etree.HTMLParser:
+    return etree.HTMLParser(target=_Builder(), huge_tree=True)
+
+
+def _tidy(text: str) -> str:
+    for character in _OTHER_SPACES:  # one regular expression for it all would take five times as long
+        if character in text:
+            text = text.replace(character, " ")
+    return (_SPACES.sub(" ", text) if "  " in text else text).strip(" ")
+
+
+class _Builder:
+    """Takes the parser's events; ``close`` gives the text of one post and begins anew.
+
+    ``data``, which is called most often, is the ``append`` of the list of inline text: no call of ours is as fast.
+    """
+
+    def __init__(self) -> None:
+        self._line: list[str] = []  # inline text of the block under way
+        self.data: Callable[[str], None] = self._line.append
+        self._reset()
+
+    def _reset(self) -> None:
+        self._line.clear()
+        self._out: list[str] = []  # finished blocks and what parts them
+        self._gap = 0  # line ends due before the next block
+        self._marker = ""  # of the list item under way, until its first block
+        self._lists: list[int | None] = []  # for each open list the next number; None without numbers
+        self._pre = 0
+        self._skipped: list[int] = []  # for each open script or style, where in the inline text it began
+        self._cells = 0  # of the row under way
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+        kind = _KINDS.get(tag)
+        if kind is None:
+            return
+        if kind <= _ITEM:
+            self._flush(1 if self._lists or kind >= _LINE else 2)
+            if kind != _BLOCK:
+                self._open(kind, tag, attributes)
+        elif kind == _IMAGE:
+            alt = (attributes.get("alt") or "").strip()
+            self._line.append("" if alt.lower() in PLACEHOLDER_ALT else alt)
+        elif kind == _BREAK:
+            self._line.append("\n" if self._pre else _BREAK_MARK)
+        elif kind == _CELL:
+            if self._cells and not self._pre:
+                self._line.append(CELL)
+            self._cells += 1
+        elif kind == _SKIP:
+            self._skipped.append(len(self._line))
+
+    def _open(self, kind: int, tag: str, attributes: Mapping[str, str]) -> None:
+        if kind == _PRE:
+            self._pre += 1
+        elif kind == _ROW:
+            self._cells = 0
+        elif kind == _LIST:
+            self._lists.append(_first_number(attributes.get("start")) if tag == "ol" else None)
+        elif kind == _ITEM:
+            number = self._lists[-1] if self._lists else None
+            if number is not None:
+                self._lists[-1] = number + 1
+            indent = INDENT * (len(self._lists) - 1)
+            self._marker = f"{indent}* " if number is None else f"{indent}{number}. "
+
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        kind = _KINDS.get(tag)
+        if kind is None:
+            return
+        if kind <= _ITEM:
+            if kind == _PRE:
+                self._pre -= 1
+                if not self._pre:
+                    self._flush_code()
+            self._flush(1 if self._lists or kind >= _LINE else 2)
+            if kind == _LIST:
+                self._lists.pop()
+                self._gap = 1 if self._lists else 2
+            elif kind == _ITEM:
+                self._marker = ""  # of an item without text
+        elif kind == _SKIP:
+            del self._line[self._skipped.pop() :]
+
+    def _flush(self, gap: int) -> None:
+        """Ends the block under way; at least so many line ends part it from the next."""
+        if self._pre:
+            return
+        line = self._line
+        if line:
+            text = "".join(line)
+            line.clear()
+            if not text.isspace():
+                text = _tidy(text)
+                if _BREAK_MARK in text:
+                    text = "\n".join(part.strip(" ") for part in text.split(_BREAK_MARK)).strip("\n")
+                if text:
+                    self._add(self._marker + text)
+        self._gap = max(self._gap, gap)
+
+    def _flush_code(self) -> None:
+        """Ends a ``<pre>``: its lines as they are, but for empty ones at either end."""
+        code = "".join(self._line).replace("\r\n", "\n").replace("\r", "\n").replace(_BREAK_MARK, "\n")
+        self._line.clear()
+        code = _strip_empty_lines(code)
+        if code:
+            if self._marker:
+                self._add(self._marker.rstrip())
+                self._gap = 1
+            self._add(code)
+
+    def _add(self, block: str) -> None:
+        if self._out:
+            self._out.append("\n\n" if self._gap == 2 else "\n")
+        self._out.append(block)
+        self._gap = 0
+        self._marker = ""
+
+    def close(self) -> str:
+        """The post ends."""
+        if self._pre:
+            self._pre = 0
+            self._flush_code()
+        self._flush(0)
+        text = "".join(self._out).rstrip()
+        self._reset()
+        return text
+
+
+def _strip_empty_lines(code: str) -> str:
+    """Cuts empty lines at either end, and white space at the very end; the first line keeps its indentation."""
+    code = code.rstrip()
+    lead = len(code) - len(code.lstrip())
+    return code[code.rfind("\n", 0, lead) + 1 :]
+
+
+def _first_number(start: str | None) -> int:
+    found = _START.fullmatch(start or "")
+    return int(found[1]) if found else 1
+
+
+def html_to_text(html: str) -> str:
+    """Converts one post; ``HtmlToText`` is for many.
+
+    Args:
+        html: HTML, a fragment or a page, whole or broken.
+    """
+    return HtmlToText()(html)

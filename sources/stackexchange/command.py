@@ -1,0 +1,144 @@
+"""The command of the StackExchange source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
+
+from pipeline import cli
+from pipeline.errors import InputError, OutputError
+from pipeline.filesystem import exists, join, match, write_bytes
+from pipeline.graph import work_folder
+from pipeline.recipe import load_recipe
+from pipeline.run import RunOptions, RunResult, run_source
+from pipeline.shard import Layout, Scope
+from sources.stackexchange.plan import SitePlan, plan_site
+from sources.stackexchange.prepare import count_sites, prepare_sites
+from sources.stackexchange.recipe import StackExchangeRecipe
+from sources.stackexchange.sites import Found, Site, competing, find_sites, largest, named
+from sources.stackexchange.source import StackExchange
+from sources.stackexchange.store import SiteFiles
+
+SITES = "sites.tsv"
+
+DESCRIPTION = """\
+StackExchange's data dump to clean documents: of the largest sites each question with its answers, from the highest
+score to the lowest, their HTML turned into text. Everything dropped is counted by reason, and can be read in _rejects;
+sites.tsv lists the sites that are taken and those that are not."""
+
+EPILOG = """\
+examples:
+  python -m sources.stackexchange --input 'dump/*.7z' --output corpus/
+  python -m sources.stackexchange --input dump/ --sites stackoverflow.com,superuser.com --output corpus/
+  python -m sources.stackexchange --input cardano.stackexchange.com/Posts.xml --set keep_unanswered=false
+
+--input takes the dump's archives (<site>.7z; of stackoverflow.com the one with the posts), which are read as they are,
+or Posts.xml, plain, .gz or .bz2, in a folder named after its site; a plain one is cut, so that all workers share one
+site. Other files are passed over. Every flag of Apache Beam passes through. Without --runner, all cores of this machine
+are used; --direct_num_workers N takes N. The same command again makes only what is missing; more sites may follow."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = cli.source_parser("stackexchange", DESCRIPTION, EPILOG, recipe="stackexchange")
+    result.add_argument(
+        "--input",
+        nargs="+",
+        metavar="PATH",
+        help="archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, https://",
+    )
+    result.add_argument(
+        "--sites",
+        metavar="SITE,...",
+        default="",
+        help="the sites to take, instead of those with the most posts (recipe: largest, meta_sites)",
+    )
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and runs the source."""
+    cli.run_command(parser(), arguments, _run, _next_commands)
+
+
+def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+    say = cli.sentences(console)
+    recipe = load_recipe(StackExchangeRecipe, args.recipe, args.set)
+    if not args.input:
+        raise InputError("give --input with the dump's archives (<site>.7z), Posts.xml files, or a folder of them")
+    names = [name.strip().lower() for name in args.sites.split(",") if name.strip()]
+    found = find_sites(match(args.input), names)
+    run = cli.run_options(args, options)
+    layout = Layout(join(run.output, "stackexchange"))
+    chosen, passed, counts = _choose(found.sites, names, recipe, run, layout)
+    if not names:
+        _refuse_earlier(layout, passed)
+    plans = [plan_site(site, recipe, args.cache) for site in chosen]
+    scopes = [plan.scope for plan in plans]
+    files = {plan.site.name: _files(layout, plan, scope) for plan, scope in zip(plans, scopes, strict=True)}
+    source = StackExchange(recipe, {plan.site.name: plan for plan in plans}, files)
+    say(_planned(plans, passed))
+
+    def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+        _write_sites(layout, found, passed, counts)
+        prepare_sites(source, run, console, layout, scopes)
+
+    return run_source(source, scopes, run, console, prepare)
+
+
+def _choose(
+    sites: Sequence[Site], names: Sequence[str], recipe: StackExchangeRecipe, run: RunOptions, layout: Layout
+) -> tuple[list[Site], dict[str, str], dict[str, int]]:
+    """The sites that are taken; for each other one the reason; the numbers of posts, where they decide."""
+    if names:
+        return *named(sites, names), {}
+    chosen, passed = competing(sites, recipe.meta_sites)
+    if len(chosen) <= recipe.largest:
+        return chosen, passed, {}
+    counts = dict(count_sites(StackExchange(recipe), chosen, run, layout))
+    chosen, smaller = largest(chosen, counts, recipe.largest)
+    return chosen, passed | smaller, counts
+
+
+def _refuse_earlier(layout: Layout, passed: dict[str, str]) -> None:
+    """Refuses to leave a site in the output that this run passes over.
+
+    Raises:
+        OutputError: There is one.
+    """
+    for name, reason in sorted(passed.items()):
+        if exists(layout.scope(name)):
+            raise OutputError(
+                f"{layout.root} holds {name}, which is {reason} now. Choose another --output, or name the sites "
+                "with --sites."
+            )
+
+
+def _files(layout: Layout, plan: SitePlan, scope: Scope) -> SiteFiles:
+    return SiteFiles(layout, work_folder(scope.fingerprint), plan.partitions, plan.ranges)
+
+
+def _planned(plans: Sequence[SitePlan], passed: dict[str, str]) -> str:
+    shards = sum(plan.partitions for plan in plans)
+    megabytes = sum(plan.size for plan in plans) / 1e6
+    others = f"; {len(passed):,} sites are passed over" if passed else ""
+    return f"{len(plans):,} sites, {megabytes:,.1f} MB of Posts.xml, {shards:,} shards{others}"
+
+
+def _write_sites(layout: Layout, found: Found, passed: dict[str, str], counts: dict[str, int]) -> None:
+    """Lists the sites and what became of each, and the files that are not read."""
+    rows = [
+        (site.name, site.file.path, str(counts.get(site.name, "")), passed.get(site.name, "taken"))
+        for site in found.sites
+    ]
+    rows += [("", path, "", reason) for path, reason in found.passed_over]
+    text = "".join("\t".join(row) + "\n" for row in [("site", "file", "posts", "decision"), *rows])
+    write_bytes(join(layout.root, SITES), text.encode("utf-8", "replace"))
+
+
+def _next_commands(result: RunResult) -> list[str]:
+    root = result.layout.root
+    return [f"python -m pipeline.verify {root}", f"cat {join(root, SITES)}"]

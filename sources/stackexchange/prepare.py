@@ -1,0 +1,204 @@
+"""The two passes before the rest: counting posts, where sites are chosen by them, and sorting rows into partitions.
+
+Nothing but names passes through Beam; what a pass made is a file, whose presence marks that part done, so a run that
+was killed goes on with the parts that are missing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+import apache_beam as beam
+from rich.console import Console
+
+from pipeline import graph
+from pipeline.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
+from pipeline.process import write_timing
+from pipeline.run import RunOptions, run_beam
+from pipeline.shard import Layout, Scope, read_json, write_json
+from pipeline.source import HashingReader
+from pipeline.steps import Chain
+from sources.stackexchange.dump import count_posts, read_lines
+from sources.stackexchange.sites import Site
+from sources.stackexchange.source import StackExchange
+from sources.stackexchange.store import PROGRESS, RowWriter
+
+COUNTS = "_counts"
+CHECKSUM = -1  # the number of the task that reads a raw file for its checksum
+POLL_SECONDS = 1.0
+POLL_SECONDS_REMOTE = 20.0
+LOG_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RangeTask:
+    """A range of a site's posts; or ``CHECKSUM``."""
+
+    site: str
+    number: int
+
+
+class SortRows(beam.DoFn):
+    """RangeTask -> its name: writes the rows of a range by partition."""
+
+    def __init__(self, worker: graph.Worker) -> None:
+        self._worker = worker
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, task: RangeTask) -> Iterator[str]:
+        """Sorts a range; nothing happens where its facts are there."""
+        source = self._worker.source
+        assert isinstance(source, StackExchange)
+        if task.number == CHECKSUM:
+            write_checksum(source, task.site, self._worker.cache)
+        else:
+            sort_range(source, self._worker.layout, task.site, task.number, self._worker.cache)
+        yield f"{task.site}-{task.number}"
+
+
+def write_checksum(source: StackExchange, name: str, cache: Path | None) -> None:
+    """Reads a site's raw file whole, and writes its size and SHA-256; without one where it cannot be read."""
+    files, file = source.files[name], source.plans[name].site.file
+    if exists(files.checksum):
+        return
+    entry: dict[str, object] = {"bytes": file.size, "sha256": None}
+    try:
+        with open_input(file.path, cache) as handle:
+            entry = HashingReader(handle).finish()
+    except OSError:
+        pass  # the rows' own pass says so, as a failed record
+    write_json(files.checksum, entry)
+
+
+def sort_range(source: StackExchange, layout: Layout, name: str, number: int, cache: Path | None) -> None:
+    """Writes the rows of one range of a site by partition; nothing happens where they are there."""
+    files, plan = source.files[name], source.plans[name]
+    if exists(files.facts(number)):
+        return
+    started = time.perf_counter()
+    limit = int(source.recipe.max_row_megabytes * (1 << 20))
+    with RowWriter(files, number) as writer:
+        for line in read_lines(plan.site, *plan.ranges[number], limit, cache):
+            writer.add(line)
+    chain = Chain([], source.name)
+    chain.seconds["sort rows"] = time.perf_counter() - started
+    write_timing(layout, f"{name}-{number:05d}.rows", started, chain)
+
+
+def prepare_sites(
+    source: StackExchange, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope]
+) -> None:
+    """Sorts the rows of all sites that are missing into partitions; for ``run_source(prepare=...)``."""
+    tasks = [
+        RangeTask(scope.name, number)
+        for scope in scopes
+        for number in (CHECKSUM, *range(len(source.plans[scope.name].ranges)))
+    ]
+    worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+    label = "Sort the rows of each site by question"
+    folders = {scope.name: source.files[scope.name].folder for scope in scopes}
+    with RowProgress(folders, console, is_remote(layout.root)):
+        run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=tasks), options)
+
+
+def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[object]) -> None:
+    pipeline | "Parts" >> beam.Create(list(tasks)) | "Spread" >> beam.Reshuffle() | label >> beam.ParDo(dofn)
+
+
+class CountPosts(beam.DoFn):
+    """Site -> its name: counts its questions and answers."""
+
+    def __init__(self, worker: graph.Worker) -> None:
+        self._worker = worker
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, site: Site) -> Iterator[str]:
+        """Counts, and writes the count with the file that it is of."""
+        posts = count_posts(site, self._worker.cache)
+        entry = {"path": site.file.path, "bytes": site.file.size, "posts": posts}
+        write_json(counts_path(self._worker.layout, site), entry)
+        yield site.name
+
+
+def counts_path(layout: Layout, site: Site) -> str:
+    """Where the number of a site's posts is kept, so that later runs need not count again."""
+    return join(layout.root, COUNTS, f"{site.name}.json")
+
+
+def known_count(layout: Layout, site: Site) -> int | None:
+    """The number of a site's posts, where it was counted in the same file."""
+    path = counts_path(layout, site)
+    found = read_json(path) if exists(path) else {}
+    same = (found.get("path"), found.get("bytes")) == (site.file.path, site.file.size)
+    return int(found["posts"]) if same else None
+
+
+def count_sites(source: StackExchange, sites: Sequence[Site], options: RunOptions, layout: Layout) -> Mapping[str, int]:
+    """Counts the questions and answers of each site, in parallel; known counts are taken."""
+    missing = [site for site in sites if known_count(layout, site) is None]
+    if missing:
+        worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
+    return {site.name: known_count(layout, site) or 0 for site in sites}
+
+
+class RowProgress:
+    """Says, while the rows are sorted, how many are, read off the files that the workers leave; a context manager.
+
+    Args:
+        folders: For each site where its rows are written.
+        console: Where it shows.
+        remote: Whether they are on an object store, which is asked less often.
+    """
+
+    def __init__(self, folders: Mapping[str, str], console: Console, remote: bool) -> None:
+        self._folders = folders
+        self._console = console
+        self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="rows", daemon=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RowProgress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if not self._console.is_terminal:
+            self._repeat(max(self._poll, LOG_SECONDS), partial(self._console.print, markup=False, soft_wrap=True))
+            return
+        with self._console.status("sorting rows by question") as status:
+            self._repeat(self._poll, status.update)
+
+    def _repeat(self, seconds: float, say: Callable[[str], None]) -> None:
+        while not self._stop.wait(seconds):
+            say(self.line())
+
+    @staticmethod
+    def _rows(folder: str) -> int:
+        names = list_names(folder, PROGRESS)
+        return sum(int(read_bytes(join(folder, f"{name}{PROGRESS}"))) for name in names)
+
+    def line(self) -> str:
+        """One line: rows so far, and their rate."""
+        rows = sum(self._rows(folder) for folder in self._folders.values())
+        elapsed = max(time.monotonic() - self._started, 1e-9)
+        return f"sorted {rows:,} rows of {len(self._folders):,} sites, {rows / elapsed:,.0f} a second, {elapsed:,.0f} s"

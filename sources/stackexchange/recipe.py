@@ -1,0 +1,66 @@
+"""The recipe of the StackExchange source: every threshold and choice, and why its default is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.sink import RejectPolicy
+
+MINIMUM_PARTITION = 0.001  # megabytes; a test's
+
+
+@dataclass(frozen=True)
+class TemplateRecipe:
+    """How a question and its answers become one text; the parts are joined by an empty line.
+
+    Attributes:
+        question: Has ``{title}`` and ``{question}``.
+        answer: Has ``{answer}``; once for each answer.
+    """
+
+    question: str = "Q: {title}\n\n{question}"
+    answer: str = "A: {answer}"
+
+    def __post_init__(self) -> None:
+        for key, needed in (("question", "{question}"), ("answer", "{answer}")):
+            if needed not in getattr(self, key):
+                raise ValueError(f"{key} must hold {needed}, it is {getattr(self, key)!r}")
+
+
+@dataclass(frozen=True)
+class StackExchangeRecipe:
+    """All of the source's choices.
+
+    Attributes:
+        largest: So many sites with the most posts are taken (the paper: 28).
+        meta_sites: Whether sites about sites, such as meta.stackexchange.com, take part.
+        keep_unanswered: Whether questions without answers stay. The paper does not say; they are text like the rest.
+        min_characters: A document with less text is dropped; the paper gives no limit.
+        template: How a question and its answers become one text.
+        max_row_megabytes: A larger row fails by itself; the sites allow posts of 30,000 characters.
+        max_thread_megabytes: A question whose rows, with its answers', are larger fails by itself.
+        partition_megabytes: Bytes of ``Posts.xml`` that are joined at a time, which bounds the memory of the join.
+        range_megabytes: Bytes of an unpacked ``Posts.xml`` that one worker partitions at a time.
+    """
+
+    largest: int = 28
+    meta_sites: bool = False
+    keep_unanswered: bool = True
+    min_characters: int = 1
+    template: TemplateRecipe = TemplateRecipe()
+    max_row_megabytes: float = 2.0
+    max_thread_megabytes: float = 16.0
+    partition_megabytes: float = 64.0
+    range_megabytes: float = 1024.0
+    rejects: RejectPolicy = field(default_factory=RejectPolicy)
+
+    def __post_init__(self) -> None:
+        if self.largest < 1:
+            raise ValueError(f"largest must be at least 1, it is {self.largest}")
+        if self.min_characters < 0:
+            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
+        for key in ("max_row_megabytes", "max_thread_megabytes", "partition_megabytes", "range_megabytes"):
+            if getattr(self, key) < MINIMUM_PARTITION:
+                raise ValueError(f"{key} must be at least {MINIMUM_PARTITION}, it is {getattr(self, key)}")
+        if self.max_row_megabytes > self.max_thread_megabytes:
+            raise ValueError("max_row_megabytes must not be above max_thread_megabytes")

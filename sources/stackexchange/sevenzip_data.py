@@ -1,0 +1,275 @@
+"""The bytes of a member of a 7z archive, unpacked piece by piece; of an archive that was cut, what is left of it.
+
+The codecs are Python's own (bz2, lzma, zlib), asked for so much at a time that a small archive which unpacks to a huge
+one fills no memory. The dumps are BZip2 or LZMA2. A library for the whole format (py7zr) brings nine packages, wants a
+thread of its own, bounds no BZip2 block, and gives nothing of an archive that was cut, since what says how its members
+are packed stands at the end. Here the codec is then told by the first bytes of the data.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol
+
+from sources.stackexchange.sevenzip import START_BYTES, BadArchive, Member, Packed, read_members
+
+PIECE_BYTES = 1 << 20  # most that one call unpacks
+_READ = 256 << 10
+DICTIONARY_LIMIT = 256 << 20  # bytes of history that LZMA may ask for: 7-Zip's largest preset
+SALVAGE_DICTIONARY = 64 << 20  # taken where the archive's end, which tells it, is lost
+COPY, LZMA, LZMA2, BZIP2, DEFLATE = b"\0", b"\x03\x01\x01", b"\x21", b"\x04\x02\x02", b"\x04\x01\x08"
+_NAMES = {
+    b"\x03\x04\x01": "PPMd",
+    b"\x06\xf1\x07\x01": "AES, that is with a password",
+    b"\x04\x01\x09": "Deflate64",
+    b"\x03\x03\x01\x1b": "BCJ2",
+}
+_DEFAULT_LZMA = b"\x5d" + SALVAGE_DICTIONARY.to_bytes(4, "little")
+_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}\?>\s{0,20}<posts>")
+_ROOT_BYTES = 300
+_ROOT_END = b"</posts>"
+_ERRORS = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError)  # what the codecs raise; bz2: OSError
+
+
+class Codec(Protocol):
+    """What bz2 and lzma give: bytes in, at most so many out, and whether it wants more."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes of what was given."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given and lies behind the end."""
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """Unpacks."""
+
+
+class _Deflate:
+    """zlib in the form of bz2 and lzma."""
+
+    def __init__(self) -> None:
+        self._inflate: Any = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inflate.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._inflate.unused_data)
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        return bytes(self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length))
+
+
+class _Copy:
+    """Bytes as they are."""
+
+    eof, needs_input, unused_data = False, True, b""
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        return data
+
+
+def _codec(packed: Packed) -> Callable[[], Codec]:
+    method, properties = packed.method, packed.properties
+    if method == BZIP2:
+        return bz2.BZ2Decompressor
+    if method == DEFLATE:
+        return _Deflate
+    if method == COPY:
+        return _Copy
+    if method not in (LZMA, LZMA2):
+        known = " and ".join(_NAMES.get(part, part.hex()) for part in method.split(b"+"))
+        raise BadArchive("unknown_method", f"it is packed with {known}, which is not read here: unpack it first")
+    filters = [_lzma_filter(method, properties)]
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+
+
+def _lzma_filter(method: bytes, properties: bytes) -> dict[str, int]:
+    if method == LZMA2 and len(properties) == 1 and properties[0] <= 40:
+        bits = properties[0]
+        size = min((2 | bits & 1) << (bits // 2 + 11), 0xFFFFFFFF)
+        lzma_filter = {"id": lzma.FILTER_LZMA2}
+    elif method == LZMA and len(properties) == 5 and properties[0] < 225:
+        first, size = properties[0], int.from_bytes(properties[1:], "little")
+        lzma_filter = {"id": lzma.FILTER_LZMA1, "lc": first % 9, "lp": first // 9 % 5, "pb": first // 45}
+    else:
+        raise BadArchive("damaged_7z", "its LZMA properties make no sense")
+    if size > DICTIONARY_LIMIT:
+        message = f"LZMA asks for {size >> 20} MB of memory, the limit is {DICTIONARY_LIMIT >> 20}: unpack it first"
+        raise BadArchive("unknown_method", message)
+    return lzma_filter | {"dict_size": max(size, 4096)}
+
+
+def unpack(handle: BinaryIO, packed: Packed) -> Iterator[bytes]:
+    """Unpacks a stream.
+
+    Args:
+        handle: The archive.
+        packed: The stream.
+
+    Yields:
+        Pieces of at most 1 MB. Memory: a few of them, and LZMA's dictionary.
+
+    Raises:
+        BadArchive: It is damaged, behind the pieces before the damage, or packed in a way that is not read.
+    """
+    make, left, due = _codec(packed), packed.size, packed.unpacked
+    codec = make()
+    handle.seek(packed.start)
+    while due > 0:
+        given = b""
+        if codec.eof:  # a chain of BZip2 streams
+            given, codec = codec.unused_data, make()
+        if not given and codec.needs_input:
+            given = handle.read(min(_READ, left))
+            left -= len(given)
+            if not given:
+                raise BadArchive("truncated_7z", f"{due} bytes of the unpacked data are missing")
+        try:
+            data = codec.decompress(given, PIECE_BYTES)[:due]
+        except _ERRORS as error:
+            raise BadArchive("damaged_7z", f"the data cannot be unpacked further: {error}") from error
+        if data:
+            due -= len(data)
+            yield data
+
+
+def find_posts(handle: BinaryIO) -> Member | None:
+    """The table of posts of an archive; None where it has none.
+
+    Args:
+        handle: The archive; seekable.
+
+    Raises:
+        BadArchive: It is none, or its table of contents is lost.
+    """
+    members = read_members(handle)
+    found = [m for m in members if m.name.replace("\\", "/").rpartition("/")[2].lower() == "posts.xml"]
+    return found[0] if found else None
+
+
+def posts_of(handle: BinaryIO) -> Iterator[bytes]:
+    """The bytes of ``Posts.xml`` in an archive; of one that was cut, what is left of them.
+
+    Args:
+        handle: The archive; seekable.
+
+    Yields:
+        Pieces of at most 1 MB.
+
+    Raises:
+        BadArchive: It has no posts, or is damaged; what could be read was given before.
+    """
+    try:
+        member = find_posts(handle)
+    except BadArchive as error:
+        if error.reason not in {"truncated_7z", "damaged_7z"}:
+            raise
+        yield from only_posts(_salvage(handle))
+        raise
+    if member is None:
+        raise BadArchive("no_posts", "it holds no Posts.xml")
+    yield from _member_data(handle, member)
+
+
+def _member_data(handle: BinaryIO, member: Member) -> Iterator[bytes]:
+    skip, due, crc = member.offset, member.size, 0
+    if member.packed is None:
+        return
+    for piece in unpack(handle, member.packed):
+        data = piece[skip : skip + due]
+        skip = max(0, skip - len(piece))
+        due -= len(data)
+        crc = zlib.crc32(data, crc)
+        if data:
+            yield data
+        if not due:
+            break
+    if due:
+        raise BadArchive("damaged_7z", f"{member.name} ends {due} bytes too early")
+    if member.crc is not None and crc != member.crc:
+        raise BadArchive("damaged_7z", f"the check sum of {member.name} is wrong: some of it is not as it was packed")
+
+
+def _salvage(handle: BinaryIO) -> Iterator[bytes]:
+    """Unpacks what stands behind an archive's first bytes as far as it goes, without its table of contents."""
+    handle.seek(START_BYTES)
+    head = handle.read(3)
+    handle.seek(START_BYTES)
+    try:
+        yield from _to_the_end(handle, _guess(head))
+    except BadArchive:
+        return
+
+
+def _to_the_end(handle: BinaryIO, make: Callable[[], Codec]) -> Iterator[bytes]:
+    """Unpacks a chain of streams up to the end of the file."""
+    codec = make()
+    while True:
+        given, codec = (codec.unused_data, make()) if codec.eof else (b"", codec)
+        fresh = not given and codec.needs_input
+        given = given or (handle.read(_READ) if fresh else b"")
+        if fresh and not given:
+            return
+        try:
+            data = codec.decompress(given, PIECE_BYTES)
+        except _ERRORS as error:
+            raise BadArchive("damaged_file", f"the data cannot be unpacked further: {error}") from error
+        if data:
+            yield data
+
+
+def bzip2_pieces(handle: BinaryIO) -> Iterator[bytes]:
+    """Unpacks a file of BZip2 streams.
+
+    Raises:
+        BadArchive: It is damaged, behind what could be read.
+    """
+    yield from _to_the_end(handle, bz2.BZ2Decompressor)
+
+
+def _guess(head: bytes) -> Callable[[], Codec]:
+    """The codec of data that begins so: BZip2 has a magic, LZMA begins with a zero, LZMA2 never does."""
+    if head.startswith(b"BZh"):
+        return bz2.BZ2Decompressor
+    method, properties = (LZMA, _DEFAULT_LZMA) if head.startswith(b"\0") else (LZMA2, b"\x1c")
+    return _codec(Packed(method, properties, 0, 0, 0))
+
+
+def only_posts(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Of several tables one behind the other, the bytes of the one of posts, from its XML declaration to its end."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        found = _ROOT.search(rest)
+        if found:
+            rest = rest[found.start() :]
+            break
+        rest = rest[-_ROOT_BYTES:]
+    else:
+        return
+    for piece in pieces:
+        end = rest.find(_ROOT_END)
+        if end >= 0:
+            break
+        cut = max(0, len(rest) - len(_ROOT_END))
+        yield rest[:cut]
+        rest = rest[cut:] + piece
+    end = rest.find(_ROOT_END)
+    yield rest if end < 0 else rest[: end + len(_ROOT_END)]
