@@ -1,5 +1,7 @@
 """``python -m pipeline.verify DIR``: recomputes a source's accounts from its files, and fails where they differ.
 
+A folder of token shards is known by its files, and verified by pipeline.verify_shards.
+
 Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
 characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the
 manifest is the sum of the stats; no Parquet file lies there that no stats file knows; every document has an id of its
@@ -30,12 +32,14 @@ from pipeline.errors import OutputError
 from pipeline.filesystem import exists, is_remote, join, list_tree, open_input
 from pipeline.ledger import Ledger, Tally
 from pipeline.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest
+from pipeline.mix.rows import is_shard_folder
 from pipeline.recipe import difference, fingerprint
 from pipeline.shard import Layout, read_json
 from pipeline.sink import RejectPolicy
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
 from pipeline.summary import failures
+from pipeline.verify_shards import verify_shards
 
 THREADS = 4
 FILES_NAMED = 3
@@ -261,18 +265,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Recomputes the accounts of a corpus from its files; exits with 1 where anything differs.",
         allow_abbrev=False,
     )
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="a source's folder, such as corpus/commoncrawl")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="a source's folder, such as corpus/books, or one of token shards",
+    )
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
+    parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
     args, flags = parser.parse_known_args(arguments)
     FileSystems.set_options(beam_options(parser, flags))
     console = Console(highlight=False, soft_wrap=True)
     failed = False
     for folder in args.folders:
-        documents, faults = verify(folder if is_remote(folder) else folder.rstrip("/"), checksums=not args.quick)
+        root = folder if is_remote(folder) else folder.rstrip("/")
+        if is_shard_folder(root):
+            count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
+            sound = f"{count:,} rows"
+        else:
+            count, faults = verify(root, checksums=not args.quick)
+            sound = f"{count:,} documents kept{'' if faults else _failures(root)}"
         failed |= bool(faults)
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if not faults:
-            sentence = f"{folder}: all accounts add up, {documents:,} documents kept{_failures(folder)}"
-            console.print(sentence, style="green", markup=False)
+            console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
     sys.exit(1 if failed else 0)

@@ -19,6 +19,8 @@ from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
 from pipeline.quiet import INTERRUPTED
 from pipeline.run import RunOptions
 
+TABLE_WIDTH = 104
+
 DESCRIPTION = """\
 Mixes the sources of a corpus in given proportions and writes token shards for training. Each document is encoded once
 for a tokenizer; then the tokens are counted and the plan is shown: how many tokens each source has, is asked for, and
@@ -85,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: MixOptions, args: argparse.Namespace) -> None:
     progress, console = Console(stderr=True, quiet=args.quiet), Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)  # a number cut short is none
     prepared = prepare(options, progress)
     console.print(plan_table(prepared.plan))
     for line in plan_sentences(prepared.plan):
@@ -119,9 +122,9 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
 def reached_table(result: MixResult) -> Table:
     """What was asked and what was reached, by source."""
     table = Table(title="shards", title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
-    table.add_column("source")
+    table.add_column("source", no_wrap=True)
     for heading in ("share asked", "share reached", "tokens", "documents", "epochs"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, entry in result.manifest["mixture"].items():
         asked, reached = f"{entry['share_asked']:.3%}", f"{entry['share_reached']:.3%}"
         table.add_row(name, asked, reached, f"{entry['tokens']:,}", f"{entry['documents']:,}", f"{entry['epochs']:.3f}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -56,8 +56,9 @@ class EncodeFiles(beam.DoFn):
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard to write, and where its draw lies."""
+    """A shard to write: its set, its number there, and where its draw lies."""
 
+    kind: str
     shard: int
     draw: str
 
@@ -75,7 +76,6 @@ class ShardWriter:
         bos: The id that a document gets where it goes on in another shard; None for none.
         documents: The path of the list of files that draws number.
         configuration: The fingerprint of the run's configuration.
-        flags: Beam's.
     """
 
     shards: ShardSet
@@ -86,7 +86,6 @@ class ShardWriter:
     bos: int | None
     documents: str
     configuration: str
-    flags: tuple[str, ...]
 
     def write(self, task: ShardTask) -> None:
         """Writes one shard, then its stats."""
@@ -113,19 +112,19 @@ def write_draw(path: str, draws: Draws) -> None:
 
 
 class WriteShards(beam.DoFn):
-    """ShardTask -> its number: writes one shard."""
+    """ShardTask -> its name: writes one shard."""
 
-    def __init__(self, writer: ShardWriter) -> None:
-        self._writer = writer
+    def __init__(self, writers: Mapping[str, ShardWriter], flags: tuple[str, ...]) -> None:
+        self._writers, self._flags = writers, flags
 
     def setup(self) -> None:
         """Connects the file systems."""
-        FileSystems.set_options(PipelineOptions(list(self._writer.flags)))
+        FileSystems.set_options(PipelineOptions(list(self._flags)))
 
-    def process(self, task: ShardTask) -> Iterator[int]:
+    def process(self, task: ShardTask) -> Iterator[str]:
         """Writes one shard."""
-        self._writer.write(task)
-        yield task.shard
+        self._writers[task.kind].write(task)
+        yield f"{task.kind}/{task.shard}"
 
 
 def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, int | None]], dofn: EncodeFiles) -> None:
@@ -134,7 +133,7 @@ def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, in
     files | "Spread the files" >> beam.Reshuffle() | "Encode documents" >> beam.ParDo(dofn)
 
 
-def build_shards(pipeline: beam.Pipeline, tasks: Sequence[ShardTask], writer: ShardWriter) -> None:
+def build_shards(pipeline: beam.Pipeline, tasks: Sequence[ShardTask], dofn: WriteShards) -> None:
     """Adds the steps that write shards."""
     shards = pipeline | "Shards" >> beam.Create(list(tasks))
-    shards | "Spread the shards" >> beam.Reshuffle() | "Draw, shuffle, write" >> beam.ParDo(WriteShards(writer))
+    shards | "Spread the shards" >> beam.Reshuffle() | "Draw, shuffle, write" >> beam.ParDo(dofn)

@@ -201,14 +201,13 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
 def plan_table(plan: Plan) -> Table:
     """The table of the plan for the screen."""
     table = Table(title="mixture", title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
-    table.add_column("source")
-    for heading in ("documents", "bytes/token", "unique tokens", "share asked", "tokens to draw", "epochs", "limit"):
-        table.add_column(heading, justify="right")
+    table.add_column("source", no_wrap=True)
+    for heading in ("documents", "unique tokens", "share asked", "tokens to draw", "epochs", "limit"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in plan_rows(plan):
         table.add_row(
             row["source"],
             f"{row['documents']:,}",
-            f"{row['bytes_per_token']:.2f}",
             f"{row['unique_tokens']:,}",
             f"{row['share_asked']:.2%}",
             f"{row['tokens_to_draw']:,}",

@@ -241,7 +241,8 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
         done = {shards.kind: shards.layout.done() for shards in sets}
         _claim(root, configuration, any(done.values()))
         write_json(join(root.root, PLAN), {"tokens": plan.tokens, "sources": plan_rows(plan)})
-        manifests = [_write_set(options, prepared, shards, configuration, console) for shards in sets]
+        _write_sets(options, prepared, sets, fingerprint(configuration), console)
+        manifests = [_finish(options, prepared, shards, configuration) for shards in sets]
     planned = sum(shards.form.shards for shards in sets)
     before = sum(len(done[shards.kind] & set(shards.names())) for shards in sets)
     return MixResult(planned, before, time.monotonic() - started, manifests[-1], root, plan)
@@ -282,62 +283,71 @@ def _claim(layout: Layout, configuration: dict[str, Any], has_shards: bool) -> N
     write_json(path, configuration)
 
 
-def _write_set(
-    options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: dict[str, Any], console: Console
-) -> dict[str, Any]:
-    layout, plan, store = shards.layout, prepared.plan, prepared.store
-    sources = [source.counts.name for source in plan.sources]
-    documents = join(layout.root, DOCUMENTS)
-    write_documents(documents, prepared.files, sources)
-    _copy(local_model(options.tokenizer), join(layout.root, TOKENIZER))
-    _remove_unfinished(layout)
-    missing = [number for number, name in enumerate(shards.names()) if name not in layout.done()]
-    if missing:
-        encoder, coding = prepared.encoder, store.coding
-        writer = graph.ShardWriter(
-            shards,
-            store,
-            tuple(sources),
-            tuple(plan.shares),
-            options.recipe.seed,
-            encoder.bos_id if coding.bos else None,
-            documents,
-            fingerprint(configuration),
-            tuple(options.run.beam._flags),
-        )
-        tasks = _write_draws(prepared, shards, missing, options.recipe.seed)
-        _run_shards(options, shards, writer, tasks, console)
-    delete_tree(layout.work)
-    special = {key: None if number < 0 else number for key, number in _special(prepared.encoder).items()}
-    return finish_set(shards, plan, configuration, options.corpus, special, store.coding)
-
-
-def _special(encoder: Encoder) -> dict[str, int]:
-    return {"vocab_size": encoder.vocab_size, "bos": encoder.bos_id, "eos": encoder.eos_id}
-
-
-def _run_shards(
-    options: MixOptions, shards: ShardSet, writer: graph.ShardWriter, tasks: list[graph.ShardTask], console: Console
+def _write_sets(
+    options: MixOptions, prepared: Prepared, sets: Sequence[ShardSet], configuration: str, console: Console
 ) -> None:
-    layout, form = shards.layout, shards.form
-    all_names = shards.names()
-    tokens = {all_names[task.shard]: form.rows_of(task.shard) * form.seq_len for task in tasks}
-    step = "write" if shards.kind == "train" else HELDOUT
-    remote = is_remote(layout.root)
-    watcher = FileWatcher(
-        step, "shards", set(tokens), layout.done, tokens.__getitem__, ("million tokens", 1e6), console, remote
-    )
-    with watcher:
-        run_beam(partial(graph.build_shards, tasks=tasks, writer=writer), options.run)
-    lost = set(all_names) - layout.done()
-    if lost:
-        raise OutputError(
-            f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
-        )
+    """Writes the missing shards of all sets, in one run."""
+    writers, tasks = {}, []
+    for shards in sets:
+        _remove_unfinished(shards.layout)
+        done = shards.layout.done()
+        missing = [number for number, name in enumerate(shards.names()) if name not in done]
+        writers[shards.kind] = _writer(options, prepared, shards, configuration)
+        tasks += _write_draws(prepared, shards, missing, options.recipe.seed)
+    if tasks:
+        dofn = graph.WriteShards(writers, tuple(options.run.beam._flags))
+        with _shard_watcher(sets, tasks, console):
+            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run)
+    for shards in sets:
+        lost = set(shards.names()) - shards.layout.done()
+        if lost:
+            raise OutputError(
+                f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
+            )
+        delete_tree(shards.layout.work)
+
+
+def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: str) -> graph.ShardWriter:
+    """What the shards of a set have in common; writes the list of files that it needs."""
+    plan, coding = prepared.plan, prepared.store.coding
+    sources = tuple(source.counts.name for source in plan.sources)
+    documents = join(shards.layout.root, DOCUMENTS)
+    write_documents(documents, prepared.files, sources)
+    bos = prepared.encoder.bos_id if coding.bos else None
+    shares, seed = tuple(plan.shares), options.recipe.seed
+    return graph.ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration)
+
+
+def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Writes what lies beside the shards of a set; gives its manifest."""
+    encoder = prepared.encoder
+    _copy(local_model(options.tokenizer), join(shards.layout.root, TOKENIZER))
+    special = {"vocab_size": encoder.vocab_size, "bos": encoder.bos_id, "eos": encoder.eos_id}
+    known = {key: None if number < 0 else number for key, number in special.items()}
+    return finish_set(shards, prepared.plan, configuration, options.corpus, known, prepared.store.coding)
+
+
+def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[graph.ShardTask], console: Console) -> FileWatcher:
+    """Watches the shards of all sets appear."""
+    names_ = {shards.kind: shards.names() for shards in sets}
+    forms = {shards.kind: shards.form for shards in sets}
+    tokens = {
+        f"{task.kind}/{names_[task.kind][task.shard]}": forms[task.kind].rows_of(task.shard) * forms[task.kind].seq_len
+        for task in tasks
+    }
+
+    def done() -> set[str]:
+        return {f"{shards.kind}/{name}" for shards in sets for name in shards.layout.done()}
+
+    remote = is_remote(sets[0].layout.root)
+    measure = ("million tokens", 1e6)
+    return FileWatcher("write", "shards", set(tokens), done, tokens.__getitem__, measure, console, remote)
 
 
 def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], seed: int) -> list[graph.ShardTask]:
     """Writes the draws of the shards that are missing."""
+    if not missing:
+        return []
     heldout = shards.kind == "heldout"
     streams = [
         Stream(number, f"{source.counts.name}/{shards.kind}", pair[heldout], seed)
@@ -348,7 +358,7 @@ def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], s
         if shard in wanted:
             path = join(shards.layout.work, "draws", f"{shard:05d}.npy")
             graph.write_draw(path, draws)
-            tasks.append(graph.ShardTask(shard, path))
+            tasks.append(graph.ShardTask(shards.kind, shard, path))
     return tasks
 
 

@@ -1,0 +1,195 @@
+"""Reading a shard folder: its rows, the documents in them, and the corpus documents that these are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import InputError, OutputError, UserError
+from pipeline.filesystem import exists, is_remote, join, open_input
+from pipeline.manifest import read_manifest
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.folder import DOCUMENTS, TOKENIZER, read_documents
+from pipeline.shard import Layout
+
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A document, or a part of one, in a row.
+
+    Attributes:
+        start: Its first id in the row.
+        stop: The id behind its last.
+        source: Its source's number.
+        number: Its document's number.
+        begins: Whether it begins here; else it runs on from the row before.
+    """
+
+    start: int
+    stop: int
+    source: int
+    number: int
+    begins: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: its ids [seq_len + 1] and the documents in it."""
+
+    ids: npt.NDArray[Any]
+    segments: list[Segment]
+
+    def at(self, token: int) -> Segment:
+        """The document of an id."""
+        return next(segment for segment in self.segments if token < segment.stop)
+
+
+@dataclass(frozen=True)
+class ShardFolder:
+    """A folder of finished shards.
+
+    Attributes:
+        root: The folder.
+        manifest: Its manifest.
+        files: The Parquet files of the corpus, in the order of their documents' numbers.
+        corpus: The corpus folder.
+    """
+
+    root: str
+    manifest: dict[str, Any]
+    files: list[TokenFile]
+    corpus: str
+
+    @property
+    def tokenizer(self) -> str:
+        """The tokenizer's model."""
+        return join(self.root, TOKENIZER)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """The shard that holds a row, and the row's number in it.
+
+        Raises:
+            UserError: There is no such row.
+        """
+        if not 0 <= row < self.manifest["rows"]:
+            raise UserError(f"{self.root} has rows 0 to {self.manifest['rows'] - 1}; there is no row {row}")
+        for entry in self.manifest["shards"]:
+            if row < entry["rows"]:
+                return str(entry["file"]), row
+            row -= entry["rows"]
+        raise OutputError(f"{self.root}: the shards hold fewer rows than the manifest says")
+
+    def file_of(self, number: int) -> tuple[TokenFile, int]:
+        """The Parquet file of a document, and its row there.
+
+        Raises:
+            OutputError: There is no such document.
+        """
+        firsts = np.array([file.first_number for file in self.files], np.uint64)
+        place = int(np.searchsorted(firsts, np.uint64(number), side="right")) - 1
+        # files without documents share the number of the next one's first, which comes behind them
+        if place < 0 or number - self.files[place].first_number >= self.files[place].documents:
+            raise OutputError(f"{join(self.root, DOCUMENTS)} knows no document {number}")
+        return self.files[place], number - self.files[place].first_number
+
+
+def is_shard_folder(root: str) -> bool:
+    """Whether a folder holds token shards rather than a source."""
+    return exists(join(root, STATE)) or exists(join(root, DOCUMENTS))
+
+
+def open_folder(root: str, corpus: str | None = None) -> ShardFolder:
+    """Opens a folder of finished shards.
+
+    Args:
+        root: The folder.
+        corpus: Where the corpus lies now, if not where it did.
+
+    Raises:
+        UserError: It is none, or has not been finished.
+    """
+    manifest = read_manifest(Layout(root))
+    if manifest is None or "seq_len" not in manifest:
+        raise InputError(f"{root} is no finished folder of shards: run python -m pipeline.mix to its end")
+    try:
+        files = read_documents(join(root, DOCUMENTS), manifest["sources"])
+        return ShardFolder(root, manifest, files, corpus or str(manifest["corpus"]))
+    except (KeyError, TypeError) as error:
+        raise OutputError(f"{root}: its manifest is damaged: {error!r}") from error
+
+
+def read_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """The record batches of a shard; a local one is mapped, not read.
+
+    Raises:
+        OutputError: It is missing or damaged.
+    """
+    try:
+        with open_input(path) if is_remote(path) else pa.memory_map(path) as handle:
+            yield from pa.ipc.open_stream(handle)
+    except (pa.ArrowException, OSError) as error:
+        raise OutputError(f"{path} is missing or damaged: {error}") from error
+
+
+def read_row(path: str, row: int) -> Row:
+    """Reads one row of a shard.
+
+    Raises:
+        OutputError: The shard is missing or damaged, or has no such row.
+    """
+    for batch in read_batches(path):
+        if row < batch.num_rows:
+            return _row(batch, row)
+        row -= batch.num_rows
+    raise OutputError(f"{path} has fewer rows than the manifest says")
+
+
+def _row(batch: pa.RecordBatch, row: int) -> Row:
+    ids = np.array(batch.column("input_ids")[row].values)
+    starts = batch.column("doc_starts")[row].as_py()
+    sources = batch.column("doc_sources")[row].as_py()
+    numbers = batch.column("doc_numbers")[row].as_py()
+    begins = [True] * len(starts)
+    if len(sources) > len(starts):
+        starts, begins = [0, *starts], [False, *begins]
+    stops = [*starts[1:], len(ids)]
+    return Row(ids, [Segment(*fields) for fields in zip(starts, stops, sources, numbers, begins, strict=True)])
+
+
+def read_document(
+    folder: ShardFolder, number: int, columns: list[str] | None = None
+) -> tuple[str, int, dict[str, Any]]:
+    """Reads a document from the corpus.
+
+    Args:
+        folder: The shards.
+        number: The document's number.
+        columns: Those to read; all where None.
+
+    Returns:
+        The path of its Parquet file below the corpus, its row there, and its columns.
+
+    Raises:
+        InputError: The corpus is not there any more, or changed.
+    """
+    file, row = folder.file_of(number)
+    place = join(folder.corpus, *file.path.split("/"))
+    try:
+        with open_input(place) as handle:
+            parquet, left = pq.ParquetFile(handle), row
+            for group in range(parquet.num_row_groups):
+                rows = parquet.metadata.row_group(group).num_rows
+                if left < rows:
+                    return file.path, row, parquet.read_row_group(group, columns).slice(left, 1).to_pylist()[0]
+                left -= rows
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{place} cannot be read: {error}. Where is the corpus now? Give --corpus.") from error
+    raise InputError(f"{place} has no row {row}: it is not the file that the shards were made of")

@@ -1,0 +1,163 @@
+"""The command that goes from a token back to its document, its place in the text, and its raw record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline.cli import beam_options
+from pipeline.errors import UserError
+from pipeline.filesystem import is_remote, join
+from pipeline.mix.graph import load_encoder
+from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
+from tokenizer.encode import Encoder
+
+CONTEXT = 60  # characters shown before and after a token
+NEEDLE = 64  # ids of a piece that are looked for in its document
+
+DESCRIPTION = """\
+From a token of a shard back to where it came from: its document with id and URL, the raw file and the offset of the
+record there, and the text around it. Without --token, all documents of the row."""
+
+
+def find_ids(ids: npt.NDArray[Any], part: npt.NDArray[Any]) -> int:
+    """Where a run of ids first stands among others; -1 where it does not."""
+    needle, kind = part.astype(np.uint32).tobytes(), 4
+    haystack = ids.astype(np.uint32).tobytes()
+    at = haystack.find(needle)
+    while at >= 0 and at % kind:
+        at = haystack.find(needle, at + 1)
+    return at // kind if at >= 0 else -1
+
+
+def piece_before(folder: ShardFolder, row: int, segment: Segment) -> npt.NDArray[Any]:
+    """The ids of a piece from its beginning to the beginning of the row, where it runs on from rows before.
+
+    Args:
+        folder: The shards.
+        row: The row's number.
+        segment: Its first segment.
+    """
+    parts: list[npt.NDArray[Any]] = []
+    name, inside = folder.place(row)
+    while not segment.begins and inside > 0:
+        inside -= 1
+        before = read_row(join(folder.root, name), inside)
+        segment = before.segments[-1]
+        parts.append(before.ids[segment.start : -1])  # the last id is the next row's first
+    return np.concatenate(parts[::-1]) if parts else np.empty(0, np.int64)
+
+
+def place_in_text(
+    folder: ShardFolder, encoder: Encoder, text: str, piece: npt.NDArray[Any], token: int
+) -> tuple[int, int] | None:
+    """Where in its document's text a token stands.
+
+    Args:
+        folder: The shards.
+        encoder: Their tokenizer.
+        text: The document's text.
+        piece: The ids of the piece of the document that the token is in.
+        token: The token's number in it.
+
+    Returns:
+        The first character, and the one behind the last; None where the text does not have the piece, or the token is
+        no text.
+    """
+    manifest = folder.manifest
+    special = [manifest["bos"]] * manifest["inserts_bos"], [manifest["eos"]] * manifest["inserts_eos"]
+    begin = int(len(piece) > 0 and [int(piece[0])] == special[0])
+    end = len(piece) - int(len(piece) > begin and [int(piece[-1])] == special[1])
+    if not begin <= token < end:
+        return None
+    ids = encoder.encode(text)
+    if np.array_equal(ids[: end - begin], piece[begin:end]):  # the document's beginning, as nearly always
+        here = token - begin
+    else:
+        low, high = max(begin, token - NEEDLE), min(end, token + NEEDLE)
+        at = find_ids(ids, piece[low:high])
+        if at < 0:
+            return None
+        here = at + token - low
+    return len(encoder.decode(ids[:here])), len(encoder.decode(ids[: here + 1]))
+
+
+def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> Iterator[str]:
+    """The lines of the answer."""
+    name, inside = folder.place(number)
+    yield f"row {number:,} of {folder.manifest['rows']:,}: {join(folder.root, name)}, row {inside}"
+    encoder = load_encoder(folder.tokenizer)
+    if token is None:
+        for segment in row.segments:
+            yield ""
+            yield from _document_lines(folder, segment, read_document(folder, segment.number))
+        return
+    segment = row.at(token)
+    special = {folder.manifest[name]: name for name in ("bos", "eos")}
+    token_id = int(row.ids[token])
+    yield f"token {token}: id {token_id}, {special.get(token_id) or repr(encoder.decode([token_id]))}"
+    yield ""
+    document = read_document(folder, segment.number)
+    yield from _document_lines(folder, segment, document)
+    before = piece_before(folder, number, segment) if segment is row.segments[0] else np.empty(0, np.int64)
+    piece = np.concatenate((before, row.ids[segment.start : segment.stop]))
+    if token_id not in special:
+        place = place_in_text(folder, encoder, document[2]["text"], piece, len(before) + token - segment.start)
+        yield from _text_lines(document[2]["text"], place)
+
+
+def _document_lines(folder: ShardFolder, segment: Segment, document: tuple[str, int, dict[str, Any]]) -> Iterator[str]:
+    path, row, columns = document
+    source = folder.manifest["sources"][segment.source]
+    begins = "begins here" if segment.begins else "runs on from the row before"
+    yield f"document {segment.number:,} of {source}: ids {segment.start} to {segment.stop - 1} of the row; it {begins}"
+    for key in ("id", "url", "language", "created", "license"):
+        if columns.get(key) is not None:
+            yield f"  {key:<9}{columns[key]}"
+    origin = columns.get("origin")
+    if origin:
+        yield f"  {'raw':<9}{origin['file']}, offset {origin['offset']}"
+    yield f"  {'parquet':<9}{join(folder.corpus, *path.split('/'))}, row {row}"
+    yield f"  {'text':<9}{len(columns['text']):,} characters"
+
+
+def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:
+    if place is None:
+        yield "  the text does not have these ids: the corpus changed since"
+        return
+    first, last = place
+    before, here, after = text[max(0, first - CONTEXT) : first], text[first:last], text[last : last + CONTEXT]
+    yield f"  {'place':<9}characters {first:,} to {last:,}"
+    yield f"  {'':<9}...{before!r} [{here!r}] {after!r}..."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.trace",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="a folder of shards, from python -m pipeline.mix")
+    parser.add_argument("--row", metavar="N", type=int, required=True, help="the row, counted from 0 over all shards")
+    parser.add_argument("--token", metavar="K", type=int, help="the token in the row, counted from 0")
+    parser.add_argument("--corpus", metavar="DIR", help="where the corpus lies now, if it was moved")
+    args, flags = parser.parse_known_args(arguments)
+    FileSystems.set_options(beam_options(parser, flags))
+    try:
+        folder = open_folder(args.folder if is_remote(args.folder) else args.folder.rstrip("/"), args.corpus)
+        name, inside = folder.place(args.row)
+        row = read_row(join(folder.root, name), inside)
+        if args.token is not None and not 0 <= args.token < len(row.ids):
+            raise UserError(f"a row has tokens 0 to {len(row.ids) - 1}; there is no token {args.token}")
+        for line in describe(folder, row, args.row, args.token):
+            sys.stdout.write(f"{line}\n")
+    except UserError as error:
+        sys.exit(f"error: {error}")
