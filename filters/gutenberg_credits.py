@@ -23,6 +23,9 @@ _CREDIT = re.compile(
     r"|(?:dieser|dieses)\s+e-?(?:text|book)\s+wurde|cet?\s+(?:e-?text|e-?book|document)\s+a\s+[ée]t[ée]\s+pr)",
     re.I | re.S,
 )
+# Of the file's own text, such as a new translation: the year is one in which there was a Project Gutenberg.
+_COPYRIGHT = re.compile(r"^\W*(?:copyright\s*)?(?:copyright|\(c\)|\u00a9)[\s,]*(?:19[789]\d|20\d\d)\b", re.I)
+COPYRIGHT_LINES = 3
 _LINK = re.compile(
     r"^[\s\[(*]*(?:note:\s+)?(?:project\s+gutenberg\s+(?:also\s+)?has|images\s+of\s+the\s+original\s+pages"
     r"|this\s+(?:file|e-?book|e-?text)\s+(?:was|is|should\s+be)\b.*(?:gutenberg|proofread|internet\s+archive|named)"
@@ -55,12 +58,18 @@ def leading_credits(lines: Sequence[str]) -> int:
             if end is None:
                 break
             at = end
-        elif last - first <= CREDIT_LINES and (_CREDIT.match(paragraph) or _LINK.match(paragraph)):
+        elif _is_credit(paragraph, last - first):
             at = last
         else:
             break
         kept = at
     return _skip_empty(lines, kept)
+
+
+def _is_credit(paragraph: str, lines: int) -> bool:
+    if lines <= COPYRIGHT_LINES and _COPYRIGHT.match(paragraph):
+        return True
+    return lines <= CREDIT_LINES and bool(_CREDIT.match(paragraph) or _LINK.match(paragraph))
 
 
 def trailing_notes(lines: Sequence[str]) -> int:

@@ -32,7 +32,12 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_NULS_OF_UTF16 = 0.35  # of all bytes, on one side: text of Latin letters has half of them
+# UTF-16 without a byte order mark has NULs on one side only, of all bytes so many: half of them where the letters are
+# Latin; in Greek or Cyrillic, in the spaces and line ends alone, but then all characters are of few pages of 256.
+# Chinese and its like are not told from damage.
+_NULS_OF_UTF16 = 0.35
+_NULS_OF_OTHER_LETTERS = 0.02
+_PAGES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,17 @@ def declared_encoding(data: bytes) -> str | None:
 
 
 def _utf16_without_mark(data: bytes) -> str | None:
-    head = data[:HEAD_BYTES]
+    head = data[: min(HEAD_BYTES, len(data) // 2 * 2)]
     even, odd = head[0::2].count(0), head[1::2].count(0)
     least = _NULS_OF_UTF16 * len(head)
     if odd > least and not even:
         return "utf-16-le"
-    return "utf-16-be" if even > least and not odd else None
+    if even > least and not odd:
+        return "utf-16-be"
+    if bool(even) == bool(odd) or even + odd < _NULS_OF_OTHER_LETTERS * len(head):
+        return None
+    pages = set(head[1::2] if odd else head[0::2])
+    return None if len(pages) > _PAGES else "utf-16-le" if odd else "utf-16-be"
 
 
 def _decode_plain(data: bytes) -> tuple[str, str]:

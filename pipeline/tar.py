@@ -1,7 +1,8 @@
 """Members of tar archives as bytes, never on disk, each within a limit.
 
 A tar is read as a stream with one member in memory; its names are only names, so one that points out of the folder does
-no harm, but is refused as a sign of an archive that means some.
+no harm, but is refused as a sign of an archive that means some. An absolute name loses its slash, as GNU tar takes it
+off: archives made with ``tar -P`` have such names.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class _Tar:
         """Gives a member, or says what is wrong with it; returns a fault where the tar cannot be read on."""
         if info.type == tarfile.GNUTYPE_LONGNAME or info.type in _PAX_TYPES:
             return self._extended(info, offset)
-        name, self._name = self._name or info.name, None
+        name, self._name = (self._name or info.name).lstrip("/"), None
         size, self._size = info.size if self._size is None else self._size, None
         if size < 0:
             return Fault("damaged_tar", f"the member at byte {offset} has a size of {size}", offset)
@@ -231,4 +232,4 @@ class _Tar:
 
 
 def _is_unsafe(name: str) -> bool:
-    return name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or bool(re.match(r"[A-Za-z]:", name))
+    return name.startswith("\\") or ".." in re.split(r"[/\\]", name) or bool(re.match(r"[A-Za-z]:", name))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import xxhash
 
+from filters.book_text import no_text
 from filters.gutenberg import strip_boilerplate
 from filters.gutenberg_header import decode, parse_header
 from pipeline.document import Document, Refused
@@ -40,6 +41,7 @@ META = pa.struct(
         ("author", pa.string()),
         ("ebook", pa.int32()),
         ("released", pa.string()),
+        ("member", pa.string()),  # the name of the text in the archive that it comes from
         ("encoding", pa.string()),
         ("header", pa.string()),  # how the header ended: marker, small_print, none
         ("trailer", pa.bool_()),  # whether an end marker was found
@@ -84,18 +86,22 @@ class Books:
         if len(data) > self._limit:
             yield Refused("too_large", f"it has more than {self._limit} bytes (max_book_megabytes)", file.path, 0)
             return
+        member = None
         if file.path.lower().endswith(".zip"):
             try:
-                _, data = zip_text(data, self._limit)
+                member, data = zip_text(data, self._limit)
             except BadArchive as error:
                 yield Refused(error.reason, str(error), file.path, 0)
                 return
-        yield self._gutenberg(data, file.path, counters)
+        yield self._gutenberg(data, file.path, member, counters)
 
-    def _gutenberg(self, data: bytes, path: str, counters: Counter[str]) -> Document:
+    def _gutenberg(self, data: bytes, path: str, member: str | None, counters: Counter[str]) -> Document | Refused:
         decoded = decode(data)
         stripped = strip_boilerplate(decoded.text)
         header = parse_header(stripped.header)
+        if fault := no_text(stripped.body):
+            own = " but Project Gutenberg's own" if stripped.headers and fault.reason == "empty" else ""
+            return Refused(fault.reason, f"{_name(path, member)} {fault.message}{own}", path, 0)
         number = ebook_number(path)
         _count(counters, data, decoded.encoding, decoded.nuls)
         counters["no_start_marker"] += stripped.start is None
@@ -113,7 +119,7 @@ class Books:
             "trailer": stripped.end,
         }
         document = self._document("gutenberg", _gutenberg_id(number, path), stripped.body, path, 0, decoded.encoding)
-        document.meta.update(meta)
+        document.meta.update(meta, member=member)
         document.language = header.language
         document.license = GUTENBERG_LICENSE
         document.url = GUTENBERG_URL.format(ebook) if ebook is not None else None
@@ -131,14 +137,16 @@ class Books:
                 yield self._books3(item, path, counters, repeated=key in seen)
                 seen.add(key)
 
-    def _books3(self, member: Member, path: str, counters: Counter[str], *, repeated: bool) -> Document:
+    def _books3(self, member: Member, path: str, counters: Counter[str], *, repeated: bool) -> Document | Refused:
         decoded = decode(member.data)
+        if fault := no_text(decoded.text):
+            return Refused(fault.reason, f"{member.name!r} {fault.message}", path, member.offset)
         _count(counters, member.data, decoded.encoding, decoded.nuls)
         name = _SUFFIXES.sub("", member.name)
         identifier = f"books3/{name.removeprefix('books3/')}" + (f"@{member.offset}" if repeated else "")
         document = self._document("books3", identifier, decoded.text, path, member.offset, decoded.encoding)
         title, dash, author = name.rpartition("/")[2].rpartition(" - ")
-        document.meta.update(title=title if dash else author, author=author if dash else None)
+        document.meta.update(title=title if dash else author, author=author if dash else None, member=member.name)
         return document
 
     def _document(self, subset: str, identifier: str, text: str, path: str, offset: int, encoding: str) -> Document:
@@ -186,6 +194,12 @@ def _gutenberg_id(number: int | None, path: str) -> str:
         return f"gutenberg/{number}"
     stem = _SUFFIXES.sub("", path.rpartition("/")[2])
     return f"gutenberg/{stem}-{xxhash.xxh3_64_hexdigest(path.encode('utf-8', 'surrogatepass'))[:8]}"
+
+
+def _name(path: str, member: str | None) -> str:
+    """What a message calls a text."""
+    name = path.rpartition("/")[2]
+    return f"{name!r}" if member is None else f"{member!r} in {name!r}"
 
 
 def _count(counters: Counter[str], data: bytes, encoding: str, nuls: int) -> None:

@@ -45,14 +45,18 @@ def account(output: Path, name: str) -> dict:
 
 
 def test_the_accounts_of_the_sample(sample):
-    assert "all accounts add up, 9 documents kept" in run("pipeline.verify", sample / "books").stdout
+    assert (
+        "all accounts add up, 9 documents kept; 1 record failed (in books3.tar.gz)"
+        in run("pipeline.verify", sample / "books").stdout
+    )
     steps = manifest(sample, "books")["ledger"]["steps"]
     assert [s["step"] for s in steps] == ["read", "language", "whitespace", "length", "near_dedup"]
     assert {s["step"]: {r: t["documents"] for r, t in s["dropped"].items()} for s in steps if s["dropped"]} == {
         "language": {"language": 1},
-        "length": {"too_short": 2},
+        "length": {"too_short": 1},
         "near_dedup": {"near_duplicate": 3},
     }
+    assert steps[0]["failed"] == {"empty": {"documents": 1, "characters": 0}}
     counters = steps[0]["counters"]
     assert counters["no_marker"] == 1
     assert counters["two_headers"] == 1
@@ -118,6 +122,16 @@ def test_a_changed_recipe_or_another_set_of_books_is_refused(sample):
     assert "recipe.near_dedup.threshold: 0.9 -> 0.95" in changed.stderr
     fewer = books(sample, "--gutenberg", SAMPLES / "gutenberg", "--set", "files_per_shard=4", status=1)
     assert "was deduplicated with other files than now" in fewer.stderr
+    assert "Give the same --gutenberg and --books3 as before" in fewer.stderr
+
+
+def test_where_nothing_can_be_read_the_status_tells(tmp_path):
+    (tmp_path / "raw").mkdir()
+    for name, data in (("1.txt", b""), ("2.txt", b"\0" * 9000), ("3.zip", b"PK")):
+        (tmp_path / "raw" / name).write_bytes(data)
+    ended = books(tmp_path, "--gutenberg", tmp_path / "raw", status=1)
+    assert "3 records failed (3 files could not be read: 1.txt, 2.txt, 3.zip); see" in ended.stdout
+    assert ended.stderr.endswith("error: nothing was kept: every record failed\n")
 
 
 @pytest.mark.parametrize("delay", [3.0, 5.0, 7.0])
@@ -190,8 +204,12 @@ def test_each_kind_of_damage_costs_its_own_book_only(tmp_path):
             archive.addfile(info, io.BytesIO(data))
     bad.write_bytes(bad.read_bytes()[:-20_000])
     limits = ["--set", "max_book_megabytes=2", "--set", "language.keep=all", "--set", "language.threshold=0"]
-    books(tmp_path / "corpus", "--gutenberg", folder, "--books3", bad, *limits)
-    run("pipeline.verify", tmp_path / "corpus" / "books")
+    shown = books(tmp_path / "corpus", "--gutenberg", folder, "--books3", bad, *limits).stdout
+    failed = (
+        "9 records failed (7 files could not be read: 2-0.zip, 3-0.zip, 4-0.zip and 4 more; others in books3.tar.gz)"
+    )
+    assert f"{failed}; see {tmp_path}/corpus/books/_rejects" in shown
+    assert failed in run("pipeline.verify", tmp_path / "corpus" / "books").stdout
     found = {Path(d["origin"]["file"]).name: d for d in documents(tmp_path / "corpus", source="books")}
     sound = {f"{name}.txt" for name, (_, good) in DAMAGE.items() if good} | {"1-0.zip", "books3.tar.gz"}
     assert set(found) == sound
@@ -200,7 +218,7 @@ def test_each_kind_of_damage_costs_its_own_book_only(tmp_path):
     reasons = {Path(r["origin"]["file"]).name: r["reason"] for r in rejects(tmp_path / "corpus", "books")}
     assert reasons["2-0.zip"] == reasons["too_large.txt"] == "too_large"
     assert (reasons["3-0.zip"], reasons["4-0.zip"]) == ("damaged_zip", "no_text")
-    assert reasons["empty.txt"] == reasons["only_zero_bytes.txt"] == "too_short"
+    assert reasons["empty.txt"] == reasons["only_zero_bytes.txt"] == "empty"
     assert reasons["dangling.txt"] == "unreadable_file"
     tar = sorted(r["reason"] for r in rejects(tmp_path / "corpus", "books") if "books3" in r["origin"]["file"])
     assert tar == ["not_a_text", "truncated_gzip", "unsafe_name"]

@@ -107,6 +107,34 @@ def test_end_markers_of_all_times(marker, trailer):
     assert found.start is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Copyright (C) 2002 Cara Translator.",
+        "Copyright 1996 by Cara Translator",
+        "(C) 2002, Cara Translator, all rights reserved",
+        "\u00a9 2011 Cara Translator\ncara@example.org",
+    ],
+)
+def test_whose_the_files_text_is(line):
+    marker = "*** START OF THIS PROJECT GUTENBERG EBOOK THE LAMP ***"
+    assert strip_boilerplate(f"{HEADER}{marker}\n\n\n{line}\n\n\n{BODY}\n").body == BODY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "COPYRIGHT, 1911, BY ANN AUTHOR",
+        "Copyright (C) 2002 Cara Translator.\nShe\nwrote\nthis preface.",
+        "Copyright is a word, and 1999 was a year.",
+        "(C) The third part",
+    ],
+)
+def test_a_title_pages_copyright_is_the_books(line):
+    marker = "*** START OF THIS PROJECT GUTENBERG EBOOK THE LAMP ***"
+    assert strip_boilerplate(f"{HEADER}{marker}\n\n\n{line}\n\n\n{BODY}\n").body.startswith(line)
+
+
 SMALL_PRINT = """***The Project Gutenberg Etext of The Lamp, by Ann Author***
 
 Please take a look at the important information in this header.

@@ -45,9 +45,20 @@ def test_members_come_with_names_bytes_and_offsets(format_, pack):
 
 def test_members_that_point_out_of_the_folder_are_refused():
     data = tar(
-        ("../up.txt", b"x"), ("a/../../up.txt", b"x"), ("/root.txt", b"x"), ("C:\\x.txt", b"x"), ("good.txt", b"y")
+        ("../up.txt", b"x"),
+        ("/../up.txt", b"x"),
+        ("a/../../up.txt", b"x"),
+        ("C:\\x.txt", b"x"),
+        ("\\\\h\\x", b"x"),
+        ("good", b"y"),
     )
-    assert reasons(data) == ["unsafe_name"] * 4 + ["good.txt"]
+    assert reasons(data) == ["unsafe_name"] * 5 + ["good"]
+
+
+@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_absolute_names_lose_their_slash(format_):
+    data = tar(("/a.txt", b"x"), ("//" + "d/" * 60 + "b.txt", b"y"), format_=format_)
+    assert reasons(data) == ["a.txt", "d/" * 60 + "b.txt"]
 
 
 def test_links_and_devices_are_passed_over():
