@@ -10,10 +10,17 @@ Reference: TensorFlow Datasets ``text/c4_utils.py`` (``get_badwords_filter_fn``,
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
+
 _RUN = re.compile(r"\w+")
+_CODE_POINTS = 0x110000
+_SPACE = ord(" ")
+_ASCII_RUNS = bytes(code if chr(code).isalnum() or chr(code) == "_" else _SPACE for code in range(256))
 
 
 class BadWords:
@@ -41,11 +48,31 @@ class BadWords:
     def found_in(self, text: str) -> bool:
         """Whether one of them stands in a text, in lower case, between non-word characters or the text's ends."""
         lower = text.lower()
-        hits = self._starts.intersection(_RUN.findall(lower))
+        hits = self._starts.intersection(runs(lower))
         if not self._words.isdisjoint(hits):
             return True
         phrases = [phrase for start in hits for phrase in self._phrases[start]]
         return any(phrase in lower and _stands_alone(phrase, lower) for phrase in (*phrases, *self._marks))
+
+
+def runs(text: str) -> list[str]:
+    r"""The runs of word characters in a text, in order: equal to ``re.findall(r"\w+", text)``, and faster."""
+    if text.isascii():
+        return text.encode("ascii").translate(_ASCII_RUNS).decode("ascii").split()
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    spaced: bytes = _run_table()[codes].tobytes()
+    return spaced.decode("utf-32-le", "surrogatepass").split()
+
+
+@functools.cache
+def _run_table() -> npt.NDArray[np.uint32]:
+    """Table over all code points: a space for each that is no word character."""
+    table = np.arange(_CODE_POINTS, dtype="<u4")
+    is_word = np.fromiter((chr(code).isalnum() for code in range(_CODE_POINTS)), bool, _CODE_POINTS)
+    is_word[ord("_")] = True
+    table[~is_word] = _SPACE
+    table.flags.writeable = False
+    return table
 
 
 def _stands_alone(phrase: str, text: str) -> bool:
