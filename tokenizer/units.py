@@ -119,7 +119,7 @@ class UnitEncoder:
         return self._encode_marked(self._separator + unit)[1:]
 
     def _encode_long(self, unit: str) -> list[int]:
-        """Ids of a unit in windows: what was found for the last one is taken back, id by id, until the next one fits."""
+        """Ids of a unit in windows; what was found for the last one is taken back, id by id, until the next fits."""
         done, last, at = array("I"), np.empty(0, np.uint32), 0
         tries = TRIES + len(unit) // self._window
         while at < len(unit):

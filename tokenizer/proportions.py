@@ -1,0 +1,62 @@
+"""The shares of a mixture: which part of the tokenizer's sample each source makes up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tokenizer.errors import TokenizerError
+
+MIXTURES = Path(__file__).parents[1] / "recipes" / "mix"  # beside the packages, in a checkout and in site-packages
+
+
+def load_shares(name_or_path: str) -> dict[str, float]:
+    """Reads the shares of a mixture recipe, in its order; they are made to sum up to 1.
+
+    Args:
+        name_or_path: A name in ``recipes/mix/`` (``llama1``) or the path of a YAML file, with
+            ``sources: {commoncrawl: {share: 67.0}, ...}``. Other keys are the mixer's.
+
+    Raises:
+        TokenizerError: There is no such recipe, or a share is no number above 0; names the key and the value.
+    """
+    recipe = _read(name_or_path)
+    sources = recipe.get("sources")
+    if not isinstance(sources, dict) or not sources:
+        raise TokenizerError(f"the mixture {name_or_path} must have the key sources, with a share for each source")
+    return normalised({str(name): _share(name_or_path, name, value) for name, value in sources.items()})
+
+
+def normalised(shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares in the same proportions that sum up to 1."""
+    total = math.fsum(shares.values())
+    return {name: share / total for name, share in shares.items()}
+
+
+def _share(recipe: str, name: Any, value: Any) -> float:
+    share = value.get("share") if isinstance(value, dict) else None
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < math.inf:
+        raise TokenizerError(f"the mixture {recipe}: sources.{name}.share must be a number above 0, it is {share!r}")
+    return float(share)
+
+
+def _read(name_or_path: str) -> dict[str, Any]:
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = MIXTURES / f"{name_or_path}.yaml"
+        if not path.is_file():
+            names = ", ".join(sorted(file.stem for file in MIXTURES.glob("*.yaml")))
+            raise TokenizerError(f"there is no mixture {name_or_path!r}; built in are {names}, or give a .yaml file")
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TokenizerError(f"cannot read the mixture {name_or_path}: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
+        raise TokenizerError(f"the mixture {name_or_path} is not valid YAML: {error}") from error
+    if not isinstance(recipe, dict):
+        raise TokenizerError(f"the mixture {name_or_path} must be a mapping of keys")
+    return recipe

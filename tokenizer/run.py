@@ -1,0 +1,222 @@
+"""One training, from the corpus to the model and its report; nothing is left half done."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+from rich.console import Console
+
+from tokenizer import training
+from tokenizer.corpus import Corpus, RowGroup, fingerprint
+from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+from tokenizer.fertility import PAPER, Fertility, measure_sources
+from tokenizer.model import parse_model
+from tokenizer.progress import Stage
+from tokenizer.proportions import load_shares
+from tokenizer.sample import SourceSample, find_sources, scarcest, write_sentences
+
+MODEL, VOCABULARY, REPORT, WORK = "tokenizer.model", "tokenizer.vocab", "report.json", "_work"
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What the user asked for.
+
+    Attributes:
+        corpus: Folder of the corpus, local or on a store.
+        output: Local folder of the results.
+        proportions: Name or path of the mixture.
+        renormalise: Whether sources that are missing are left out.
+        uneven: Whether a source with too little text leaves the others as they are; else the sample becomes smaller.
+        size: Bytes of the sample.
+        vocab_size: Number of pieces.
+        soft_vocab_limit: Whether fewer pieces will do.
+        seed: Draws the documents.
+    """
+
+    corpus: str
+    output: Path
+    proportions: str
+    renormalise: bool
+    uneven: bool
+    size: int
+    vocab_size: int
+    soft_vocab_limit: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.vocab_size < 1:
+            raise TokenizerError(f"--vocab-size must be 1 or more, it is {self.vocab_size}")
+
+
+def run(asked: TrainingRun, console: Console) -> Report:
+    """Trains a tokenizer and writes ``tokenizer.model``, ``tokenizer.vocab`` and, last, ``report.json``.
+
+    Where the same configuration was trained before, nothing is done.
+
+    Args:
+        asked: The configuration.
+        console: Shows the progress.
+
+    Returns:
+        The report.
+
+    Raises:
+        TokenizerError: The corpus, the mixture, the settings or the output cannot be used; says what to do.
+    """
+    shares = load_shares(asked.proportions)
+    corpus = Corpus(asked.corpus)
+    sources = find_sources(corpus, shares, asked.renormalise)
+    configuration = _configuration(asked, {name: shares[name] for name in sources}, sources)
+    before = _report_there(asked.output, configuration)
+    for left in asked.output.glob(f"{WORK}-*"):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    if before:
+        console.print(f"{asked.output} has this tokenizer already", markup=False)
+        return before
+    try:
+        asked.output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{WORK}-", dir=asked.output, ignore_cleanup_errors=True) as work:
+            report = _train(asked, corpus, sources, shares, configuration, Path(work), console)
+            for name in (MODEL, VOCABULARY, REPORT):
+                os.replace(Path(work) / name, asked.output / name)
+    except OSError as error:
+        raise TokenizerError(f"cannot write to {asked.output}: {error.strerror or error}") from error
+    return report
+
+
+def _train(
+    asked: TrainingRun,
+    corpus: Corpus,
+    sources: Mapping[str, list[RowGroup]],
+    shares: Mapping[str, float],
+    configuration: dict[str, Any],
+    work: Path,
+    console: Console,
+) -> Report:
+    sentences = work / "sentences.txt"
+    samples = _sample(asked, corpus, sources, shares, asked.size, sentences, Stage(console, "sampling", asked.size))
+    scarce = scarcest(samples)
+    if scarce and not asked.uneven:
+        stage = Stage(console, f"sampling what {scarce[0]} has enough for", scarce[1])
+        samples = _sample(asked, corpus, sources, shares, scarce[1], sentences, stage)
+    with Stage(console, "training", asked.vocab_size) as stage:
+        training.train(sentences, configuration["trainer"], work / MODEL, stage.reach)
+    encoder = Encoder(work / MODEL)
+    _write_vocabulary(work)
+    with Stage(console, "measuring", 1):
+        fertility = measure_sources(encoder, corpus, sources, asked.seed)
+    report = {
+        "configuration": configuration,
+        "model": {"pieces": encoder.vocab_size, "sha256": encoder.sha256, "is_fast": encoder.is_fast},
+        "scarcest": scarce[0] if scarce else None,
+        "sample": _sample_report(samples),
+        "fertility": _fertility_report(fertility),
+    }
+    (work / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return report
+
+
+def _sample(
+    asked: TrainingRun,
+    corpus: Corpus,
+    sources: Mapping[str, list[RowGroup]],
+    shares: Mapping[str, float],
+    size: int,
+    output: Path,
+    stage: Stage,
+) -> dict[str, SourceSample]:
+    with stage, output.open("wb") as file:
+        samples = write_sentences(corpus, sources, shares, size, asked.seed, file, stage.advance)
+    empty = [name for name, sample in samples.items() if not sample.lines]
+    if empty:
+        raise TokenizerError(f"the documents of {', '.join(empty)} in {asked.corpus} have no lines to train on")
+    return samples
+
+
+def _configuration(
+    asked: TrainingRun, shares: Mapping[str, float], sources: Mapping[str, list[RowGroup]]
+) -> dict[str, Any]:
+    return {
+        "size": asked.size,
+        "uneven": asked.uneven,
+        "seed": asked.seed,
+        "shares": dict(shares),
+        "trainer": training.settings(asked.vocab_size, asked.soft_vocab_limit),
+        "sentencepiece": sentencepiece.__version__,
+        "inputs": {
+            name: {
+                "files": len({group.path for group in groups}),
+                "documents": sum(group.rows for group in groups),
+                "fingerprint": fingerprint(groups),
+            }
+            for name, groups in sources.items()
+        },
+    }
+
+
+def _report_there(output: Path, configuration: dict[str, Any]) -> Report | None:
+    """The report of the same configuration, where the output has one.
+
+    Raises:
+        TokenizerError: The output has a tokenizer of another configuration, or one that was not made here.
+    """
+    if not any((output / name).exists() for name in (MODEL, VOCABULARY, REPORT)):
+        return None
+    advice = "choose another --output, or remove it"
+    try:
+        report: Report = json.loads((output / REPORT).read_text(encoding="utf-8"))
+        there, trained = report["configuration"], report["model"]["sha256"]
+        sha256 = hashlib.sha256((output / MODEL).read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        if error.filename == str(output / REPORT) and _is_unfinished(output):
+            return None
+        raise TokenizerError(f"{output} has a tokenizer without its report or its model: {advice}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TokenizerError(f"{output / REPORT} is damaged: {advice}") from error
+    if sha256 != trained:
+        raise TokenizerError(f"{output / MODEL} is not the model that was trained there: {advice}")
+    if there != configuration:
+        keys = [key for key in configuration if there.get(key) != configuration[key]]
+        raise TokenizerError(f"{output} has a tokenizer of another configuration ({', '.join(keys)}): {advice}")
+    return report
+
+
+def _is_unfinished(output: Path) -> bool:
+    """Whether a run was killed while it put its results in place."""
+    return any(output.glob(f"{WORK}-*/{REPORT}"))
+
+
+def _write_vocabulary(work: Path) -> None:
+    """The pieces and their scores, a line each, as SentencePiece's own command writes them."""
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(work / MODEL))
+    model = parse_model((work / MODEL).read_bytes(), work / MODEL)
+    lines = [f"{piece}\t{processor.get_score(number):g}\n" for number, piece in enumerate(model.pieces)]
+    (work / VOCABULARY).write_text("".join(lines), encoding="utf-8", newline="")
+
+
+def _sample_report(samples: Mapping[str, SourceSample]) -> dict[str, Any]:
+    total = sum(sample.bytes for sample in samples.values())
+    return {
+        name: {**dataclasses.asdict(sample), "share_reached": sample.bytes / total} for name, sample in samples.items()
+    }
+
+
+def _fertility_report(found: Mapping[str, Fertility]) -> dict[str, Any]:
+    return {
+        name: {**dataclasses.asdict(each), "bytes_per_token": each.bytes_per_token, "paper": PAPER.get(name)}
+        for name, each in found.items()
+    }
