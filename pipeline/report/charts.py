@@ -18,6 +18,7 @@ from pipeline.report.units import short
 LABEL_CHARACTERS = 32
 HEIGHT = 250  # pixels
 ROW = 22  # pixels of a bar
+FEW_MONTHS = 12
 FEW_DECADES = 2.5  # of a logarithmic axis, within which 2 and 5 have ticks, too
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif"
 FATE_COLOURS = {KEPT: palette.KEPT, HERE: palette.DROPPED, ELSEWHERE: palette.ELSEWHERE}
@@ -153,6 +154,8 @@ def histogram(drawn: Histogram) -> Chart:
     made["layout"]["xaxis"].update(_log_axis(edges[0], edges[-1]) if drawn.field.scale == "log" else {"nticks": 8})
     cuts = f" Cut at {' and '.join(map(edge, drawn.cutoffs))}." if drawn.cutoffs else ""
     note = "The outermost bars hold all that lies beyond." if drawn.clipped else ""
+    if drawn.unseen:
+        note = f"{note} {number(round(drawn.unseen))} documents have 0, which this axis has not.".strip()
     rows = [i for i in range(len(ranges)) if any(one.values[i] for one in series)]
     table = _series_table([ranges[i] for i in rows], [_picked(one, rows) for one in series], drawn.field.unit)
     return Chart(drawn.field.title, made, table, f"Histogram of {drawn.values:,} values.{cuts}", _legend(series), note)
@@ -220,7 +223,10 @@ def bars(drawn: Bars) -> Chart:
 
 
 def columns(title: str, months: Sequence[str], series: Sequence[Series], unit: str, summary: str) -> Chart:
-    """Upright bars, stacked, one a month (``2022-07``) or one a year (``2022``), in their places in time."""
+    """Upright bars, stacked, one a month (``2022-07``) or one a year (``2022``), in their places in time.
+
+    A few months stand beside each other wherever they lie: in time their bars might be too thin to be seen.
+    """
     traces = [
         go.Bar(
             x=[month if "-" in month else f"{month}-01" for month in months],
@@ -232,14 +238,25 @@ def columns(title: str, months: Sequence[str], series: Sequence[Series], unit: s
         )
         for one in series
     ]
-    made = figure(traces, yaxis={"title": {"text": unit}, "nticks": 5}, xaxis={"type": "date", "nticks": 6})
+    made = figure(
+        traces,
+        yaxis={"title": {"text": unit}, "nticks": 5},
+        xaxis={"type": "date" if len(months) > FEW_MONTHS else "category", "nticks": 6},
+    )
     return Chart(title, made, _series_table(months, series), summary, _legend(series))
 
 
 def horizontal(
-    title: str, names: Sequence[str], series: Sequence[Series], unit: str, summary: str, *, grouped: bool = False
+    title: str,
+    names: Sequence[str],
+    series: Sequence[Series],
+    unit: str,
+    summary: str,
+    *,
+    grouped: bool = False,
+    labelled: bool = False,
 ) -> Chart:
-    """Horizontal bars, the first on top, stacked or beside each other."""
+    """Horizontal bars, the first on top, stacked or beside each other, with their values where they are labelled."""
     traces = [
         go.Bar(
             y=list(range(len(names))),
@@ -247,6 +264,10 @@ def horizontal(
             name=label(one.name),
             orientation="h",
             marker={"color": one.colour, "line": {"width": 0}},
+            text=[short(value) for value in one.values] if labelled else None,
+            textposition="outside" if labelled else "none",
+            textfont={"color": palette.MUTED},
+            cliponaxis=False,
             customdata=[label(name, 80) for name in names],
             hovertemplate="%{customdata}: %{x:,.4~g}<extra>%{fullData.name}</extra>",
         )
@@ -256,6 +277,8 @@ def horizontal(
     made = figure(traces, height, bargap=0.25, barmode="group" if grouped else "stack")
     made["layout"]["xaxis"]["title"]["text"] = unit
     made["layout"]["xaxis"]["nticks"] = 5
+    if labelled:
+        made["layout"]["margin"]["r"] = 56
     made["layout"]["yaxis"].update(
         range=[max(len(names), 5) - 0.5, -0.5],  # a few bars do not become blocks
         tickvals=list(range(len(names))),

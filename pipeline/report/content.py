@@ -190,7 +190,9 @@ def _subsets(kept: Mapping[str, Tally]) -> Chart:
     if rest:
         names, values = [*names, f"{len(rest)} others"], [*values, sum(kept[name].characters for name in rest)]
     series = [Series("characters", values, palette.KEPT)]
-    return horizontal("Characters kept, by subset", names, series, "characters", "Bars of characters by subset.")
+    return horizontal(
+        "Characters kept, by subset", names, series, "characters", "Bars of characters by subset.", labelled=True
+    )
 
 
 def _counters(corpus: SourceCorpus) -> Iterator[Chart]:
@@ -201,13 +203,17 @@ def _counters(corpus: SourceCorpus) -> Iterator[Chart]:
             continue
         names = sorted(counted, key=lambda key: (-counted[key], key))[:MOST_COUNTERS]
         series = [Series("count", [counted[key] for key in names], palette.SERIES[3])]
-        yield horizontal(f"Counted by {name}", names, series, "times", f"Bars of the counters of the step {name}.")
+        yield horizontal(
+            f"Counted by {name}", names, series, "times", f"Bars of the counters of the step {name}.", labelled=True
+        )
 
 
 def _time(steps: Mapping[str, float]) -> Chart:
     names = [name for name, spent in steps.items() if spent > 0]
     series = [Series("seconds", [steps[name] for name in names], palette.SERIES[2])]
-    return horizontal("Worker time, by step", names, series, "seconds of all workers", "Bars of seconds by step.")
+    return horizontal(
+        "Worker time, by step", names, series, "seconds of all workers", "Bars of seconds by step.", labelled=True
+    )
 
 
 def _texts(corpus: SourceCorpus, kept: Sample, rejects: Sample) -> Iterator[Texts]:

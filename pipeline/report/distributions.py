@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.report.corpus import SourceCorpus
-from pipeline.report.fields import NO_PLOT, Field, cutoffs, fields_of
+from pipeline.report.fields import CREATED, MONTHLY, NO_PLOT, Field, cutoffs, fields_of
 from pipeline.report.sample import Sample
 from pipeline.steps import READ_STEP
 
@@ -49,6 +49,7 @@ class Histogram:
         cutoffs: Where the recipe cuts.
         clipped: Whether values beyond the outermost edges are counted in the outermost bins.
         values: The number of values that were looked at.
+        unseen: The documents whose value a logarithmic axis has not.
     """
 
     field: Field
@@ -57,6 +58,7 @@ class Histogram:
     cutoffs: tuple[float, ...]
     clipped: bool
     values: int
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def distributions(corpus: SourceCorpus, samples: Sequence[Population]) -> Iterat
         corpus: The source.
         samples: What ``populations`` gave.
     """
-    named = fields_of(corpus.name)
+    named = [field for field in fields_of(corpus.name) if field is not CREATED or corpus.name not in MONTHLY]
     known = {field.column for field in named} | NO_PLOT
     columns = list(dict.fromkeys(name for sample in samples for name in sample.rows.column_names))
     generic = [
@@ -181,7 +183,10 @@ def _histogram(
 ) -> Histogram | None:
     finite = [(fate, v[np.isfinite(v)], w[np.isfinite(v)]) for fate, v, w in parts]
     every = np.concatenate([values for _, values, _ in finite])
+    unseen = 0.0
     if field.scale == "log":
+        unseen = float(sum(weights[values <= 0].sum() for _, values, weights in finite))
+        finite = [(fate, v[v > 0], w[v > 0]) for fate, v, w in finite]
         every = every[every > 0]
     if not len(every) or (every.min() == every.max() and field.bounds is None):
         return None
@@ -190,7 +195,7 @@ def _histogram(
     for fate, values, weights in finite:
         counts[fate] += np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0]
     clipped = bool(every.min() < edges[0] or every.max() > edges[-1])
-    return Histogram(field, edges, counts, cuts, clipped, len(every))
+    return Histogram(field, edges, counts, cuts, clipped, len(every), unseen)
 
 
 def _edges(field: Field, values: Numbers, cuts: tuple[float, ...]) -> Numbers:

@@ -1,0 +1,183 @@
+"""Documents on the terminal, coloured and paged, or one JSON object a line for machines.
+
+What a document holds never reaches the terminal as it is: characters that act on it are shown as pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.inspect.raw import Before
+from pipeline.inspect.search import Found
+from pipeline.inspect.sidebyside import Row, Span, side_by_side
+from pipeline.report.content import fact
+from pipeline.report.harmless import harmless, one_line
+
+PAGER = "less -R"
+LESS = "FRX"  # one screen is shown without paging, colours pass, the screen stays
+FACT_CHARACTERS = 160
+NO_FACTS = frozenset({"id", "text", "source", "meta", "origin", "step", "reason"})
+_STEERS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@contextlib.contextmanager
+def output(colour: str, pager: bool) -> Iterator[Console]:
+    """A console for what is found: in a pager where the output is a terminal, plain where it is not.
+
+    Args:
+        colour: ``auto``, ``always`` or ``never``.
+        pager: Whether a pager may be used.
+    """
+    terminal = sys.stdout.isatty()
+    process = _start_pager() if terminal and pager else None
+    coloured = colour == "always" or (colour == "auto" and terminal and "NO_COLOR" not in os.environ)
+    try:
+        yield _console(process.stdin if process and process.stdin else sys.stdout, coloured)
+        if process is None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        if process is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait()
+
+
+def _console(file: IO[str], coloured: bool) -> Console:
+    width = shutil.get_terminal_size((120, 24)).columns
+    system: Any = "standard" if coloured else None
+    return Console(file=file, force_terminal=coloured, color_system=system, width=width, highlight=False)
+
+
+def _start_pager() -> subprocess.Popen[str] | None:
+    command = shlex.split(os.environ.get("PAGER") or PAGER)
+    try:
+        environment = {"LESS": LESS, **os.environ}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace")
+    except (OSError, IndexError):  # there is none
+        return None
+
+
+def show(console: Console, found: Found, characters: int, before: Before | None) -> None:
+    """Prints a document: its fate, what is known of it, its text, or both its forms side by side.
+
+    Args:
+        console: Where to print.
+        found: The document.
+        characters: So many of the text are shown; 0 for all.
+        before: What it was before the steps, where that is asked for.
+    """
+    console.print(Rule(_title(found), align="left", characters="─", style="dim"))
+    for line in _facts(found):
+        console.print(line, soft_wrap=True)
+    text = found.row["text"]
+    if before is None:
+        console.print(_clipped(text, characters))
+    elif before.text is None:
+        console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
+        console.print(_clipped(text, characters))
+    else:
+        _print_both(console, before.text, text, characters)
+    console.print()
+
+
+def _title(found: Found) -> Text:
+    fate = Text("kept", "bold green")
+    if found.step is not None:
+        fate = Text(f"dropped by {one_line(found.step)}: {one_line(found.reason or '')}", "bold yellow")
+    return Text.assemble(fate, "  ", Text(one_line(str(found.row["id"]))[:FACT_CHARACTERS], "bold"))
+
+
+def _facts(found: Found) -> Iterator[Text]:
+    row = found.row
+    origin = row.get("origin") or {}
+    yield Text(one_line(f"{origin.get('file')}@{origin.get('offset')}  in {found.path}"), "dim")
+    values = {name: value for name, value in row.items() if name not in NO_FACTS}
+    values |= {"characters": len(row["text"]), **(row.get("meta") or {})}
+    line = Text()
+    for name, value in values.items():
+        if value is None:
+            continue
+        shown = one_line(_brief(value))
+        if line and len(line) + len(name) + len(shown) > FACT_CHARACTERS:
+            yield line
+            line = Text()
+        line.append(f"{'  ' if line else ''}{name} ", "cyan").append(shown)
+    if line:
+        yield line
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        text = ", ".join(str(item) for item in value[:20]) + (", …" if len(value) > 20 else "")
+    elif isinstance(value, Mapping):
+        text = ", ".join(f"{key} {item}" for key, item in value.items() if item)
+    else:
+        text = fact(value)
+    return text if len(text) <= FACT_CHARACTERS else f"{text[: FACT_CHARACTERS - 1]}…"
+
+
+def _clipped(text: str, characters: int) -> Text:
+    shown = text[:characters] if characters else text
+    result = Text(harmless(shown))
+    if len(shown) < len(text):
+        result.append(f"\n… {len(text) - len(shown):,} more characters (--characters 0 shows all)", "dim")
+    return result
+
+
+def _print_both(console: Console, before: str, after: str, characters: int) -> None:
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(f"before: {len(before):,} characters", ratio=1, overflow="fold")
+    table.add_column(f"after: {len(after):,} characters", ratio=1, overflow="fold")
+    shown = 0
+    for row in side_by_side(harmless(before), harmless(after)):
+        if characters and shown >= characters:
+            table.add_row(Text("… (--characters 0 shows all)", "dim"), "")
+            break
+        shown += sum(len(text) for text, _ in row.left or row.right or ())
+        table.add_row(*_cells(row))
+    console.print(table)
+
+
+def _cells(row: Row) -> tuple[Text, Text]:
+    return _pieces(row.left, "red", "-"), _pieces(row.right, "green", "+")
+
+
+def _pieces(spans: tuple[Span, ...] | None, style: str, mark: str) -> Text:
+    """A line with what only one side has marked: by colour, and by a sign in front for who sees none."""
+    if spans is None:
+        return Text()
+    changed = any(is_changed for _, is_changed in spans)
+    result = Text(f"{mark if changed else ' '} ", style if changed else "")
+    for text, is_changed in spans:
+        result.append(text, f"bold {style}" if is_changed else "")
+    return result
+
+
+def as_json(found: Found, before: Before | None) -> str:
+    """A document as one line of JSON: its columns, its file, and its raw text where that is asked for."""
+    value = {**found.row, "parquet": found.path}
+    if before is not None:
+        value |= {"before": before.text, "before_missing": before.missing or None}
+    line = json.dumps(value, ensure_ascii=False, default=_plain)
+    return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
