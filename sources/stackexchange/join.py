@@ -155,19 +155,7 @@ class Joiner:
         thread.meta = {"site": self._site, "question_id": question.id, "score": question.score}
         thread.meta |= {"title": thread.title or None, "tags": tags_of(row.get("Tags", ""))}
         thread.meta["accepted"] = position
-        describe_answers(thread)
         return thread
-
-
-def describe_answers(thread: Thread) -> None:
-    """Writes what the document says of its answers: those it has, in their order."""
-    answers = thread.answers
-    assert thread.question is not None
-    thread.meta["answer_ids"] = [answer.id for answer in answers]
-    thread.meta["answer_scores"] = [answer.score for answer in answers]
-    thread.meta["answer_offsets"] = [answer.offset for answer in answers]
-    thread.meta["authors"] = [post.author for post in (thread.question, *answers)]
-    thread.license = ", ".join(sorted({post.licence for post in (thread.question, *answers)}))
 
 
 def _shown(line: Line) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from filters.html_text import HtmlToText
 from pipeline.document import Document
-from sources.stackexchange.join import Thread, describe_answers
+from sources.stackexchange.join import Thread
 from sources.stackexchange.posts import Post
 from sources.stackexchange.recipe import TemplateRecipe
 
@@ -52,9 +52,8 @@ class ThreadToText:
             self.counters["empty_answers"] += len(thread.answers) - len(result.answers)
             if result.text:
                 thread.text = result.text
-            thread.answers = result.answers
             thread.meta["accepted"] = result.accepted
-            describe_answers(thread)
+            _describe(thread, result.answers)
             thread.question, thread.answers = None, []
         return [None if result.text else "empty" for result in results]
 
@@ -76,6 +75,17 @@ class ThreadToText:
     def _question(self, title: str, body: str) -> str:
         pattern = self._template.question if title else _NO_TITLE.sub("", self._template.question)
         return _FIELD.sub(lambda found: title if found[1] == "title" else body, pattern).strip()
+
+
+def _describe(thread: Thread, answers: Sequence[Post]) -> None:
+    """Writes what the document says of the posts that it has, in their order."""
+    assert thread.question is not None
+    posts = (thread.question, *answers)
+    thread.meta["answer_ids"] = [answer.id for answer in answers]
+    thread.meta["answer_scores"] = [answer.score for answer in answers]
+    thread.meta["answer_offsets"] = [answer.offset for answer in answers]
+    thread.meta["authors"] = [post.author for post in posts]
+    thread.license = ", ".join(sorted({post.licence for post in posts}))
 
 
 class DropUnanswered:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from pipeline.shard import Layout, read_json, write_json
 from sources.stackexchange.rows import FAULT, Line
 
 FLUSH_BYTES = 128 << 20  # of rows gathered before they are written
+GROUPS_AT_ONCE = 256  # groups whose rows are made Python objects together
 PROGRESS = ".progress"
 ROW_OVERHEAD = 150  # bytes of a row in memory beside its own
 _SCHEMA = pa.schema([("offset", pa.int64()), ("kind", pa.uint8()), ("key", pa.int64()), ("line", pa.binary())])
@@ -283,11 +283,25 @@ class _Table:
 
     def groups(self, limit: int) -> Iterator[Group]:
         """The groups; those above the limit without their rows."""
-        starts = np.flatnonzero(np.diff(self._key)) + 1
-        bounds = [0, *starts.tolist(), len(self._key)] if len(self._key) else [0]
-        for start, end in pairwise(bounds):
-            size = int(self._size[start:end].sum())
-            lines = self._rows(start, end) if size <= limit else []
+        if not len(self._key):
+            return
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(self._key)) + 1])
+        sizes = np.add.reduceat(self._size, starts)
+        for first in range(0, len(starts), GROUPS_AT_ONCE):
+            chosen = slice(first, first + GROUPS_AT_ONCE)
+            ends = [*starts[first + 1 :][:GROUPS_AT_ONCE].tolist(), len(self._key)]
+            yield from self._some(starts[chosen].tolist(), ends, sizes[chosen].tolist(), limit)
+
+    def _some(self, starts: list[int], ends: list[int], sizes: list[int], limit: int) -> Iterator[Group]:
+        low = starts[0]
+        rows = self._rows(low, ends[len(starts) - 1]) if sum(sizes) <= limit else None
+        for start, end, size in zip(starts, ends, sizes, strict=False):
+            if rows is not None:
+                lines = rows[start - low : end - low]
+            elif size <= limit:
+                lines = self._rows(start, end)
+            else:
+                lines = []
             yield Group(int(self._key[start]), lines, end - start, size, int(self._offset[start]))
 
     def _rows(self, start: int, end: int) -> list[Line]:
