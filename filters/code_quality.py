@@ -1,7 +1,7 @@
 """The quality of source files: lengths of lines, shares of characters, letters to tokens.
 
-The paper, section 2.1: "filtered low quality files with heuristics based on the line length or proportion of alphanumeric
-characters". The thresholds are RedPajama's, who filled in what the paper leaves out (RedPajama-Data v1,
+The paper, section 2.1: "filtered low quality files with heuristics based on the line length or proportion of
+alphanumeric characters". The thresholds are RedPajama's, who filled in what the paper leaves out (RedPajama-Data v1,
 ``data_prep/github``); they also gave the ratio of letters to tokens.
 """
 
@@ -67,8 +67,8 @@ class Thresholds:
 def measure(text: str) -> Measures:
     r"""Measures a text.
 
-    ``str.splitlines`` is not what splits it: that also splits at ``\x0b``, ``\x0c``, ``\x1c`` and U+2028, which stand in
-    strings and between the pages of old sources.
+    ``str.splitlines`` is not what splits it: that also splits at ``\x0b``, ``\x0c``, ``\x1c`` and U+2028, which stand
+    in strings and between the pages of old sources.
     """
     lines = text.split("\n")
     if lines[-1] == "":

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from license_expression import ExpressionError, Licensing, get_spdx_licensing
+from license_expression import (  # type: ignore[import-untyped]
+    ExpressionError,
+    Licensing,
+    get_spdx_licensing,
+)
 from licenseclassifier import COVERAGE_THRESHOLD, identify_license
 
 # The paper, section 2.1: "projects that are distributed under the Apache, BSD and MIT licenses".
@@ -65,6 +69,7 @@ _OF_OTHERS = re.compile(r"3rd|third|part(?:y|ies)|bundled|vendor|depend|font|doc
 _NO_TEXT = re.compile(r".*\.(?:py|js|ts|c|h|go|rs|rb|java|json|ya?ml|toml|sh|spdx|sig|asc|png|svg)", re.I)
 # A licence in the name of a file says that it is one of several to choose from: LICENSE-MIT beside LICENSE-APACHE.
 _CHOICE = re.compile(r"mit|apache|bsd|expat|gpl|mpl|isc|zlib|unlicense|cc0|boost|bsl", re.I)
+_TAG = re.compile(r"^\s*SPDX-License-Identifier:", re.I)
 MAX_LICENSE_BYTES = 1 << 20
 HINT_COVERAGE = 25.0  # percent: less of a text than this does not even support what the metadata says
 MAX_SEEN = 100_000  # declarations held; there are some hundreds, but a hostile dump can make each differ
@@ -103,6 +108,21 @@ class LicenseGate:
             raise ValueError(f"{unknown[0]!r} is no SPDX identifier, such as {', '.join(ALLOWED)}")
         self._allowed = frozenset(allowed)
         self._seen: dict[str, Verdict] = {}
+
+    def read(self, data: bytes) -> LicenseText:
+        """Recognises the licences in a licence file (``read_license``)."""
+        return read_license(data, self._licensing)
+
+    def repository(self, files: Mapping[str, LicenseText], declared: str | None) -> str | None:
+        """The licence of a repository (``repository_license``)."""
+        return repository_license(files, declared, self._licensing)
+
+    def all_of(self, declared: Sequence[str]) -> str | None:
+        """Several declarations that all hold, as one: an expression where each is one."""
+        if len(declared) < 2:
+            return declared[0] if declared else None
+        expressions = [to_spdx(one, self._licensing) for one in declared]
+        return _all_of(one for one in expressions if one) if all(expressions) else ", ".join(declared)
 
     def judge(self, declared: str | None) -> Verdict:
         """Judges a declaration: an SPDX expression, or another spelling of one.
@@ -176,13 +196,41 @@ def is_license_file(name: str) -> bool:
     return not _OF_OTHERS.search(name)
 
 
-def repository_license(files: Mapping[str, bytes], declared: str | None, licensing: Licensing) -> str | None:
+@dataclass(frozen=True)
+class LicenseText:
+    """What a licence file says.
+
+    Attributes:
+        found: The licences whose texts make it up, or the one that it names; empty where it is not recognised.
+        hints: The licences of which it holds something, at least.
+    """
+
+    found: frozenset[str]
+    hints: frozenset[str]
+
+
+def read_license(data: bytes, licensing: Licensing) -> LicenseText:
+    """Recognises the licences in a licence file.
+
+    Args:
+        data: The file; what lies behind 1 MB of it is not looked at.
+        licensing: What ``get_spdx_licensing`` gives.
+    """
+    text = data[:MAX_LICENSE_BYTES].decode("utf-8", "replace")
+    if len(text) <= MAX_DECLARATION and (named := to_spdx(_TAG.sub("", text.strip()), licensing)):
+        return LicenseText(frozenset([named]), frozenset([named]))
+    found = frozenset(match.id for match in identify_license(text, COVERAGE_THRESHOLD))
+    hints = found or frozenset(match.id for match in identify_license(text, HINT_COVERAGE))
+    return LicenseText(found, hints)
+
+
+def repository_license(files: Mapping[str, LicenseText], declared: str | None, licensing: Licensing) -> str | None:
     """The licence of a repository.
 
     The licence files decide. Several licences in one file, or in several files, all hold (``AND``), unless the names of
     the files offer a choice (``LICENSE-MIT``, ``LICENSE-APACHE``), or the metadata put the same licences together in
-    another way. Metadata alone decide where there is no licence file; where there is one that is not recognised, they do
-    if the text does not speak against it.
+    another way. Metadata alone decide where there is no licence file; where there is one that is not recognised, they
+    do only if it holds something of the licence that they name.
 
     Args:
         files: The licence files at the repository's root, by name.
@@ -190,47 +238,22 @@ def repository_license(files: Mapping[str, bytes], declared: str | None, licensi
         licensing: What ``get_spdx_licensing`` gives.
 
     Returns:
-        An SPDX expression; where none can be told, ``unrecognized``, or None where there is nothing to tell from.
+        An SPDX expression; what was declared, where that is none; ``UNRECOGNIZED``; None where nothing tells.
     """
     stated = to_spdx(declared, licensing) if declared else None
     if not files:
         return stated or declared or None
-    texts = {name: _as_text(data) for name, data in sorted(files.items())}
-    found = {name: _identify(text, licensing) for name, text in texts.items()}
-    if not all(found.values()):
-        hinted = {hint for name, text in texts.items() if not found[name] for hint in _hints(text)}
-        hinted.update(one for names in found.values() for one in names)
-        return stated if stated and _keys(stated, licensing) <= hinted else UNRECOGNIZED
-    everything = {one for names in found.values() for one in names}
-    if stated and _keys(stated, licensing) == everything:
+    stated_keys = set(licensing.license_keys(stated)) if stated else set()
+    if not all(text.found for text in files.values()):
+        hints = {one for text in files.values() for one in text.hints}
+        return stated if stated and stated_keys <= hints else UNRECOGNIZED
+    if stated and stated_keys == {one for text in files.values() for one in text.found}:
         return stated
-    choices = [_all_of(names) for name, names in found.items() if _CHOICE.search(name)]
-    others = [_all_of(names) for name, names in found.items() if not _CHOICE.search(name)]
-    offered = [" OR ".join(sorted(set(choices)))] if choices else []
-    return str(licensing.parse(_all_of([*others, *offered])).simplify())
-
-
-def _identify(text: str, licensing: Licensing) -> list[str]:
-    """The licences whose texts make up a licence file, or the one that it names."""
-    if len(text) <= MAX_DECLARATION:
-        line = re.sub(r"^\s*SPDX-License-Identifier:", "", text.strip(), flags=re.I)
-        if named := to_spdx(line, licensing):
-            return [named]
-    return sorted({match.id for match in identify_license(text, COVERAGE_THRESHOLD)})
-
-
-def _hints(text: str) -> set[str]:
-    return {match.id for match in identify_license(text, HINT_COVERAGE)}
-
-
-def _keys(expression: str, licensing: Licensing) -> set[str]:
-    return set(licensing.license_keys(expression))
+    choices = sorted({_all_of(text.found) for name, text in files.items() if _CHOICE.search(name)})
+    others = [_all_of(text.found) for name, text in files.items() if not _CHOICE.search(name)]
+    return str(licensing.parse(_all_of([*others, *([" OR ".join(choices)] if choices else [])])).simplify())
 
 
 def _all_of(expressions: Iterable[str]) -> str:
     parts = sorted(set(expressions))
     return " AND ".join(f"({part})" if " " in part else part for part in parts)
-
-
-def _as_text(data: bytes) -> str:
-    return data[:MAX_LICENSE_BYTES].decode("utf-8", "replace")

@@ -1,8 +1,9 @@
 """Which lines of a comment are a notice: copyright statements, licence texts, and references to a licence.
 
-Three things tell. A copyright statement: "copyright" with a year, a sign or a name at the start of a line. A reference,
-such as ``SPDX-License-Identifier: MIT`` or "licensed under the MIT license" at the start of a sentence. And the wording of
-known licences: five words in a row or more that stand so in one of them, whatever the line ends and the names between.
+Three things tell. A copyright statement: "copyright" with a year, a sign or a name at the start of a line. A
+reference, such as ``SPDX-License-Identifier: MIT`` or "licensed under the MIT license" at the start of a sentence. And
+the wording of known licences: five words in a row or more that stand so in one of them, whatever the line ends and the
+names between.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ _REFERENCE = re.compile(
     |{_NAME}\s+licensed\b
     |licen[cs]ing\s*:\s*\S
     |(?:(?:dual|multi|tri)[ -]?|re)?licensed\s+(?:under|to|with|by|as|per|for)\b
-    |(?:this|these|the)\s+[\w ,.'/()"-]{{0,60}}?\b(?:is|are|may|can|was|has\s+been)\s+(?:also\s+|now\s+|hereby\s+|dual[ -])?
-     (?:licen[cs]ed|released|distributed|redistributed|made\s+available|provided|covered|governed|subject|published|free\s+software
-     |be\s+(?:distributed|used|copied|redistributed|freely))\b
+    |(?:this|these|the)\s+[\w ,.'/()"-]{{0,60}}?\b(?:is|are|may|can|was|has\s+been)\s+
+     (?:also\s+|now\s+|hereby\s+|dual[ -])?
+     (?:licen[cs]ed|released|distributed|redistributed|made\s+available|provided|covered|governed|subject|published
+     |free\s+software|be\s+(?:distributed|used|copied|redistributed|freely))\b
      (?=.{{0,120}}(?:licen[cs]e|\bGPL\b|\bBSD\b|\bMIT\b|warrant|terms\s+of|public\s+domain|as\s+is|free(?:ly)?\b))
     |(?:released|distributed|published|available|redistributable|provided|free|use|covered|modification)\b[\w ,]{{0,30}}
      \b(?:under|by|with|to|within|in)\s+(?:the\s+|an?\s+)?(?:terms|(?:[\w"./-]+\s+){{0,6}}licen[cs]e|{_NAME})

@@ -1,6 +1,6 @@
 """Takes the notices out of a file's leading comments.
 
-RedPajama and the C4-like recipes for code cut the whole first comment, or all lines that begin with a comment's marker, and
+RedPajama's recipe for code cuts the whole first comment, or all first lines that begin with a comment's marker, and
 with them ``#include``, shebangs, Markdown headings and module documentation. Here a comment goes only where all of it
 is notice (authors and dates beside one go with it); else its notice's lines go, and the rest stays as it was.
 """

@@ -18,8 +18,8 @@ class Syntax:
 
     Attributes:
         line: A line comment's marker; None where the language has none.
-        blocks: The begin and the end of each kind of block comment. An end may hold the begin's ``{level}``; an empty one
-            is the next line that is not indented.
+        blocks: The begin and the end of each kind of block comment. An end may hold the begin's ``{level}``; an empty
+            one is the next line that is not indented.
         passed: What is passed over, and stays.
     """
 
@@ -74,14 +74,14 @@ _VIM = _syntax('"')
 _GROUPS: tuple[tuple[Syntax, str], ...] = (
     (
         _C,
-        "c h cs cpp hpp c++ h++ cc hh C H cxx hxx inl ino cu cuh go java js mjs cjs jsx rs scala sc ts tsx mts cts kt kts "
-        "swift dart groovy gradle proto thrift sol v sv m4v d zig mm less scss sass styl jsonc glsl vert frag hlsl metal",
+        "c h cs cpp hpp c++ h++ cc hh C H cxx hxx inl ino cu cuh go java js mjs cjs jsx rs scala sc ts tsx mts cts kt "
+        "kts swift dart groovy gradle proto thrift sol v sv d zig mm less scss sass styl glsl vert frag hlsl metal",
     ),
     (_CSS, "css"),
     (_PHP, "php php3 php4 php5 phps phpt phtml"),
     (_PYTHON, "py pyi pyx pxd pyw"),
-    (_HASH, "sh bash command zsh ksh fish smali dockerfile Dockerfile Makefile mk mak yaml yml toml tcl r R ex exs cr nim "
-            "awk sed conf properties tf pp GNUmakefile Rakefile Gemfile"),
+    (_HASH, "sh bash command zsh ksh fish smali dockerfile Dockerfile Makefile mk mak yaml yml toml tcl r R ex exs cr "
+            "nim awk sed conf properties tf pp GNUmakefile Rakefile Gemfile"),
     (_RUBY, "rb rake gemspec"),
     (_PERL, "pl pm perl pod t"),
     (_POWERSHELL, "ps1 psd1 psm1"),

@@ -1,0 +1,233 @@
+"""Folders that are repositories: found, listed in one order, and read as one input each.
+
+Links are not followed, and what is no plain file is not opened. Of ``.git`` the remote and the commit are read, and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+from filters.licenses import MAX_LICENSE_BYTES
+from pipeline.document import Document, Refused
+from pipeline.source import UNREADABLE
+from sources.github.raw_file import FileReader, RawFile, is_commit
+from sources.github.repository import RepositoryFacts, RootFiles, tells
+
+SKIPPED = frozenset({".git", ".hg", ".svn"})  # of version control: no part of the tree
+# Stands in a path before a repository's name, as rsync has it: repos/./owner/name.
+NAME_MARK = "/./"
+_GIT_BYTES = 1 << 20  # of a file in .git that is looked at
+_REMOTE = re.compile(r"url\s*=\s*(?:\w+://)?(?:[^@\s/]+@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?\s*$", re.M)
+_BRANCH = re.compile(r"ref:\s*(refs/heads/[\w./+@-]+)\s*")
+
+Kind = Literal["file", "link", "special_file", "unreadable_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a folder holds at a path: its kind, and the bytes of a file; or what the system said of it."""
+
+    path: str
+    kind: Kind
+    size: int = 0
+    message: str = ""
+
+
+def walk(root: str) -> Iterator[Entry]:
+    """All that is below a folder, in one order: its files by the bytes of their names, then what its folders hold.
+
+    Args:
+        root: The folder.
+
+    Yields:
+        Entries, with paths below the folder.
+    """
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        try:
+            with os.scandir(os.path.join(root, below)) as found:
+                entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            yield Entry(below or ".", "unreadable_file", message=str(error.strerror))
+            continue
+        folders = []
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.name in SKIPPED:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            else:
+                yield _entry(entry, path)
+        pending += reversed(folders)
+
+
+def _entry(entry: os.DirEntry[str], path: str) -> Entry:
+    if entry.is_symlink():
+        return Entry(path, "link")
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return Entry(path, "unreadable_file", message=str(error.strerror))
+    return Entry(path, "file", status.st_size) if stat.S_ISREG(status.st_mode) else Entry(path, "special_file")
+
+
+def read_plain(path: str, limit: int) -> bytes:
+    """Reads a file up to a limit; a link is not followed, and what is no plain file is not read.
+
+    Raises:
+        OSError: It is none, or unreadable.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as handle:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is no plain file")
+        return handle.read(limit)
+
+
+def is_repository(folder: str) -> bool:
+    """Whether a folder says that it is a repository: by ``.git``, a licence file, or package metadata."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name == ".git" or (tells(entry.name) and entry.is_file()) for entry in entries)
+    except OSError:
+        return False
+
+
+def look_at(folder: str, roots: RootFiles) -> RepositoryFacts:
+    """The facts of a repository: from the files at its root, and its remote and commit from ``.git``."""
+    facts = RepositoryFacts()
+    try:
+        names = sorted(os.listdir(folder), key=os.fsencode)
+    except OSError:
+        return facts
+    for name in names:
+        if tells(name) and (data := _read_if_plain(os.path.join(folder, name), MAX_LICENSE_BYTES)) is not None:
+            roots.look(facts, name, data)
+    git = os.path.join(folder, ".git")
+    if os.path.isdir(git) and not os.path.islink(git):
+        _look_at_git(facts, git)
+    return facts
+
+
+def _look_at_git(facts: RepositoryFacts, git: str) -> None:
+    remote = _REMOTE.search(_git_text(git, "config"))
+    facts.hosted = remote[1] if remote else None
+    head = _git_text(git, "HEAD").strip()
+    branch = _BRANCH.fullmatch(head)
+    if branch and ".." not in branch[1]:
+        commit = _git_text(git, branch[1]).strip()
+        packed = re.search(rf"^([0-9a-f]{{40}}) {re.escape(branch[1])}$", _git_text(git, "packed-refs"), re.M)
+        head = packed[1] if not commit and packed else commit
+    facts.ref = head if is_commit(head) else None
+
+
+def _git_text(git: str, name: str) -> str:
+    return (_read_if_plain(os.path.join(git, *name.split("/")), _GIT_BYTES) or b"").decode("utf-8", "replace")
+
+
+def _read_if_plain(path: str, limit: int) -> bytes | None:
+    try:
+        return read_plain(path, limit)
+    except OSError:
+        return None
+
+
+def repository_name(folder: str) -> str:
+    """The name that the plan gave a repository's folder: what stands behind the mark in its path."""
+    return folder.rstrip("/").rpartition(NAME_MARK)[2] or os.path.basename(os.path.abspath(folder))
+
+
+class FolderStream:
+    """A repository's folder as one input: each ``read`` gives one record, a line of JSON and the bytes of a file.
+
+    The first record is about the repository. What the licence or the path drops is listed, not read, so it does not
+    count for the checksum of the input either.
+
+    Args:
+        folder: The folder.
+        facts: What was seen at its root.
+        wants: Whether the contents of a file are of use.
+        max_bytes: A larger file is not read.
+    """
+
+    def __init__(self, folder: str, facts: dict[str, Any], wants: Callable[[str], bool], max_bytes: int) -> None:
+        self._records = self._all(folder, facts, wants, max_bytes)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next record, whatever the size asked for; nothing at the end."""
+        return next(self._records, b"")
+
+    def __enter__(self) -> FolderStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._records.close()
+
+    @staticmethod
+    def _all(folder: str, facts: dict[str, Any], wants: Callable[[str], bool], max_bytes: int) -> Any:
+        yield _record(facts)
+        for entry in walk(folder):
+            about = {"path": entry.path, "kind": entry.kind, "size": entry.size, "message": entry.message}
+            if entry.kind != "file" or entry.size > max_bytes or not wants(entry.path):
+                yield _record(about)
+                continue
+            try:
+                data = read_plain(os.path.join(folder, entry.path), max_bytes + 1)
+            except OSError as error:
+                yield _record({**about, "kind": UNREADABLE, "message": str(error.strerror or error)})
+                continue
+            yield _record({**about, "size": len(data), "read": True}, data)
+
+
+def _record(about: dict[str, Any], data: bytes = b"") -> bytes:
+    return json.dumps(about).encode() + b"\n" + data  # ASCII: names that are no UTF-8 are escaped
+
+
+def open_folder(folder: str, reader: FileReader, roots: RootFiles) -> FolderStream:
+    """Opens a repository's folder.
+
+    Raises:
+        OSError: It is gone, or cannot be listed.
+    """
+    os.listdir(folder)
+    facts = look_at(folder, roots)
+    license = facts.license(reader.gate)
+    about = {"license": license, "ref": facts.ref, "hosted": facts.hosted}
+    return FolderStream(folder, about, lambda path: reader.wants(license, path), reader.max_bytes)
+
+
+def read_folder(
+    stream: BinaryIO, folder: str, reader: FileReader, counters: Counter[str]
+) -> Iterator[Document | Refused]:
+    """Reads what ``open_folder`` opened."""
+    about = json.loads(stream.read())
+    name = about["hosted"] or repository_name(folder)
+    while record := stream.read():
+        head, _, data = record.partition(b"\n")
+        entry = json.loads(head)
+        place = os.path.join(folder, entry["path"])
+        if entry["kind"] != "file":
+            message = entry["message"] or f"it is a {entry['kind'].replace('_', ' ')}; it is not followed or opened"
+            failed = entry["kind"] == UNREADABLE
+            yield Refused(entry["kind"], f"{name}/{entry['path']}: {message}", place, 0, failed=failed)
+            continue
+        path = entry["path"].replace(os.sep, "/")
+        content = data if entry.get("read") else None
+        if entry["size"] > reader.max_bytes and reader.wants(about["license"], path):
+            message = f"{name}/{path}: it has {entry['size']:,} bytes, over {reader.max_bytes:,}"
+            yield Refused("too_large", message, place, 0, failed=False)
+            continue
+        raw = RawFile(
+            name, path, content, about["license"], place, 0, entry["size"], about["ref"], hosted=bool(about["hosted"])
+        )
+        yield reader.document(raw, counters)

@@ -1,0 +1,228 @@
+"""What the inputs are, and in which shards they are read: dumps one by one, repositories in groups of some size."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filters.licenses import LicenseGate
+from pipeline.errors import InputError
+from pipeline.filesystem import InputFile, is_remote, match
+from pipeline.shard import Scope, Shard, plan_shards
+from sources.github.folders import NAME_MARK, SKIPPED, is_repository, look_at, repository_name, walk
+from sources.github.raw_file import FileReader
+from sources.github.recipe import GitHubRecipe
+from sources.github.repository import RootFiles
+
+SCOPE = "all"
+MAX_DEPTH = 3  # folders of folders that are looked into for repositories: input/owner/name
+NAMES_SHOWN = 3
+_KINDS = (
+    ("json", re.compile(r".*\.(?:json\.gz|(?:jsonl|ndjson)(?:\.gz)?)", re.I)),
+    ("parquet", re.compile(r".*\.parquet", re.I)),
+    ("tar", re.compile(r".*\.(?:tar(?:\.gz)?|tgz)", re.I)),
+)
+_MORE_JSON = re.compile(r".*/?[^/]+\.json|.*/?[^/.]+-?\d{6,}(?:\.gz)?", re.I)  # given by name, or by a glob
+_LOOKED_AT = 500  # repositories for which the user is told that it takes a moment
+
+
+@dataclass
+class Found:
+    """What is at the inputs.
+
+    Attributes:
+        repositories: Folders, with the mark before the repository's name.
+        dumps: Files of rows, and tars.
+        links: Folders' links that are not followed.
+        loose: Files that lie beside repositories, in none.
+    """
+
+    repositories: list[str] = field(default_factory=list)
+    dumps: list[InputFile] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The scopes of a run, and sentences for the user about what was found."""
+
+    scopes: list[Scope]
+    sentences: list[str]
+
+
+def kind_of(path: str) -> str | None:
+    """What a dump is by its name: ``json``, ``parquet`` or ``tar``; None for a folder, which ends in a slash."""
+    if path.endswith("/"):
+        return None
+    named = next((kind for kind, pattern in _KINDS if pattern.fullmatch(path)), None)
+    return named or ("json" if _MORE_JSON.fullmatch(path) else None)
+
+
+def plan_inputs(patterns: Sequence[str], recipe: GitHubRecipe, say: Callable[[str], None]) -> Plan:
+    """Finds dumps and repositories, and groups them in shards; all of them are one scope.
+
+    Args:
+        patterns: Paths of dumps and folders, globs, Beam paths, URLs.
+        recipe: The source's choices.
+        say: Told what takes a while.
+
+    Raises:
+        InputError: A pattern matches nothing, or what is no input of this source.
+    """
+    found = Found()
+    for pattern in patterns:
+        _find(pattern, found)
+    folders = sorted(set(found.repositories), key=os.fsencode)
+    if len(folders) > _LOOKED_AT:
+        say(f"looking at {len(folders):,} repositories")
+    reader = FileReader(recipe)
+    repositories, licenses = _repositories(folders, reader)
+    dumps = plan_shards(found.dumps, SCOPE, 1)[0].shards if found.dumps else ()
+    shards = [*dumps, *_group(repositories, recipe.shard_megabytes, {shard.name for shard in dumps})]
+    return Plan([Scope(SCOPE, tuple(shards))], list(_sentences(found, folders, licenses, reader.gate)))
+
+
+def _find(pattern: str, found: Found) -> None:
+    if is_remote(pattern):
+        found.dumps += [_dump(file) for file in match([pattern])]
+        return
+    paths = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern, recursive=True), key=os.fsencode)
+    if not paths:
+        raise InputError(
+            f"--input {pattern!r} matches nothing. Give a dump, a folder of repositories, or a glob in quotes."
+        )
+    for path in paths:
+        if os.path.isdir(path):
+            _find_repositories(path, found)
+        elif len(paths) > 1 and kind_of(path) is None:
+            found.loose.append(path)
+        else:
+            found.dumps.append(_dump(match([glob.escape(path)])[0]))
+    if not found.repositories and not found.dumps:
+        raise InputError(
+            f"--input {pattern!r} holds neither repositories nor dumps. Give a folder of checked-out repositories, one "
+            "repository, tars of them, or exports (.json.gz, .jsonl, .parquet)."
+        )
+
+
+def _dump(file: InputFile) -> InputFile:
+    if kind_of(file.path) is None:
+        hint = "; unpack it first, and give its folder" if re.search(r"\.(?:zip|7z|rar|xz|bz2|zst)$", file.path) else ""
+        raise InputError(
+            f"{file.path} is no input of this source{hint}. It takes folders of repositories, tars of them (.tar, "
+            ".tar.gz, .tgz), and exports as JSON lines (.json.gz, .jsonl, .jsonl.gz) or .parquet"
+        )
+    return file
+
+
+def _find_repositories(folder: str, found: Found) -> None:
+    if is_repository(folder):
+        parent, name = os.path.split(os.path.normpath(folder))
+        place = f"{parent or '.'}{NAME_MARK}{name}/" if name not in {".", "..", ""} else f"{folder.rstrip('/')}/"
+        found.repositories.append(place)
+    elif not _is_container(folder) and any(os.scandir(folder)):
+        found.repositories.append(f"{os.path.normpath(folder)}/")
+    else:
+        _look_into(folder, "", found, MAX_DEPTH)
+
+
+def _look_into(root: str, below: str, found: Found, depth: int) -> None:
+    """Takes what a folder of folders holds: repositories, folders of repositories, dumps."""
+    for entry in sorted(os.scandir(os.path.join(root, below)), key=lambda entry: os.fsencode(entry.name)):
+        name = f"{below}/{entry.name}" if below else entry.name
+        if entry.name in SKIPPED:
+            continue
+        if entry.is_symlink():
+            found.links.append(entry.path)
+        elif entry.is_dir(follow_symlinks=False):
+            if depth > 1 and not is_repository(entry.path) and _is_container(entry.path):
+                _look_into(root, name, found, depth - 1)
+            else:
+                found.repositories.append(f"{root.rstrip('/')}{NAME_MARK}{name}/")
+        elif any(pattern.fullmatch(entry.name) for _, pattern in _KINDS):
+            found.dumps.append(InputFile(entry.path, entry.stat(follow_symlinks=False).st_size))
+        else:
+            found.loose.append(entry.path)
+
+
+def _is_container(folder: str) -> bool:
+    """Whether a folder that is no repository holds some: folders or dumps, and next to no other files."""
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError:
+        return False
+    folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    dumps = [entry for entry in entries if any(pattern.fullmatch(entry.name) for _, pattern in _KINDS)]
+    others = len(entries) - len(folders) - len(dumps)
+    return (
+        bool(dumps and not others)
+        or any(is_repository(entry.path) for entry in folders)
+        or bool(folders and not others and any(_holds_repositories(entry.path) for entry in folders))
+    )
+
+
+def _holds_repositories(folder: str) -> bool:
+    try:
+        return any(entry.is_dir(follow_symlinks=False) and is_repository(entry.path) for entry in os.scandir(folder))
+    except OSError:
+        return False
+
+
+def _repositories(folders: Sequence[str], reader: FileReader) -> tuple[list[InputFile], list[tuple[str, str | None]]]:
+    """The folders as inputs, with the bytes of the files that will be read; and the licence of each."""
+    roots = RootFiles(reader.gate)
+    inputs, licenses = [], []
+    for folder in folders:
+        license = look_at(folder, roots).license(reader.gate)
+        licenses.append((repository_name(folder), license))
+        wanted = (e.size for e in walk(folder) if e.kind == "file" and reader.wants(license, e.path))
+        inputs.append(InputFile(folder, sum(size for size in wanted if size <= reader.max_bytes)))
+    return inputs, licenses
+
+
+def _group(repositories: Sequence[InputFile], megabytes: float, taken: set[str]) -> Iterator[Shard]:
+    """Repositories, in the order of their paths, in shards of some size."""
+    prefix = "repositories"
+    while any(name.startswith(prefix) for name in taken):
+        prefix += "_"
+    group: list[InputFile] = []
+    number = 0
+    for file in repositories:
+        if group and sum(one.size for one in group) + file.size > megabytes * 1e6:
+            yield Shard(f"{prefix}-{number:05d}", tuple(group), SCOPE)
+            group, number = [], number + 1
+        group.append(file)
+    if group:
+        yield Shard(f"{prefix}-{number:05d}", tuple(group), SCOPE)
+
+
+def _sentences(
+    found: Found, folders: Sequence[str], licenses: Sequence[tuple[str, str | None]], gate: LicenseGate
+) -> Iterator[str]:
+    if found.dumps:
+        yield f"{len(found.dumps):,} dump{'s' * (len(found.dumps) != 1)}"
+    if folders:
+        allowed = Counter(str(name) for _, name in licenses if gate.judge(name).reason is None)
+        listed = ", ".join(f"{count:,} {name}" for name, count in allowed.most_common())
+        count = f"{len(folders):,} repositor{'y' if len(folders) == 1 else 'ies'}"
+        yield f"{count}: {listed or 'none of them with a licence that is allowed'}"
+    others: dict[str, list[str]] = {}
+    for repo, name in licenses:
+        if gate.judge(name).reason is not None:
+            others.setdefault(name or "no licence", []).append(repo)
+    if others:
+        parts = [f"{len(repos):,} {name} ({_some(repos)})" for name, repos in sorted(others.items())]
+        yield f"dropped for their licence: {_some(parts, 8)}"
+    if found.links:
+        yield f"not followed: {len(found.links):,} links ({_some(found.links)})"
+    if found.loose:
+        yield f"in no repository, and not read: {len(found.loose):,} files ({_some(found.loose)})"
+
+
+def _some(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
+    return ", ".join(names[:shown]) + (f", and {len(names) - shown:,} more" if len(names) > shown else "")

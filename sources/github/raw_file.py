@@ -1,0 +1,162 @@
+"""A file of a repository as the readers find it, and the document that it becomes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+import pyarrow as pa
+import xxhash
+
+from filters.code_paths import PathRules, programming_language
+from filters.code_text import decode_source, with_newlines
+from filters.licenses import LicenseGate
+from pipeline.document import Document, Refused
+from sources.github.recipe import GitHubRecipe, PathsRecipe
+
+META = pa.struct(
+    [
+        ("repo", pa.string()),
+        ("path", pa.string()),
+        ("programming_language", pa.string()),
+        ("ref", pa.string()),  # a commit, or a branch where that is all that is known
+        ("blob", pa.string()),  # git's id of the contents, where the dump has it
+        ("size", pa.int64()),  # bytes of the file
+        ("encoding", pa.string()),
+        ("notice_characters", pa.int32()),  # taken out of the file's top
+        ("lines", pa.int32()),
+        ("longest_line", pa.int32()),
+        ("mean_line", pa.float32()),
+        ("alphanumeric", pa.float32()),
+        ("letters_per_token", pa.float32()),
+    ]
+)
+_OWNER_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file before anything is decided about it.
+
+    Attributes:
+        repo: Its repository, ``owner/name`` where the owner is known.
+        path: Its path there.
+        content: Its bytes, or the text that a dump has made of them; None where they were not read, because the licence
+            or the path drops it.
+        license: What is declared for it.
+        file: The raw file, for its origin.
+        offset: Its place there.
+        size: Its bytes, where known.
+        ref: The commit, or the branch.
+        blob: Git's id of its contents.
+        hosted: Whether ``repo`` is known to be its name on GitHub.
+    """
+
+    repo: str
+    path: str
+    content: str | bytes | None
+    license: str | None
+    file: str
+    offset: int
+    size: int | None = None
+    ref: str | None = None
+    blob: str | None = None
+    hosted: bool = False
+
+
+class FileReader:
+    """Makes documents of raw files, by a recipe: text only of those whose licence and path are allowed."""
+
+    def __init__(self, recipe: GitHubRecipe) -> None:
+        self.recipe = recipe
+        self.max_bytes = recipe.max_file_kilobytes << 10
+
+    @cached_property
+    def gate(self) -> LicenseGate:
+        """The licence gate."""
+        return LicenseGate(self.recipe.licenses)
+
+    @cached_property
+    def paths(self) -> PathRules:
+        """The rules about paths."""
+        return path_rules(self.recipe.paths)
+
+    def wants(self, license: str | None, path: str) -> bool:
+        """Whether a file's contents are of any use."""
+        return self.gate.judge(license).reason is None and self.paths.judge(path) is None
+
+    def document(self, raw: RawFile, counters: Counter[str]) -> Document | Refused:
+        """The document of a raw file; one without contents is dropped by a later step."""
+        text, encoding = "", None
+        if raw.content is not None and self.wants(raw.license, raw.path):
+            size = len(raw.content) if raw.size is None else raw.size
+            if max(size, len(raw.content)) > self.max_bytes:
+                return _refused(raw, "too_large", f"it has {size:,} bytes, over {self.max_bytes:,}")
+            text, encoding, reason = _decoded(raw.content)
+            if reason:
+                return _refused(raw, reason, f"its contents are {reason}")
+            counters["text_bytes"] += size
+            counters[f"encoding_{encoding}"] += 1
+            text = with_newlines(text) if self.recipe.normalize_newlines else text
+        return self._document(raw, text, encoding)
+
+    def _document(self, raw: RawFile, text: str, encoding: str | None) -> Document:
+        key = text.encode("utf-8", "surrogatepass")
+        meta = {
+            "repo": raw.repo,
+            "path": raw.path,
+            "programming_language": programming_language(raw.path),
+            "ref": raw.ref,
+            "blob": raw.blob,
+            "size": raw.size,
+            "encoding": encoding,
+        }
+        return Document(
+            id=f"{raw.repo}/{raw.path}@{xxhash.xxh3_64_hexdigest(key)}",
+            text=text,
+            source="github",
+            file=raw.file,
+            offset=raw.offset,
+            url=file_url(raw) if raw.hosted else None,
+            license=self.gate.judge(raw.license).expression,
+            meta=meta,
+        )
+
+
+def path_rules(recipe: PathsRecipe) -> PathRules:
+    """The rules about paths that a recipe asks for."""
+    return PathRules(
+        recipe.extensions,
+        recipe.names,
+        vendored=recipe.vendored,
+        generated=recipe.generated,
+        lock_files=recipe.lock_files,
+        certificates=recipe.certificates,
+    )
+
+
+def file_url(raw: RawFile) -> str | None:
+    """The address of a file on GitHub, where its commit or branch is known."""
+    if raw.ref is None or not _OWNER_NAME.fullmatch(raw.repo):
+        return None
+    ref, path = (quote(part, safe="/", errors="surrogatepass") for part in (raw.ref, raw.path))
+    return f"https://github.com/{raw.repo}/blob/{ref}/{path}"
+
+
+def is_commit(text: str) -> bool:
+    """Whether a text is the id of a git object."""
+    return bool(_COMMIT.fullmatch(text))
+
+
+def _decoded(content: str | bytes) -> tuple[str, str | None, str | None]:
+    if isinstance(content, bytes):
+        return decode_source(content)
+    return (content.removeprefix("\ufeff"), "utf-8", None) if "\0" not in content else ("", None, "binary")
+
+
+def _refused(raw: RawFile, reason: str, message: str) -> Refused:
+    return Refused(reason, f"{raw.repo}/{raw.path}: {message}", raw.file, raw.offset, failed=reason == "undecodable")

@@ -1,0 +1,120 @@
+"""The steps of the GitHub source: licence, path, notices, quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from filters.code_header import strip_notices
+from filters.code_header.syntax import syntax_of
+from filters.code_paths import extension_of
+from filters.code_quality import judge, judge_tokens, letters, measure
+from filters.licenses import LicenseGate
+from pipeline.document import Document
+from pipeline.errors import ModelError
+from pipeline.filesystem import local_model
+from sources.github.raw_file import path_rules
+from sources.github.recipe import GitHubRecipe, PathsRecipe
+from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+
+
+class CheckLicense:
+    """The licence gate: drops files of repositories whose licence is not allowed, or not known."""
+
+    name = "license"
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._allowed = allowed
+
+    @cached_property
+    def _gate(self) -> LicenseGate:
+        return LicenseGate(self._allowed)
+
+    def load(self) -> None:
+        """Nothing yet: the gate is made at its first use."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Judges the licence of each document."""
+        return [self._gate.judge(document.license).reason for document in documents]
+
+
+class CheckPath:
+    """Drops files by their paths."""
+
+    name = "path"
+
+    def __init__(self, recipe: PathsRecipe) -> None:
+        self._rules = path_rules(recipe)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Judges the path of each document."""
+        return [self._rules.judge(document.meta["path"]) for document in documents]
+
+
+class StripNotices:
+    """Takes licence and copyright notices out of the comments at the top of files."""
+
+    name = "header"
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Edits each document."""
+        for document in documents:
+            stripped = strip_notices(document.text, syntax_of(extension_of(document.meta["path"])))
+            document.text = stripped.text
+            document.meta["notice_characters"] = stripped.removed
+        return [None] * len(documents)
+
+
+class CheckQuality:
+    """Drops files by the lengths of their lines and by what they are made of, as it is after the notices went."""
+
+    name = "quality"
+
+    def __init__(self, recipe: GitHubRecipe) -> None:
+        self._recipe = recipe
+
+    @cached_property
+    def _tokenizer(self) -> Encoder:
+        return load_tokenizer(self._recipe)
+
+    def load(self) -> None:
+        """Nothing yet: the tokenizer is loaded at its first use."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Measures and judges each document."""
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> str | None:
+        measures = measure(document.text)
+        document.meta.update(
+            lines=measures.lines,
+            longest_line=measures.longest_line,
+            mean_line=measures.mean_line,
+            alphanumeric=measures.alphanumeric,
+        )
+        reason = judge(measures, self._recipe.quality)
+        if reason or self._recipe.tokenizer is None:
+            return reason
+        letter_count, token_count = letters(document.text), len(self._tokenizer.encode(document.text))
+        document.meta["letters_per_token"] = letter_count / token_count if token_count else 0.0
+        return judge_tokens(letter_count, token_count, self._recipe.quality)
+
+
+def load_tokenizer(recipe: GitHubRecipe) -> Encoder:
+    """Loads the recipe's SentencePiece model.
+
+    Raises:
+        ModelError: It is missing, or no such model.
+    """
+    assert recipe.tokenizer is not None
+    try:
+        return Encoder(local_model(recipe.tokenizer, recipe.tokenizer_sha256))
+    except TokenizerError as error:
+        raise ModelError(f"the tokenizer cannot be used: {error}") from error
