@@ -20,6 +20,8 @@ from pipeline.manifest import (
 from pipeline.shard import MANIFEST, STATS, Layout, read_json
 from pipeline.steps import READ_STEP
 
+HELDOUT = "heldout"  # the folder, in that of a mixture, of what is held out from it
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -100,10 +102,11 @@ class SourceCorpus:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A folder of token shards: its path, and its manifest."""
+    """A folder of token shards: its path, its manifest, and that of the set held out from it, where there is one."""
 
     root: str
     manifest: Mapping[str, Any]
+    heldout: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def _add(found: Corpora, folder: str) -> None:
         if "ledger" in manifest:
             found.sources.append(_source(layout, manifest, finished))
         else:
-            found.mixtures.append(Mixture(folder, manifest))
+            found.mixtures.append(Mixture(folder, manifest, read_manifest(Layout(join(folder, HELDOUT)))))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(f"{layout.manifest} is damaged: {error!r}. Run the source's command again.") from error
 

@@ -20,7 +20,8 @@ class Share:
         unique: Its unique tokens.
         drawn: The tokens drawn from it.
         epochs: How often it is seen.
-        text_bytes: Bytes of its text in the corpus.
+        text_bytes: Bytes of all its text in the corpus.
+        heldout: Its unique tokens that are held out from training.
     """
 
     source: str
@@ -30,10 +31,23 @@ class Share:
     drawn: int | None
     epochs: float | None
     text_bytes: int | None = None
+    heldout: int = 0
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """Bytes of all its text, for each token of that."""
+        tokens = (self.unique or 0) + self.heldout
+        return self.text_bytes / tokens if self.text_bytes and tokens else None
 
 
-def shares_of(manifest: Mapping[str, Any]) -> list[Share]:
-    """The sources of a mixture, in the manifest's order; none where it has no accounts of them."""
+def shares_of(manifest: Mapping[str, Any], heldout: Mapping[str, Any] | None = None) -> list[Share]:
+    """The sources of a mixture, in the manifest's order; none where it has no accounts of them.
+
+    Args:
+        manifest: The manifest.
+        heldout: That of the set that was held out from it, where there is one.
+    """
+    kept_back = dict((heldout or {}).get("mixture") or {})
     return [
         Share(
             str(name),
@@ -43,6 +57,7 @@ def shares_of(manifest: Mapping[str, Any]) -> list[Share]:
             entry.get("tokens"),
             entry.get("epochs"),
             (entry.get("corpus") or {}).get("text_bytes"),
+            (kept_back.get(name) or {}).get("unique_tokens") or 0,
         )
         for name, entry in dict(manifest.get("mixture") or {}).items()
     ]

@@ -43,8 +43,8 @@ class Mixed:
 
 def build_overview(corpora: Corpora, sections: Mapping[str, Section]) -> Overview:
     """Puts the sources beside each other."""
-    mixtures = [(mixture.root, mixture.manifest, shares_of(mixture.manifest)) for mixture in corpora.mixtures]
-    tokens = {s.source: s.unique for _, _, shares in mixtures for s in shares if s.unique}
+    mixtures = [(mixture, shares_of(mixture.manifest, mixture.heldout)) for mixture in corpora.mixtures]
+    tokens = {s.source: s for _, shares in reversed(mixtures) for s in shares if s.unique}
     documents = sum(corpus.kept.documents for corpus in corpora.sources)
     characters = sum(corpus.kept.characters for corpus in corpora.sources)
     tiles = [
@@ -52,24 +52,24 @@ def build_overview(corpora: Corpora, sections: Mapping[str, Section]) -> Overvie
         ("records read", short(sum(corpus.read.documents for corpus in corpora.sources))),
         ("documents kept", short(documents)),
         ("characters kept", short(characters)),
-        *([("unique tokens", short(sum(tokens.values())))] if tokens else []),
+        *([("unique tokens", short(sum(s.unique or 0 for s in tokens.values())))] if tokens else []),
     ]
     charts = [_by_source(corpora.sources)] if len(corpora.sources) > 1 else []
     mixed = [
-        Mixed(root, facts_of(manifest, shares), _mix_table(shares), _mix_charts(shares))
-        for root, manifest, shares in mixtures
+        Mixed(m.root, facts_of(m.manifest, shares), _mix_table(shares), _mix_charts(shares)) for m, shares in mixtures
     ]
     return Overview(tiles, _table(corpora.sources, sections, tokens), charts, mixed)
 
 
-def _table(sources: Sequence[SourceCorpus], sections: Mapping[str, Section], tokens: Mapping[str, int]) -> Table:
+def _table(sources: Sequence[SourceCorpus], sections: Mapping[str, Section], tokens: Mapping[str, Share]) -> Table:
     head = ["source", "read", "kept", "share", "characters", "bytes (UTF-8)", "tokens", "bytes/token"]
     rows = []
     for corpus in sources:
         kept, read = corpus.kept, corpus.read
         ratio = sections[corpus.layout.root].bytes_per_character
         size = kept.characters * ratio if ratio is not None else None
-        unique = tokens.get(corpus.name)
+        counted = tokens.get(corpus.name)
+        per_token = counted.bytes_per_token if counted else None
         rows.append(
             [
                 title_of(corpus.name),
@@ -78,8 +78,8 @@ def _table(sources: Sequence[SourceCorpus], sections: Mapping[str, Section], tok
                 share(kept.documents / read.documents if read.documents else 0),
                 short(kept.characters),
                 bytes_(size) if size is not None else "–",
-                short(unique) if unique else "–",
-                f"{size / unique:.2f}" if unique and size else "–",
+                short(counted.unique) if counted and counted.unique else "–",
+                f"{per_token:.2f}" if per_token else "–",
                 *_paper_cells(corpus.name),
             ]
         )
@@ -119,7 +119,7 @@ def _mix_table(shares: Sequence[Share]) -> Table:
                 _percent(paper.share if paper else None),
                 short(s.unique) if s.unique is not None else "–",
                 short(s.drawn) if s.drawn is not None else "–",
-                f"{s.epochs:.2f}" if s.epochs is not None else "–",
+                f"{s.epochs:.3g}" if s.epochs is not None else "–",
                 f"{paper.epochs:.2f}" if paper else "–",
             ]
         )

@@ -128,7 +128,8 @@ def take_sample(
     for file in chosen:
         try:
             for batch, rows in _read(corpus.open_path(file), file, lists, share):
-                excerpts.offer(batch, rows, [name for name in _ENDS if name in rows.column_names])
+                if budget.excerpts:
+                    excerpts.offer(batch, rows, [name for name in _ENDS if name in rows.column_names])
                 tables.append(rows)
         except (OSError, pa.ArrowException) as error:
             unreadable.append(f"{file.path}: {error}")

@@ -1,0 +1,1 @@
+"""The data card of a corpus: a README in Hugging Face's form, from the manifests of its sources and its mixture."""

@@ -1,0 +1,57 @@
+"""The command of the data card."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+
+from pipeline.card.card import data_card
+from pipeline.cli import beam_options, exit_with
+from pipeline.errors import InputError, UserError
+from pipeline.filesystem import require, write_bytes
+from pipeline.report.corpus import find
+
+DESCRIPTION = """\
+Writes the data card of a corpus in Hugging Face's form: sources, licences, processing, counts, known limits. As the
+README.md of the corpus folder it also tells load_dataset which files are whose."""
+
+EPILOG = """\
+examples:
+  python -m pipeline.card corpus/ shards/ --output corpus/README.md
+  python -m pipeline.card corpus/ --title 'Our corpus' | less"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    commands = argparse.ArgumentParser(
+        prog="python -m pipeline.card",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
+    commands.add_argument("--output", metavar="FILE", help="where the card goes (default: the standard output)")
+    commands.add_argument("--title", default="LLaMA corpus", help="the card's title")
+    args, flags = commands.parse_known_args(arguments)
+    FileSystems.set_options(beam_options(commands, flags))
+    try:
+        for path in (*args.folders, *([args.output] if args.output else [])):
+            require(path)
+        corpora = find(args.folders)
+        if not corpora.sources:
+            raise InputError(
+                "there is no corpus in these folders, only token shards: give the folder of the corpus, too"
+            )
+        card = data_card(corpora, args.title)
+        if args.output:
+            write_bytes(args.output, card.encode("utf-8", "replace"))
+    except UserError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
+        exit_with(1)
+    print(args.output or card, file=sys.stdout)  # noqa: T201
+    exit_with(0)
