@@ -20,6 +20,7 @@ from lxml import etree  # type: ignore[import-untyped]
 # The text that the sites' editor puts in where the author gives none: it describes no picture.
 PLACEHOLDER_ALT = frozenset({"enter image description here", "enter link description here"})
 INDENT = "  "
+DEEPEST = 8  # lists in lists that are set further in: else a post of nothing but lists would be mostly indentation
 CELL = " | "
 
 # Up to _ITEM they end the block under way; from _LINE on one line end is enough between them.
@@ -137,7 +138,7 @@ class _Builder:
             number = self._lists[-1] if self._lists else None
             if number is not None:
                 self._lists[-1] = number + 1
-            indent = INDENT * (len(self._lists) - 1)
+            indent = INDENT * (min(len(self._lists), DEEPEST) - 1)
             self._marker = f"{indent}* " if number is None else f"{indent}{number}. "
 
     def end(self, tag: str) -> None:

@@ -55,6 +55,7 @@ except ImportError:  # pragma: no cover - no such locks on Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
+TRUNCATED = "truncated_"  # with what these reasons begin, a file was cut short: truncated_gzip, truncated_7z
 SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
 
 
@@ -337,8 +338,9 @@ def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
 
 
 def _has_unreadable(stats: dict[str, Any]) -> bool:
-    """Whether a file broke off while it was read, or gave nothing but failures."""
-    broke_off = UNREADABLE in stats["ledger"]["steps"][0]["failed"]
+    """Whether a file broke off while it was read, was cut short, or gave nothing but failures."""
+    reasons = stats["ledger"]["steps"][0]["failed"]
+    broke_off = any(reason == UNREADABLE or reason.startswith(TRUNCATED) for reason in reasons)
     return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
 
 

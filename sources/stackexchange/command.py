@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import cli
 from pipeline.errors import InputError, OutputError
-from pipeline.filesystem import exists, join, match, write_bytes
+from pipeline.filesystem import delete_tree, exists, join, list_names, match, write_bytes
 from pipeline.graph import work_folder
+from pipeline.ledger import JOINED, RECORDS, Ledger
 from pipeline.recipe import load_recipe
 from pipeline.run import RunOptions, RunResult, run_source
 from pipeline.shard import Layout, Scope
+from pipeline.sink import REJECTS
+from pipeline.steps import READ_STEP
 from sources.stackexchange.plan import SitePlan, plan_site
 from sources.stackexchange.prepare import count_sites, prepare_sites
 from sources.stackexchange.recipe import StackExchangeRecipe
@@ -84,9 +89,11 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
 
     def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
         _write_sites(layout, found, passed, counts)
+        _remove_others(layout, scopes)
         prepare_sites(source, run, console, layout, scopes)
 
-    return run_source(source, scopes, run, console, prepare)
+    result = run_source(source, scopes, run, console, prepare)
+    return replace(result, notes=_notes(result))
 
 
 def _choose(
@@ -124,8 +131,8 @@ def _files(layout: Layout, plan: SitePlan, scope: Scope) -> SiteFiles:
 def _planned(plans: Sequence[SitePlan], passed: dict[str, str]) -> str:
     shards = sum(plan.partitions for plan in plans)
     megabytes = sum(plan.size for plan in plans) / 1e6
-    others = f"; {len(passed):,} sites are passed over" if passed else ""
-    return f"{len(plans):,} sites, {megabytes:,.1f} MB of Posts.xml, {shards:,} shards{others}"
+    others = f"; passed over: {len(passed):,}" if passed else ""
+    return f"sites: {len(plans):,}, {megabytes:,.1f} MB of Posts.xml, shards: {shards:,}{others}"
 
 
 def _write_sites(layout: Layout, found: Found, passed: dict[str, str], counts: dict[str, int]) -> None:
@@ -137,6 +144,28 @@ def _write_sites(layout: Layout, found: Found, passed: dict[str, str], counts: d
     rows += [("", path, "", reason) for path, reason in found.passed_over]
     text = "".join("\t".join(row) + "\n" for row in [("site", "file", "posts", "decision"), *rows])
     write_bytes(join(layout.root, SITES), text.encode("utf-8", "replace"))
+
+
+def _remove_others(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Removes what the sites have of shards that they no longer have: a mended archive can be of another size."""
+    for scope in scopes:
+        shards = {shard.name for shard in scope.shards}
+        number = re.compile(re.escape(scope.name) + r"-\d{5,}")
+        for folder in (scope.name, REJECTS):
+            for name in list_names(join(layout.root, folder), ".parquet") - shards:
+                if number.fullmatch(name):
+                    delete_tree(join(layout.root, folder, f"{name}.parquet"))
+
+
+def _notes(result: RunResult) -> list[str]:
+    """What the records of the funnel are made of: answers have no line of their own in it."""
+    ledger = Ledger()
+    ledger.add_json(result.manifest["ledger"])
+    counters = ledger.step(READ_STEP).counters
+    return [
+        f"{counters[RECORDS]:,} rows: {counters['questions']:,} questions, {counters['answers']:,} answers, of which "
+        f"{counters[JOINED]:,} met their question and are in its document"
+    ]
 
 
 def _next_commands(result: RunResult) -> list[str]:

@@ -220,17 +220,22 @@ def _salvage(handle: BinaryIO) -> Iterator[bytes]:
 
 def _to_the_end(handle: BinaryIO, make: Callable[[], Codec]) -> Iterator[bytes]:
     """Unpacks a chain of streams up to the end of the file."""
-    codec = make()
+    codec, within = make(), False
     while True:
-        given, codec = (codec.unused_data, make()) if codec.eof else (b"", codec)
-        fresh = not given and codec.needs_input
-        given = given or (handle.read(_READ) if fresh else b"")
-        if fresh and not given:
-            return
+        given = b""
+        if codec.eof:
+            given, codec, within = codec.unused_data, make(), False
+        if not given and codec.needs_input:
+            given = handle.read(_READ)
+            if not given and not within:
+                return
+            if not given:
+                raise BadArchive("truncated_bz2", "the data ends within a stream: it was cut")
+        within = True
         try:
             data = codec.decompress(given, PIECE_BYTES)
         except _ERRORS as error:
-            raise BadArchive("damaged_file", f"the data cannot be unpacked further: {error}") from error
+            raise BadArchive("corrupt_bz2", f"the data cannot be unpacked further: {error}") from error
         if data:
             yield data
 
