@@ -1,0 +1,2 @@
+// A fog signal: one long blast every two minutes.
+export const seconds = 120;
