@@ -1,9 +1,12 @@
 """What a removed template or picture leaves behind: empty brackets, lonely commas, spaces before commas.
 
-Only the surroundings of a gap mark are touched, so a comma or bracket that the author wrote stays as it was.
+Only the surroundings of a gap mark are touched, so a comma or bracket that the author wrote stays as it was; but for
+``close_spaces``, which takes out spaces that no typography knows, whoever left them.
 """
 
 from __future__ import annotations
+
+import re
 
 from filters.wikitext.marks import GAP, LITERAL_START
 
@@ -11,12 +14,20 @@ REACH = 100  # characters before a gap that may be tidied
 _OPEN = "([{（"
 _CLOSE = ")]}）"
 _PAIRS = frozenset(("()", "[]", "{}", "（）"))
+_QUOTES = frozenset(('""', "“”", "„“", "„”", "«»", "‘’"))
 _SEPARATORS = ",;:/–—-·•|"
 _WEAK = ",;"  # two of these around a gap become one
 _SPACES = " \t"
 _NO_SPACE_BEFORE = ".,;:!?…)]}”"
 _NO_SPACE_AFTER = "“„"
 _DASHES = "–—"
+_AT_START = _WEAK + ":" + _DASHES  # parts what has gone from what follows
+
+_OPENED = re.compile(r"\( +(?=[^\s)])")
+_CLOSED = re.compile(r"(?<=[^\s(])(?: *[,;])? +\)")
+_COMMA = re.compile(r"(?<=[\w)\]”»\"'’%°]) +,(?= +\w|$)")
+# A full stop that ends a sentence: not one of three (``a . . . b``), nor a product (``a . b``).
+_FULL_STOP = re.compile(r"(?<=[\w)\]”»\"'’%°]) +\.(?= +(?P<next>[^\W\d_])|$)")
 
 
 def close_gaps(line: str) -> str:
@@ -37,6 +48,28 @@ def close_gaps(line: str) -> str:
     return line if LITERAL_START in line or any(map(str.isalnum, line)) else ""
 
 
+def close_spaces(line: str) -> str:
+    """Removes spaces inside round brackets, at their ends, and before a comma or the full stop of a sentence.
+
+    What was unwrapped or removed leaves some (``(<span> 5 °C </span>)``), authors others. Other signs, before which
+    some languages write a space, stay as they are.
+    """
+    if "( " in line:
+        line = _OPENED.sub("(", line)
+    if " )" in line:
+        line = _CLOSED.sub(")", line)
+    if " ," in line:
+        line = _COMMA.sub(",", line)
+    if " ." in line:
+        line = _FULL_STOP.sub(_full_stop, line)
+    return line
+
+
+def _full_stop(match: re.Match[str]) -> str:
+    following = match["next"]
+    return "." if following is None or following.isupper() else match[0]
+
+
 def _join(left: str, right: str) -> str:
     """Joins the texts before and after one gap."""
     before = left.rstrip(_SPACES)
@@ -46,8 +79,11 @@ def _join(left: str, right: str) -> str:
         return _after_bracket(before, after)
     if first and first in _CLOSE:
         return before.rstrip(_SPACES + _SEPARATORS) + after if last in _SEPARATORS else before + after
+    if left[-1:] + right[:1] in _QUOTES:
+        return _join(left[:-1], right[1:])
     if not last:
-        return after.lstrip(_SPACES + _WEAK)
+        after = after.lstrip(_SPACES + _AT_START)
+        return after[2:].lstrip(_SPACES) if after.startswith("- ") else after
     if first and first in _WEAK:
         return before.rstrip(_SPACES + _WEAK) + after
     if first and first in _DASHES and last in _DASHES:

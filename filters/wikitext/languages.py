@@ -7,7 +7,7 @@ there is one; this table is the fallback, and adds the aliases that siteinfo lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -233,6 +233,18 @@ INTERLANGUAGE_CODES = words(
 _NO_WIKIPEDIA = words("be-tarask cz dk jp minnan nb zh-cfr zh-cn zh-tw")
 # The codes of Wikipedias, as their dumps are named, with hyphens for underscores; closed ones still have dumps.
 WIKIPEDIAS = INTERLANGUAGE_CODES - _NO_WIKIPEDIA
+
+_SHORTEST_NAME = 4  # of another edition's namespace; shorter ones may begin a title
+
+
+def _of_every_edition(names: Iterable[str]) -> str:
+    found = {name for row in names for name in row.split("|") if len(name) >= _SHORTEST_NAME}
+    return "|".join(sorted(found))
+
+
+# What any of the twenty editions calls files and categories.
+EVERY_FILE = _of_every_edition(language.file for language in LANGUAGES.values())
+EVERY_CATEGORY = _of_every_edition(language.category for language in LANGUAGES.values())
 
 # Prefixes of the sister projects: their links are text, and the pipe trick drops the prefix.
 SISTER_PREFIXES = words(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from filters.wikitext.gaps import close_gaps
+from filters.wikitext.gaps import close_gaps, close_spaces
 from filters.wikitext.marks import BREAK, GAP, JOINT
 from filters.wikitext.quotes import unwrap_quotes
 
@@ -68,8 +68,8 @@ def layout(text: str) -> Iterator[Line]:
         for part in source.split(BREAK) if BREAK in source else (source,):
             line = clean_line(part)
             removed = removed or bool(line)
-            if line:
-                yield Line(line)
+            if line:  # one that only now begins with its sign is a title, too: what stood before it has gone
+                yield (_title(line) if line[0] == "=" else None) or Line(line)
         if not removed and source.isspace():
             yield BLANK
 
@@ -84,7 +84,7 @@ def clean_line(line: str) -> str:
         line = line.replace(JOINT, "")
     if "  " in line or "\t" in line:
         line = _SPACES.sub(" ", line)
-    return line.strip()
+    return close_spaces(line.strip())
 
 
 def _preformatted(source: str) -> str:

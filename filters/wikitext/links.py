@@ -26,6 +26,10 @@ _EXTERNAL = r"\[(?:(?:https?|ftps?|sftp|git|svn|irc|ircs|gopher|telnet|nntp|worl
 _BARE_EXTERNAL_LINK = re.compile(_EXTERNAL + r"[^\s\[\]<>]*\s*\]", re.IGNORECASE)
 _EXTERNAL_LINK = re.compile(_EXTERNAL + r"[^\s\[\]<>]*[ \t]([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]", re.IGNORECASE)
 _UNCLOSED_FILE = re.compile(r"\[\[([^\[\]|\n:]{1,30}):[^\n]*")
+# What ends the name of a picture or recording; a link to one is a file's, whatever the language of its namespace.
+_MEDIA = re.compile(
+    r"\.(?:jpe?g|png|svg|gif|tiff?|webp|xcf|djvu|og[gav]|opus|webm|mp[34]|midi?|wav|flac)$", re.IGNORECASE
+)
 _PARENTHETICAL = re.compile(r"\s*\([^()]*\)$|,[^,]*$")
 
 
@@ -81,6 +85,8 @@ class _Resolver:
         target, label = match[1].strip(), match[2]
         prefix = target.partition(":")[0].strip().replace("_", " ").lower() if ":" in target else ""
         if prefix in self.dropped and ":" in target:
+            return gap_after(match.string, match.start())
+        if prefix and label is not None and prefix not in SISTER_PREFIXES and _MEDIA.search(target):
             return gap_after(match.string, match.start())
         if prefix in ("http", "https"):
             return f"[{match[0][2:-2]}]"

@@ -14,7 +14,7 @@ JOINT = "\x05"  # nothing, but keeps two runs of apostrophes apart (<nowiki/>)
 MARKS = GAP + LITERAL_START + LITERAL_END + BREAK + JOINT
 
 # After one of these a removed thing can leave a dangling space, bracket or comma; after a letter it cannot.
-GAP_CONTEXT = frozenset(" \t\n([{,;:/-–—«„“\"'" + MARKS)
+GAP_CONTEXT = frozenset(" \t\n([{,;:/-–—«„“\"'|=" + MARKS)
 
 
 def gap_after(text: str, position: int) -> str:

@@ -9,6 +9,8 @@ from filters.wikitext.languages import (
     ENGLISH_CATEGORY,
     ENGLISH_FILE,
     ENGLISH_OTHER,
+    EVERY_CATEGORY,
+    EVERY_FILE,
     LANGUAGES,
     Language,
 )
@@ -17,7 +19,7 @@ from filters.wikitext.section_titles import REFERENCE_TITLES
 FILE_NAMESPACE = 6  # MediaWiki's numbers, includes/Defines.php
 CATEGORY_NAMESPACE = 14
 
-# A language outside the twenty still has MediaWiki's English names and no more.
+# A language outside the twenty has no names of its own but those of its siteinfo.
 _UNKNOWN = Language(file="", category="", other="", redirect="redirect", months="", separators=",.")
 
 
@@ -43,22 +45,24 @@ class WikiSite:
 
     @classmethod
     def builtin(cls, language: str) -> WikiSite:
-        """Returns the site from the built-in table; a language outside the twenty gets the English names."""
+        """Returns the site from the built-in table alone."""
         return cls.from_siteinfo(language, {})
 
     @classmethod
     def from_siteinfo(cls, language: str, namespaces: Mapping[int, Sequence[str]]) -> WikiSite:
         """Returns the site with the names of a dump's siteinfo added to the built-in ones.
 
-        They are added, not put in place: siteinfo leaves aliases out, and pages use them.
+        They are added, not put in place: siteinfo leaves aliases out, and pages use them. English names count in every
+        language, as in MediaWiki; so do those that other editions have for files and categories, since a dump may be
+        read as another language than its own (``--lang``), and no article's title begins with one.
 
         Args:
             language: code of the edition.
             namespaces: names and aliases for each namespace number; the main namespace's empty name is ignored.
         """
         names = LANGUAGES.get(language, _UNKNOWN)
-        file = _fold(namespaces.get(FILE_NAMESPACE, ()), names.file, ENGLISH_FILE)
-        category = _fold(namespaces.get(CATEGORY_NAMESPACE, ()), names.category, ENGLISH_CATEGORY)
+        file = _fold(namespaces.get(FILE_NAMESPACE, ()), names.file, ENGLISH_FILE, EVERY_FILE)
+        category = _fold(namespaces.get(CATEGORY_NAMESPACE, ()), names.category, ENGLISH_CATEGORY, EVERY_CATEGORY)
         every = [name for aliases in namespaces.values() for name in aliases]
         return cls(
             language=language,

@@ -18,6 +18,8 @@ from filters.wikitext.work import Work
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _NAME = re.compile(r"\s*([^|{}\n]*)")
+_FIRST_WORD = re.compile(r"[ \t]*[^\s|{}]*")
+_UNCLOSED = re.compile(r"[^{}\n]*(?:[{}](?![{}])[^{}\n]*)*")  # the rest of a line, up to the next run of braces
 _LINK = re.compile(r"\[\[[^\[\]]*\]\]")
 _NOT_IN_NAMES = frozenset("[]<>{}\n")  # an equals sign after one of these belongs to a link or to text
 _LONGEST_NAME = 60
@@ -77,8 +79,8 @@ def expand_templates(text: str, table: TemplateTable, work: Work, max_nesting: i
         max_nesting: templates that are nested deeper leave no text.
 
     Returns:
-        The text without ``{{`` and ``}}``; of an opening or closing that has no partner only the braces (and the
-        name of a template so cut off) are removed.
+        The text without ``{{`` and ``}}``. Of a closing that has no partner only the braces are removed; of an opening,
+        the name of the template so cut off, and what shows itself as its arguments.
     """
     if "{{" not in text and "}}" not in text:
         return text
@@ -131,9 +133,7 @@ class _Expansion:
         self.take(start)
         self.last = end
         if start in self.literal:
-            at_line_start = start == 0 or self.text[start - 1] == "\n"
-            if at_line_start and (name := _NAME.match(self.text, end)):
-                self.last = name.end()
+            self.last = self.unclosed_end(start, end)
             return
         frame = _Frame(start, end - start, None, self.output)
         self.stack.append(frame)
@@ -145,6 +145,24 @@ class _Expansion:
             if frame.rule is None:
                 frame.output = None
         self.output = frame.output
+
+    def unclosed_end(self, start: int, end: int) -> int:
+        """Returns where text goes on behind the opening, from ``start`` to ``end``, of a template that is never closed.
+
+        Its arguments go with it, up to a lone closing brace, or the end of the line, or the next template; of one that
+        keeps text, up to the last of them. Without a pipe to end it, its name is one word, or a short line of its own.
+        """
+        rest = _UNCLOSED.match(self.text, end)
+        line = rest[0] if rest else ""
+        if "|" in line:
+            if self.table.find(line.partition("|")[0]):
+                return end + line.rindex("|") + 1
+            return end + (line.index("}") + 1 if "}" in line else len(line))
+        at_line_start = start == 0 or self.text[start - 1] == "\n"
+        if at_line_start and len(line) <= _LONGEST_NAME:
+            return end + len(line)
+        word = _FIRST_WORD.match(self.text, end)
+        return word.end() if word else end
 
     def rule_at(self, position: int) -> Rule | None:
         """Returns the rule of the template whose name starts at ``position``."""

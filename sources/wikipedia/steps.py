@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from filters.wikitext import Limits, reference_urls, to_text
+from filters.wikitext import Limits, WikitextTooComplex, reference_urls, to_text
 from pipeline.document import Document
 from sources.wikipedia.head import DumpHead
 
@@ -12,8 +12,8 @@ from sources.wikipedia.head import DumpHead
 class CleanWikitext:
     """Turns wikitext into text, and notes the URLs that the page cites.
 
-    A page that asks for more than the limits raises ``WikitextTooComplex``, and so fails by itself; work is counted in
-    characters, not seconds, so the same pages fail on any machine.
+    A page that asks for more than the limits is dropped; work is counted in characters, not seconds, so the same pages
+    go on any machine.
     """
 
     name = "text"
@@ -26,12 +26,15 @@ class CleanWikitext:
         """Nothing to load."""
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Cleans a batch; a page of markup alone is dropped, and keeps its wikitext to be looked at."""
+        """Cleans a batch; a page that is dropped keeps its wikitext, to be looked at."""
         return [self._one(document) for document in documents]
 
     def _one(self, document: Document) -> str | None:
         wikitext = document.text
-        text = to_text(wikitext, self._heads[document.file].site, self._limits).strip()
+        try:
+            text = to_text(wikitext, self._heads[document.file].site, self._limits).strip()
+        except WikitextTooComplex:
+            return "too_long" if len(wikitext) > self._limits.max_characters else "too_complex"
         if not text:
             return "empty"
         document.meta["references"] = reference_urls(wikitext)

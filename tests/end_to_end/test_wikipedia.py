@@ -148,6 +148,13 @@ def test_without_its_index_a_dump_is_one_shard_and_that_is_said(tmp_path):
     assert manifest(tmp_path / "out", "wikipedia")["shards"] == 1
 
 
+def test_a_header_that_contradicts_the_name_is_told_also_where_progress_is_not(sample, tmp_path):
+    (tmp_path / "scowiki.xml").write_bytes(bz2.decompress(ENGLISH.read_bytes()))
+    done = wikipedia(tmp_path / "out", "--input", tmp_path, "--quiet")
+    assert done.stderr == "warning: scowiki.xml: read as sco, as the name says; but the header says enwiki\n"
+    assert {d["language"] for d in documents(tmp_path / "out", "sco", "wikipedia")} == {"sco"}
+
+
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -187,7 +194,12 @@ def test_dumps_by_language_and_date_with_the_archive_as_fallback(sample, tmp_pat
         (["--lang", "en"], "give either --input with dumps, or --date"),
         (["--input", INPUT, "--lang", "en,de"], "--input takes one language with --lang, not 'en,de'"),
         (["--date", "yesterday"], "--date must be a dump's date, such as 20220701, it is 'yesterday'"),
-        (["--date", "20220701", "--lang", "English"], "--lang has 'English'; give codes of Wikipedias"),
+        (
+            ["--date", "20220701", "--lang", "English"],
+            "--lang: no Wikipedia has the code 'English' (near ones: en); give",
+        ),
+        (["--input", INPUT, "--lang", "xx"], "--lang: no Wikipedia has the code 'xx' (near ones: xh); give codes"),
+        (["--input", INPUT, "--lang", "en"], "-multistream.xml.bz2 say de, --lang (or the recipe's language) says en"),
         (["--input", "nowhere/*.bz2"], "matches no file"),
         (["--input", INPUT, "--set", "min_charcters=1"], "Did you mean min_characters?"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 
 from filters.wikitext import WikiSite, to_text
-from filters.wikitext.gaps import close_gaps
+from filters.wikitext.gaps import close_gaps, close_spaces
 from filters.wikitext.quotes import unwrap_quotes
 
 EN = WikiSite.builtin("en")
@@ -42,6 +42,13 @@ def test_apostrophes(wikitext, text):
         ("a(\x01)b", "a b"),
         ("\x01; \x01 -", ""),
         ("( a , b ) ; c\x01", "( a , b ) ; c"),
+        ("\x01: a", "a"),
+        ("\x01 – a – b", "a – b"),
+        ("\x01 - a", "a"),
+        ("\x01-a", "-a"),
+        ('a "\x01" b', "a b"),
+        ("a „\x01“ b", "a b"),
+        ('"a" \x01 "b"', '"a" "b"'),
     ],
 )
 def test_gaps_leave_nothing_dangling(line, text):
@@ -49,8 +56,30 @@ def test_gaps_leave_nothing_dangling(line, text):
 
 
 @pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("( daphnai) and (C ) and ( a b )", "(daphnai) and (C) and (a b)"),
+        ("(Canis; x, ) or (Canis ; )", "(Canis; x) or (Canis)"),
+        ("the city . It was , so", "the city. It was, so"),
+        ("at the end .", "at the end."),
+        ("at 1100 $ ) . Although", "at 1100 $). Although"),
+        ("a . . . b . . . .", "a . . . b . . . ."),
+        ("did not shift , (comma) or . (full stop)", "did not shift , (comma) or . (full stop)"),
+        ("the product a . b, of .NET", "the product a . b, of .NET"),
+        ("( ) (  ) « a » b ?", "( ) (  ) « a » b ?"),
+    ],
+)
+def test_spaces_that_no_typography_knows(line, text):
+    assert close_spaces(line) == text
+
+
+@pytest.mark.parametrize(
     ("wikitext", "text"),
     [
+        ("{{word}} {{lang|de|\n== a ==\n}}\nb", "a\n\nb"),
+        ("'''== a =='''\nb", "a\n\nb"),
+        ("{{word}} = a", "= a"),
+        ("(<span> {{convert|-33|C|F}} </span>) &nbsp;, b", "(-33 °C), b"),
         ("* a\n** b\n*** c\n* d", "- a\n  - b\n    - c\n- d"),
         ("# a\n# b\n## c\n## d\n# e\n\n# f", "1. a\n2. b\n  1. c\n  2. d\n3. e\n\n1. f"),
         ("# a\ntext\n# b", "1. a\ntext\n1. b"),

@@ -6,6 +6,8 @@ from filters.wikitext import WikiSite, to_text
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.section_titles import REFERENCE_TITLES
 
+EN = WikiSite.builtin("en")
+
 LANGUAGE_CODES = [
     "bg",
     "ca",
@@ -88,11 +90,42 @@ def test_no_other_language_is_in_the_tables():
 
 def test_names_of_siteinfo_are_added_to_the_built_in_ones():
     site = WikiSite.from_siteinfo("xx", {0: [""], 6: ["Wobraz", "Foto_x"], 14: ["Kategorija"], 10: ["Předłoha"]})
-    assert site.file_namespaces == {"wobraz", "foto x", "file", "image"}
-    assert site.category_namespaces == {"kategorija", "category"}
+    builtin = WikiSite.builtin("xx")
+    assert site.file_namespaces - builtin.file_namespaces == {"wobraz", "foto x"}
+    assert site.category_namespaces - builtin.category_namespaces == set()  # Croatian has it, too
+    assert {"file", "image"} <= builtin.file_namespaces
+    assert "category" in builtin.category_namespaces
     assert {"předłoha", "wobraz", "media", "kategorija"} <= site.namespaces
     assert "" not in site.namespaces
     assert to_text("a[[Wobraz:b.jpg]][[Foto x:c.jpg]]", site) == "a"
+
+
+@pytest.mark.parametrize("language", [*LANGUAGE_CODES, "xx"])
+def test_english_names_and_image_words_count_in_every_language(language):
+    site = WikiSite.builtin(language)
+    options = ("thumb|left|200px", "right|frame", "upright=1.2|alt=b", "frameless|x50px", "border|center|link=c")
+    pictures = "".join(f"[[{name}:A.jpg|{o}|d [[e]]]]" for o in options for name in ("File", "image", "FILE"))
+    assert to_text(f"{pictures}[[Category:f]][[category: g|h]]word", site) == "word"
+
+
+@pytest.mark.parametrize("language", LANGUAGE_CODES)
+def test_a_page_that_is_read_as_another_language_than_its_own_still_loses_its_pictures_and_categories(language):
+    for name in (*LANGUAGES[language].file.split("|"), *LANGUAGES[language].category.split("|")):
+        if len(name) > 3:
+            assert to_text(f"[[{name.title()}:A b|thumb|200px|c]]word", WikiSite.builtin("en")) == "word"
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("[[Fitxategi:A b.jpg|thumb|200px|c]]d", "d"),
+        ("[[Wobraz:A.SVG|c]]d", "d"),
+        ("[[:Fitxategi:A.jpg|c]] [[commons:A.jpg|d]] [[Fitxategi:A.jpg]]", "c d Fitxategi:A.jpg"),
+        ("[[A.jpg|c]] [[Star Trek: The jpg|d]]", "c d"),
+    ],
+)
+def test_a_link_to_what_is_named_like_a_picture_is_a_files(wikitext, text):
+    assert to_text(wikitext, EN) == text
 
 
 def test_a_dump_that_names_another_language_still_has_the_built_in_names():

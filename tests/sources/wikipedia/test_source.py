@@ -200,7 +200,14 @@ class TestBadInput:
     def test_a_page_over_the_limits_of_the_cleaner(self, tmp_path):
         data = xml(page(1, "One."), page(2, "x" * 2000), page(3, "Three."))
         assert self.reasons(tmp_path, data, limits={"max_characters": 1000}) == (
-            {"text: error_WikitextTooComplex!": 1}, {1: "One.", 3: "Three."}
+            {"text: too_long": 1}, {1: "One.", 3: "Three."}
+        )  # fmt: skip
+
+    def test_a_page_that_asks_for_too_much_work(self, tmp_path):
+        growing = "{" * 900 + "|".join("a" * 300) + "}" * 900
+        data = xml(page(1, "One."), page(2, growing), page(3, "Three."))
+        assert self.reasons(tmp_path, data, limits={"max_work_per_character": 1}) == (
+            {"text: too_complex": 1}, {1: "One.", 3: "Three."}
         )  # fmt: skip
 
     @pytest.mark.parametrize("hurtful", ["{{a|" * 100_000, "{|\n|" * 100_000, "[[a|" * 100_000, "<ref>" * 100_000])
