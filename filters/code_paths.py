@@ -33,8 +33,8 @@ GENERATED = _words(
 )
 LOCK_FILES = _words(
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock Cargo.lock poetry.lock Pipfile.lock "
-    "uv.lock pdm.lock Gemfile.lock composer.lock mix.lock pubspec.lock Podfile.lock packages.lock.json go.sum flake.lock "
-    "*.lockfile"
+    "uv.lock pdm.lock Gemfile.lock composer.lock mix.lock pubspec.lock Podfile.lock packages.lock.json go.sum "
+    "flake.lock *.lockfile"
 )
 CERTIFICATES = _words("*.pem *.crt *.cer *.der *.key *.csr *.p7b *.p12 *.pfx *.asc *.gpg *.pub id_rsa id_dsa")
 

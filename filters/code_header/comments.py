@@ -27,7 +27,8 @@ class Comment:
         opening: The begin of a block comment; empty for line comments.
         lines: The lines between begin and end of a block comment, or the whole lines of line comments, without their
             newlines.
-        closing: The end of a block comment and what of its line follows it, if only spaces do.
+        closing: The end of a block comment and what of its line follows it, if only spaces do; for line comments, the
+            last newline.
         contents: For each line, what it says: without the marker of a line comment.
     """
 
@@ -123,7 +124,8 @@ def _line_comments(text: str, at: int, syntax: Syntax) -> Comment | None:
         lines.append(text[place:stop].removesuffix("\n"))
         contents.append(text[marker.end() : stop].removesuffix("\n"))
         place = stop
-    return Comment(start, place, "", tuple(lines), "", tuple(contents)) if lines else None
+    closing = "\n" if text[place - 1] == "\n" else ""
+    return Comment(start, place, "", tuple(lines), closing, tuple(contents)) if lines else None
 
 
 def _indent(text: str, at: int) -> int:

@@ -15,12 +15,11 @@ from functools import cache
 
 from filters.code_header.texts import WORDINGS
 
-# Nothing is a notice without one of these words, and most files have none of them at their top.
-TRIGGER = re.compile(
-    r"copyright|copyleft|licen[cs]|spdx|rights\s+reserved|public\s+domain|warrant|redistribut|©|\(c\)|free\s+software"
-    r"|confidential|proprietary|permission",
-    re.I,
-)
+# Nothing is a notice without one of these, in lower case, and most comments have none of them.
+TRIGGERS = (
+    "copyright", "licen", "spdx", "reserved", "public domain", "warrant", "redistribut", "©", "(c)", "free software",
+    "confidential", "proprietary", "permission", "copyleft", "&copy;", "file is part of",
+)  # fmt: skip
 GRAM = 3  # words
 RUN_GRAMS = 3  # so many grams in a row are a wording: five words
 COVERED = 0.5  # of a line's words, to make it a line of a licence
@@ -54,7 +53,7 @@ _REFERENCE = re.compile(
     |{_NAME}\s+licensed\b
     |licen[cs]ing\s*:\s*\S
     |(?:(?:dual|multi|tri)[ -]?|re)?licensed\s+(?:under|to|with|by|as|per|for)\b
-    |(?:this|these|the)\s+[\w ,.'/()"-]{{0,60}}?\b(?:is|are|may|can|was|has\s+been)\s+
+    |(?:this|these|the)\s+[\w ./'()"-]{{0,60}}?\b(?:is|are|may|can|was|has\s+been)\s+
      (?:also\s+|now\s+|hereby\s+|dual[ -])?
      (?:licen[cs]ed|released|distributed|redistributed|made\s+available|provided|covered|governed|subject|published
      |free\s+software|be\s+(?:distributed|used|copied|redistributed|freely))\b
@@ -62,7 +61,7 @@ _REFERENCE = re.compile(
     |(?:released|distributed|published|available|redistributable|provided|free|use|covered|modification)\b[\w ,]{{0,30}}
      \b(?:under|by|with|to|within|in)\s+(?:the\s+|an?\s+)?(?:terms|(?:[\w"./-]+\s+){{0,6}}licen[cs]e|{_NAME})
     |(?:please\s+)?(?:see|read|refer\s+to|consult|check|view)\s+(?:the\s+)?(?:accompanying\s+|included\s+|enclosed\s+|attached\s+|file\s+
-     |files\s+)*["'`]?(?:\S*/)?(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|LEGAL)\b
+     |files\s+)*["'`]?(?:\S*/)?(?:(?-i:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|LEGAL)\b|(?:licen[cs]e|copyright)(?:\.\w+|\s+file)\b)
     |for\s+(?:more\s+|full\s+|the\s+|complete\s+|copyright\s+and\s+|further\s+)*licen[cs](?:e|ing)\b
     |(?:full\s+)?licen[cs]e\s+(?:text|information|details|terms)\b
     |no\s+warranty\b|distributed\s+with\s+permission\b|licen[cs]e\s*&\s*\w
@@ -71,7 +70,7 @@ _REFERENCE = re.compile(
     re.I | re.X,
 )
 # Where a statement or a reference may begin: a line, or behind a sentence in it.
-_SENTENCE = re.compile(r"(?:(?<=[.;:!?)|,])|(?<= -)|(?<= --)|(?<=\*))\s+")
+_SENTENCE = re.compile(r"(?:(?<=[.;:!?)|])|(?<= -)|(?<= --)|(?<=\*))\s+")
 # What goes with a notice where nothing else is left of the comment, and stays otherwise.
 _ATTRIBUTION = re.compile(
     rf"""(?:[@\\]\s?)?(?:(?:original\s+)?authors?|maintainers?|contributors?|contacts?|creators?|credits?|owners?|e-?mail|organi[sz]ation|
@@ -96,7 +95,7 @@ KEPT = re.compile(
     r"""!|-\*-|.*-\*-.*-\*-|vim?:|ex:|.*\bcoding[:=]\s*[\w.-]+|frozen_string_literal|encoding:|warn_indent|typed:|go:|\+build\b|@flow
     |@format|@ts-|eslint|jshint|jslint|jscs|tslint|global\s|globals\s|prettier|istanbul|pylint|pyright|mypy|type:|flake8|noqa|isort|ruff
     |yapf|fmt:|clang-|NOLINT|nolint|cppcheck|shellcheck|rubocop|swiftlint|ktlint|sourceURL|sourceMapping|<reference|@jsx|@providesModule
-    |@generated|@nocommit|@emails|cython:|distutils:|syntax=|escape=|%%|!TEX|TEX\s|\#include|\#define|import\s|use\s""",
+    |@generated|@nocommit|@emails|cython:|distutils:|syntax=|escape=|%%|!TEX|TEX\s|\#include|\#define""",
     re.I | re.X,
 )
 _MARKS = " \t\r\f\v*#/;%-=_+~|!'\"<>.:\\^&$@`{}()[]·•"
@@ -113,6 +112,12 @@ class Kind(Enum):
     ATTRIBUTION = "of authors, dates, file names"
     KEPT = "read by tools"
     TEXT = "anything else"
+
+
+def may_be_notice(comment: str) -> bool:
+    """Whether a comment has any of the words without which nothing is a notice: a quick test."""
+    lower = comment.lower()
+    return any(trigger in lower for trigger in TRIGGERS)
 
 
 def classify(contents: Sequence[str]) -> list[Kind]:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from filters.code_header.comments import MAX_HEADER, Comment, leading_comments
-from filters.code_header.notice import TRIGGER, Kind, classify
+from filters.code_header.comments import Comment, leading_comments
+from filters.code_header.notice import Kind, classify, may_be_notice
 from filters.code_header.syntax import Syntax
 
 MAX_LINE = 400  # characters of a line that are looked at
@@ -36,12 +36,12 @@ def strip_notices(text: str, syntax: Syntax | None) -> Stripped:
     Returns:
         The text: what is left of it is unchanged, but for the blank lines around what went.
     """
-    if syntax is None or not TRIGGER.search(text, 0, MAX_HEADER):
+    if syntax is None:
         return Stripped(text, 0)
     parts: list[str] = []
     kept_to = 0
     for comment in leading_comments(text, syntax):
-        replacement = _without_notice(comment)
+        replacement = _without_notice(comment) if may_be_notice(text[comment.start : comment.end]) else None
         if replacement is None:
             continue
         before = text[kept_to : comment.start]
@@ -61,8 +61,6 @@ def strip_notices(text: str, syntax: Syntax | None) -> Stripped:
 
 def _without_notice(comment: Comment) -> str | None:
     """What stays of a comment: None where all of it does, nothing where all of it is notice."""
-    if not any(TRIGGER.search(content, 0, MAX_LINE) for content in comment.contents):
-        return None
     kinds = classify([content[:MAX_LINE] for content in comment.contents])
     if Kind.NOTICE not in kinds:
         return None
@@ -70,8 +68,7 @@ def _without_notice(comment: Comment) -> str | None:
         return ""
     if comment.opening:
         return _block_without(comment, kinds)
-    kept = _tidy(comment.lines, kinds)
-    return "".join(f"{line}\n" for line in kept)
+    return "\n".join(_tidy(comment.lines, kinds)) + comment.closing
 
 
 def _block_without(comment: Comment, kinds: Sequence[Kind]) -> str:

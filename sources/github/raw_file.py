@@ -91,7 +91,7 @@ class FileReader:
 
     def document(self, raw: RawFile, counters: Counter[str]) -> Document | Refused:
         """The document of a raw file; one without contents is dropped by a later step."""
-        text, encoding = "", None
+        text, encoding = None, None
         if raw.content is not None and self.wants(raw.license, raw.path):
             size = len(raw.content) if raw.size is None else raw.size
             if max(size, len(raw.content)) > self.max_bytes:
@@ -104,8 +104,8 @@ class FileReader:
             text = with_newlines(text) if self.recipe.normalize_newlines else text
         return self._document(raw, text, encoding)
 
-    def _document(self, raw: RawFile, text: str, encoding: str | None) -> Document:
-        key = text.encode("utf-8", "surrogatepass")
+    def _document(self, raw: RawFile, text: str | None, encoding: str | None) -> Document:
+        version = "" if text is None else f"@{xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
         meta = {
             "repo": raw.repo,
             "path": raw.path,
@@ -116,8 +116,8 @@ class FileReader:
             "encoding": encoding,
         }
         return Document(
-            id=f"{raw.repo}/{raw.path}@{xxhash.xxh3_64_hexdigest(key)}",
-            text=text,
+            id=f"{raw.repo}/{raw.path}{version}",
+            text=text or "",
             source="github",
             file=raw.file,
             offset=raw.offset,

@@ -64,14 +64,14 @@ def raw_file(row: Mapping[str, Any], path: str, offset: int, reader: FileReader)
     """The file in a row, or why there is none."""
     repo, name = _text(row, REPO), _text(row, PATH)
     if not repo or not name:
-        wanting = " and ".join(what for what, found in (("a repository", repo), ("a path", name)) if not found)
+        wanting = " and no ".join(what for what, found in (("repository", repo), ("path", name)) if not found)
         there = ", ".join(sorted(map(str, row)))[:200]
         return Refused("missing_field", f"the row has no {wanting}; it has {there}", path, offset)
     content = _first(row, CONTENT)
     binary = _first(row, BINARY) in (True, "true")
     if binary or _first(row, LINK):
         reason = "binary" if binary else "link"
-        return Refused(reason, f"{repo}/{name} is a {reason} file", path, offset, failed=False)
+        return Refused(reason, f"{repo}/{name} is a {'binary file' if binary else 'symbolic link'}", path, offset, failed=False)
     if content is None and any(key in row for key in CONTENT):
         return Refused("no_content", f"{repo}/{name}: the dump has no contents of it", path, offset, failed=False)
     if not isinstance(content, str):
