@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 # MD5 is C4's choice of a hash, not a safeguard.
 from hashlib import md5
 from operator import methodcaller
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,14 @@ _digest = methodcaller("digest")
 _MD5_BYTES = 16
 
 
-def page_text(body: str, *, drop_header_like: bool = True) -> str:
+class PageText(NamedTuple):
+    """The text of a page, and how many lines went from it because they look like headers."""
+
+    text: str
+    header_like: int
+
+
+def page_text(body: str, *, drop_header_like: bool = True) -> PageText:
     r"""The text of a page from the body of its WET record: stripped lines, without empty ones, joined by ``\n``.
 
     A line ends at ``\n``, ``\r`` or ``\r\n``. The first line, which is the title, is text like any other.
@@ -48,10 +56,11 @@ def page_text(body: str, *, drop_header_like: bool = True) -> str:
     """
     if "\r" in body:
         body = body.replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line for line in map(str.strip, body.split("\n")) if line]
-    if drop_header_like and any(prefix in body for prefix in HEADER_PREFIXES):
-        lines = [line for line in lines if not line.startswith(HEADER_PREFIXES)]
-    return "\n".join(lines)
+    lines = list(filter(None, map(str.strip, body.split("\n"))))
+    if not drop_header_like or not any(prefix in body for prefix in HEADER_PREFIXES):
+        return PageText("\n".join(lines), 0)
+    text = [line for line in lines if not line.startswith(HEADER_PREFIXES)]
+    return PageText("\n".join(text), len(lines) - len(text))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ PARQUET_MAGIC = b"PAR1"
 WARC_START = "it begins 'WARC/"
 COLUMNS = ("text", "timestamp", "url")
 BATCH_ROWS = 256
+NAMES_SHOWN, CHARACTERS_SHOWN = 8, 200  # of a row's columns, where it has no text
 _COPY_BYTES = 1 << 20
 
 
@@ -107,7 +108,8 @@ class PublishedReader:
         if not isinstance(text, str):
             reason = "no_text" if text is None else "text_is_no_string"
             what = "null" if text is None and "text" in row else "missing" if text is None else type(text).__name__
-            return self._refused(reason, f"text is {what}; the row has {', '.join(sorted(map(str, row)))}", offset)
+            names = ", ".join(sorted(map(str, row))[:NAMES_SHOWN])[:CHARACTERS_SHOWN]
+            return self._refused(reason, f"text is {what}; the row has {names}", offset)
         if not text.strip():
             return self._refused("empty_text", "text is empty", offset, failed=False)
         url, created = row.get("url"), _time(row.get("timestamp"))
@@ -115,17 +117,17 @@ class PublishedReader:
             url = None
             self.counters["without_url"] += 1
         self.counters["without_timestamp"] += created is None
-        document = Document(self._id(url, row.get("timestamp"), offset), text, self.source, self.path, offset, url)
-        document.created, document.language = created, self.language
+        identifier = self._id(url, created.isoformat() if created else "", offset)
+        document = Document(identifier, text, self.source, self.path, offset, url, self.language, created)
         document.meta["normalized_url"] = None if url is None else normalize_c4_url(url)
         return document
 
-    def _id(self, url: str | None, timestamp: Any, offset: int) -> str:
+    def _id(self, url: str | None, time: str, offset: int) -> str:
         """By URL and time where there are any, else by the place; a repeated one gets the place, too."""
         place = f"{self.path.rpartition('/')[2]}@{offset}"
         if url is None:
             return f"c4/{place}"
-        key = f"{url}\n{timestamp}".encode("utf-8", "surrogatepass")
+        key = f"{url}\n{time}".encode("utf-8", "surrogatepass")
         repeated = (number := xxhash.xxh3_64_intdigest(key)) in self._seen
         self._seen.add(number)
         return f"c4/{xxhash.xxh3_128_hexdigest(key)}" + (f"@{place}" if repeated else "")

@@ -70,11 +70,12 @@ class LanguageRecipe:
     """Language identification.
 
     Attributes:
-        method: ``fasttext``, or ``langdetect`` as in the original, which takes a thousand times as long.
+        method: ``fasttext``, or ``langdetect`` as in the original, which takes some forty times as long.
         model: The fastText model: path, gs://, s3:// or https:// address.
         sha256: Its checksum, checked where given.
         keep: The language kept.
-        threshold: The smallest probability kept: 0.99 in the original, of langdetect.
+        threshold: The smallest probability kept: 0.99 in the original, of langdetect. fastText's 0.5 keeps 593 of 600
+            published documents and, of 1,650 texts in 22 other languages, none.
     """
 
     method: Literal["fasttext", "langdetect"] = "fasttext"

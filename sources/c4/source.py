@@ -26,10 +26,17 @@ from pipeline.steps import Step
 from pipeline.warc import ReadError, WarcRecord, read_records
 from sources.c4.published import PublishedReader
 from sources.c4.recipe import C4Recipe
-from sources.c4.steps import CheckPage, CleanLines, CountSentences, DropBadWords, IdentifyLanguage
+from sources.c4.steps import (
+    DUPLICATES,
+    LINE_RULES,
+    CheckPage,
+    CleanLines,
+    CountSentences,
+    DropBadWords,
+    IdentifyLanguage,
+)
 
 Origin = Literal["published", "wet"]
-LINE_RULES = ("too_long_word", "no_endmark", "too_short", "javascript", "policy", "global_duplicate", "local_duplicate")
 META = pa.struct(
     [
         ("normalized_url", pa.string()),
@@ -39,7 +46,7 @@ META = pa.struct(
         ("original_lines", pa.int32()),
         ("original_characters", pa.int32()),
         ("kept_lines", pa.int32()),
-        ("removed_lines", pa.struct([(rule, pa.int32()) for rule in LINE_RULES])),
+        ("removed_lines", pa.struct([(rule, pa.int32()) for rule in (*LINE_RULES, *DUPLICATES)])),
     ]
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -89,7 +96,7 @@ class LineDedup:
         page = keep_spans(document.text, mask, self.span)
         document.text = "\n".join(page.lines)
         document.meta["kept_lines"] = len(page.lines)
-        removed = {"global_duplicate": page.elsewhere, "local_duplicate": page.repeated}
+        removed = dict(zip(DUPLICATES, (page.elsewhere, page.repeated), strict=True))
         document.meta["removed_lines"] = {**document.meta["removed_lines"], **removed}
         return None
 
@@ -144,7 +151,8 @@ class C4:
         body = record.body.decode(errors="replace")
         counters["text_bytes"] += len(record.body)
         counters["invalid_utf8"] += "\ufffd" in body and b"\xef\xbf\xbd" not in record.body
-        text = page_text(body, drop_header_like=self.recipe.page.drop_header_like)
+        text, header_like = page_text(body, drop_header_like=self.recipe.page.drop_header_like)
+        counters["header_like_lines"] += header_like
         document = Document(
             record.record_id or f"{path.rpartition('/')[2]}@{record.offset}", text, self.name, path, record.offset
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from filters.c4_bad_words import BadWords, read_bad_words
 from filters.c4_language import Langdetect
-from filters.c4_lines import CleanPage, LineRules, clean_page
+from filters.c4_lines import LineRules, clean_page
 from filters.c4_sentences import SentenceCounter, load_punkt
 from filters.language import LanguageIdentifier
 from pipeline.document import Document
@@ -15,8 +15,10 @@ from pipeline.errors import ModelError
 from pipeline.filesystem import local_model
 from sources.c4.recipe import BadWordsRecipe, LanguageRecipe, PageRecipe, SentencesRecipe
 
-GLOBAL_DUPLICATE = "line-filtered:global_duplicate"
-LOCAL_DUPLICATE = "line-filtered:local_duplicate"
+# The counters of lines, by the original's names: "line-filtered:" and these, and "line-passed".
+LINE_RULES = ("too_long_word", "no_endmark", "too_short", "javascript", "policy")
+DUPLICATES = ("global_duplicate", "local_duplicate")
+FILTERED = "line-filtered:"
 PASSED = "line-passed"
 
 
@@ -74,14 +76,10 @@ class CleanLines:
         pages = [clean_page(document.text, self._rules, self._counter) for document in documents]
         for document, page in zip(documents, pages, strict=True):
             self.counters.update(page.counters)
-            document.meta["removed_lines"] = _removed(page)
+            document.meta["removed_lines"] = {rule: page.counters[FILTERED + rule] for rule in LINE_RULES}
             if page.reason is None:
                 document.text = page.text
         return [page.reason for page in pages]
-
-
-def _removed(page: CleanPage) -> dict[str, int]:
-    return {name.partition(":")[2]: count for name, count in page.counters.items() if name.startswith("line-filtered:")}
 
 
 class CountSentences:
@@ -112,8 +110,7 @@ class CountSentences:
             document.meta["sentences"] = count
             removed = document.meta["removed_lines"]
             if self._minimum is not None:
-                self.counters[GLOBAL_DUPLICATE] += removed["global_duplicate"]
-                self.counters[LOCAL_DUPLICATE] += removed["local_duplicate"]
+                self.counters.update({FILTERED + rule: removed[rule] for rule in DUPLICATES})
                 self.counters[PASSED] += document.meta["kept_lines"]
         return [self._judge(document, count) for document, count in zip(documents, counts, strict=True)]
 

@@ -197,16 +197,16 @@ def test_equal_to_the_plain_form_on_real_pages():
         with path.open("rb") as handle:
             for record in read_records(handle):
                 if not isinstance(record, ReadError) and record.kind == "conversion":
-                    reasons[both(page_text(record.body.decode(errors="replace"))).reason] += 1
+                    reasons[both(page_text(record.body.decode(errors="replace")).text).reason] += 1
     assert reasons == {None: 69, "too_few_sentences": 99, "squigglybracket": 1}
 
 
 def test_the_text_of_a_page():
     body = " Title \r\n\r\none\rtwo\u2028 half \n \t\nWARC/1.0 is a version\nContent-Type: a/b\nContent is fine\n"
-    assert page_text(body) == "Title\none\ntwo\u2028 half\nContent is fine"
+    assert page_text(body) == ("Title\none\ntwo\u2028 half\nContent is fine", 2)
     kept = page_text(body, drop_header_like=False)
-    assert kept == "Title\none\ntwo\u2028 half\nWARC/1.0 is a version\nContent-Type: a/b\nContent is fine"
-    assert page_text("") == page_text(" \n\n") == ""
+    assert kept == ("Title\none\ntwo\u2028 half\nWARC/1.0 is a version\nContent-Type: a/b\nContent is fine", 0)
+    assert page_text("") == page_text(" \n\n") == ("", 0)
 
 
 def test_the_key_of_a_line_is_the_md5_of_what_is_left_of_case_and_ends():
