@@ -78,7 +78,7 @@ class UnitCache:
         self._units = 0
         self._pool = np.empty(1 << 12, dtype)
         self._pooled = 0
-        self._pool_limit = max(cache_bytes // 4 // np.dtype(dtype).itemsize, slots)
+        self._pool_limit = max(cache_bytes // 4 // np.dtype(dtype).itemsize, 4 * slots)
         self._long: dict[bytes, int] = {}
         self._long_bytes = 0
         self._long_limit = cache_bytes // 4

@@ -77,8 +77,8 @@ def find_cuts(model: ModelFile) -> Cuts:
             union |= joins[byte]
         for byte in group:
             before[byte] = union | _kept_together(classes[byte])
-    for byte in CONTINUATION:  # in the middle of a character it meets ALWAYS, and must not be cut off
-        before[byte] = before[byte] or OPENERS
+    for byte in CONTINUATION:  # one may follow another, and must not be cut off: where no piece says so, it needs a bit
+        before[byte] = before[byte] or LONERS
     for byte in range(0xC0, 256):  # never the last byte of a character
         before[byte] = ALWAYS
     return Cuts(bytes(before), bytes(classes))

@@ -70,6 +70,8 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
         pieces = [dict(_fields(_nested(value))) for number, value in fields if number == PIECES]
         trainer = dict(field for number, value in fields if number == TRAINER for field in _fields(_nested(value)))
         normalizer = dict(f for number, value in fields if number == NORMALIZER for f in _fields(_nested(value)))
+        if not trainer or not normalizer:  # they are written after the pieces
+            raise IndexError("it has no settings of its trainer; the file may be cut short")
         return ModelFile(
             pieces=tuple(_nested(piece.get(PIECE, b"")).decode() for piece in pieces),
             kinds=tuple(_number(piece.get(KIND, NORMAL)) for piece in pieces),

@@ -52,7 +52,12 @@ class UnitEncoder:
     """Encodes units by the library."""
 
     def __init__(
-        self, processor: Any, model: ModelFile, separator: tuple[str, int], dtype: type[np.uint16] | type[np.uint32]
+        self,
+        processor: Any,
+        model: ModelFile,
+        separator: tuple[str, int],
+        dtype: type[np.uint16] | type[np.uint32],
+        window: int = WINDOW,
     ) -> None:
         """Makes one.
 
@@ -61,6 +66,7 @@ class UnitEncoder:
             model: The same model.
             separator: What ``find_separator`` gave.
             dtype: Of the ids.
+            window: Characters of a unit that the library gets at once; 16 times the longest piece at the least.
         """
         self._processor = processor
         self._characters = _characters(model)
@@ -69,7 +75,7 @@ class UnitEncoder:
         self._before: int = processor.encode(self._separator).index(self._separator_id)  # ids of the space put first
         self._dtype = dtype
         self._longest = max(map(len, model.pieces))
-        self._window = max(WINDOW, 4 * MARGIN * self._longest)
+        self._window = max(window, 4 * MARGIN * self._longest)
 
     def __call__(
         self, text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
