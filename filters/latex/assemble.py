@@ -140,7 +140,7 @@ def find_main(files: Mapping[str, bytes]) -> tuple[str, str]:
     if named:
         return named, "readme"
     tex = {path: data for path, data in usable.items() if not path.lower().endswith(OTHER_SUFFIXES)}
-    tex = {path: data for path, data in tex.items() if not _README.match(path)}
+    tex = {path: data for path, data in tex.items() if not _README.match(path) and not _is_foreign(data)}
     classed = [path for path, data in tex.items() if uncommented(_CLASS, data)]
     bodied = [path for path, data in tex.items() if path not in classed and uncommented(_BODY, data)] if classed else []
     candidates = classed + bodied
@@ -227,6 +227,11 @@ def _from_json(text: str) -> list[str]:
 def looks_like_html(data: bytes) -> bool:
     """Whether a file is an HTML page."""
     return data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _is_foreign(data: bytes) -> bool:
+    """Whether a file is a page, a picture, or one that its author asks not to be processed (arXiv's %auto-ignore)."""
+    return looks_like_html(data) or data.lstrip()[:12].lower().startswith((b"%auto-ignore", b"%!ps", b"%pdf"))
 
 
 def _reason(files: Mapping[str, bytes], usable: Mapping[str, bytes]) -> str:

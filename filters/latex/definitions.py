@@ -13,6 +13,7 @@ from filters.latex.macros import (
     MANDATORY,
     MAX_PARAMETER_TEXT,
     NO_VALUE,
+    PROGRAMMING,
     STAR,
     TRUE,
     Macro,
@@ -52,6 +53,7 @@ _COMMON = words("define redefine lref nref")
 _PREFIXED = re.compile(
     r"\s*\\(?:long|global|outer|protected|def|edef|gdef|xdef|let|newcommand|renewcommand)(?![A-Za-z@])"
 )
+_NOEXPAND = re.compile(r"\\noexpand(?![A-Za-z@])[ \t]*")  # what it protects is expanded at the use, or now: no matter
 _PARAMETERS = re.compile(r"((?:\\.|[^\\{}])*)(?=\{)", re.DOTALL)
 
 
@@ -67,9 +69,35 @@ def define(expander: "Expander", name: str, meaning: Meaning | None, everywhere:
     expander.reader.work += len(expander.scopes.undoing)
     if isinstance(meaning, Macro) and meaning.pieces in expander.endless:
         meaning.banned = True
+    if isinstance(meaning, Macro):
+        _mark_program(expander, name, meaning)
     expander.defined.add(name)
     expander.counters["definitions"] += 1
     expander.scopes.define(name, meaning, everywhere)
+
+
+def _mark_program(expander: "Expander", name: str, meaning: Macro) -> None:
+    """A macro that calls a program is one; so are those that call it, which may have been defined before it."""
+    programs = expander.programs
+    if meaning.calls.isdisjoint(PROGRAMMING) and meaning.calls.isdisjoint(programs):
+        return
+    meaning.banned = True
+    if name in programs:
+        return
+    fresh = {name}
+    while fresh:
+        programs |= fresh
+        expander.reader.work += len(expander.scopes.meanings)
+        callers = {
+            key
+            for key, macro in expander.scopes.meanings.items()
+            if key and isinstance(macro, Macro) and not macro.banned and not macro.calls.isdisjoint(fresh)
+        }
+        for key in callers:
+            macro = expander.scopes.meanings[key]
+            if isinstance(macro, Macro):
+                macro.banned = True
+        fresh = callers
 
 
 def _restart(expander: "Expander", token: str) -> None:
@@ -116,14 +144,14 @@ def _def(expander: "Expander", name: str, token: str) -> None:
     long, everywhere = expander.long, name in ("gdef", "xdef")
     if name in ("edef", "xdef"):
         prefix = expander.everywhere
-        body = expander.expand(body)
+        body = expander.expand(_NOEXPAND.sub("", body))
         expander.everywhere = prefix
     define(expander, target[0], Macro(body, parameters, reader.frames[-1].at_letter, long), everywhere)
     expander.drop_line()
 
 
 def _parameter_text(expander: "Expander") -> tuple[Parameter, ...] | None:
-    frame = expander.reader.frames[-1]
+    frame = expander.reader.settle()
     if expander.reader.work > expander.reader.budget:
         return None
     match = _PARAMETERS.match(frame.text, frame.pos, frame.pos + MAX_PARAMETER_TEXT)
@@ -229,8 +257,10 @@ def _environment(expander: "Expander", name: str, token: str) -> None:
     if target in ENVIRONMENTS or target in expander.files.verbatim.environments:
         expander.counters["protected"] += 1
     else:
-        define(expander, f"begin {target}", Macro(opening, parameters, at_letter))
-        define(expander, f"end {target}", Macro(closing + GROUP_END, (), at_letter))
+        begin, end = Macro(opening, parameters, at_letter), Macro(closing + GROUP_END, (), at_letter)
+        define(expander, f"begin {target}", begin)
+        define(expander, f"end {target}", end)
+        begin.banned = end.banned = begin.banned or end.banned  # both are expanded, or both stay
     expander.drop_line()
 
 

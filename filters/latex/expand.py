@@ -18,12 +18,14 @@ from filters.latex.conditionals import CONDITIONALS
 from filters.latex.definitions import DEFINITIONS
 from filters.latex.inputs import INPUTS
 from filters.latex.macros import Macro, read_arguments
+from filters.latex.names import NAMES
 from filters.latex.reader import LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
 from filters.latex.scopes import Meaning, Primitive, Scopes
 from filters.latex.tokens import GROUP_END
 
 BRACE = Primitive("{")
 _COST = 20  # characters that an expansion counts for, whatever it makes: so that empty ones are bounded too
+_TURN = 1000  # the same for a turn of a loop that \\expandafter makes: 1,000 turns, where an alphabet has 52
 _TAIL = 80  # characters of output looked at to see where an expansion lands
 
 # Commands whose arguments are often given without braces; two arguments, then one.
@@ -79,6 +81,7 @@ class Expander:
         out: the text written so far, in pieces.
         counters: definitions, expansions, and every reason for which a use stayed.
         defined: names that the author defined.
+        programs: those of them that are programs, or call one: their uses stay, rather than parts of programs.
         kernel: names written with the kernel's meaning, kept by a ``\\let`` although the author has redefined them.
         flags: truth of the conditionals and toggles that the author made.
         conditions: one entry per open conditional: whether it was decided here (its ``\\fi`` goes) or is written out.
@@ -90,11 +93,16 @@ class Expander:
         self.reader = Reader()
         self.frames = self.reader.frames
         self.scopes = Scopes(
-            {None: BRACE, "xspace": Primitive("xspace", _xspace)} | DEFINITIONS | CONDITIONALS | INPUTS
+            {None: BRACE, "xspace": Primitive("xspace", _xspace), "mathchoice": Primitive("mathchoice", _mathchoice)}
+            | DEFINITIONS
+            | CONDITIONALS
+            | INPUTS
+            | NAMES
         )
         self.out: list[str] = []
         self.counters: Counter[str] = Counter()
         self.defined: set[str] = set()
+        self.programs: set[str] = set()  # names whose meaning is, or calls, a program (`macros.PROGRAMMING`)
         self.kernel: set[str] = set()
         self.endless: set[tuple[str | int, ...]] = set()  # replacement texts that are banned, whoever defines them anew
         self.flags: dict[str, bool] = {}
@@ -127,10 +135,10 @@ class Expander:
         self._base = None
         self.frames.append(Frame(text, 0, path.endswith((".sty", ".cls")), path))
 
-    def push(self, text: str) -> None:
-        """Read ``text``, an argument of a command carried out here, next."""
-        frame = self.frames[-1]
-        self._spent *= bool(frame.depth)
+    def push(self, text: str, nested: bool = False) -> None:
+        """Read ``text``, an argument of a command carried out here, next; ``nested``: within the use at work."""
+        frame = self.reader.settle() if nested else self.frames[-1]
+        self._spent = self._spent + _TURN if nested else self._spent * bool(frame.depth)
         self.frames.append(Frame(text, frame.depth + 1, frame.at_letter))
 
     def expand(self, text: str) -> str:
@@ -151,6 +159,23 @@ class Expander:
     def stop(self) -> None:
         """The paper ends here."""
         self.frames.clear()
+
+    def call(self, name: str) -> None:
+        """Carry out the command of this name, as if it stood here."""
+        meaning = self.scopes.meanings.get(name)
+        if meaning is None:
+            self.out.append(f"\\{name}")
+            self.joined = True
+        else:
+            self._carry_out(meaning, f"\\{name}", self.frames[-1])
+
+    def abandon(self) -> bool:
+        """Leave the outermost use that is being expanded as it is, from now on; False outside of any."""
+        base = self._base
+        if base is None or not self.frames[-1].depth or base.macro.banned:
+            return False
+        self._cut(base.macro, "", "growth")
+        return True
 
     def exhausted(self) -> bool:
         """Whether the paper has used up its growth or its work; nothing is expanded any more."""
@@ -335,6 +360,19 @@ class Expander:
         del self.conditions[base.conditions :]
         base.frame.pos = base.start
         self._base = None
+
+
+def _mathchoice(expander: Expander, name: str, token: str) -> None:
+    r"""``\mathchoice{display}{text}{script}{scriptscript}``: four sizes of one thing, of which the text's is taken."""
+    del name
+    reader = expander.reader
+    reader.mark()
+    choices = [reader.group() for _ in range(4)]
+    if choices[1] is None or choices[3] is None:
+        reader.reset()
+        expander.out.append(token)
+    else:
+        expander.push(choices[1])
 
 
 def _xspace(expander: Expander, name: str, token: str) -> None:

@@ -25,9 +25,9 @@ _XPARSE = re.compile(
 
 # Replacement texts with these are programs for TeX's stomach or its tables; uses of such macros stay.
 PROGRAMMING = words(
-    "catcode csname futurelet afterassignment aftergroup expandafter openin read write immediate lowercase uppercase "
+    "catcode futurelet afterassignment aftergroup openin read write immediate lowercase uppercase "
     "loop advance ifcat ifdim ifodd ifvmode ifhmode ifinner ifvoid ifhbox ifvbox ifeof ifcase ifcsname halign "
-    "@for @tfor @whilenum @namedef @nameuse setbox everypar obeylines obeyspaces"
+    "@whilenum setbox everypar obeylines obeyspaces"
 )
 
 

@@ -53,7 +53,7 @@ class CleanPaper:
         main_file: path of the main file.
         main_rule: the rule by which it was chosen.
         included: paths of all files read, the main one first.
-        started_at: "section", "abstract", "maketitle" or "document".
+        started_at: "section", "heading", "abstract", "maketitle" or "document" (see `sections.find_start`).
         encoding: encoding of the main file.
         macros_defined: names that the author defined.
         macros_expanded: uses expanded.

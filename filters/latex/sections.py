@@ -15,7 +15,15 @@ _SECTION = re.compile(rf"\\(?:(?:{_LEVELS})(?![A-Za-z@])\*?\s*(?=[\[{{])|addchap
 _PLAIN_SECTION = re.compile(
     r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|newsec|subsec|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
 )
+# A heading that is set by hand, on a line of its own: {\bf 1. Introduction}, \centerline{\bf I. INTRODUCTION}.
+_LAYOUT_WORD = r"\\(?!item|bibitem|ref|cite|label|title|author)[A-Za-z]+\*?|\\/|\\\\"
+_HEADING_BY_HAND = re.compile(
+    rf"^[ \t]*(?=[\\{{$])(?:{_LAYOUT_WORD}|[{{}}$\[\]\t .\d:~-]|(?<![A-Za-z])[IVXA](?![A-Za-z]))*"
+    rf"Introduction(?:{_LAYOUT_WORD}|[{{}}$.: \t~-])*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FALLBACKS = (
+    ("heading", _HEADING_BY_HAND),
     ("abstract", re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z@])")),
     ("maketitle", re.compile(r"\\(?:maketitle|endtopmatter)(?![A-Za-z@])[ \t]*\n?")),
 )
@@ -65,7 +73,8 @@ _APPENDIX = re.compile(
 
 
 def find_start(text: str, latex: bool) -> tuple[int, str]:
-    r"""Where the text begins and what begins it: "section", "abstract", "maketitle" or "document" (neither was found).
+    r"""Where the text begins and what begins it: "section", "heading" (one set by hand), "abstract", "maketitle" or
+    "document" (none was found).
 
     Args:
         text: the expanded paper.
@@ -77,7 +86,7 @@ def find_start(text: str, latex: bool) -> tuple[int, str]:
     for name, pattern in _FALLBACKS:
         match = pattern.search(text)
         if match:
-            return (match.start() if name == "abstract" else match.end()), name
+            return (match.end() if name == "maketitle" else match.start()), name
     return 0, "document"
 
 

@@ -77,11 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
             superseded = prepare_versions(source, inputs, run, layout, scopes)
             if superseded:
-                say(f"{superseded:,} submissions are older versions, or copies, of others, and are not read")
+                say(f"older versions, or copies, of other submissions, which are not read: {superseded:,}")
             if args.metadata:
                 found = prepare_metadata(args.metadata, layout.root, {scope.name for scope in scopes}, args.cache)
-                bad = f"; {found.bad:,} lines are no record" if found.bad else ""
-                say(f"metadata of {found.papers:,} papers of these months{bad}")
+                bad = f"; lines that are no record: {found.bad:,}" if found.bad else ""
+                say(f"papers of these months in the metadata: {found.papers:,}{bad}")
 
         result = run_source(source, plan.scopes, run, console, prepare)
         write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))

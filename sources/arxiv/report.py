@@ -13,6 +13,7 @@ YIELD = "yield.tsv"
 MONTHS_SHOWN = 12  # more are shown as years
 _STARTS = {
     "section": "the first section",
+    "heading": "a heading set by hand",
     "abstract": "the abstract",
     "maketitle": "the title",
     "document": "the document's beginning",

@@ -39,7 +39,7 @@ META = pa.struct(
         ("main_rule", pa.string()),  # why it is taken for the main file
         ("files_read", pa.int32()),  # TeX files put together
         ("encoding", pa.string()),
-        ("starts_at", pa.string()),  # section, abstract, maketitle, document
+        ("starts_at", pa.string()),  # section, heading, abstract, maketitle, document
         ("macros_defined", pa.int32()),
         ("macros_expanded", pa.int32()),  # uses
         ("macros_left", pa.int32()),  # uses

@@ -60,7 +60,7 @@ class CleanLatex:
         self.counters["macros_expanded"] += paper.macros_expanded
         self.counters["macros_left"] += paper.macros_left
         self.counters["papers_with_macros_left"] += bool(paper.macros_left)
-        for name in ("missing_inputs", "input_cycles", "recursion", "growth", "budget"):
+        for name in ("missing_inputs", "input_cycles", "recursion", "growth", "budget", "banned"):
             self.counters[name] += paper.counters.get(name, 0)
 
 

@@ -70,7 +70,7 @@ def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expa
         (r"\newcommand{\v}[1]{\mathbf{#1}}\newcommand{\w}{w}$\v{\v{\w}}$", r"$\mathbf{\mathbf{w}}$"),
         # unknown commands stay, and so do uses whose arguments are missing
         (r"\foo{a} \newcommand{\x}[1]{<#1>}{\x}", r"\foo{a} {\x}"),
-        (r"\expandafter\def\csname a\endcsname{x}", r"\expandafter\def\csname a\endcsname{x}"),
+        (r"\expandafter\def\csname a:1\endcsname{x}", r"\expandafter\def\csname a:1\endcsname{x}"),
     ],
 )
 def test_definitions_are_carried_out_and_uses_expanded(tex: str, text: str) -> None:

@@ -17,7 +17,11 @@ from filters.latex.sections import cut_references, find_start
         (r"\begin{abstract}a\end{abstract}\maketitle b", r"\begin{abstract}a\end{abstract}\maketitle b", "abstract"),
         ("t\\maketitle\nb", "b", "maketitle"),
         ("only text", "only text", "document"),
-        (r"\section Introduction.", r"\section Introduction.", "document"),
+        (r"\section Spaces.", r"\section Spaces.", "document"),
+        ("t\n\\noindent{\\bf 1. Introduction}\nb", "\\noindent{\\bf 1. Introduction}\nb", "heading"),
+        ("t\n\\centerline{\\bf I. INTRODUCTION}\nb", "\\centerline{\\bf I. INTRODUCTION}\nb", "heading"),
+        ("t\n\\item Introduction\nb", "t\n\\item Introduction\nb", "document"),
+        ("t\n{\\bf Introduction} of\nb", "t\n{\\bf Introduction} of\nb", "document"),
     ],
 )
 def test_find_start(text: str, rest: str, started_at: str) -> None:
