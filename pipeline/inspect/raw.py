@@ -44,7 +44,8 @@ def read_before(found: Sequence[Found], raw: str | None, cache: Path | None) -> 
         if one.step == READ_STEP or origin.get("file") is None:
             results[number] = Before(None, "it never became a document: what stands here says why")
         else:
-            groups.setdefault((one.corpus.layout.root, origin["file"]), []).append(number)
+            raw_file = input_of(one.corpus, origin["file"])
+            groups.setdefault((one.corpus.layout.root, raw_file), []).append(number)
     for (_, path), numbers in groups.items():
         results.update(_read_file(found[numbers[0]].corpus, path, {n: found[n] for n in numbers}, raw, cache))
     return [results[number] for number in range(len(found))]
@@ -68,7 +69,7 @@ def _read_file(
                 corpus.manifest["configuration"],
                 corpus.layout.root,
                 file,
-                set(keys.values()),
+                {key: members[number].row for number, key in keys.items()},
                 recorded,
                 cache,
             )
@@ -79,6 +80,15 @@ def _read_file(
         for number, key in keys.items():
             results[number] = Before(texts[key]) if key in texts else Before(None, lost)
     return results
+
+
+def input_of(corpus: SourceCorpus, recorded: str) -> str:
+    """The input that holds a file: the file itself, or the folder that was read as one input, such as a repository."""
+    paths = {entry["path"] for entry in corpus.manifest["inputs"]}
+    if recorded in paths:
+        return recorded
+    folders = [path for path in paths if recorded.startswith(f"{path.rstrip('/')}/")]
+    return max(folders, key=len, default=recorded)
 
 
 def find_raw(recorded: str, raw: str | None) -> str | None:
@@ -92,7 +102,7 @@ def find_raw(recorded: str, raw: str | None) -> str | None:
         parts = Path(recorded).parts
         for start in range(len(parts)):
             candidate = os.path.join(raw, *parts[start:]) if parts[start] != os.sep else ""
-            if candidate and os.path.isfile(candidate):
+            if candidate and os.path.exists(candidate):
                 return candidate
     if is_remote(recorded):
         return recorded
@@ -102,7 +112,7 @@ def find_raw(recorded: str, raw: str | None) -> str | None:
 def _changed(corpus: SourceCorpus, recorded: str, path: str) -> str:
     """Says so where the file has another size than it had."""
     sizes = [e["bytes"] for e in corpus.manifest["inputs"] if e["path"] == recorded and "start" not in e]
-    if is_remote(path) or not sizes or sizes[0] is None or sizes[0] < 0 or os.path.getsize(path) == sizes[0]:
+    if not sizes or sizes[0] is None or sizes[0] < 0 or not os.path.isfile(path) or os.path.getsize(path) == sizes[0]:
         return ""
     return f"the file has {os.path.getsize(path):,} bytes, it had {sizes[0]:,}"
 

@@ -148,14 +148,14 @@ def histogram(drawn: Histogram) -> Chart:
         for one in series
     ]
     shapes, notes = _cutoff_lines(drawn)
-    made = figure(traces, yaxis={"title": {"text": "documents"}, "nticks": 5}, shapes=shapes, annotations=notes)
+    made = figure(traces, yaxis={"title": {"text": drawn.field.counted}, "nticks": 5}, shapes=shapes, annotations=notes)
     made["layout"]["margin"]["t"] = 24 if shapes else 12
     made["layout"]["xaxis"]["title"]["text"] = drawn.field.unit
     made["layout"]["xaxis"].update(_log_axis(edges[0], edges[-1]) if drawn.field.scale == "log" else {"nticks": 8})
     cuts = f" Cut at {' and '.join(map(edge, drawn.cutoffs))}." if drawn.cutoffs else ""
     note = "The outermost bars hold all that lies beyond." if drawn.clipped else ""
     if drawn.unseen:
-        note = f"{note} {number(round(drawn.unseen))} documents have 0, which this axis has not.".strip()
+        note = f"{note} Not on this axis: 0, in {number(round(drawn.unseen))} of the {drawn.field.counted}.".strip()
     rows = [i for i in range(len(ranges)) if any(one.values[i] for one in series)]
     table = _series_table([ranges[i] for i in rows], [_picked(one, rows) for one in series], drawn.field.unit)
     return Chart(drawn.field.title, made, table, f"Histogram of {drawn.values:,} values.{cuts}", _legend(series), note)
@@ -175,7 +175,7 @@ def _log_axis(low: float, high: float) -> dict[str, Any]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     shown = [tick for tick in ticks if low <= tick <= high]
-    return {"type": "log", "tickvals": shown, "ticktext": [short(tick) for tick in shown]}
+    return {"type": "log", "tickvals": shown, "ticktext": [short(tick) for tick in shown], "tickangle": 0}
 
 
 def _cutoff_lines(drawn: Histogram) -> tuple[list[Any], list[Any]]:

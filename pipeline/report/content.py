@@ -103,7 +103,8 @@ def _facts(corpus: SourceCorpus) -> Iterator[tuple[str, str]]:
     raw = sum(entry["bytes"] for entry in inputs if entry["bytes"] and entry["bytes"] > 0)
     read, kept, timing = corpus.read, corpus.kept, corpus.timing
     text = corpus.ledger.step(READ_STEP).counters.get("text_bytes", 0)
-    yield "raw inputs", f"{len({entry['path'] for entry in inputs}):,} files, {bytes_(raw)}"
+    files = len({entry["path"] for entry in inputs})
+    yield "raw inputs", f"{files:,} file{'' if files == 1 else 's'}, {bytes_(raw)}"
     yield "shards", f"{corpus.manifest['shards']:,}"
     yield "records read", f"{read.documents:,}"
     yield "documents kept", f"{kept.documents:,} ({share(kept.documents / read.documents if read.documents else 0)})"

@@ -31,6 +31,7 @@ BARS = 20  # categories shown; the rest are summed
 TAIL = 0.002  # of the values at each end of a scale that has no bounds: they are counted in its outermost bins
 MANY_VALUES = 1000  # from which the tails are cut
 MOST_DISTINCT = 0.5  # a text field with more distinct values than this share of its rows tells documents apart
+FAR = 30.0  # times the values of a logarithmic axis, beyond which a cut-off is not drawn
 MANY_ROWS = 20  # from which that share is looked at
 OTHER = "(others)"
 NONE = "(none)"
@@ -190,12 +191,20 @@ def _histogram(
         every = every[every > 0]
     if not len(every) or (every.min() == every.max() and field.bounds is None):
         return None
+    cuts = tuple(cut for cut in cuts if _in_sight(field, cut, every))
     edges = _edges(field, every, cuts)
     counts = {fate: np.zeros(len(edges) - 1) for fate in FATES}
     for fate, values, weights in finite:
         counts[fate] += np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0]
     clipped = bool(every.min() < edges[0] or every.max() > edges[-1])
     return Histogram(field, edges, counts, cuts, clipped, len(every), unseen)
+
+
+def _in_sight(field: Field, cut: float, values: Numbers) -> bool:
+    """Whether a cut-off lies so near to the values that both can be seen."""
+    if field.scale != "log":
+        return True
+    return bool(cut > 0 and values.min() / FAR <= cut <= values.max() * FAR)
 
 
 def _edges(field: Field, values: Numbers, cuts: tuple[float, ...]) -> Numbers:
@@ -205,7 +214,6 @@ def _edges(field: Field, values: Numbers, cuts: tuple[float, ...]) -> Numbers:
     low, high = np.quantile(values, [tail, 1 - tail])
     low, high = min([low, *cuts]), max([high, *cuts])
     if field.scale == "log":
-        low = max(low, values.min())
         return np.geomspace(low, max(high, low * 1.01), BINS + 1)
     if high - low <= BINS and not np.any(values % 1):  # few whole numbers: a bin each
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5

@@ -25,6 +25,7 @@ class Field:
         names: What the ranges are called that the cut-offs make, from the left.
         of: A column that this one is divided by; what is drawn is the rest, ``1 - column / of``.
         step: The step that judges by it, whose drops have a colour of their own.
+        counted: What has the values: documents, or parts of them.
     """
 
     column: str
@@ -36,6 +37,7 @@ class Field:
     names: tuple[str, ...] = ()
     of: str = ""
     step: str = ""
+    counted: str = "documents"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
         ),
     ),
     "c4": (
+        Field("meta.sentences", "Sentences", "sentences"),
         Field(
             "meta.language_score",
             _SCORE,
@@ -104,7 +107,6 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
             "share of a page's lines",
             bounds=(0, 1),
             of="meta.original_lines",
-            step="dedup",
         ),
     ),
     "wikipedia": (
@@ -123,8 +125,41 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
         Field("meta.encoding", "Encoding"),
     ),
     "github": (
-        Field("meta.extension", "File types"),
-        Field("meta.longest_line", "Longest line", "characters", "log", cutoffs="quality.max_line", step="quality"),
+        Field("meta.programming_language", "Programming language"),
+        LICENSE,
+        Field(
+            "meta.longest_line",
+            "Longest line",
+            "characters",
+            "log",
+            cutoffs="quality.max_line_characters",
+            step="quality",
+        ),
+        Field(
+            "meta.mean_line",
+            "Mean line",
+            "characters",
+            "log",
+            cutoffs="quality.max_mean_line_characters",
+            step="quality",
+        ),
+        Field(
+            "meta.alphanumeric",
+            "Letters and digits",
+            "share of characters",
+            bounds=(0, 1),
+            cutoffs="quality.min_alphanumeric_share",
+            step="quality",
+        ),
+        Field(
+            "meta.letters_per_token",
+            "Letters to a token",
+            "letters",
+            cutoffs="quality.min_letters_per_token",
+            step="quality",
+        ),
+        Field("meta.notice_characters", "Notices taken out", "characters", "log"),
+        Field("meta.encoding", "Encoding"),
     ),
     "arxiv": (
         Field("meta.starts_at", "Where the text starts"),
@@ -135,7 +170,7 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
         Field("meta.main_rule", "Why a file is taken for the main file"),
     ),
     "stackexchange": (
-        Field("meta.answer_scores", "Scores of answers", "votes"),
+        Field("meta.answer_scores", "Scores of answers", "votes", counted="answers"),
         Field("meta.score", "Scores of questions", "votes"),
         Field("meta.site", "Sites"),
     ),
@@ -179,6 +214,7 @@ NO_COUNTER = ("text_bytes", "records", "joined", "members_", "kept_")
 NO_PLOT = frozenset(
     f"meta.{name}"
     for name in (
+        *("repo", "ref", "blob", "size", "lines", "normalized_url", "accepted"),
         *("yymm", "version", "main_file", "categories", "arxiv_id"),
         *("page_id", "revision_id", "ebook", "question_id", "title", "author", "path", "released", "duplicate_of"),
         *("original_lines", "original_characters", "kept_lines", "crawl_languages", "bucket", "subset", "line_numbers"),
@@ -188,7 +224,8 @@ NO_PLOT = frozenset(
 
 def fields_of(source: str) -> tuple[Field, ...]:
     """The fields that a source's table names, and those that all sources have."""
-    return (*SPECIAL.get(source, ()), *COMMON)
+    special = SPECIAL.get(source, ())
+    return (*special, *(field for field in COMMON if field not in special))
 
 
 def list_fields(source: str) -> list[str]:
