@@ -77,6 +77,7 @@ TypeScript: ts tsx
 Visual Basic: vb
 XML: xml
 """
+_WITHOUT_EXTENSION = frozenset(("Dockerfile", "Makefile", "GNUmakefile", "Rakefile", "Gemfile"))
 _BY_EXTENSION: Mapping[str, str] = MappingProxyType(
     {
         extension: language
@@ -87,10 +88,10 @@ _BY_EXTENSION: Mapping[str, str] = MappingProxyType(
 
 
 def extension_of(path: str) -> str:
-    """What tells a file's language: its extension without the dot, case as written; its name where it has none."""
+    """What tells a file's language: its extension without the dot, case as written, or a name such as ``Makefile``."""
     name = path.rpartition("/")[2]
     stem, dot, extension = name.rpartition(".")
-    return extension if dot and stem else name
+    return extension if dot and stem else name if name in _WITHOUT_EXTENSION else ""
 
 
 def programming_language(path: str) -> str | None:

@@ -105,8 +105,10 @@ TABLE = [
     (
         "Go, a build tag",
         "go",
-        "// Copyright 2026 The Tide Authors. All rights reserved.\n// Use of this source code is governed by a BSD-style\n"
-        "// license that can be found in the LICENSE file.\n\n//go:build linux\n\n// Package tide has tides.\npackage tide\n",
+        "// Copyright 2026 The Tide Authors. All rights reserved.\n"
+        "// Use of this source code is governed by a BSD-style\n"
+        "// license that can be found in the LICENSE file.\n\n//go:build linux\n\n"
+        "// Package tide has tides.\npackage tide\n",
         "//go:build linux\n\n// Package tide has tides.\npackage tide\n",
     ),
     (
@@ -127,7 +129,8 @@ TABLE = [
     (
         "Python, a docstring with a notice",
         "py",
-        '"""\nTides, by twelfths.\n\n:copyright: (c) 2026 by A.\n:license: BSD, see LICENSE for more details.\n"""\n\nX = 1\n',
+        '"""\nTides, by twelfths.\n\n:copyright: (c) 2026 by A.\n'
+        ':license: BSD, see LICENSE for more details.\n"""\n\nX = 1\n',
         '"""\nTides, by twelfths.\n"""\n\nX = 1\n',
     ),
     (
@@ -144,8 +147,18 @@ TABLE = [
         "# Copyright of tide tables\n\nCopyright 2026 A. All rights reserved.\n",
     ),
     ("Markdown, a comment", "md", "<!-- Copyright 2026 A -->\n# Tides\n", "# Tides\n"),
-    ("SQL", "sql", "-- Copyright (C) 2026 A\n-- All rights reserved.\n\n-- Gauges.\nSELECT 1;\n", "-- Gauges.\nSELECT 1;\n"),
-    ("SQL, a rule of dashes", "sql", "--------\n-- Gauges\n--------\nSELECT 1;\n", "--------\n-- Gauges\n--------\nSELECT 1;\n"),
+    (
+        "SQL",
+        "sql",
+        "-- Copyright (C) 2026 A\n-- All rights reserved.\n\n-- Gauges.\nSELECT 1;\n",
+        "-- Gauges.\nSELECT 1;\n",
+    ),
+    (
+        "SQL, a rule of dashes",
+        "sql",
+        "--------\n-- Gauges\n--------\nSELECT 1;\n",
+        "--------\n-- Gauges\n--------\nSELECT 1;\n",
+    ),
     (
         "Haskell",
         "hs",
@@ -163,21 +176,42 @@ TABLE = [
     (
         "HTML",
         "html",
-        "<!DOCTYPE html>\n<!--\n  Copyright 2026 A\n  Licensed under MIT (https://opensource.org/licenses/MIT)\n-->\n<p>a</p>\n",
+        "<!DOCTYPE html>\n<!--\n  Copyright 2026 A\n"
+        "  Licensed under MIT (https://opensource.org/licenses/MIT)\n-->\n<p>a</p>\n",
         "<!DOCTYPE html>\n<p>a</p>\n",
     ),
-    ("HTML, conditional", "html", "<!--[if IE]><p>old</p><![endif]-->\n<p>a</p>\n", "<!--[if IE]><p>old</p><![endif]-->\n<p>a</p>\n"),
+    (
+        "HTML, conditional",
+        "html",
+        "<!--[if IE]><p>old</p><![endif]-->\n<p>a</p>\n",
+        "<!--[if IE]><p>old</p><![endif]-->\n<p>a</p>\n",
+    ),
     ("XML", "xml", '<?xml version="1.0"?>\n<!-- Copyright 2026 A -->\n<a/>\n', '<?xml version="1.0"?>\n<a/>\n'),
     ("PHP", "php", "<?php\n/**\n * Copyright 2026 A\n * @license MIT\n */\n\nnamespace A;\n", "<?php\nnamespace A;\n"),
     ("Shell", "sh", "#!/bin/sh\n# Copyright 2026 A\nset -e\n", "#!/bin/sh\nset -e\n"),
     ("Batch", "bat", "@echo off\nREM Copyright 2026 A\nREM All rights reserved.\necho a\n", "@echo off\necho a\n"),
-    ("TeX", "tex", "% Copyright 2026 A\n% This work may be distributed under the LaTeX license.\n\\section{A}\n", "\\section{A}\n"),
+    (
+        "TeX",
+        "tex",
+        "% Copyright 2026 A\n% This work may be distributed under the LaTeX license.\n\\section{A}\n",
+        "\\section{A}\n",
+    ),
     ("Fortran", "f90", "! Copyright 2026 A\nprogram tide\n", "program tide\n"),
-    ("Fortran, fixed form", "f", "C     Copyright 2026 A\nC     All rights reserved.\n      PROGRAM TIDE\n", "      PROGRAM TIDE\n"),
+    (
+        "Fortran, fixed form",
+        "f",
+        "C     Copyright 2026 A\nC     All rights reserved.\n      PROGRAM TIDE\n",
+        "      PROGRAM TIDE\n",
+    ),
     ("Assembler", "asm", "; Copyright 2026 A\n#include <a.h>\nmov eax, 1\n", "#include <a.h>\nmov eax, 1\n"),
     ("Assembler, directives", "asm", "#include <a.h>\n# Copyright 2026 A\n", "#include <a.h>\n# Copyright 2026 A\n"),
     ("Visual Basic", "vb", "' Copyright 2026 A\nModule Tide\n", "Module Tide\n"),
-    ("Ruby", "rb", "# frozen_string_literal: true\n\n# Copyright 2026 A\n\nx = 1\n", "# frozen_string_literal: true\n\nx = 1\n"),
+    (
+        "Ruby",
+        "rb",
+        "# frozen_string_literal: true\n\n# Copyright 2026 A\n\nx = 1\n",
+        "# frozen_string_literal: true\n\nx = 1\n",
+    ),
     ("Ruby, a block", "rb", "=begin\nCopyright 2026 A\n=end\nx = 1\n", "x = 1\n"),
     ("CMake", "cmake", "#[[\nCopyright 2026 A\n]]\nproject(a)\n", "project(a)\n"),
     ("PowerShell", "ps1", "<#\nCopyright 2026 A\n#>\n$a = 1\n", "$a = 1\n"),
@@ -193,7 +227,7 @@ TABLE = [
     ("a comment that never ends", "c", "/* Copyright 2026 A\nint a;\n", "/* Copyright 2026 A\nint a;\n"),
     ("nothing but a notice", "py", "# Copyright 2026 A\n", ""),
     ("empty", "py", "", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("extension", "before", "after"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
@@ -274,11 +308,13 @@ def test_names_inside_a_licence_go_with_it():
 
 LINES = st.lists(
     st.one_of(
-        st.sampled_from(["# Copyright 2026 A", "# Tides.", "#", "", "x = 1", '"""', "#!/bin/sh", "# License: MIT", "/*", " */"]),
+        st.sampled_from(
+            ["# Copyright 2026 A", "# Tides.", "#", "", "x = 1", '"""', "#!/bin/sh", "# License: MIT", "/*", " */"]
+        ),
         st.text("#/*-<>!\"' abC\t", max_size=12),
     ),
     max_size=14,
-)  # fmt: skip
+)
 
 
 @given(LINES, st.sampled_from(["py", "c", "html", "sql", "lua", "hs", "rst", "bat", "f", "asm", "php"]))
