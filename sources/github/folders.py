@@ -144,7 +144,8 @@ def _read_if_plain(path: str, limit: int) -> bytes | None:
 
 def repository_name(folder: str) -> str:
     """The name that the plan gave a repository's folder: what stands behind the mark in its path."""
-    return folder.rstrip("/").rpartition(NAME_MARK)[2] or os.path.basename(os.path.abspath(folder))
+    _, mark, name = folder.rstrip("/").rpartition(NAME_MARK)
+    return name if mark else os.path.basename(os.path.abspath(folder))
 
 
 class FolderStream:

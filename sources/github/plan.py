@@ -19,7 +19,7 @@ from sources.github.recipe import GitHubRecipe
 from sources.github.repository import RootFiles
 
 SCOPE = "all"
-MAX_DEPTH = 3  # folders of folders that are looked into for repositories: input/owner/name
+MAX_DEPTH = 4  # folders of folders that are looked into: input/owner/name, the-stack/data/go/*.parquet
 NAMES_SHOWN = 3
 _KINDS = (
     ("json", re.compile(r".*\.(?:json\.gz|(?:jsonl|ndjson)(?:\.gz)?)", re.I)),
@@ -125,7 +125,7 @@ def _find_repositories(folder: str, found: Found) -> None:
         parent, name = os.path.split(os.path.normpath(folder))
         place = f"{parent or '.'}{NAME_MARK}{name}/" if name not in {".", "..", ""} else f"{folder.rstrip('/')}/"
         found.repositories.append(place)
-    elif not _is_container(folder) and any(os.scandir(folder)):
+    elif any(os.scandir(folder)) and not _holds_repositories(folder) and not _is_container(folder, MAX_DEPTH):
         found.repositories.append(f"{os.path.normpath(folder)}/")
     else:
         _look_into(folder, "", found, MAX_DEPTH)
@@ -140,7 +140,7 @@ def _look_into(root: str, below: str, found: Found, depth: int) -> None:
         if entry.is_symlink():
             found.links.append(entry.path)
         elif entry.is_dir(follow_symlinks=False):
-            if depth > 1 and not is_repository(entry.path) and _is_container(entry.path):
+            if depth > 1 and not is_repository(entry.path) and _is_container(entry.path, depth - 1):
                 _look_into(root, name, found, depth - 1)
             else:
                 found.repositories.append(f"{root.rstrip('/')}{NAME_MARK}{name}/")
@@ -150,27 +150,22 @@ def _look_into(root: str, below: str, found: Found, depth: int) -> None:
             found.loose.append(entry.path)
 
 
-def _is_container(folder: str) -> bool:
-    """Whether a folder that is no repository holds some: folders or dumps, and next to no other files."""
+def _is_container(folder: str, depth: int) -> bool:
+    """Whether a folder that is no repository holds only dumps, repositories, or folders of them."""
     try:
         entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError:
         return False
     folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    dumps = [entry for entry in entries if any(pattern.fullmatch(entry.name) for _, pattern in _KINDS)]
-    others = len(entries) - len(folders) - len(dumps)
-    return (
-        bool(dumps and not others)
-        or any(is_repository(entry.path) for entry in folders)
-        or bool(folders and not others and any(_holds_repositories(entry.path) for entry in folders))
-    )
+    dumps = sum(any(pattern.fullmatch(entry.name) for _, pattern in _KINDS) for entry in entries)
+    if len(folders) + dumps < len(entries):
+        return False
+    return dumps > 0 or any(is_repository(e.path) or (depth > 1 and _is_container(e.path, depth - 1)) for e in folders)
 
 
 def _holds_repositories(folder: str) -> bool:
-    try:
-        return any(entry.is_dir(follow_symlinks=False) and is_repository(entry.path) for entry in os.scandir(folder))
-    except OSError:
-        return False
+    """Whether a folder holds a repository, whatever else lies there."""
+    return any(entry.is_dir(follow_symlinks=False) and is_repository(entry.path) for entry in os.scandir(folder))
 
 
 def _repositories(folders: Sequence[str], reader: FileReader) -> tuple[list[InputFile], list[tuple[str, str | None]]]:

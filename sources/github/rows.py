@@ -71,7 +71,9 @@ def raw_file(row: Mapping[str, Any], path: str, offset: int, reader: FileReader)
     binary = _first(row, BINARY) in (True, "true")
     if binary or _first(row, LINK):
         reason = "binary" if binary else "link"
-        return Refused(reason, f"{repo}/{name} is a {'binary file' if binary else 'symbolic link'}", path, offset, failed=False)
+        return Refused(
+            reason, f"{repo}/{name} is a {'binary file' if binary else 'symbolic link'}", path, offset, failed=False
+        )
     if content is None and any(key in row for key in CONTENT):
         return Refused("no_content", f"{repo}/{name}: the dump has no contents of it", path, offset, failed=False)
     if not isinstance(content, str):

@@ -1,0 +1,114 @@
+"""What the inputs are, and in which shards they are read."""
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.recipe import load_recipe
+from samples.make_github import OUTPUT
+from sources.github.plan import kind_of, plan_inputs
+from sources.github.recipe import GitHubRecipe
+
+MIT = (OUTPUT / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
+
+
+def make(root, *files):
+    for name in files:
+        place = root / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(MIT if place.name == "LICENSE" else b"x = 1\n")
+
+
+def plan(*patterns, **recipe):
+    return plan_inputs([str(pattern) for pattern in patterns], GitHubRecipe(**recipe), lambda sentence: None)
+
+
+def names(root, planned):
+    return [f.path.removeprefix(str(root)) for s in planned.scopes[0].shards for f in s.inputs]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("bq-000000000000.json.gz", "json"),
+        ("a.jsonl", "json"),
+        ("a.ndjson.gz", "json"),
+        ("a.json", "json"),
+        ("gs://b/bq-000000000012", "json"),
+        ("a.parquet", "parquet"),
+        ("a.tar", "tar"),
+        ("a.tar.gz", "tar"),
+        ("a.tgz", "tar"),
+        ("repos/./a/", None),
+        ("a.tar/", None),
+        ("a.zip", None),
+        ("a.py", None),
+    ],
+)
+def test_kinds(path, kind):
+    assert kind_of(path) == kind
+
+
+def test_each_folder_is_a_repository(tmp_path):
+    make(tmp_path, "b/LICENSE", "b/x.py", "a/LICENSE", "c/x.py", "notes.txt")
+    (tmp_path / "d").symlink_to(tmp_path / "a")
+    planned = plan(tmp_path)
+    assert names(tmp_path, planned) == ["/./a/", "/./b/", "/./c/"]
+    assert planned.sentences == [
+        "3 repositories: 2 MIT",
+        "dropped for their licence: 1 no licence (c)",
+        f"not followed: 1 links ({tmp_path}/d)",
+        f"in no repository, and not read: 1 files ({tmp_path}/notes.txt)",
+    ]
+
+
+def test_a_folder_can_be_one_repository(tmp_path):
+    make(tmp_path, "a/LICENSE", "a/src/x.py", "a/lib/LICENSE")
+    assert names(tmp_path, plan(tmp_path / "a")) == ["/./a/"]
+    make(tmp_path, "n/x.py", "n/y.py")
+    assert names(tmp_path, plan(tmp_path / "n")) == ["/n/"]
+
+
+def test_owners_hold_repositories(tmp_path):
+    make(tmp_path, "o/a/LICENSE", "o/b/x.py", "p/c/LICENSE", "q/LICENSE", "q/r/LICENSE")
+    assert names(tmp_path, plan(tmp_path)) == ["/./o/a/", "/./o/b/", "/./p/c/", "/./q/"]
+
+
+def test_dumps_in_folders_and_by_globs(tmp_path):
+    make(tmp_path, "bq/1.json.gz", "bq/2.json.gz", "stack/data/go/t.parquet", "tars/a.tar.gz", "more/LICENSE")
+    planned = plan(tmp_path)
+    paths = ["/bq/1.json.gz", "/bq/2.json.gz", "/stack/data/go/t.parquet", "/tars/a.tar.gz", "/./more/"]
+    assert names(tmp_path, planned) == paths
+    assert names(tmp_path, plan(tmp_path / "bq" / "*.json.gz")) == paths[:2]
+    assert names(tmp_path, plan(tmp_path / "bq", tmp_path / "bq" / "1.json.gz")) == paths[:2]
+    assert planned.sentences[:2] == ["4 dumps", "1 repository: 1 MIT"]
+
+
+def test_repositories_share_a_shard_up_to_a_size(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        make(tmp_path, f"{name}/LICENSE")
+        (tmp_path / name / "x.py").write_bytes(b"x" * 400_000)
+        (tmp_path / name / "x.csv").write_bytes(b"x" * 900_000)  # not read, so it does not count
+    planned = plan(tmp_path, shard_megabytes=1.0)
+    assert [len(shard.inputs) for shard in planned.scopes[0].shards] == [2, 2]
+    assert [shard.name for shard in planned.scopes[0].shards] == ["repositories-00000", "repositories-00001"]
+    assert {file.size for shard in planned.scopes[0].shards for file in shard.inputs} == {400_000}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "matches nothing"),
+        ("a.zip", "unpack it first"),
+        ("a.csv", "is no input of this source"),
+        ("empty", "neither repositories nor dumps"),
+    ],
+)
+def test_what_is_no_input_is_refused(tmp_path, name, message):
+    make(tmp_path, "a.zip", "a.csv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=message):
+        plan(tmp_path / name)
+
+
+def test_the_recipe_file_holds_the_defaults():
+    assert load_recipe(GitHubRecipe, "github") == GitHubRecipe()
