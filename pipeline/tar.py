@@ -18,6 +18,7 @@ from pipeline.inflate import Damage, Window
 
 BLOCK = tarfile.BLOCKSIZE
 HEADER_LIMIT = 1 << 20  # bytes of a long name or a pax header
+PADDING_LIMIT = 64 << 20  # behind the end of an archive; archives have a few kilobytes of it
 _SKIP = 1 << 20
 _PAX = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
@@ -158,6 +159,7 @@ class _Tar:
                     yield self._damage(offset)
                 return
             if not block.strip(b"\0"):
+                yield from self._check_sum(offset)
                 return
             try:
                 info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
@@ -218,6 +220,15 @@ class _Tar:
         damage = self._source.damage
         reason = damage.reason if damage else "truncated_tar"
         return Fault(reason, f"the archive is damaged or cut in the member at byte {offset}; the rest is lost", offset)
+
+    def _check_sum(self, offset: int) -> Iterator[Fault]:
+        """Reads what pads the archive behind its end, so that a wrong check sum of the compressed stream shows."""
+        for _ in range(PADDING_LIMIT // _SKIP if isinstance(self._source, _Streamed) else 0):
+            if not self._source.take(_SKIP):
+                break
+        if self._source.damage:
+            message = "the archive's check sum is wrong: a member before its end is not what was packed"
+            yield Fault(self._source.damage.reason, message, offset)
 
     def _take(self, size: int) -> bytes:
         data = self._source.take(size)

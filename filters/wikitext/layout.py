@@ -12,6 +12,7 @@ from filters.wikitext.quotes import unwrap_quotes
 
 ITEM_MARK = "- "
 INDENT = "  "
+DEEPEST_INDENT = 20  # levels; nobody writes more, and a line must not grow without bound
 RULE = "----"  # four hyphens or more draw a line across the page
 
 _TITLE = re.compile(r"(={1,6})(.+?)(={1,6})[ \t]*")
@@ -146,5 +147,5 @@ class _Numbering:
         self.marks = marks
         if marks[-1] == ":":
             return ""
-        indent = INDENT * sum(mark in "*#" for mark in marks[:-1])
+        indent = INDENT * min(sum(mark in "*#" for mark in marks[:-1]), DEEPEST_INDENT)
         return f"{indent}{self.counts[-1]}. " if marks[-1] == "#" else indent + ITEM_MARK

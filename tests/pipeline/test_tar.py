@@ -43,6 +43,15 @@ def test_members_come_with_names_bytes_and_offsets(format_, pack):
     assert data[found[2].offset :].startswith(b"empty.txt")
 
 
+def test_a_wrong_check_sum_is_told_behind_the_members():
+    packed = bytearray(gzip.compress(tar(("a.txt", b"one" * 300)), mtime=0))
+    packed[-8] ^= 1
+    member, fault = read(bytes(packed))
+    assert (member.data, fault.reason, fault.failed) == (b"one" * 300, "corrupt_gzip", True)
+    assert fault.message == "the archive's check sum is wrong: a member before its end is not what was packed"
+    assert len(read(bytes(packed[:-8]))) == 2  # cut within the check sum
+
+
 def test_members_that_point_out_of_the_folder_are_refused():
     data = tar(
         ("../up.txt", b"x"),

@@ -84,6 +84,7 @@ def test_spaces_that_no_typography_knows(line, text):
         ("# a\n# b\n## c\n## d\n# e\n\n# f", "1. a\n2. b\n  1. c\n  2. d\n3. e\n\n1. f"),
         ("# a\ntext\n# b", "1. a\ntext\n1. b"),
         ("* a\n*# b\n*# c\n* d\n*# e", "- a\n  1. b\n  2. c\n- d\n  1. e"),
+        ("*" * 10_000 + "a", "  " * 20 + "- a"),
         ("; term : def\n: more\n; only", "term\ndef\nmore\nonly"),
         ("* {{cite book|x}}\n* a\n*\n* [http://x]", "- a"),
         ("a\n  x = 1\n    y = 2\n b", "a\n x = 1\n   y = 2\nb"),
