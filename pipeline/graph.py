@@ -1,7 +1,8 @@
 """The Beam graph of every source: read twice, shuffle only names.
 
 ``Deduplicate`` hashes the units of each shard (pass 1) and finds the duplicates of each scope (pass 2);
-``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. Through the GroupByKeys go
+``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. A source with several rounds of
+dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. Through the GroupByKeys go
 shards and partition numbers: barriers between the passes, whose payload lies in files (see pipeline.dedup).
 """
 

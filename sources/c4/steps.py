@@ -47,28 +47,30 @@ class CheckPage:
         return "too_long" if len(document.text) > self._recipe.max_characters else None
 
 
-def load_counter(recipe: SentencesRecipe) -> SentenceCounter:
-    """Loads the counter of sentences."""
-    try:
-        return SentenceCounter(load_punkt(local_model(recipe.model, recipe.sha256)))
-    except ValueError as error:
-        raise ModelError(str(error)) from error
+class _SentenceStep:
+    """What the two steps that count sentences share: the model, and counters of lines in the ledger."""
 
-
-class CleanLines:
-    """The rules on lines, and enough sentences on those that stay (``clean_page``)."""
-
-    name = "lines"
-
-    def __init__(self, rules: LineRules, sentences: SentencesRecipe) -> None:
-        self._rules = rules
-        self._sentences = sentences
+    def __init__(self, sentences: SentencesRecipe) -> None:
+        self._recipe = sentences
         self._counter: SentenceCounter | None = None
         self.counters: Counter[str] = Counter()
 
     def load(self) -> None:
         """Loads the model of sentence ends."""
-        self._counter = load_counter(self._sentences)
+        try:
+            self._counter = SentenceCounter(load_punkt(local_model(self._recipe.model, self._recipe.sha256)))
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+
+
+class CleanLines(_SentenceStep):
+    """The rules on lines, and enough sentences on those that stay (``clean_page``)."""
+
+    name = "lines"
+
+    def __init__(self, rules: LineRules, sentences: SentencesRecipe) -> None:
+        super().__init__(sentences)
+        self._rules = rules
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Cleans each page that stays; one that goes keeps its text, for the rejects."""
@@ -82,7 +84,7 @@ class CleanLines:
         return [page.reason for page in pages]
 
 
-class CountSentences:
+class CountSentences(_SentenceStep):
     """Counts sentences again, after lines went to other pages (``_remove_lines_from_text``).
 
     Args:
@@ -93,14 +95,8 @@ class CountSentences:
     name = "sentences"
 
     def __init__(self, min_sentences: int | None, sentences: SentencesRecipe) -> None:
+        super().__init__(sentences)
         self._minimum = min_sentences
-        self._sentences = sentences
-        self._counter: SentenceCounter | None = None
-        self.counters: Counter[str] = Counter()
-
-    def load(self) -> None:
-        """Loads the model of sentence ends."""
-        self._counter = load_counter(self._sentences)
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Sets each page's number of sentences, over its lines together."""
