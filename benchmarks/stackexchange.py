@@ -32,9 +32,9 @@ from filters.html_text import HtmlToText
 from pipeline.filesystem import InputFile
 from samples.make_stackexchange import escape
 from samples.sevenzip import write_archive
+from sources.stackexchange.archive import posts_of
 from sources.stackexchange.dump import read_lines
 from sources.stackexchange.rows import ANSWER, QUESTION, RowParser
-from sources.stackexchange.sevenzip_data import posts_of
 from sources.stackexchange.sites import find_sites
 
 ROOT = Path(__file__).parents[1]

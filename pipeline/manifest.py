@@ -24,6 +24,7 @@ _VERSIONED = (
     "kenlm",
     "sentencepiece",
     "fastwarc",
+    "lxml",
 )
 
 

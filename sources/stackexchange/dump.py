@@ -10,9 +10,9 @@ from pipeline.errors import UserError
 from pipeline.filesystem import open_input
 from pipeline.inflate import RawBytes, gzip_pieces
 from pipeline.source import UNREADABLE
+from sources.stackexchange.archive import find_posts, posts_of
+from sources.stackexchange.packed import BadArchive, bzip2_pieces
 from sources.stackexchange.rows import FAULT, Line, classify, split_lines
-from sources.stackexchange.sevenzip import BadArchive
-from sources.stackexchange.sevenzip_data import bzip2_pieces, find_posts, posts_of
 from sources.stackexchange.sites import Site
 
 ASSUMED_RATIO = 6  # of bytes of XML to those packed, where only unpacking would tell; BZip2 reaches 5.2

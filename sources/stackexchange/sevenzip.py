@@ -1,7 +1,7 @@
 """The contents of a 7z archive: which members it has, where each lies, and how it is packed.
 
-Only the table of contents is read here, which stands at the archive's end (``sevenzip_data`` unpacks). Every number in
-it is checked against the archive's size before anything is allocated for it.
+Only the table of contents is read here, which stands at the archive's end. Every number in it is checked against what
+there is before anything is allocated for it.
 
 Source: 7zFormat.txt of the LZMA SDK.
 """
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from sources.stackexchange.packed import BadArchive, Packed, unpack
+
 SIGNATURE = b"7z\xbc\xaf\x27\x1c"
 START_BYTES = 32  # signature, version, and the place, size and check sum of the table of contents
 HEADER_LIMIT = 16 << 20  # bytes of a table of contents: that of an archive with eight members has 300
@@ -24,25 +26,6 @@ HEADER_LIMIT = 16 << 20  # bytes of a table of contents: that of an archive with
 _END, _HEADER, _ARCHIVE_PROPERTIES, _ADDITIONAL, _MAIN_STREAMS, _FILES = range(6)
 _PACK_INFO, _UNPACK_INFO, _SUBSTREAMS, _SIZE, _CRC, _FOLDER, _UNPACK_SIZE, _STREAM_COUNT, _EMPTY_STREAM = range(6, 15)
 _NAMES, _ENCODED_HEADER = 0x11, 0x17
-
-
-class BadArchive(ValueError):
-    """An archive that gives nothing, or nothing more; ``reason`` says why in a word, the message in a sentence."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A packed stream: the method and its properties, the place in the archive, the sizes in bytes."""
-
-    method: bytes
-    properties: bytes
-    start: int
-    size: int
-    unpacked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +135,6 @@ class _Table:
                 yield Member(name, size, crc, packed, offset)
 
     def _decode(self, folder: _Folder) -> bytes:
-        from sources.stackexchange.sevenzip_data import unpack  # noqa: PLC0415 - it needs the names of this file
-
         if folder.packed.unpacked > HEADER_LIMIT:
             raise BadArchive("damaged_7z", "its table of contents unpacks to more than any dump's")
         data = b"".join(unpack(self._handle, folder.packed))

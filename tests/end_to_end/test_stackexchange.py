@@ -181,7 +181,7 @@ def test_all_forms_of_a_site_give_the_same_documents(sample, tmp_path):
 def test_runs_killed_in_either_pass_go_on_and_give_the_same_bytes(tmp_path, sign):
     folder = tmp_path / "dump" / "many.example"
     folder.mkdir(parents=True)
-    (folder / "Posts.xml").write_bytes(questions(8000, 2))
+    (folder / "Posts.xml").write_bytes(questions(4000, 2))
     small = ["--input", tmp_path / "dump", "--set", "range_megabytes=0.5", "--set", "partition_megabytes=0.2"]
     stackexchange(tmp_path / "whole", *small)
     command = [sys.executable, "-m", "sources.stackexchange", *map(str, small), "--output", str(tmp_path / "killed")]
@@ -200,7 +200,7 @@ def test_runs_killed_in_either_pass_go_on_and_give_the_same_bytes(tmp_path, sign
     assert not (tmp_path / "killed" / "stackexchange" / "manifest.json").exists()
     stackexchange(tmp_path / "killed", *small)
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")
-    assert "8,000 documents kept" in verified(tmp_path / "killed")
+    assert "4,000 documents kept" in verified(tmp_path / "killed")
     assert not (tmp_path / "killed" / "stackexchange" / "_work").exists()
 
 
@@ -282,7 +282,7 @@ def test_each_kind_of_damage_costs_itself_only(tmp_path):
     assert found["huge.example"] == ["too_large"]
     assert found["junk.example"] == ["not_a_row"] * 10
     assert found["badges.example"] == ["not_a_row", "malformed_row", "not_a_row"]
-    assert found["cut.example"] == ["truncated_gzip"] or "truncated_gzip" in found["cut.example"]
+    assert "truncated_gzip" in found["cut.example"]
     assert found["other.example"] == ["not_7z"]
     assert found["headless.example"] == ["truncated_7z"]
     assert found["tables.example"] == ["no_posts"]

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples.sevenzip import write_archive
-from sources.stackexchange.sevenzip import SIGNATURE, BadArchive, Member, Packed, read_members
-from sources.stackexchange.sevenzip_data import BZIP2, bzip2_pieces, find_posts, only_posts, posts_of, unpack
+from sources.stackexchange.archive import find_posts, only_posts, posts_of
+from sources.stackexchange.packed import BZIP2, BadArchive, Packed, bzip2_pieces, unpack
+from sources.stackexchange.sevenzip import SIGNATURE, Member, read_members
 
 REAL = Path(__file__).parents[3].parent / "shared" / "real" / "stackexchange"
 ROOT = b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\r\n<posts>\r\n'

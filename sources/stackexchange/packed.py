@@ -1,21 +1,18 @@
-"""The bytes of a member of a 7z archive, unpacked piece by piece; of an archive that was cut, what is left of it.
+"""The codecs of 7z archives: Python's own (bz2, lzma, zlib), asked for so much at a time that a small archive which
+unpacks to a huge one fills no memory.
 
-The codecs are Python's own (bz2, lzma, zlib), asked for so much at a time that a small archive which unpacks to a huge
-one fills no memory. The dumps are BZip2 or LZMA2. A library for the whole format (py7zr) brings nine packages, wants a
-thread of its own, bounds no BZip2 block, and gives nothing of an archive that was cut, since what says how its members
-are packed stands at the end. Here the codec is then told by the first bytes of the data.
+The dumps are BZip2 or LZMA2. A library for the whole format (py7zr) brings nine packages, wants a thread of its own,
+bounds no BZip2 block, and gives nothing of an archive that was cut.
 """
 
 from __future__ import annotations
 
 import bz2
 import lzma
-import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
-
-from sources.stackexchange.sevenzip import START_BYTES, BadArchive, Member, Packed, read_members
 
 PIECE_BYTES = 1 << 20  # most that one call unpacks
 _READ = 256 << 10
@@ -29,10 +26,26 @@ _NAMES = {
     b"\x03\x03\x01\x1b": "BCJ2",
 }
 _DEFAULT_LZMA = b"\x5d" + SALVAGE_DICTIONARY.to_bytes(4, "little")
-_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}\?>\s{0,20}<posts>")
-_ROOT_BYTES = 300
-_ROOT_END = b"</posts>"
 _ERRORS = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError)  # what the codecs raise; bz2: OSError
+
+
+class BadArchive(ValueError):
+    """An archive that gives nothing, or nothing more; ``reason`` says why in a word, the message in a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A packed stream: the method and its properties, the place in the archive, the sizes in bytes."""
+
+    method: bytes
+    properties: bytes
+    start: int
+    size: int
+    unpacked: int
 
 
 class Codec(Protocol):
@@ -150,75 +163,7 @@ def unpack(handle: BinaryIO, packed: Packed) -> Iterator[bytes]:
             yield data
 
 
-def find_posts(handle: BinaryIO) -> Member | None:
-    """The table of posts of an archive; None where it has none.
-
-    Args:
-        handle: The archive; seekable.
-
-    Raises:
-        BadArchive: It is none, or its table of contents is lost.
-    """
-    members = read_members(handle)
-    found = [m for m in members if m.name.replace("\\", "/").rpartition("/")[2].lower() == "posts.xml"]
-    return found[0] if found else None
-
-
-def posts_of(handle: BinaryIO) -> Iterator[bytes]:
-    """The bytes of ``Posts.xml`` in an archive; of one that was cut, what is left of them.
-
-    Args:
-        handle: The archive; seekable.
-
-    Yields:
-        Pieces of at most 1 MB.
-
-    Raises:
-        BadArchive: It has no posts, or is damaged; what could be read was given before.
-    """
-    try:
-        member = find_posts(handle)
-    except BadArchive as error:
-        if error.reason not in {"truncated_7z", "damaged_7z"}:
-            raise
-        yield from only_posts(_salvage(handle))
-        raise
-    if member is None:
-        raise BadArchive("no_posts", "it holds no Posts.xml")
-    yield from _member_data(handle, member)
-
-
-def _member_data(handle: BinaryIO, member: Member) -> Iterator[bytes]:
-    skip, due, crc = member.offset, member.size, 0
-    if member.packed is None:
-        return
-    for piece in unpack(handle, member.packed):
-        data = piece[skip : skip + due]
-        skip = max(0, skip - len(piece))
-        due -= len(data)
-        crc = zlib.crc32(data, crc)
-        if data:
-            yield data
-        if not due:
-            break
-    if due:
-        raise BadArchive("damaged_7z", f"{member.name} ends {due} bytes too early")
-    if member.crc is not None and crc != member.crc:
-        raise BadArchive("damaged_7z", f"the check sum of {member.name} is wrong: some of it is not as it was packed")
-
-
-def _salvage(handle: BinaryIO) -> Iterator[bytes]:
-    """Unpacks what stands behind an archive's first bytes as far as it goes, without its table of contents."""
-    handle.seek(START_BYTES)
-    head = handle.read(3)
-    handle.seek(START_BYTES)
-    try:
-        yield from _to_the_end(handle, _guess(head))
-    except BadArchive:
-        return
-
-
-def _to_the_end(handle: BinaryIO, make: Callable[[], Codec]) -> Iterator[bytes]:
+def to_the_end(handle: BinaryIO, make: Callable[[], Codec]) -> Iterator[bytes]:
     """Unpacks a chain of streams up to the end of the file."""
     codec, within = make(), False
     while True:
@@ -246,35 +191,12 @@ def bzip2_pieces(handle: BinaryIO) -> Iterator[bytes]:
     Raises:
         BadArchive: It is damaged, behind what could be read.
     """
-    yield from _to_the_end(handle, bz2.BZ2Decompressor)
+    yield from to_the_end(handle, bz2.BZ2Decompressor)
 
 
-def _guess(head: bytes) -> Callable[[], Codec]:
+def guess(head: bytes) -> Callable[[], Codec]:
     """The codec of data that begins so: BZip2 has a magic, LZMA begins with a zero, LZMA2 never does."""
     if head.startswith(b"BZh"):
         return bz2.BZ2Decompressor
     method, properties = (LZMA, _DEFAULT_LZMA) if head.startswith(b"\0") else (LZMA2, b"\x1c")
     return _codec(Packed(method, properties, 0, 0, 0))
-
-
-def only_posts(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Of several tables one behind the other, the bytes of the one of posts, from its XML declaration to its end."""
-    rest = b""
-    for piece in pieces:
-        rest += piece
-        found = _ROOT.search(rest)
-        if found:
-            rest = rest[found.start() :]
-            break
-        rest = rest[-_ROOT_BYTES:]
-    else:
-        return
-    for piece in pieces:
-        end = rest.find(_ROOT_END)
-        if end >= 0:
-            break
-        cut = max(0, len(rest) - len(_ROOT_END))
-        yield rest[:cut]
-        rest = rest[cut:] + piece
-    end = rest.find(_ROOT_END)
-    yield rest if end < 0 else rest[: end + len(_ROOT_END)]
