@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import OutputError
-from pipeline.filesystem import atomic_output, join, open_input
+from pipeline.filesystem import atomic_output, join, list_names, open_input
 from pipeline.manifest import versions
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.plan import Plan
@@ -134,6 +134,10 @@ class ShardSet:
     layout: Layout
     form: ShardForm
     kind: str
+
+    def done(self) -> set[str]:
+        """The names of the shards that are there, with their stats."""
+        return self.layout.done() & list_names(self.layout.root, ".arrow")
 
     def names(self) -> list[str]:
         """The names of all its shards."""

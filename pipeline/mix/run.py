@@ -238,7 +238,7 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
     sets.append(ShardSet(root, plan.form, "train"))
     configuration = _configuration(options.recipe, prepared)
     with _exclusive(root):
-        done = {shards.kind: shards.layout.done() for shards in sets}
+        done = {shards.kind: shards.done() for shards in sets}
         _claim(root, configuration, any(done.values()))
         write_json(join(root.root, PLAN), {"tokens": plan.tokens, "sources": plan_rows(plan)})
         _write_sets(options, prepared, sets, fingerprint(configuration), console)
@@ -290,7 +290,7 @@ def _write_sets(
     writers, tasks = {}, []
     for shards in sets:
         _remove_unfinished(shards.layout)
-        done = shards.layout.done()
+        done = shards.done()
         missing = [number for number, name in enumerate(shards.names()) if name not in done]
         writers[shards.kind] = _writer(options, prepared, shards, configuration)
         tasks += _write_draws(prepared, shards, missing, options.recipe.seed)
@@ -299,7 +299,7 @@ def _write_sets(
         with _shard_watcher(sets, tasks, console):
             run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run)
     for shards in sets:
-        lost = set(shards.names()) - shards.layout.done()
+        lost = set(shards.names()) - shards.done()
         if lost:
             raise OutputError(
                 f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
@@ -337,7 +337,7 @@ def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[graph.ShardTask], c
     }
 
     def done() -> set[str]:
-        return {f"{shards.kind}/{name}" for shards in sets for name in shards.layout.done()}
+        return {f"{shards.kind}/{name}" for shards in sets for name in shards.done()}
 
     remote = is_remote(sets[0].layout.root)
     measure = ("million tokens", 1e6)
