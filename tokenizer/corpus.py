@@ -53,7 +53,10 @@ class Corpus:
             raise TokenizerError(f"there is no corpus folder {root}; make one with python -m sources.SOURCE --output")
 
     def files(self, source: str) -> list[str]:
-        """Paths of a source's documents below its folder, sorted; none where the source is missing."""
+        """Paths of a source's documents below its folder, sorted; none where the source is missing.
+
+        Right in the folder lie reports, such as the books' duplicates.
+        """
         selector = fs.FileSelector(f"{self._root}/{source}", allow_not_found=True, recursive=True)
         begin = len(f"{self._root}/{source}/")
         paths = [
@@ -61,7 +64,8 @@ class Corpus:
             for info in self._files.get_file_info(selector)
             if info.type == fs.FileType.File and info.extension == "parquet"
         ]
-        return sorted(p for p in paths if not any(part.startswith(("_", ".")) for part in p.split("/")))
+        in_subsets = [path for path in paths if "/" in path]
+        return sorted(p for p in in_subsets if not any(part.startswith(("_", ".")) for part in p.split("/")))
 
     def row_groups(self, source: str) -> list[RowGroup]:
         """The row groups of a source's files, in their order.

@@ -58,6 +58,7 @@ class UnitEncoder:
         separator: tuple[str, int],
         dtype: type[np.uint16] | type[np.uint32],
         window: int = WINDOW,
+        margin: int = MARGIN,
     ) -> None:
         """Makes one.
 
@@ -66,7 +67,8 @@ class UnitEncoder:
             model: The same model.
             separator: What ``find_separator`` gave.
             dtype: Of the ids.
-            window: Characters of a unit that the library gets at once; 16 times the longest piece at the least.
+            window: Characters of a unit that the library gets at once; some of the longest pieces at the least.
+            margin: Longest pieces that are left off at a window's end. Any will do, with more tries for less.
         """
         self._processor = processor
         self._characters = _characters(model)
@@ -75,7 +77,8 @@ class UnitEncoder:
         self._before: int = processor.encode(self._separator).index(self._separator_id)  # ids of the space put first
         self._dtype = dtype
         self._longest = max(map(len, model.pieces))
-        self._window = max(window, 4 * MARGIN * self._longest)
+        self._margin = margin * self._longest
+        self._window = max(window, 4 * max(self._margin, self._longest))
 
     def __call__(
         self, text: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
@@ -145,7 +148,7 @@ class UnitEncoder:
     def _settled(self, window: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The ids of a window without those near its end."""
         reached = np.cumsum(self._characters.take(window))
-        return window[: np.searchsorted(reached, self._window - MARGIN * self._longest, "right")]
+        return window[: np.searchsorted(reached, self._window - self._margin, "right")]
 
     def _fit(self, unit: str, seam: int, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> bool:
         """Whether the ids that meet at a seam stay as they are side by side."""

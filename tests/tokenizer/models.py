@@ -31,7 +31,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "nfkc": {"normalization_rule_name": "nfkc"},
     "user_defined": {"user_defined_symbols": ["<fim>", "the t"]},
     "spaces_as_suffixes": {"treat_whitespace_as_suffix": True},
-    "unigram": {"model_type": "unigram", "vocab_size": 800, "seed_sentencepiece_size": 2000, "input_sentence_size": 1000},
+    "unigram": {
+        "model_type": "unigram",
+        "vocab_size": 800,
+        "seed_sentencepiece_size": 2000,
+        "input_sentence_size": 1000,
+    },
     "characters": {"model_type": "char", "vocab_size": 700, "hard_vocab_limit": False},
 }
 FAST = {"released_settings", "merging_scripts_and_digits", "no_dummy_prefix"}

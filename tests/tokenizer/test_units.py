@@ -54,20 +54,25 @@ def test_many_units_at_once(parts):
         ]
 
 
+@pytest.mark.parametrize("margin", [0, 1, 4])
 @pytest.mark.parametrize("alphabet", ALPHABETS)
-def test_long_units_are_exact_at_their_seams(parts, alphabet):
-    """The windows are as small as they may be, so that each unit has many seams."""
+def test_long_units_are_exact_at_their_seams(parts, alphabet, margin):
+    """The windows are as small as they may be, so that each unit has many seams; without margin most do not fit."""
     processor, model, separator = parts
-    encoder = UnitEncoder(processor, model, separator, np.uint16, window=0)
+    encoder = UnitEncoder(processor, model, separator, np.uint16, window=0, margin=margin)
     repeated = ["".join(word) * 700 for size in (1, 2, 3) for word in itertools.product(alphabet[:3], repeat=size)]
     for unit in [*repeated, alphabet * 300]:
         assert encoder.encode_unit(unit) == of_library(processor, unit)
 
 
 @settings(max_examples=25)
-@given(alphabet=st.sampled_from(ALPHABETS), numbers=st.lists(st.integers(0, 20), min_size=300, max_size=1500))
-def test_long_random_units(parts, alphabet, numbers):
+@given(
+    margin=st.integers(0, 4),
+    alphabet=st.sampled_from(ALPHABETS),
+    numbers=st.lists(st.integers(0, 20), min_size=300, max_size=1500),
+)
+def test_long_random_units(parts, margin, alphabet, numbers):
     processor, model, separator = parts
-    encoder = UnitEncoder(processor, model, separator, np.uint16, window=0)
+    encoder = UnitEncoder(processor, model, separator, np.uint16, window=0, margin=margin)
     unit = "".join(alphabet[number % len(alphabet)] for number in numbers)
     assert encoder.encode_unit(unit) == of_library(processor, unit)
