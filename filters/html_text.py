@@ -7,6 +7,7 @@ costs nothing. Rules:
 - white space is one space, as a browser shows it, but in ``<pre>``, which stays to the letter, line for line;
 - a list item has a line of its own with ``* `` or its number before it, two spaces further in for each list around it;
 - a link is its label, an image its alternative text, cells of a table are parted by `` | ``;
+- a power has its ``^`` (``2<sup>256</sup>`` is no 2256); other small letters are as they are;
 - entities are decoded once; comments, scripts and styles go.
 """
 
@@ -24,7 +25,7 @@ DEEPEST = 8  # lists in lists that are set further in: else a post of nothing bu
 CELL = " | "
 
 # Up to _ITEM they end the block under way; from _LINE on one line end is enough between them.
-_BLOCK, _PRE, _LIST, _LINE, _ROW, _ITEM, _CELL, _BREAK, _IMAGE, _SKIP = range(10)
+_BLOCK, _PRE, _LIST, _LINE, _ROW, _ITEM, _CELL, _BREAK, _IMAGE, _SKIP, _SUPERSCRIPT = range(11)
 _BLOCK_TAGS = frozenset(
     {"address", "article", "aside", "blockquote", "body", "caption", "center", "details", "div", "dl", "fieldset"}
     | {"figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "main"}
@@ -37,11 +38,14 @@ _KINDS = (
     | dict.fromkeys(("ol", "ul", "menu", "dir"), _LIST)
     | dict.fromkeys(("td", "th"), _CELL)
     | dict.fromkeys(("script", "style", "head", "template"), _SKIP)
-    | {"li": _ITEM, "tr": _ROW, "br": _BREAK, "img": _IMAGE}
+    | {"li": _ITEM, "tr": _ROW, "br": _BREAK, "img": _IMAGE, "sup": _SUPERSCRIPT}
 )
 _BREAK_MARK = "\0"  # the parser turns zero bytes into U+FFFD, so no text has one
 _SPACES = re.compile("  +")
 _OTHER_SPACES = ("\n", "\t", "\r", "\f")
+_POWER = re.compile(r"[-+\u2212]?[\w.]{1,10}")  # a short number or name; what is longer is a note in small print
+_BASE = re.compile(r"[\w)\]]")  # what stands before it
+_ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _START = re.compile(r"\s*(-?\d{1,9})\s*")
 
 
@@ -103,6 +107,7 @@ class _Builder:
         self._marker = ""  # of the list item under way, until its first block
         self._lists: list[int | None] = []  # for each open list the next number; None without numbers
         self._pre = 0
+        self._raised: list[int] = []  # for each open superscript, where in the inline text it began
         self._skipped: list[int] = []  # for each open script or style, where in the inline text it began
         self._cells = 0  # of the row under way
 
@@ -126,6 +131,8 @@ class _Builder:
             self._cells += 1
         elif kind == _SKIP:
             self._skipped.append(len(self._line))
+        elif kind == _SUPERSCRIPT:
+            self._raised.append(len(self._line))
 
     def _open(self, kind: int, tag: str, attributes: Mapping[str, str]) -> None:
         if kind == _PRE:
@@ -159,6 +166,15 @@ class _Builder:
                 self._marker = ""  # of an item without text
         elif kind == _SKIP:
             del self._line[self._skipped.pop() :]
+        elif kind == _SUPERSCRIPT:
+            self._raise(self._raised.pop())
+
+    def _raise(self, place: int) -> None:
+        """Marks the inline text from a place on as a power, where it is one."""
+        power = "".join(self._line[place:])
+        base = "".join(self._line[max(0, place - 1) : place])[-1:]
+        if _POWER.fullmatch(power) and _BASE.fullmatch(base) and power not in _ORDINALS:
+            self._line.insert(place, "^")
 
     def _flush(self, gap: int) -> None:
         """Ends the block under way; at least so many line ends part it from the next."""

@@ -51,7 +51,15 @@ LITERAL = {
         "<tr><td>3</td></tr></tbody></table>",
         "a | b\n1 | 2\n3",
     ),
-    "keys_and_small_letters": ("<kbd>Ctrl</kbd>+<kbd>C</kbd> x<sup>2</sup> H<sub>2</sub>O", "Ctrl+C x2 H2O"),
+    "keys_and_small_letters": ("<kbd>Ctrl</kbd>+<kbd>C</kbd> H<sub>2</sub>O", "Ctrl+C H2O"),
+    "powers": (
+        "2<sup>256</sup> x<sup>n</sup> (a+b)<sup>-1</sup> 10<sup><b>3</b></sup> m<sup>2<sup>3</sup></sup>",
+        "2^256 x^n (a+b)^-1 10^3 m2^3",
+    ),
+    "small_print": (
+        "<p><sup>1</sup> the 1<sup>st</sup>, 2<sup>nd</sup> of May <sup>[1]</sup></p><sup>a note</sup>",
+        "1 the 1st, 2nd of May [1]\n\na note",
+    ),
     "comments_go": ("<!-- language: lang-py -->\n<p>a<!-- b --></p>", "a"),
     "scripts_and_styles_go": ("a<script>alert('<p>x</p>')</script><style>p{}</style>b", "ab"),
     "definition_list": ("<dl><dt>term</dt><dd>meaning</dd></dl>", "term\nmeaning"),
@@ -97,7 +105,7 @@ WORDS = st.text(string.ascii_letters + " \n<>&;é", max_size=20)
 TAGS = st.sampled_from(
     [
         end + tag
-        for tag in ("p", "pre", "code", "ul", "ol", "li", "td", "tr", "table", "script", "b")
+        for tag in ("p", "sup", "pre", "code", "ul", "ol", "li", "td", "tr", "table", "script", "b")
         for end in ("", "/")
     ]
     + ["br", "hr"]
