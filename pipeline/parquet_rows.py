@@ -59,6 +59,9 @@ def read_parquet_rows(
         except (pa.ArrowException, OSError, ValueError) as error:
             yield ParquetFault("damaged_parquet", str(error), 0)
             return
+        if not there:
+            yield ParquetFault("no_columns", f"its columns are {', '.join(table.schema_arrow.names)[:200]}", 0)
+            return
         start = 0
         for group in range(table.num_row_groups):
             size = table.metadata.row_group(group).total_byte_size

@@ -48,6 +48,10 @@ def test_dictionaries_and_large_strings():
     assert [row.value for row in read(parquet(table))] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
 
 
+def test_a_file_of_other_columns_is_one_fault():
+    assert read(parquet(TABLE), ("z",)) == [ParquetFault("no_columns", "its columns are a, b, c", 0)]
+
+
 def test_damage_costs_what_it_must():
     sound = parquet(pa.table({"a": [f"{n}" * 50 for n in range(4)]}), 2)
     start = pq.ParquetFile(io.BytesIO(sound)).metadata.row_group(1).column(0).data_page_offset
