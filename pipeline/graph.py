@@ -2,8 +2,9 @@
 
 ``Deduplicate`` hashes the units of each shard (pass 1) and finds the duplicates of each scope (pass 2);
 ``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. A source with several rounds of
-dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. Through the GroupByKeys go
-shards and partition numbers: barriers between the passes, whose payload lies in files (see pipeline.dedup).
+dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. Through
+the GroupByKeys go shards and partition numbers: barriers between the passes, whose payload lies in files (see
+pipeline.dedup).
 """
 
 from __future__ import annotations
