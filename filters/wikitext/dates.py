@@ -24,6 +24,8 @@ def write_date(year: str, month: str, day: str, language: str, day_first: bool) 
         return f"{name} {day}, {year}" if day else f"{name} {year}".strip()
     if language == "hu":
         return " ".join(part for part in (f"{year}." if year else "", name, f"{day}." if day else "") if part)
+    if language == "fr" and day == "1":
+        day = "1er"
     if language in ("es", "pt", "ca"):
         link = " de "
         return link.join(part for part in (day, name, year) if part)
@@ -41,10 +43,13 @@ def year_month_day(arguments: Arguments) -> str:
 
 
 def day_month_year(arguments: Arguments) -> str:
-    """``{{date|19|janvier|1920|en philosophie}}``: day, month, year, in this order; a subject after them goes."""
+    """``{{date|19|janvier|1920|en philosophie}}``, ``{{date|19 janvier 1920}}``: day, month, year; a subject goes."""
     day, month, year = [*(arguments.values.get(str(number), "").strip() for number in (1, 2, 3))]
     if not month and not year:
-        return day
+        words = day.split()
+        if len(words) != 3 or not words[0].isdecimal():
+            return day
+        day, month, year = words
     return write_date(year, month, day, arguments.language, day_first=True)
 
 

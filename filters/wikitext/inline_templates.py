@@ -1,6 +1,6 @@
 """The stated table: templates that stand inside sentences and keep text, for all editions and for each.
 
-A template that is in no table leaves no text: infoboxes, navigation boxes, citations, notices, coordinates. Names are
+A template that is in no table leaves no text: infoboxes, navigation boxes, citations, notices. Names are
 lower-case, separated by ``|``; ``1`` is the first positional argument.
 """
 
@@ -11,6 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from filters.wikitext.convert import convert
+from filters.wikitext.coordinates import coordinates, german_coordinates
 from filters.wikitext.dates import as_of, day_month_year, old_style_date, year_month_day
 from filters.wikitext.edition_templates import EDITION_TEMPLATES, NAMES_AS_TEXT, Row
 from filters.wikitext.rules import (
@@ -113,6 +114,8 @@ _NUMBERS: tuple[Row, ...] = (
         "convert|cvt|conv|convertir|converti|konvertuj|umrechnen|конвертирай|претвори|pretvori|convertit|konverter",
         convert,
     ),
+    ("coord|coor|coords|coor d|coor dm|coor dms", coordinates),
+    ("coordinate", german_coordinates),
     ("frac|fraction|sfrac|sfraction|frac2|fract|breuk|bruch|wortbruch|дробь|дріб", fraction),
     ("val|value", measured_value),
     ("gaps|digits|num|number", joined("")),

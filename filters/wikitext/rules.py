@@ -86,7 +86,7 @@ def last(arguments: Arguments) -> str:
 def last_after_first(arguments: Arguments) -> str:
     """Keeps the last positional argument if there are two: the first is a code, a colour or a size."""
     values = arguments.positional(2)
-    return values[-1] if values else ""
+    return values[-1] if values else arguments.first("text", "texte")
 
 
 def item_list(arguments: Arguments) -> str:
@@ -126,6 +126,7 @@ def fraction(arguments: Arguments) -> str:
     return " ".join([*values[:-2], "/".join(values[-2:])]) if values else ""
 
 
+_EXPONENT = re.compile(r"(?<=[^\W\d_]) ([23])$")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -143,12 +144,13 @@ def format_number(number: str, language: str) -> str:
 
 
 def number_with_unit(arguments: Arguments) -> str:
-    """``{{unité|5000|km|2}}``: number, unit, exponent, and more such pairs."""
+    """``{{unité|5000|km|2}}``, ``{{unité|5000 km 2}}``: number, unit, exponent, and more such pairs."""
     first, *rest = arguments.positional()[:4] or [""]
     number, space, words_after = first.partition(" ")
+    words_after = _EXPONENT.sub(lambda match: superscript(match[1]), words_after)
     text = format_number(number.replace(",", "."), arguments.language) + space + words_after
     for unit in rest:
-        text += unit if unit.lstrip("-").isdecimal() else f" {unit}"
+        text += superscript(unit) if unit.lstrip("-").isdecimal() else f" {unit}"
     return text
 
 
@@ -179,13 +181,12 @@ def population_density(arguments: Arguments) -> str:
 
 
 def century(arguments: Arguments) -> str:
-    """``{{s|XX}}`` of the French edition: the century, with its era where there is one."""
+    """``{{s|XX}}``, ``{{s-|XX}}`` of the French edition: the century, with its era where there is one."""
     numeral, era = arguments.first("1"), arguments.first("3")
     if not numeral:
         return ""
     ordinal = "Ier" if numeral.upper() == "I" else f"{numeral}e"
-    word = "siècle" if not arguments.name.endswith("-") else ""
-    return " ".join(part for part in (ordinal, word, era) if part)
+    return " ".join(part for part in (ordinal, "siècle", era) if part)
 
 
 def ipa(arguments: Arguments) -> str:

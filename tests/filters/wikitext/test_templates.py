@@ -97,6 +97,37 @@ def test_braces(wikitext, text):
     assert to_text(wikitext, EN) == text
 
 
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{langue|de|texte=Straßen}} {{lang|de|Weg}}", "Straßen Weg"),
+        ("{{unité|814|km|2}}, {{unité|4203 hab./km 2}}, {{unité|5 m 3}}, {{unité|3|m|s|-1}}",
+         "814 km², 4 203 hab./km², 5 m³, 3 m s⁻¹"),
+        ("au {{s-|XXI}}, au {{s|I|e|av. J.-C.}}", "au XXIe siècle, au Ier siècle av. J.-C."),
+        ("le {{date-|1 janvier 2019}}, le {{date|29 9 2019}}, le {{date|2|mai|1900|en art}}, {{date|en été}}",
+         "le 1er janvier 2019, le 29 septembre 2019, le 2 mai 1900, en été"),
+    ],
+)  # fmt: skip
+def test_french_templates(wikitext, text):
+    assert to_text(wikitext, WikiSite.builtin("fr")) == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("at {{Coord|30|12|N|74|7|W|type:event|name=x}} and", "at 30°12′N 74°7′W and"),
+        ("{{coord|57|18|22.5|N|4|27|32.7|W|display=inline,title}}", "57°18′22.5″N 4°27′32.7″W"),
+        ("{{coord|44.1|N|87.7|W|region:US}} {{coord|-57.2|+3.4}} {{coord|57.2|-3.4|dim:9}}", ""
+         "44.1°N 87.7°W 57.2°S 3.4°E 57.2°N 3.4°W"),
+        ("a {{coord|1|2|N|3|4|E|display=title}} {{coord|1|N}} {{coord||}} {{coord|x|y}} {{coord|1|2|3|4|5|6}}", "a"),
+        ("({{Coordinate|text=DMS|NS=52/30/10.4/N|EW=13/24/15.1/E|type=x}})", "(52°30′10.4″N 13°24′15.1″E)"),
+        ("{{Coordinate|article=DMS|NS=5/3/1/N|EW=1/2/1/E}}{{Coordinate|text=ICON0|NS=5|EW=1}}b", "b"),
+    ],
+)  # fmt: skip
+def test_coordinates(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
 def test_arguments():
     arguments = parse_arguments("name| a |b= c |[[d|e]]|2=f", "en")
     assert arguments.name == "name"
