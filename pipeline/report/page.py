@@ -1,7 +1,8 @@
 """The page: one HTML file that holds its plots, its style and its two scripts, and may load nothing else.
 
-Every value goes through the template's escaping; figures go in as JSON in which no tag can begin or end. The policy
-allows the two scripts by their hashes and nothing else, so that even what an escape had missed could not run.
+Every value is made harmless and goes through the template's escaping; figures go in as JSON in which no tag can begin
+or end. The policy allows the two scripts by their hashes and nothing else, so that even what an escape had missed could
+not run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from plotly.offline import get_plotlyjs
 from pipeline.report import palette
 from pipeline.report.charts import Chart
 from pipeline.report.content import Section
+from pipeline.report.harmless import harmless
 from pipeline.report.overview import Overview
 
 TEMPLATES = "templates"
@@ -106,12 +108,18 @@ def _resource(name: str) -> str:
     return resources.files(__package__).joinpath(TEMPLATES, name).read_text(encoding="utf-8")
 
 
+def _shown(value: object) -> object:
+    """A value on its way into the page: text is made harmless; then the template escapes it."""
+    return harmless(value) if type(value) is str else value
+
+
 @cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader(__package__, TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,0 +1,77 @@
+import importlib
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from pipeline.recipe import as_mapping
+from pipeline.report.fields import COMMON, EXTRAS, SPECIAL, Field, cutoffs, fields_of, list_fields
+from sources.books.near_duplicates import REPORT, REPORT_SCHEMA
+
+RECIPES = {
+    "commoncrawl": "CommonCrawlRecipe",
+    "c4": "C4Recipe",
+    "github": "GitHubRecipe",
+    "wikipedia": "WikipediaRecipe",
+    "books": "BooksRecipe",
+    "arxiv": "ArxivRecipe",
+    "stackexchange": "StackExchangeRecipe",
+}
+SCHEMAS = {
+    "commoncrawl": "sources.commoncrawl.source",
+    "c4": "sources.c4.source",
+    "github": "sources.github.raw_file",
+    "wikipedia": "sources.wikipedia.source",
+    "books": "sources.books.source",
+    "arxiv": "sources.arxiv.source",
+    "stackexchange": "sources.stackexchange.source",
+}
+TABLE = [(source, field) for source, listed in SPECIAL.items() for field in listed]
+
+
+@pytest.mark.parametrize(("source", "field"), TABLE, ids=[f"{s}:{f.column}" for s, f in TABLE])
+def test_every_field_of_the_table_is_one_of_its_source(source, field):
+    meta = importlib.import_module(SCHEMAS[source]).META
+    columns = {f"meta.{child.name}" for child in meta} | {"characters", "license", "language"}
+    assert field.column in columns
+    assert field.of in columns | {""}
+
+
+@pytest.mark.parametrize(("source", "field"), TABLE, ids=[f"{s}:{f.column}" for s, f in TABLE])
+def test_every_cutoff_of_the_table_is_a_key_of_the_recipe(source, field):
+    if not field.cutoffs:
+        return
+    kind = getattr(importlib.import_module(f"sources.{source}.recipe"), RECIPES[source])
+    found = cutoffs(field, as_mapping(kind()))
+    assert len(found) == (2 if field.names else 1)
+
+
+def test_the_columns_beside_the_documents():
+    assert {(e.file, e.field.column) for e in EXTRAS["books"]} == {(REPORT, "overlap")}
+    assert "overlap" in REPORT_SCHEMA.names
+
+
+def test_cutoffs_of_one_language_alone():
+    field = Field("meta.perplexity", "Perplexity", cutoffs="perplexity.cutoffs.{language}")
+    recipe = {"language": {"keep": ["en"]}, "perplexity": {"cutoffs": {"en": [1, 2.5], "de": [3, 4]}}}
+    assert cutoffs(field, recipe) == (1.0, 2.5)
+    assert cutoffs(field, {**recipe, "language": {"keep": ["en", "de"]}}) == ()
+    assert cutoffs(field, {**recipe, "language": {"keep": ["fr"]}}) == ()
+    assert cutoffs(field, {}) == ()
+
+
+@pytest.mark.parametrize("value", [None, "high", True, {"a": 1}, []])
+def test_what_is_no_number_is_no_cutoff(value):
+    assert cutoffs(Field("n", "N", cutoffs="a.b"), {"a": {"b": value}}) == ()
+
+
+def test_all_sources_have_the_common_fields_once():
+    for source in (*SPECIAL, "unknown"):
+        listed = fields_of(source)
+        assert set(COMMON) <= set(listed)
+        assert len(listed) == len(set(listed))
+    assert list_fields("stackexchange") == ["answer_scores", "score", "site"]
+
+
+def test_fields_are_frozen():
+    assert is_dataclass(Field)
+    assert {f.name for f in fields(Field)} >= {"column", "title", "cutoffs", "of"}

@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import pytest
+
+from pipeline.report.corpus import find
+from pipeline.report.sample import Budget, take_sample
+from tests.pipeline.report.corpora import Made, make_source, scored
+
+
+def corpus_of(tmp_path, shards):
+    make_source(tmp_path, shards)
+    return find([str(tmp_path)]).sources[0]
+
+
+def many(shards: int, documents: int) -> dict[str, list[Made]]:
+    return {
+        f"s{s:03d}": [scored(f"text {s} {d} " + "ä" * d, 10.0 + d) for d in range(documents)] for s in range(shards)
+    }
+
+
+def test_a_small_corpus_is_read_whole(tmp_path):
+    corpus = corpus_of(tmp_path, many(3, 5))
+    sample = take_sample(corpus, corpus.documents)
+    assert (sample.size, sample.population, sample.files) == (15, 15, (3, 3))
+    rows = sample.rows.sort_by("id").to_pylist()
+    assert rows[1]["characters"] == len("text 0 1 ä")
+    assert rows[1]["bytes"] == len("text 0 1 ä".encode())
+    assert rows[4]["meta.perplexity"] == 14.0
+    assert "text" not in rows[0]
+    assert "meta.answer_scores" not in rows[0]
+
+
+def test_lists_are_read_where_they_are_wanted(tmp_path):
+    shards = {"a": [Made("x", fields={"meta": {"answer_scores": [3, -1]}}), Made("y")]}
+    corpus = corpus_of(tmp_path, shards)
+    sample = take_sample(corpus, corpus.documents, ["answer_scores"])
+    assert sample.rows["meta.answer_scores"].to_pylist() == [[3, -1], None]
+
+
+@pytest.mark.parametrize(
+    ("budget", "files", "least", "most"),
+    [
+        (Budget(files=4), 4, 80, 80),
+        (Budget(documents=60), 20, 60, 80),
+        (Budget(characters=400), 20, 15, 60),
+    ],
+)
+def test_no_more_is_read_than_the_budget_says(tmp_path, budget, files, least, most):
+    corpus = corpus_of(tmp_path, many(20, 20))
+    sample = take_sample(corpus, corpus.documents, (), budget)
+    assert sample.files == (files, 20)
+    assert least <= sample.size <= most
+    assert sample.population == 400
+
+
+def test_the_sample_is_the_same_in_every_run_and_spread(tmp_path):
+    corpus = corpus_of(tmp_path, many(20, 20))
+    budget = Budget(files=5, documents=40)
+    first, second = (take_sample(corpus, corpus.documents, (), budget) for _ in range(2))
+    assert first.rows.equals(second.rows)
+    assert first.excerpts == second.excerpts
+    assert {i.split("/")[0] for i in first.rows["id"].to_pylist()} != {f"s{n:03d}" for n in range(5)}
+
+
+def test_excerpts_are_kept_for_each_reason(tmp_path):
+    shards = {
+        "a": [Made(f"short {n}", "length", "too_short") for n in range(9)]
+        + [Made("failed", "length", "error_ValueError"), Made("x" * 3000, "perplexity", "bucket_tail")]
+    }
+    corpus = corpus_of(tmp_path, shards)
+    excerpts = take_sample(corpus, corpus.rejects, (), Budget(excerpts=4)).excerpts
+    counts = {key: len(found) for key, found in excerpts.items()}
+    assert counts == {("length", "error_ValueError"): 1, ("length", "too_short"): 4, ("perplexity", "bucket_tail"): 1}
+    (long,) = excerpts["perplexity", "bucket_tail"]
+    assert (long.text, long.characters) == ("x" * 2000, 3000)
+    assert take_sample(corpus, corpus.rejects, (), Budget(excerpts=0)).excerpts == {}
+
+
+def test_files_that_cannot_be_read_are_named_and_passed_over(tmp_path):
+    corpus = corpus_of(tmp_path, many(3, 5))
+    (tmp_path / "commoncrawl" / "head" / "s000.parquet").unlink()
+    (tmp_path / "commoncrawl" / "head" / "s001.parquet").write_bytes(b"PAR1 no more")
+    sample = take_sample(corpus, corpus.documents)
+    assert (sample.size, sample.files) == (5, (1, 3))
+    assert [fault.split(":")[0] for fault in sample.unreadable] == ["head/s000.parquet", "head/s001.parquet"]
+
+
+def test_nothing_to_read(tmp_path):
+    corpus = corpus_of(tmp_path, many(1, 1))
+    sample = take_sample(replace(corpus, rejects=()), ())
+    assert (sample.rows, sample.size, sample.files) == (None, 0, (0, 0))
