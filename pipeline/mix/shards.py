@@ -62,38 +62,51 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws) -> tuple
     Raises:
         OutputError: A token file is damaged.
     """
-    sizes = (draws["stop"] - draws["skip"]).astype(np.int64)
-    places = np.cumsum(sizes) - sizes
-    buffer = np.empty(int(sizes.sum()), store.coding.dtype)
-    parts: list[Pieces | None] = [None] * len(draws)
+    places, ends = _places(draws)
+    buffer = np.empty(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
+    offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
     for number in np.unique(draws["file"]).tolist():
         file = files[number]
         with TokenReader(store, file.path, file.documents) as reader:
             for i in np.flatnonzero(draws["file"] == number).tolist():
-                parts[i] = _read_block(reader, file, draws[i], buffer, int(places[i]), store.coding.bos)
-    columns = [[getattr(part, name) for part in parts if part] for name in Pieces.__dataclass_fields__]
-    return buffer, Pieces(*(np.concatenate(column) for column in columns))
+                found = reader.offsets(int(draws["first"][i]), int(draws["documents"][i]))
+                if found[-1] - found[0] < draws["stop"][i]:
+                    raise OutputError(f"the token file of {file.path} is not that of the plan; run the command again")
+                reader.ids(int(found[0]) + int(draws["skip"][i]), buffer[places[i] : ends[i]])
+                offsets[i] = found - found[0]
+    return buffer, _pieces(files, draws, offsets, store.coding.bos)
 
 
-def _read_block(reader: TokenReader, file: TokenFile, draw: Any, buffer: Ids, place: int, bos: bool) -> Pieces:
-    first, documents = int(draw["first"]), int(draw["documents"])
-    skip, stop = int(draw["skip"]), int(draw["stop"])
-    offsets = reader.offsets(first, documents)
-    base, inside = int(offsets[0]), offsets - offsets[0]
-    if inside[-1] < stop:
-        raise OutputError(f"the token file of {file.path} changed since the plan was made; run the same command again")
-    buffer[place : place + stop - skip] = reader.ids(base + skip, base + stop)
-    bounds = np.clip(inside, skip, stop)
-    lengths = np.diff(bounds)
-    wanted = lengths > 0
+def _places(draws: Draws) -> tuple[Numbers, Numbers]:
+    """Where in the buffer each block of a draw begins and ends."""
+    sizes = (draws["stop"] - draws["skip"]).astype(np.int64)
+    ends = np.cumsum(sizes)
+    return ends - sizes, ends
+
+
+def _pieces(files: Sequence[TokenFile], draws: Draws, offsets: Sequence[Numbers], bos: bool) -> Pieces:
+    """The pieces of documents that the blocks of a draw hold."""
+    counts = draws["documents"].astype(np.int64)
+    begins = np.concatenate([found[:-1] for found in offsets])
+    stops = np.concatenate([found[1:] for found in offsets])
+
+    def spread(values: npt.NDArray[Any]) -> Numbers:
+        return np.repeat(np.asarray(values, np.int64), counts)
+
+    skip, stop = spread(draws["skip"]), spread(draws["stop"])
+    first, last = np.maximum(begins, skip), np.minimum(stops, stop)
+    wanted = last > first
     if bos:  # one that would end behind its bos is not begun: the next shard begins it
-        wanted &= (lengths > 1) | (inside[:-1] < skip) | (inside[1:] <= stop)
+        wanted &= (last - first > 1) | (begins < skip) | (stops <= stop)
+    chosen = np.unique(draws["file"], return_inverse=True)
+    numbers = np.array([files[file].first_number for file in chosen[0]], np.int64)[chosen[1]] + draws["first"]
+    inside = np.arange(len(begins)) - spread(np.cumsum(counts) - counts)
     return Pieces(
-        np.full(np.count_nonzero(wanted), file.source, np.uint8),
-        np.uint64(file.first_number + first) + np.flatnonzero(wanted).astype(np.uint64),
-        place - skip + bounds[:-1][wanted],
-        lengths[wanted],
-        (inside[:-1] < skip)[wanted],
+        np.repeat(draws["source"], counts)[wanted],
+        (spread(numbers) + inside)[wanted].astype(np.uint64),
+        (spread(_places(draws)[0]) + first - skip)[wanted],
+        (last - first)[wanted],
+        (begins < skip)[wanted],
     )
 
 

@@ -262,25 +262,24 @@ class TokenReader:
 
     def offsets(self, first: int, documents: int) -> Offsets:
         """The offsets of some documents, one more than there are of them."""
-        found = self._read(first * OFFSET_BYTES, documents + 1, np.dtype("<i8"))
-        if found[0] < 0 or (np.diff(found) < 0).any():
+        found = np.empty(documents + 1, "<i8")
+        self._read_into(first * OFFSET_BYTES, found)
+        if found[0] < 0 or (found[1:] < found[:-1]).any():
             raise self._damaged("its offsets are out of order")
         return found
 
-    def ids(self, start: int, stop: int) -> Ids:
-        """The ids from one offset to another."""
-        base = (self._documents + 1) * OFFSET_BYTES
-        return self._read(base + start * self._kind.itemsize, stop - start, self._kind)
+    def ids(self, start: int, out: Ids) -> None:
+        """Fills an array with the ids from an offset on."""
+        self._read_into((self._documents + 1) * OFFSET_BYTES + start * self._kind.itemsize, out)
 
-    def _read(self, position: int, count: int, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    def _read_into(self, position: int, out: npt.NDArray[Any]) -> None:
         try:
             self._handle.seek(position)
-            data = self._handle.read(count * kind.itemsize)
+            count = self._handle.readinto(out.view(np.uint8))  # type: ignore[attr-defined]
         except OSError as error:
             raise self._damaged(str(error)) from error
-        if len(data) != count * kind.itemsize:
+        if count != out.nbytes:
             raise self._damaged("it is cut short")
-        return np.frombuffer(data, kind)
 
     def _damaged(self, why: str) -> OutputError:
         return OutputError(f"the token file {self._place} is damaged: {why}. Remove it and run the same command again.")
