@@ -24,6 +24,7 @@ from sources.arxiv.identifiers import identify
 
 LINE_BYTES = 4 << 20  # a longer line is none of the file's
 HELD_BYTES = 32 << 20  # put aside at a time
+_TOO_LONG = b"?"
 _FOLDER = "metadata"
 _READ_BYTES = 1 << 20
 _VERSION = re.compile(r"v([1-9]\d{0,2})")
@@ -66,13 +67,13 @@ def metadata_digest(path: str, cache: Path | None) -> dict[str, Any]:
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file, plain or gzip; one longer than ``LINE_BYTES`` comes as an empty one."""
+    """The lines of a file, plain or gzip; one longer than ``LINE_BYTES`` comes as a question mark."""
     window = inflated(stream)
     rest, is_long = b"", False
     while data := window.take(_READ_BYTES):
         *lines, last = data.split(b"\n")
         if lines:
-            yield b"" if is_long else rest + lines[0]
+            yield _TOO_LONG if is_long else rest + lines[0]
             yield from lines[1:]
             rest, is_long = last, False
         else:
@@ -80,7 +81,7 @@ def lines_of(stream: BinaryIO) -> Iterator[bytes]:
         if len(rest) > LINE_BYTES:
             rest, is_long = b"", True
     if rest or is_long:
-        yield rest
+        yield _TOO_LONG if is_long else rest
 
 
 def prepare_metadata(path: str, root: str, months: Set[str], cache: Path | None) -> Preparation:
@@ -99,7 +100,7 @@ def prepare_metadata(path: str, root: str, months: Set[str], cache: Path | None)
         for line in lines_of(stream):
             found = _read_record(line)
             if found is None:
-                bad += bool(line.strip()) or not line
+                bad += bool(line.strip())
                 continue
             paper, month, record = found
             if month not in months:
