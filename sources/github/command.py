@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from rich.console import Console
 from filters.licenses import LicenseGate
 from pipeline import cli
 from pipeline.errors import InputError, RecipeError
+from pipeline.filesystem import is_remote
 from pipeline.recipe import load_recipe
 from pipeline.run import RunResult, run_source
 from sources.github.plan import plan_inputs
+from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
 from sources.github.source import GitHub
 
@@ -72,10 +75,12 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     if not args.input:
         raise InputError("give --input with a folder of repositories, tars of them, or exports of BigQuery")
     say = cli.sentences(console)
-    plan = plan_inputs(args.input, recipe, say)
+    run = cli.run_options(args, options)
+    source = GitHub(recipe, args.cache, None if is_remote(run.output) else os.path.abspath(run.output))
+    plan = plan_inputs(args.input, FileReader(recipe, source.output), say)
     for sentence in plan.sentences:
         say(sentence)
-    return run_source(GitHub(recipe, args.cache), plan.scopes, cli.run_options(args, options), console)
+    return run_source(source, plan.scopes, run, console)
 
 
 def _next_commands(result: RunResult) -> list[str]:

@@ -41,11 +41,12 @@ class Entry:
     message: str = ""
 
 
-def walk(root: str) -> Iterator[Entry]:
+def walk(root: str, avoid: str | None = None) -> Iterator[Entry]:
     """All that is below a folder, in one order: its files by the bytes of their names, then what its folders hold.
 
     Args:
         root: The folder.
+        avoid: The absolute path of a folder that is passed over.
 
     Yields:
         Entries, with paths below the folder.
@@ -65,7 +66,8 @@ def walk(root: str) -> Iterator[Entry]:
             if entry.name in SKIPPED:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
+                if os.path.abspath(entry.path) != avoid:
+                    folders.append(path)
             else:
                 yield _entry(entry, path)
         pending += reversed(folders)
@@ -158,11 +160,11 @@ class FolderStream:
         folder: The folder.
         facts: What was seen at its root.
         wants: Whether the contents of a file are of use.
-        max_bytes: A larger file is not read.
+        reader: Knows the largest file that is read, and the folder that is avoided.
     """
 
-    def __init__(self, folder: str, facts: dict[str, Any], wants: Callable[[str], bool], max_bytes: int) -> None:
-        self._records = self._all(folder, facts, wants, max_bytes)
+    def __init__(self, folder: str, facts: dict[str, Any], wants: Callable[[str], bool], reader: FileReader) -> None:
+        self._records = self._all(folder, facts, wants, reader)
 
     def read(self, size: int = -1) -> bytes:
         """The next record, whatever the size asked for; nothing at the end."""
@@ -175,15 +177,15 @@ class FolderStream:
         self._records.close()
 
     @staticmethod
-    def _all(folder: str, facts: dict[str, Any], wants: Callable[[str], bool], max_bytes: int) -> Any:
+    def _all(folder: str, facts: dict[str, Any], wants: Callable[[str], bool], reader: FileReader) -> Any:
         yield _record(facts)
-        for entry in walk(folder):
+        for entry in walk(folder, reader.avoid):
             about = {"path": entry.path, "kind": entry.kind, "size": entry.size, "message": entry.message}
-            if entry.kind != "file" or entry.size > max_bytes or not wants(entry.path):
+            if entry.kind != "file" or entry.size > reader.max_bytes or not wants(entry.path):
                 yield _record(about)
                 continue
             try:
-                data = read_plain(os.path.join(folder, entry.path), max_bytes + 1)
+                data = read_plain(os.path.join(folder, entry.path), reader.max_bytes + 1)
             except OSError as error:
                 yield _record({**about, "kind": UNREADABLE, "message": str(error.strerror or error)})
                 continue
@@ -204,7 +206,7 @@ def open_folder(folder: str, reader: FileReader, roots: RootFiles) -> FolderStre
     facts = look_at(folder, roots)
     license = facts.license(reader.gate)
     about = {"license": license, "ref": facts.ref, "hosted": facts.hosted}
-    return FolderStream(folder, about, lambda path: reader.wants(license, path), reader.max_bytes)
+    return FolderStream(folder, about, lambda path: reader.wants(license, path), reader)
 
 
 def read_folder(

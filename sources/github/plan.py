@@ -15,7 +15,6 @@ from pipeline.filesystem import InputFile, is_remote, match
 from pipeline.shard import Scope, Shard, plan_shards
 from sources.github.folders import NAME_MARK, SKIPPED, is_repository, look_at, repository_name, walk
 from sources.github.raw_file import FileReader
-from sources.github.recipe import GitHubRecipe
 from sources.github.repository import RootFiles
 
 SCOPE = "all"
@@ -39,12 +38,14 @@ class Found:
         dumps: Files of rows, and tars.
         links: Folders' links that are not followed.
         loose: Files that lie beside repositories, in none.
+        avoid: The absolute path of a folder that is passed over.
     """
 
     repositories: list[str] = field(default_factory=list)
     dumps: list[InputFile] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
+    avoid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,27 +64,26 @@ def kind_of(path: str) -> str | None:
     return named or ("json" if _MORE_JSON.fullmatch(path) else None)
 
 
-def plan_inputs(patterns: Sequence[str], recipe: GitHubRecipe, say: Callable[[str], None]) -> Plan:
+def plan_inputs(patterns: Sequence[str], reader: FileReader, say: Callable[[str], None]) -> Plan:
     """Finds dumps and repositories, and groups them in shards; all of them are one scope.
 
     Args:
         patterns: Paths of dumps and folders, globs, Beam paths, URLs.
-        recipe: The source's choices.
+        reader: Knows the recipe, and the folder that is avoided.
         say: Told what takes a while.
 
     Raises:
         InputError: A pattern matches nothing, or what is no input of this source.
     """
-    found = Found()
+    found = Found(avoid=reader.avoid)
     for pattern in patterns:
         _find(pattern, found)
     folders = sorted(set(found.repositories), key=os.fsencode)
     if len(folders) > _LOOKED_AT:
         say(f"looking at {len(folders):,} repositories")
-    reader = FileReader(recipe)
     repositories, licenses = _repositories(folders, reader)
     dumps = plan_shards(found.dumps, SCOPE, 1)[0].shards if found.dumps else ()
-    shards = [*dumps, *_group(repositories, recipe.shard_megabytes, {shard.name for shard in dumps})]
+    shards = [*dumps, *_group(repositories, reader.recipe.shard_megabytes, {shard.name for shard in dumps})]
     return Plan([Scope(SCOPE, tuple(shards))], list(_sentences(found, folders, licenses, reader.gate)))
 
 
@@ -135,7 +135,7 @@ def _look_into(root: str, below: str, found: Found, depth: int) -> None:
     """Takes what a folder of folders holds: repositories, folders of repositories, dumps."""
     for entry in sorted(os.scandir(os.path.join(root, below)), key=lambda entry: os.fsencode(entry.name)):
         name = f"{below}/{entry.name}" if below else entry.name
-        if entry.name in SKIPPED:
+        if entry.name in SKIPPED or os.path.abspath(entry.path) == found.avoid:
             continue
         if entry.is_symlink():
             found.links.append(entry.path)
@@ -175,7 +175,7 @@ def _repositories(folders: Sequence[str], reader: FileReader) -> tuple[list[Inpu
     for folder in folders:
         license = look_at(folder, roots).license(reader.gate)
         licenses.append((repository_name(folder), license))
-        wanted = (e.size for e in walk(folder) if e.kind == "file" and reader.wants(license, e.path))
+        wanted = (e.size for e in walk(folder, reader.avoid) if e.kind == "file" and reader.wants(license, e.path))
         inputs.append(InputFile(folder, sum(size for size in wanted if size <= reader.max_bytes)))
     return inputs, licenses
 

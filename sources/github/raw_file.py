@@ -69,10 +69,16 @@ class RawFile:
 
 
 class FileReader:
-    """Makes documents of raw files, by a recipe: text only of those whose licence and path are allowed."""
+    """Makes documents of raw files, by a recipe: text only of those whose licence and path are allowed.
 
-    def __init__(self, recipe: GitHubRecipe) -> None:
+    Args:
+        recipe: The source's choices.
+        avoid: The absolute path of a folder that is in no repository, wherever it lies: that of the output.
+    """
+
+    def __init__(self, recipe: GitHubRecipe, avoid: str | None = None) -> None:
         self.recipe = recipe
+        self.avoid = avoid
         self.max_bytes = recipe.max_file_kilobytes << 10
 
     @cached_property

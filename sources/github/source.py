@@ -69,10 +69,12 @@ class GitHub:
     Attributes:
         recipe: The source's choices.
         cache: The folder for fetched dumps; no part of what is made.
+        output: The absolute path of the output, which may lie in a repository that is read.
     """
 
     recipe: GitHubRecipe
     cache: Path | None = None
+    output: str | None = None
     name: str = "github"
     meta: pa.StructType = META
     dedup: FileDedup = FileDedup()
@@ -103,7 +105,7 @@ class GitHub:
 
     @cached_property
     def _reader(self) -> FileReader:
-        return FileReader(self.recipe)
+        return FileReader(self.recipe, self.output)
 
     @cached_property
     def _roots(self) -> RootFiles:

@@ -6,6 +6,7 @@ from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from samples.make_github import OUTPUT
 from sources.github.plan import kind_of, plan_inputs
+from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
 
 MIT = (OUTPUT / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
@@ -18,8 +19,9 @@ def make(root, *files):
         place.write_bytes(MIT if place.name == "LICENSE" else b"x = 1\n")
 
 
-def plan(*patterns, **recipe):
-    return plan_inputs([str(pattern) for pattern in patterns], GitHubRecipe(**recipe), lambda sentence: None)
+def plan(*patterns, avoid=None, **recipe):
+    reader = FileReader(GitHubRecipe(**recipe), avoid)
+    return plan_inputs([str(pattern) for pattern in patterns], reader, lambda sentence: None)
 
 
 def names(root, planned):
@@ -59,6 +61,13 @@ def test_each_folder_is_a_repository(tmp_path):
         f"not followed: 1 links ({tmp_path}/d)",
         f"in no repository, and not read: 1 files ({tmp_path}/notes.txt)",
     ]
+
+
+def test_the_output_is_no_repository_and_in_none(tmp_path):
+    make(tmp_path, "a/LICENSE", "a/x.py", "a/corpus/y.py", "corpus/z.py")
+    assert names(tmp_path, plan(tmp_path, avoid=str(tmp_path / "corpus"))) == ["/./a/"]
+    planned = plan(tmp_path / "a", avoid=str(tmp_path / "a" / "corpus"))
+    assert [file.size for shard in planned.scopes[0].shards for file in shard.inputs] == [6]
 
 
 def test_a_folder_can_be_one_repository(tmp_path):
