@@ -82,7 +82,7 @@ def _mark_program(expander: "Expander", name: str, meaning: Macro) -> None:
     if meaning.calls.isdisjoint(PROGRAMMING) and meaning.calls.isdisjoint(programs):
         return
     meaning.banned = True
-    if name in programs:
+    if name in programs or expander.exhausted():
         return
     fresh = {name}
     while fresh:

@@ -1,11 +1,13 @@
 r"""A paper's title, as its ``\title`` gives it: one line, LaTeX still, without thanks, footnotes, labels and sizes."""
 
+import itertools
 import re
 from collections.abc import Iterable
 
 from filters.latex.tokens import COMMENT_END, MASK_OPEN, close_brace
 
-MAX_TITLE = 1000  # characters; a longer one is no title
+MAXMAX_TITLES = 20  # looked at in a file
+_TITLE = 1000  # characters; a longer one is no title
 _TITLE = re.compile(r"\\(?:title|icmltitle|Title)\s*(?:\[[^\[\]]{0,500}\]\s*)?(?=\{)")
 _NOTES = re.compile(r"\\(?:thanks|footnote|footnotetext|thanksref|tnoteref|label|fnref|titlenote|vspace\*?)\s*(?=\{)")
 _LAYOUT = re.compile(
@@ -17,7 +19,7 @@ _LAYOUT = re.compile(
 def find_title(texts: Iterable[str]) -> str | None:
     """The first title in the texts of a paper's files, in which comments are marked and verbatim pieces masked."""
     for text in texts:
-        for match in _TITLE.finditer(text):
+        for match in itertools.islice(_TITLE.finditer(text), MAX_TITLES):
             end = close_brace(text, match.end(), match.end() + MAX_TITLE)
             title = _plain(text[match.end() + 1 : end - 1]) if end > 0 else ""
             if title and "#" not in title and "\\expandafter" not in title:  # else it stands in a macro's definition

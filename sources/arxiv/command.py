@@ -91,11 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _planned(plan: Plan) -> str:
-    parts = [f"{len(plan.tars):,} bulk tars"] if plan.tars else []
-    parts += [f"{plan.papers:,} e-prints"] if plan.papers else []
+    parts = [_number(len(plan.tars), "bulk tar")] if plan.tars else []
+    parts += [_number(plan.papers, "e-print")] if plan.papers else []
     passed = f"; passed over: {', '.join(plan.passed_over[:3])}" if plan.passed_over else ""
     more = f" and {len(plan.passed_over) - 3:,} more" if len(plan.passed_over) > 3 else ""
-    return f"{' and '.join(parts)}, of {len(plan.scopes):,} months{passed}{more}"
+    return f"{' and '.join(parts)}, of {_number(len(plan.scopes), 'month')}{passed}{more}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _next_commands(result: RunResult) -> list[str]:
