@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from filters.latex.tokens import COMMENT_END, MASK_OPEN, close_brace
 
-MAXMAX_TITLES = 20  # looked at in a file
-_TITLE = 1000  # characters; a longer one is no title
+MAX_TITLE = 1000  # characters; a longer one is no title
+MAX_TITLES = 20  # looked at in a file
 _TITLE = re.compile(r"\\(?:title|icmltitle|Title)\s*(?:\[[^\[\]]{0,500}\]\s*)?(?=\{)")
 _NOTES = re.compile(r"\\(?:thanks|footnote|footnotetext|thanksref|tnoteref|label|fnref|titlenote|vspace\*?)\s*(?=\{)")
 _LAYOUT = re.compile(
