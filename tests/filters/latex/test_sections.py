@@ -59,6 +59,7 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         ("a\\section{Reference frames}b", "a\\section{Reference frames}b"),
         ("a\\section{References}of pointers are counted", "a\\section{References}of pointers are counted"),
         # layout that made room for it
+        ("a\n\n\\printglossaries\n\\glsaddall\n\\printindex\n\\bibliography{x}\n", "a"),
         ("a\n\n\\newpage\n\\vspace{1cm}\n\\bibliography{x}\n", "a"),
         # appendix
         ("a\\bibliography{x}b\\appendix c", "ab"),
