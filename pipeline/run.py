@@ -172,8 +172,8 @@ def run_source(
     steps = [step for round_ in rounds_of(source) for step in round_.steps]
     for step in [*steps, *source.steps_after_dedup()]:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
-    with _exclusive(layout):
-        _claim(layout, configuration)
+    with exclusive(layout):
+        claim(layout, configuration, made=bool(layout.done()), stale=(WORK, TIMING, SCOPES))
         if options.retry_failed:
             _mark_failed(layout, scopes)
         _forget_marked(layout, scopes)
@@ -292,19 +292,29 @@ def _end_with_worker(death: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
-def _claim(layout: Layout, configuration: dict[str, Any]) -> None:
-    """Writes the configuration into a new output; refuses an output that was made by another one."""
+def claim(layout: Layout, configuration: dict[str, Any], *, made: bool, stale: Sequence[str]) -> None:
+    """Writes the configuration into a new output; refuses an output that was made by another one.
+
+    Args:
+        layout: The output.
+        configuration: All that decides it.
+        made: Whether anything is finished there.
+        stale: The folders to remove where nothing is: those of a run that finished nothing.
+
+    Raises:
+        OutputError: What is finished there was made by another configuration.
+    """
     path = join(layout.root, CONFIGURATION)
     before = _read_json(path)
     if before == configuration:
         return
-    if layout.done():
+    if made:
         changes = "\n  ".join(difference(before or {}, configuration))
         raise OutputError(
             f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
             "Choose another --output, or remove that folder to make it anew."
         )
-    for folder in (WORK, TIMING, SCOPES):  # of a run that finished no shard
+    for folder in stale:
         delete_tree(join(layout.root, folder))
     write_json(path, configuration)
 
@@ -364,7 +374,7 @@ def _read_json(path: str) -> Any:
 
 
 @contextlib.contextmanager
-def _exclusive(layout: Layout) -> Iterator[None]:
+def exclusive(layout: Layout) -> Iterator[None]:
     """Makes the output folder, checks that it can be written, and keeps a second local run out of it."""
     if is_remote(layout.root):
         yield

@@ -17,7 +17,6 @@ from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.filesystem import (
     atomic_output,
     delete_tree,
-    exists,
     is_remote,
     join,
     list_names,
@@ -25,7 +24,7 @@ from pipeline.filesystem import (
     local_model,
     write_bytes,
 )
-from pipeline.manifest import CONFIGURATION, READERS_REMOTE
+from pipeline.manifest import READERS_REMOTE
 from pipeline.mix import graph
 from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
 from pipeline.mix.corpus import CorpusFile, corpus_files, names
@@ -44,9 +43,9 @@ from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, pla
 from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore
 from pipeline.mix.watch import FileWatcher
-from pipeline.recipe import as_mapping, difference, fingerprint
-from pipeline.run import RunOptions, _exclusive, run_beam
-from pipeline.shard import WORK, Layout, read_json, write_json
+from pipeline.recipe import as_mapping, fingerprint
+from pipeline.run import RunOptions, claim, exclusive, run_beam
+from pipeline.shard import WORK, Layout, write_json
 from tokenizer.encode import Encoder
 
 TOKEN_FILES = "_tokens"
@@ -237,9 +236,9 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
     sets = [ShardSet(Layout(join(root.root, HELDOUT)), plan.heldout, "heldout")] if plan.heldout else []
     sets.append(ShardSet(root, plan.form, "train"))
     configuration = _configuration(options.recipe, prepared)
-    with _exclusive(root):
+    with exclusive(root):
         done = {shards.kind: shards.done() for shards in sets}
-        _claim(root, configuration, any(done.values()))
+        claim(root, configuration, made=any(done.values()), stale=(WORK,))
         write_json(join(root.root, PLAN), {"tokens": plan.tokens, "sources": plan_rows(plan)})
         _write_sets(options, prepared, sets, fingerprint(configuration), console)
         manifests = [_finish(options, prepared, shards, configuration) for shards in sets]
@@ -265,22 +264,6 @@ def _configuration(recipe: MixRecipe, prepared: Prepared) -> dict[str, Any]:
             for source in prepared.plan.sources
         },
     }
-
-
-def _claim(layout: Layout, configuration: dict[str, Any], has_shards: bool) -> None:
-    """Writes the configuration into a new folder; refuses one that holds shards of another mixture."""
-    path = join(layout.root, CONFIGURATION)
-    before = read_json(path) if exists(path) else {}
-    if before == configuration:
-        return
-    if has_shards:
-        changes = "\n  ".join(difference(before, configuration))
-        raise OutputError(
-            f"{layout.root} holds shards of another mixture. What differs (there -> here):\n  {changes}\n"
-            "Choose another --output, or remove that folder to make it anew."
-        )
-    delete_tree(join(layout.root, WORK))
-    write_json(path, configuration)
 
 
 def _write_sets(

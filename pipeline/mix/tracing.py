@@ -115,8 +115,9 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
 def _document_lines(folder: ShardFolder, segment: Segment, document: tuple[str, int, dict[str, Any]]) -> Iterator[str]:
     path, row, columns = document
     source = folder.manifest["sources"][segment.source]
-    begins = "begins here" if segment.begins else "runs on from the row before"
-    yield f"document {segment.number:,} of {source}: ids {segment.start} to {segment.stop - 1} of the row; it {begins}"
+    begins = "begins in it" if segment.begins else "runs on from the row before"
+    span = f"ids {segment.start} to {segment.stop - 1}"
+    yield f"document {segment.number:,} of {source}: {span} of the row; the piece {begins}"
     for key in ("id", "url", "language", "created", "license"):
         if columns.get(key) is not None:
             yield f"  {key:<9}{columns[key]}"

@@ -159,5 +159,5 @@ def test_a_corpus_that_grew_is_refused(root, shards, tmp_path):
     shutil.rmtree(tmp_path / "corpus/books")
     write_parquet(tmp_path / "corpus", "books/all/new.parquet", prose(300, 1))
     done = run("pipeline.mix", *flags(tmp_path, "shards"), status=1)
-    assert "holds shards of another mixture. What differs (there -> here):" in done.stderr
+    assert "was made by another configuration. What differs (there -> here):" in done.stderr
     assert "  sources.books.documents: 9 -> 300" in done.stderr

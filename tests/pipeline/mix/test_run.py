@@ -161,7 +161,7 @@ def test_a_shard_without_stats_is_made_again(root):
 
 def test_another_mixture_is_refused_and_what_differs_is_shown(root):
     mix(root, recipe(SHARES))
-    with pytest.raises(OutputError, match=r"holds shards of another mixture.*\n  recipe\.seed: 0 -> 1\nChoose"):
+    with pytest.raises(OutputError, match=r"was made by another configuration.*\n  recipe\.seed: 0 -> 1\nChoose"):
         mix(root, recipe(SHARES, seed=1))
     write_parquet(root / "corpus", "a/all/part-3.parquet", ["harbour"])
     with pytest.raises(OutputError, match=r"sources\.a\.documents: 70 -> 71\n"):

@@ -56,7 +56,7 @@ def test_a_row_lists_its_documents(root):
     assert lines.startswith(f"row 2 of {folder.manifest['rows']:,}: {root}/shards/data-00000-of-")
     assert [line for line in lines.split("\n") if line.startswith("document ")] == [
         f"document {segment.number:,} of {'ab'[segment.source]}: ids {segment.start} to {segment.stop - 1} of the row; "
-        f"it {'begins here' if segment.begins else 'runs on from the row before'}"
+        f"the piece {'begins in it' if segment.begins else 'runs on from the row before'}"
         for segment in row.segments
     ]
 
