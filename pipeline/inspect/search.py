@@ -156,23 +156,22 @@ def _search_files(
 ) -> Iterator[Found]:
     """Goes through files twice where need be: first a few matches of each, then all of those that have more."""
     most = math.ceil(limit / min(SPREAD, len(files))) if limit and files else 0
-    left = limit
+    left = limit or sum(file.documents for file in files) + 1
     ranked = sorted(files, key=_hash) if limit else sorted(files, key=lambda file: file.path)
     again: list[_Rows] = []
     for rows in _scan_all(corpus, ranked, conditions, grep, most, say):
-        for found in _read_rows(corpus, rows.file, rows.places[: left or None]):
-            left -= 1
-            yield found
-        if limit and left <= 0:
+        taken = rows.places[:left]
+        yield from _read_rows(corpus, rows.file, taken)
+        left -= len(taken)
+        if left <= 0:
             return
         if rows.more:
             again.append(rows)
     for first in again:
         most = len(first.places) + left
-        rows = _scan(corpus, first.file, conditions, grep, most)
-        for found in _read_rows(corpus, first.file, rows.places[len(first.places) :]):
-            left -= 1
-            yield found
+        taken = _scan(corpus, first.file, conditions, grep, most).places[len(first.places) :]
+        yield from _read_rows(corpus, first.file, taken)
+        left -= len(taken)
         if left <= 0:
             return
 

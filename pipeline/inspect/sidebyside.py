@@ -69,7 +69,11 @@ def _changed(left: Sequence[str], right: Sequence[str]) -> Iterator[Row]:
             if words[0][a + i].isalnum():
                 shared.setdefault(line_of[1][b + i], Counter())[line_of[0][a + i]] += 1
     origins = {line: lines.most_common(1)[0][0] for line, lines in shared.items()}
-    yield from _aligned(_spans(words[0], common[0]), _spans(words[1], common[1]), origins)
+    sides = _spans(words[0], common[0]), _spans(words[1], common[1])
+    if origins:
+        yield from _aligned(*sides, origins)
+    else:
+        yield from (Row(x, y) for x, y in zip_longest(*sides))
 
 
 def _matcher(left: Sequence[str], right: Sequence[str]) -> SequenceMatcher[str]:

@@ -1,0 +1,76 @@
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from pipeline.inspect.raw import Before
+from pipeline.inspect.search import Query, search
+from pipeline.inspect.show import as_json, show
+from pipeline.report.corpus import find
+from tests.pipeline.report.corpora import HOSTILE, Made, make_source
+
+
+@pytest.fixture
+def found(tmp_path):
+    meta = {"title": HOSTILE, "answer_scores": [5, -1], "checked": False, "perplexity": 12.5}
+    shards = {"a": [Made(HOSTILE + "\nline two", fields={"meta": meta}), Made("bad", "length", "too_short\x1b")]}
+    make_source(tmp_path, shards)
+    return list(search(find([str(tmp_path)]).sources[0], Query(limit=0)))
+
+
+def printed(found, characters=0, before=None, colour=False) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=100, force_terminal=colour, color_system="standard" if colour else None)
+    show(console, found, characters, before)
+    return file.getvalue()
+
+
+def test_a_document_is_printed_to_the_letter_and_without_what_acts(found):
+    text = printed(found[0])
+    assert text.startswith("kept  a/0")
+    assert "a.txt@0" in text
+    assert "answer_scores 5, -1" in text
+    assert "checked no" in text
+    assert "<script>document.title = 'gone'</script>" in text
+    assert "␛[31mred␇ [U+202E]abc[U+202C] {{ 7 * 7 }}" in text.replace("\n", " ")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_colours_are_our_own_only(found):
+    coloured = printed(found[1], colour=True)
+    assert "\x1b[" in coloured
+    assert "dropped by length: too_short␛" in coloured
+
+
+def test_long_texts_are_clipped_with_a_word(found):
+    assert "more characters (--characters 0 shows all)" in printed(found[0], characters=10)
+    assert "more characters" not in printed(found[0], characters=0)
+
+
+def test_before_and_after_stand_side_by_side(found):
+    one = replace(found[0], row={**found[0].row, "text": "The lamp was lit."})
+    text = printed(one, before=Before("'''The lamp''' was lit.\nmenu"))
+    assert "before: 28 characters" in text
+    assert "after: 17 characters" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["-", "'''The", "lamp'''", "was", "lit.", "The", "lamp", "was", "lit."] in lines
+    assert ["-", "menu"] in lines
+
+
+def test_a_missing_raw_record_is_said(found):
+    assert "before: the raw file is gone" in printed(found[0], before=Before(None, "the raw file is gone"))
+
+
+def test_json_holds_all_and_steers_no_terminal(found):
+    line = as_json(found[0], Before("raw \u009b", ""))
+    assert "\n" not in line
+    assert not set(line) & set("\x1b\u202e\u009b")
+    value = json.loads(line)
+    assert value["text"] == HOSTILE + "\nline two"
+    assert value["meta"]["perplexity"] == 12.5
+    assert value["created"] == "2026-03-01T00:00:00+00:00"
+    assert (value["before"], value["before_missing"]) == ("raw \u009b", None)
+    assert "before" not in json.loads(as_json(found[0], None))
