@@ -11,6 +11,7 @@ came stay, and half a table of them at most. What is in the cache never changes 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,6 @@ LONG_ENTRY_BYTES = 160  # of a dictionary's entry beside the bytes of its key: s
 LONGEST_CACHED = 1024  # bytes; longer units are encoded each time, they hardly come twice
 MINIMUM_SLOTS = 1 << 12
 COUNT_BITS, COUNT_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)  # of a value: the pool's offset above the number of ids
-MIXERS = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))  # of xxHash64
 # Masks [3, 24] by length: bytes of a unit in its first, second and third word.
 _BYTES = np.arange(KEY_BYTES + 1)[None, :] - 8 * np.arange(3)[:, None]
 MASKS = np.array([[(1 << 8 * min(max(int(n), 0), 8)) - 1 for n in row] for row in _BYTES], np.uint64)
@@ -68,9 +68,11 @@ class UnitCache:
             encode: Encodes units that are not there.
         """
         slots = MINIMUM_SLOTS
-        while 2 * slots * 33 <= cache_bytes // 2:
+        while 2 * slots * 32 <= cache_bytes // 2:
             slots *= 2
         self._encode = encode
+        # Odd multipliers of its own, so that no text can be made whose units all want one slot; ids do not depend on it.
+        self._mixers = np.frombuffer(os.urandom(24), np.uint64) | np.uint64(1)
         self._slots = slots
         self._shift = np.uint64(64 - (slots.bit_length() - 1))
         self._table = np.zeros((slots, 4), np.uint64)  # three words of the key, the value; all 0: free
@@ -122,7 +124,8 @@ class UnitCache:
         self._used[slots] = True
         missing = np.flatnonzero(~found)
         if len(missing):
-            new, which = _distinct((keys[0][missing], keys[1][missing], keys[2][missing]))
+            missed = (keys[0][missing], keys[1][missing], keys[2][missing])
+            new, which = _distinct(missed, self._hash(missed))
             new = missing[new]
             new_values = self._encoded(text, starts[new], lengths[new])
             self._insert(np.stack([*(word[new] for word in keys), new_values], axis=1), slots[new])
@@ -146,7 +149,15 @@ class UnitCache:
         return slots, found, values
 
     def _home(self, keys: Keys) -> NDArray[np.int64]:
-        return (_hash(keys) >> self._shift).astype(np.int64)
+        return (self._hash(keys) >> self._shift).astype(np.int64)
+
+    def _hash(self, keys: Keys) -> NDArray[np.uint64]:
+        mixed = keys[0] * self._mixers[0]
+        mixed ^= keys[1] * self._mixers[1]
+        mixed ^= keys[2] * self._mixers[2]
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= self._mixers[0]
+        return mixed
 
     def _insert(self, rows: NDArray[np.uint64], slots: NDArray[np.int64]) -> None:
         """Puts rows [R, 4] into the first free slots from ``slots`` [R] on."""
@@ -224,21 +235,12 @@ def _values(begin: int, counts: NDArray[np.int64]) -> NDArray[np.uint64]:
     return ((begin + np.cumsum(counts) - counts).astype(np.uint64) << COUNT_BITS) | counts.astype(np.uint64)
 
 
-def _hash(keys: Keys) -> NDArray[np.uint64]:
-    mixed = keys[0] * MIXERS[0]
-    mixed ^= keys[1] * MIXERS[1]
-    mixed ^= keys[2] * MIXERS[2]
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= MIXERS[0]
-    return mixed
-
-
-def _distinct(keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distinct(keys: Keys, hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of different keys, and for each key [K] which of them is equal.
 
     Keys of one hash may lie between two equal ones, which then count as different: that costs a little, and no more.
     """
-    order = np.argsort(_hash(keys), kind="stable")
+    order = np.argsort(hashes, kind="stable")
     ordered = [word[order] for word in keys]
     first = np.ones(len(order), np.bool_)
     first[1:] = np.logical_or.reduce([word[1:] != word[:-1] for word in ordered])

@@ -26,7 +26,7 @@ from tokenizer.units import UnitEncoder, find_separator
 CACHE_BYTES = 64 << 20
 WINDOW = 1 << 17  # bytes cut at once: what is made of them fits the processor's cache
 GROUP = 4 << 20  # bytes of texts that are joined, at least one text
-SHORT = 256  # characters; for fewer a call of the library is faster
+SHORT = 400  # characters; for fewer a call of the library is faster
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

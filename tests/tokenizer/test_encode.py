@@ -80,7 +80,7 @@ def check(encoder, processor, batch):
 @example(["", " ", "", "a", ""])
 @example(["\n", "\na", "▁", "▁a", " a ", "a  ", "  b"])
 @example(["a\ud800b", "\udfff"])
-@example(["x\0y" * 200, "word " * 200])
+@example(["x\0y" * 300, "word " * 300])
 def test_ids_are_the_library_s(pair, batch):
     check(*pair, batch)
 

@@ -1,7 +1,8 @@
 """The command as a user runs it: corpus in, model and report out."""
 
+import contextlib
+import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,36 +15,28 @@ import sentencepiece
 
 from tests.tokenizer.models import ROOT, texts, write_corpus
 from tokenizer.encode import Encoder
+from tokenizer.train import main
 
 MIXTURE = "sources: {web: {share: 75}, code: {share: 25}}\n"
 FLAGS = ("--proportions", "mixture.yaml", "--size", "40KB", "--vocab-size", "700")
 
 
-def command(folder: Path, *flags: str, output: str = "model") -> list[str]:
-    flags = (*FLAGS, *flags) if "--proportions" not in flags else flags
-    return [
-        sys.executable,
-        "-m",
-        "tokenizer.train",
-        "--corpus",
-        str(folder / "corpus"),
-        "--output",
-        str(folder / output),
-    ] + [str(folder / flag) if flag == "mixture.yaml" else flag for flag in flags]
+def flags(folder: Path, *more: str, output: str = "model") -> list[str]:
+    chosen = more if "--proportions" in more else (*FLAGS, *more)
+    named = [str(folder / flag) if flag == "mixture.yaml" else flag for flag in chosen]
+    return ["--corpus", str(folder / "corpus"), "--output", str(folder / output), *named]
 
 
-def run(folder: Path, *flags: str, status: int = 0, output: str = "model") -> tuple[str, str]:
-    done = subprocess.run(
-        command(folder, *flags, output=output),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "COLUMNS": "100"},
-        check=False,
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout, done.stderr
+def run(folder: Path, *more: str, status: int = 0, output: str = "model") -> tuple[str, str]:
+    """Runs the command, checks its exit status, and gives what it printed and what it told of errors and progress."""
+    printed, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(told):
+        try:
+            ended = main(flags(folder, *more, output=output))
+        except SystemExit as exit_of_argparse:
+            ended = exit_of_argparse.code
+    assert ended == status, told.getvalue()
+    return printed.getvalue(), told.getvalue()
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -168,7 +161,7 @@ def test_a_missing_source(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "status", "message"),
+    ("more", "status", "message"),
     [
         (("--vocab-size", "100000"), 1, "pieces at the most, not 100,000: give --vocab-size"),
         (("--vocab-size", "270"), 1, "--vocab-size 270 is too small"),
@@ -179,8 +172,8 @@ def test_a_missing_source(folder, tmp_path):
         (("--output", "/dev/null/x"), 1, "cannot write to /dev/null/x: Not a directory"),
     ],
 )
-def test_errors_in_one_message(folder, flags, status, message):
-    printed, error = run(folder, *flags, status=status, output="errors")
+def test_errors_in_one_message(folder, more, status, message):
+    printed, error = run(folder, *more, status=status, output="errors")
     assert printed == ""
     assert message in error
     assert "Traceback" not in error
@@ -190,7 +183,8 @@ def test_errors_in_one_message(folder, flags, status, message):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_and_run_again(folder, trained, number):
     output = folder / f"killed-{number}"
-    process = subprocess.Popen(command(folder, output=output.name), cwd=ROOT, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "tokenizer.train", *flags(folder, output=output.name)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
     while not list(output.glob("_work-*/sentences.txt")) and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(number)
