@@ -1,7 +1,7 @@
 """``Posts.xml`` in a 7z archive, piece by piece; of an archive that was cut, what is left of it.
 
-What says how the members are packed stands at an archive's end. Where that is lost, the codec is told by the data's first
-bytes, and the posts by their root element.
+What says how the members are packed stands at an archive's end. Where that is lost, the codec is told by the first
+bytes of the data, and the posts by their root element.
 """
 
 from __future__ import annotations

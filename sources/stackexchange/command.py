@@ -163,8 +163,8 @@ def _notes(result: RunResult) -> list[str]:
     ledger.add_json(result.manifest["ledger"])
     counters = ledger.step(READ_STEP).counters
     return [
-        f"{counters[RECORDS]:,} rows: {counters['questions']:,} questions, {counters['answers']:,} answers, of which "
-        f"{counters[JOINED]:,} met their question and are in its document"
+        f"{counters[RECORDS]:,} rows, of which {counters[JOINED]:,} are answers that became part of their question's "
+        "record; the others are the records above"
     ]
 
 
