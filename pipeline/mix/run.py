@@ -177,7 +177,7 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
     for file, _ in tasks:
         delete_tree(store.stats_path(file.path))
     wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}
-    dofn = graph.EncodeFiles(store, local_model(options.tokenizer), tuple(options.run.beam._flags))
+    dofn = graph.EncodeFiles(store, options.tokenizer, tuple(options.run.beam._flags))
 
     def text_bytes(name: str) -> int:
         stats = store.read_stats(wanted[name])
