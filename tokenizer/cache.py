@@ -71,7 +71,8 @@ class UnitCache:
         while 2 * slots * 32 <= cache_bytes // 2:
             slots *= 2
         self._encode = encode
-        # Odd multipliers of its own, so that no text can be made whose units all want one slot; ids do not depend on it.
+        # Odd multipliers of its own, so that no text can be made whose units all want one slot; ids do not depend on
+        # them.
         self._mixers = np.frombuffer(os.urandom(24), np.uint64) | np.uint64(1)
         self._slots = slots
         self._shift = np.uint64(64 - (slots.bit_length() - 1))
@@ -152,7 +153,7 @@ class UnitCache:
         return (self._hash(keys) >> self._shift).astype(np.int64)
 
     def _hash(self, keys: Keys) -> NDArray[np.uint64]:
-        mixed = keys[0] * self._mixers[0]
+        mixed: NDArray[np.uint64] = keys[0] * self._mixers[0]
         mixed ^= keys[1] * self._mixers[1]
         mixed ^= keys[2] * self._mixers[2]
         mixed ^= mixed >> np.uint64(32)

@@ -91,11 +91,21 @@ def run(asked: TrainingRun, console: Console) -> Report:
         asked.output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{WORK}-", dir=asked.output, ignore_cleanup_errors=True) as work:
             report = _train(asked, corpus, sources, shares, configuration, Path(work), console)
-            for name in (MODEL, VOCABULARY, REPORT):
-                os.replace(Path(work) / name, asked.output / name)
+            _publish(Path(work), asked.output)
     except OSError as error:
         raise TokenizerError(f"cannot write to {asked.output}: {error.strerror or error}") from error
     return report
+
+
+def _publish(work: Path, output: Path) -> None:
+    """Puts the results in place, the report last; all of them or, where it is interrupted, none."""
+    try:
+        for name in (MODEL, VOCABULARY, REPORT):
+            os.replace(work / name, output / name)
+    except BaseException:
+        for name in (MODEL, VOCABULARY, REPORT):
+            (output / name).unlink(missing_ok=True)
+        raise
 
 
 def _train(
