@@ -4,11 +4,15 @@ PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
 CORPUS  ?= corpus
+SHARDS  ?= shards
+MODEL   ?= tokenizer/model
+RUN     ?= run
 WORKERS ?= 2
 SETUP   := $(VENV)/.setup-done
+SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup commoncrawl wikipedia books lint format test bench clean sdist dataflow-commoncrawl container
+.PHONY: help setup $(SOURCES) corpus demo report lint format test bench clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -21,7 +25,7 @@ $(SETUP): setup.py constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing; fasttext and kenlm are compiled from source, which takes some minutes"
 	@$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[corpus,aws,train,dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[corpus,report,aws,train,dev]'
 	@touch $@
 
 commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what happened
@@ -35,6 +39,37 @@ wikipedia: $(SETUP) ## run Wikipedia on the embedded sample, and show what happe
 books: $(SETUP) ## run Gutenberg and Books3 on the embedded sample, and show what happened
 	@$(BIN)/python -m sources.books --gutenberg samples/books/gutenberg --books3 samples/books/books3.tar.gz --output $(CORPUS)
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/books
+
+c4: $(SETUP) ## run C4 on the embedded sample (from WET files), and show what happened
+	@$(BIN)/python -m sources.c4 --from wet --output $(CORPUS) \
+	  --input 'samples/c4/*.warc.wet.gz' 'samples/commoncrawl/*.warc.wet.gz'
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/c4
+
+github: $(SETUP) ## run GitHub on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.github --output $(CORPUS) \
+	  --input samples/github/repositories 'samples/github/*.gz' 'samples/github/*.parquet'
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/github
+
+arxiv: $(SETUP) ## run arXiv on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.arxiv --input samples/arxiv/bulk samples/arxiv/eprints --output $(CORPUS) \
+	  --metadata samples/arxiv/arxiv-metadata-sample.json
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/arxiv
+
+stackexchange: $(SETUP) ## run StackExchange on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.stackexchange --input 'samples/stackexchange/*.7z' --output $(CORPUS)
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/stackexchange
+
+corpus: $(SOURCES) ## all seven samples, a tokenizer trained on them, and the mixture as token shards
+	@$(BIN)/python -m tokenizer.train --corpus $(CORPUS) --output $(MODEL) --vocab-size 2048 --uneven
+	@$(BIN)/python -m pipeline.mix --proportions llama1 --tokens auto --corpus $(CORPUS) \
+	  --tokenizer $(MODEL)/tokenizer.model --output $(SHARDS) --set seq_len=256 --set heldout_tokens=2048
+	@$(BIN)/python -m pipeline.verify $(SHARDS)
+
+demo: corpus ## the samples to shards, and a tiny LLaMA that trains on them
+	@$(BIN)/python -m trainer_bridge.train --model tiny --data $(SHARDS) --output $(RUN)
+
+report: corpus ## a page of all that the samples' runs did: report/index.html
+	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output report
 
 lint: $(SETUP) ## ruff and mypy
 	@$(BIN)/ruff check .

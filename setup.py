@@ -1,7 +1,7 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
-training machine needs; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
+training machine needs; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
 """
 
 from pathlib import Path
@@ -23,8 +23,17 @@ setup(
     packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
     # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
     package_data={
-        "recipes": ["*.yaml", "train/*.yaml"],
-        "samples": ["models/*", "*/*.gz", "*/*.bz2", "books/gutenberg/**/*"],
+        "recipes": ["*.yaml", "*/*.yaml", "plan/*.json"],
+        "samples": [
+            "models/*",
+            *(f"*/*.{kind}" for kind in ("gz", "bz2", "parquet", "7z", "json")),
+            "books/gutenberg/**/*",
+            "github/repositories/**/*",
+            "arxiv/bulk/*",
+            "arxiv/eprints/**/*",
+        ],
+        "sources.github": ["*.sql"],
+        "pipeline.report": ["templates/*"],
     },
     install_requires=SHARED,
     extras_require={
@@ -33,10 +42,16 @@ setup(
             "datasets>=2.19",
             "fasttext>=0.9.3",
             "kenlm>=0.2",
+            "langdetect>=1.0.9",
+            "license-expression>=30.4",
+            "licenseclassifier>=2026.7",
+            "lxml>=6",
             "orjson>=3.9",
             "rich>=13",
+            "tomli>=2; python_version < '3.11'",
             "xxhash>=3.4",
         ],
+        "report": ["jinja2>=3.1", "plotly>=6"],
         "gcp": ["apache-beam[gcp]>=2.70"],
         "aws": ["apache-beam[aws]>=2.70"],
         "train": ["torch>=2.11", "safetensors>=0.4"],
@@ -47,6 +62,7 @@ setup(
             "hypothesis>=6",
             "moto[s3,server]>=5",
             "mypy>=1.10",
+            "nltk>=3.8",  # the independent Punkt that ours is compared with
             "pytest>=8",
             "pytest-xdist>=3",
             "ruff>=0.6",
