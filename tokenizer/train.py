@@ -94,13 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         report = run(_asked(args), Console(stderr=True, quiet=args.quiet, highlight=False))
+        print_report(report, args.output, Console(highlight=False))
     except TokenizerError as error:
         errors.print(f"error: {error}", style="bold red", markup=False)
         return 1
     except KeyboardInterrupt:
-        errors.print("stopped. Nothing was written; the same command begins anew.", markup=False)
+        errors.print(
+            "stopped. A tokenizer is written when it is done, or not at all; the same command begins anew.",
+            markup=False,
+        )
         return 130
-    print_report(report, args.output, Console(highlight=False))
     return 0
 
 

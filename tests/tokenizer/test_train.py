@@ -190,7 +190,7 @@ def test_killed_and_run_again(folder, trained, number):
             time.sleep(0.001)
         process.send_signal(number)
         _, error = process.communicate(timeout=60)
-        if process.returncode:
+        if not (output / "tokenizer.model").exists():
             break
         shutil.rmtree(output)  # on a busy machine it may be done before the signal comes
     assert process.returncode == (130 if number == signal.SIGINT else -number)
