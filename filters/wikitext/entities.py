@@ -10,19 +10,8 @@ from html.entities import html5
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 # No-break, thin and other fixed-width spaces read as a space; in a corpus they would only split words in two ways.
-_SPACES = (
-    "\u00a0",
-    "\u2009",
-    "\u202f",
-    "\u2002",
-    "\u2003",
-    "\u200a",
-    "\u2007",
-    "\u2008",
-    "&nbsp;",
-    "&thinsp;",
-    "&#160;",
-)
+_SPACES = ("\u00a0", "\u2009", "\u202f", "\u2002", "\u2003", "\u200a", "\u2007", "\u2008")
+_SPACE_REFERENCES = re.compile(r"&(?:nbsp|thinsp|ensp|emsp|#160|#8239|#x[aA]0);")
 # Soft hyphen, zero-width space, direction marks, word joiner, byte order mark: nothing that a reader sees.
 _INVISIBLE = ("\u00ad", "\u200b", "\u200e", "\u200f", "\u2060", "\ufeff")
 _SPACE_CHARACTERS = re.compile("[\u00a0\u2002-\u200a\u202f]")
@@ -34,6 +23,7 @@ def plain_spaces(text: str) -> str:
     for space in _SPACES:
         if space in text:
             text = text.replace(space, " ")
+    text = _SPACE_REFERENCES.sub(" ", text)
     for mark in _INVISIBLE:
         if mark in text:
             text = text.replace(mark, "")

@@ -7,8 +7,9 @@ Only the surroundings of a gap mark are touched, so a comma or bracket that the 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from filters.wikitext.marks import GAP, LITERAL_START
+from filters.wikitext.marks import GAP, LITERAL_END, LITERAL_START
 
 REACH = 100  # characters before a gap that may be tidied
 _OPEN = "([{（"
@@ -23,11 +24,13 @@ _NO_SPACE_AFTER = "“„"
 _DASHES = "–—"
 _AT_START = _WEAK + ":" + _DASHES  # parts what has gone from what follows
 
-_OPENED = re.compile(r"\( +(?=[^\s)])")
-_CLOSED = re.compile(r"(?<=[^\s(])(?: *[,;])? +\)")
-_COMMA = re.compile(r"(?<=[\w)\]”»\"'’%°]) +,(?= +\w|$)")
+# Each begins with the one character that is looked for, which makes the search a fast one.
+_OPENED = re.compile(r"\([ ]+(?=[^\s)])")
+_CLOSING = re.compile(r"\)(?<=[^\s(][ ]\))")
+_WORD = rf"[\w)\]”»\"'’%°{LITERAL_END}]"
+_COMMA = re.compile(rf",(?<={_WORD}[ ],)(?=[ ]\w|$)", re.MULTILINE)
 # A full stop that ends a sentence: not one of three (``a . . . b``), nor a product (``a . b``).
-_FULL_STOP = re.compile(r"(?<=[\w)\]”»\"'’%°]) +\.(?= +(?P<next>[^\W\d_])|$)")
+_FULL_STOP = re.compile(rf"\.(?<={_WORD}[ ]\.)(?=[ ](?P<next>[^\W\d_])|$)", re.MULTILINE)
 
 
 def close_gaps(line: str) -> str:
@@ -48,26 +51,28 @@ def close_gaps(line: str) -> str:
     return line if LITERAL_START in line or any(map(str.isalnum, line)) else ""
 
 
-def close_spaces(line: str) -> str:
+def close_spaces(text: str) -> str:
     """Removes spaces inside round brackets, at their ends, and before a comma or the full stop of a sentence.
 
     What was unwrapped or removed leaves some (``(<span> 5 °C </span>)``), authors others. Other signs, before which
     some languages write a space, stay as they are.
+
+    Args:
+        text: Lines without double spaces.
     """
-    if "( " in line:
-        line = _OPENED.sub("(", line)
-    if " )" in line:
-        line = _CLOSED.sub(")", line)
-    if " ," in line:
-        line = _COMMA.sub(",", line)
-    if " ." in line:
-        line = _FULL_STOP.sub(_full_stop, line)
-    return line
+    text = _OPENED.sub("(", text)
+    text = _cut_before([match.start() for match in _CLOSING.finditer(text)], text, _SPACES + _WEAK)
+    text = _cut_before([match.start() for match in _COMMA.finditer(text)], text, _SPACES)
+    ends = (match for match in _FULL_STOP.finditer(text) if match["next"] is None or match["next"].isupper())
+    return _cut_before([match.start() for match in ends], text, _SPACES)
 
 
-def _full_stop(match: re.Match[str]) -> str:
-    following = match["next"]
-    return "." if following is None or following.isupper() else match[0]
+def _cut_before(places: list[int], text: str, what: str) -> str:
+    """Removes these characters before each of the places."""
+    if not places:
+        return text
+    pieces = [text[start:end].rstrip(what) for start, end in pairwise([0, *places])]
+    return "".join([*pieces, text[places[-1] :]])
 
 
 def _join(left: str, right: str) -> str:

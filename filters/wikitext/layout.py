@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from filters.wikitext.gaps import close_gaps, close_spaces
+from filters.wikitext.gaps import close_gaps
 from filters.wikitext.marks import BREAK, GAP, JOINT
 from filters.wikitext.quotes import unwrap_quotes
 
@@ -21,8 +21,7 @@ _LIST_MARKS = "*#:;"
 _SPACES = re.compile(r"[ \t]{2,}|\t")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of text.
 
     Attributes:
@@ -85,7 +84,7 @@ def clean_line(line: str) -> str:
         line = line.replace(JOINT, "")
     if "  " in line or "\t" in line:
         line = _SPACES.sub(" ", line)
-    return close_spaces(line.strip())
+    return line.strip()
 
 
 def _preformatted(source: str) -> str:

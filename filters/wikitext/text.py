@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from filters.wikitext.entities import decode_entities, plain_spaces
+from filters.wikitext.gaps import close_spaces
 from filters.wikitext.inline_templates import template_table
 from filters.wikitext.layout import layout
 from filters.wikitext.links import resolve_links
@@ -62,7 +63,7 @@ def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work
     text = resolve_links(text, site, work)
     if "__" in text:
         text = _MAGIC_WORD.sub(_magic_word, text)
-    text = join_lines(keep_sections(layout(text), site.reference_titles))
+    text = close_spaces(join_lines(keep_sections(layout(text), site.reference_titles)))
     for pair in _PAIRS:
         while pair in text:
             text = text.replace(pair, pair[0])
