@@ -64,9 +64,12 @@ corpus: $(SOURCES) ## all seven samples, a tokenizer trained on them, and the mi
 	@$(BIN)/python -m pipeline.mix --proportions llama1 --tokens auto --corpus $(CORPUS) \
 	  --tokenizer $(MODEL)/tokenizer.model --output $(SHARDS) --set seq_len=256 --set heldout_tokens=2048
 	@$(BIN)/python -m pipeline.verify $(SHARDS)
+	@$(BIN)/python -m pipeline.trace $(SHARDS) --row 0 --token 5
 
 demo: corpus ## the samples to shards, and a tiny LLaMA that trains on them
 	@$(BIN)/python -m trainer_bridge.train --model tiny --data $(SHARDS) --output $(RUN)
+	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout
+	@$(BIN)/python -m trainer_bridge.generate $(RUN) "The "
 
 report: corpus ## a page of all that the samples' runs did: report/index.html
 	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output report

@@ -1,7 +1,8 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
-training machine needs; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call.
+training machine needs; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what
+``make lint`` and ``make test`` call.
 """
 
 from pathlib import Path
@@ -33,6 +34,7 @@ setup(
             "arxiv/eprints/**/*",
         ],
         "sources.github": ["*.sql"],
+        "pipeline.card": ["templates/*"],
         "pipeline.report": ["templates/*"],
     },
     install_requires=SHARED,
@@ -51,7 +53,7 @@ setup(
             "tomli>=2; python_version < '3.11'",
             "xxhash>=3.4",
         ],
-        "report": ["jinja2>=3.1", "plotly>=6"],
+        "report": ["jinja2>=3.1", "plotly>=7"],
         "gcp": ["apache-beam[gcp]>=2.70"],
         "aws": ["apache-beam[aws]>=2.70"],
         "train": ["torch>=2.11", "safetensors>=0.4"],
@@ -63,6 +65,7 @@ setup(
             "moto[s3,server]>=5",
             "mypy>=1.10",
             "nltk>=3.8",  # the independent Punkt that ours is compared with
+            "playwright>=1.40",  # drives a Chromium that is on PATH; the tests of the report's page are skipped without
             "pytest>=8",
             "pytest-xdist>=3",
             "ruff>=0.6",
