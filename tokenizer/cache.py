@@ -104,12 +104,13 @@ class UnitCache:
         values = np.empty(len(starts), np.uint64)
         is_long = lengths > KEY_BYTES
         passing = 0
-        if is_long.any():
-            long, short = np.flatnonzero(is_long), np.flatnonzero(~is_long)
-            values[short] = self._short_values(text, starts[short], lengths[short])
-            values[long], passing = self._long_values(text, starts[long], lengths[long])
-        else:
+        if not is_long.any():
             values = self._short_values(text, starts, lengths)
+        else:
+            long, short = np.flatnonzero(is_long), np.flatnonzero(~is_long)
+            if len(short):
+                values[short] = self._short_values(text, starts[short], lengths[short])
+            values[long], passing = self._long_values(text, starts[long], lengths[long])
         counts = (values & COUNT_MASK).astype(np.int64)
         ids = ragged_take(self._pool, (values >> COUNT_BITS).astype(np.int64), counts)
         self._pooled -= passing

@@ -110,11 +110,11 @@ class UnitEncoder:
         is_separator = ids == self._separator_id
         return ids[~is_separator], np.diff(np.flatnonzero(is_separator), append=len(ids)) - 1
 
-    def _encode_marked(self, call: str) -> list[int]:
+    def _encode_marked(self, call: str) -> array[int]:
         """Ids of units after a separator each, from the first separator on."""
         if len(call) > self._window:  # it is one unit
-            return [self._separator_id, *self._encode_long(call[1:])]
-        return self._library(call)
+            return array("I", [self._separator_id]) + self._encode_long(call[1:])
+        return array("I", self._library(call))
 
     def _library(self, marked: str) -> list[int]:
         ids: list[int] = self._processor.encode(marked)
@@ -123,11 +123,11 @@ class UnitEncoder:
     def _whole(self, unit: str) -> list[int]:
         return self._library(self._separator + unit)[1:]
 
-    def encode_unit(self, unit: str) -> list[int]:
+    def encode_unit(self, unit: str) -> array[int]:
         """Ids of one unit of any length."""
         return self._encode_marked(self._separator + unit)[1:]
 
-    def _encode_long(self, unit: str) -> list[int]:
+    def _encode_long(self, unit: str) -> array[int]:
         """Ids of a unit in windows; what was found for the last one is taken back, id by id, until the next fits."""
         done, last, at = array("I"), np.empty(0, np.uint32), 0
         tries = TRIES + len(unit) // self._window
@@ -142,8 +142,9 @@ class UnitEncoder:
                 last = window if at + self._window >= len(unit) else self._settled(window)
                 at += self._length(last)
             if tries < 0 or not len(last):
-                return self._whole(unit)
-        return [*done, *last.tolist()]
+                return array("I", self._whole(unit))
+        done.frombytes(last.tobytes())
+        return done
 
     def _settled(self, window: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The ids of a window without those near its end."""

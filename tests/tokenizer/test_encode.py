@@ -104,6 +104,12 @@ def test_long_texts_without_spaces(released, word):
     check(*released, [word * (100_000 // len(word)), "the end"])
 
 
+def test_more_units_than_the_cache_holds_behind_a_long_one(released):
+    """A window that grew to hold a long unit holds others, too."""
+    numbers = "".join(f"{chr(97 + n % 26)}{n}" for n in range(30_000))
+    check(*released, ["x" * 90_000 + " " + numbers, "y" * 90_000 + numbers, "y" * 90_000, ""])
+
+
 def test_a_batch_of_several_groups(released):
     _, processor = released
     encoder = Encoder(RELEASED)
