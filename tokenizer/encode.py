@@ -41,8 +41,8 @@ class Encoder:
     first used. Use it from one thread at a time.
 
     Memory, beside the library's copy of the model: ``cache_bytes`` at most for the cache (but 0.2 MB at the least), and
-    for a batch twice its UTF-8, its ids, and some 10 MB. A word of megabytes without any place to cut takes some 20 times
-    its size meanwhile (the library itself: 50 times), and 0.2 seconds a megabyte.
+    for a batch twice its UTF-8, its ids, and some 10 MB. A word of megabytes without any place to cut takes some 20
+    times its size meanwhile (the library itself: 50 times), and 0.2 seconds a megabyte.
 
     Attributes:
         vocab_size: Number of ids.
