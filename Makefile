@@ -88,6 +88,7 @@ test: $(SETUP) ## all tests
 
 bench: $(SETUP) ## measure speed and memory (see benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.commoncrawl
+	@$(BIN)/python -m benchmarks.rates
 
 sdist: $(SETUP) ## the source archive that Beam workers install
 	@$(BIN)/python -m pip install --quiet build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.plan.rates import Rates, SourceRate, StageRate
 from pipeline.plan.recipe import PlanRecipe, SourceFacts
@@ -131,7 +131,7 @@ def _need(name: str, share: float, tokens: float, facts: SourceFacts, rates: Rat
         raw_bytes=raw,
         units=math.ceil(raw / (facts.unit_megabytes * 1e6) - 1e-6),
         is_short=is_short,
-        core_hours=None if rate is None else raw / rate.raw_per_second / SECONDS_PER_HOUR,
+        core_hours=None if rate is None else raw * facts.read_per_raw / rate.read_per_second / SECONDS_PER_HOUR,
         peak_bytes=None if rate is None else rate.peak_bytes,
     )
 
@@ -142,11 +142,11 @@ def _stage_hours(amount: float, rate: StageRate | None) -> float | None:
 
 def with_own_yields(facts: PlanRecipe, own: Mapping[str, SourceRate]) -> dict[str, SourceFacts]:
     """The facts, with the yield of the user's own runs where there are some; a character is counted as one byte."""
-    return {
-        name: SourceFacts(
-            **{**fact.__dict__, "text_per_raw": own[name].kept_characters / own[name].raw_bytes}
-            if name in own and own[name].kept_characters
-            else fact.__dict__
-        )
-        for name, fact in facts.sources.items()
-    }
+    changed = {}
+    for name, fact in facts.sources.items():
+        rate = own.get(name)
+        if rate is not None and rate.raw_bytes and rate.kept_characters:
+            read, kept = rate.read_bytes / rate.raw_bytes, rate.kept_characters / rate.raw_bytes
+            fact = replace(fact, read_per_raw=read, text_per_raw=kept)  # noqa: PLW2901
+        changed[name] = fact
+    return changed

@@ -1,4 +1,4 @@
-"""Measured rates: raw bytes, text and tokens for each second of one worker, from the manifests of real runs.
+"""Measured rates: bytes of text and tokens for each second of one worker, from the manifests of real runs.
 
 They lie in ``recipes/plan/rates.json``, which ``make bench`` writes from runs over made dumps; ``--corpus`` takes those
 of the user's own runs instead.
@@ -17,6 +17,7 @@ from pipeline.filesystem import join, list_tree, read_bytes
 from pipeline.ledger import Ledger, total
 from pipeline.recipe import RECIPES, from_mapping
 from pipeline.shard import MANIFEST
+from pipeline.steps import READ_STEP
 
 BUILT_IN = RECIPES / "plan" / "rates.json"
 
@@ -27,6 +28,7 @@ class SourceRate:
 
     Attributes:
         raw_bytes: Bytes of raw input, as they lie on disk.
+        read_bytes: Bytes of text that the read step took out of it.
         kept_characters: Characters of the text kept.
         parquet_bytes: Bytes of the documents' Parquet files.
         worker_seconds: Seconds of all workers together, all passes.
@@ -34,15 +36,16 @@ class SourceRate:
     """
 
     raw_bytes: int
+    read_bytes: int
     kept_characters: int
     parquet_bytes: int
     worker_seconds: float
     peak_bytes: int
 
     @property
-    def raw_per_second(self) -> float:
-        """Raw bytes that one worker takes in a second."""
-        return self.raw_bytes / self.worker_seconds
+    def read_per_second(self) -> float:
+        """Bytes of text read that one worker brings to the end in a second, all passes."""
+        return self.read_bytes / self.worker_seconds
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def rates_of_corpus(corpus: str) -> dict[str, SourceRate]:
     if not manifests:
         raise InputError(f"{corpus} holds no SOURCE/{MANIFEST}; run a source into it first")
     rates = {str(manifest["source"]): _rate_of(manifest) for manifest in manifests}
-    return {source: rate for source, rate in rates.items() if rate.raw_bytes and rate.worker_seconds}
+    return {source: rate for source, rate in rates.items() if rate.read_bytes and rate.worker_seconds}
 
 
 def _manifests(corpus: str) -> Iterator[dict[str, Any]]:
@@ -116,6 +119,7 @@ def _rate_of(manifest: Mapping[str, Any]) -> SourceRate:
     ledger.add_json(manifest["ledger"])
     return SourceRate(
         raw_bytes=sum(max(0, entry["bytes"]) for entry in manifest["inputs"]),
+        read_bytes=ledger.step(READ_STEP).counters.get("text_bytes", 0),
         kept_characters=total(ledger.kept.values()).characters,
         parquet_bytes=sum(entry["bytes"] for entry in manifest["outputs"]),
         worker_seconds=manifest["timing"]["worker_seconds"],

@@ -32,6 +32,7 @@ class SourceFacts:
         unit: What its raw data come in.
         unit_megabytes: The size of one, as it is fetched (compressed), in 10^6 bytes.
         units: How many there are; a plan that needs more says so.
+        read_per_raw: Bytes of text that the read step takes out of each raw byte: what the work grows with.
         text_per_raw: Bytes of kept text for each raw byte.
         bytes_per_token: Bytes of kept text for each token of the released tokenizer (the paper's, implied).
         basis: Where the figures are from.
@@ -41,12 +42,13 @@ class SourceFacts:
     unit: str
     unit_megabytes: float
     units: int
+    read_per_raw: float
     text_per_raw: float
     bytes_per_token: float
     basis: str = ""
 
     def __post_init__(self) -> None:
-        for key in ("unit_megabytes", "units", "text_per_raw", "bytes_per_token"):
+        for key in ("unit_megabytes", "units", "read_per_raw", "text_per_raw", "bytes_per_token"):
             if getattr(self, key) <= 0:
                 raise ValueError(f"{key} must be above 0, it is {getattr(self, key)}")
 

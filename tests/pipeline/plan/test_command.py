@@ -10,7 +10,7 @@ from pipeline.plan.rates import Rates, SourceRate, StageRate
 from pipeline.plan.recipe import PlanRecipe
 from pipeline.recipe import RECIPES, load_recipe
 
-RATE = SourceRate(10**9, 10**8, 4 * 10**7, 100.0, 10**9)
+RATE = SourceRate(10**9, 10**9, 10**8, 4 * 10**7, 100.0, 10**9)
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 
 

@@ -10,7 +10,14 @@ HOUR = 3600
 
 
 def facts(**changes: float) -> SourceFacts:
-    values = {"unit_megabytes": 100, "units": 1000, "text_per_raw": 0.1, "bytes_per_token": 4.0, **changes}
+    values = {
+        "unit_megabytes": 100,
+        "units": 1000,
+        "read_per_raw": 0.5,
+        "text_per_raw": 0.1,
+        "bytes_per_token": 4.0,
+        **changes,
+    }
     return SourceFacts(PaperFigures(2.0, 50), "tar", **values)  # type: ignore[arg-type]
 
 
@@ -18,8 +25,17 @@ RECIPE = PlanRecipe({"a": facts(), "b": facts(text_per_raw=2.0)}, workers=10, co
 RATES = Rates(
     "a machine",
     {
-        "a": SourceRate(raw_bytes=10**9, kept_characters=2 * 10**8, parquet_bytes=1, worker_seconds=100, peak_bytes=7),
-        "b": SourceRate(raw_bytes=10**9, kept_characters=0, parquet_bytes=1, worker_seconds=10, peak_bytes=8),
+        "a": SourceRate(
+            raw_bytes=10**9,
+            read_bytes=5 * 10**8,
+            kept_characters=2 * 10**8,
+            parquet_bytes=1,
+            worker_seconds=100,
+            peak_bytes=7,
+        ),
+        "b": SourceRate(
+            raw_bytes=10**9, read_bytes=5 * 10**8, kept_characters=0, parquet_bytes=1, worker_seconds=10, peak_bytes=8
+        ),
     },
     encode=StageRate(amount=8 * 10**6, worker_seconds=1, peak_bytes=1),
     write=StageRate(amount=10**8, worker_seconds=1, peak_bytes=1),
@@ -73,5 +89,5 @@ def test_where_the_raw_data_do_not_suffice_the_epochs_rise() -> None:
 
 def test_own_runs_replace_the_yield_where_they_kept_something() -> None:
     changed = with_own_yields(RECIPE, RATES.sources)
-    assert changed["a"].text_per_raw == 0.2
+    assert (changed["a"].read_per_raw, changed["a"].text_per_raw) == (0.5, 0.2)
     assert changed["b"] == RECIPE.sources["b"]

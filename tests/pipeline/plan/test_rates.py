@@ -12,6 +12,7 @@ from pipeline.plan.rates import Rates, SourceRate, StageRate, rates_of_corpus, r
 
 def manifest(source: str, seconds: float, inputs: list[int]) -> dict[str, object]:
     ledger = Ledger()
+    ledger.step("read").counters["text_bytes"] = 3000
     ledger.keep("head", 600)
     ledger.keep("middle", 400)
     return {
@@ -32,8 +33,8 @@ def test_rates_of_each_source_of_a_corpus(tmp_path: Path) -> None:
     write(tmp_path, "books", manifest("books", 2.0, [1000, 3000]))
     write(tmp_path, "c4", manifest("c4", 0.0, [1000]))
     write(tmp_path, "books/deeper", manifest("none", 2.0, [1000]))
-    assert rates_of_corpus(str(tmp_path)) == {"books": SourceRate(4000, 1000, 200, 2.0, 5)}
-    assert rates_of_corpus(str(tmp_path))["books"].raw_per_second == 2000
+    assert rates_of_corpus(str(tmp_path)) == {"books": SourceRate(4000, 3000, 1000, 200, 2.0, 5)}
+    assert rates_of_corpus(str(tmp_path))["books"].read_per_second == 1500
 
 
 def test_a_folder_without_manifests_is_told(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_rates_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    rates = Rates("two cores", {"books": SourceRate(4, 3, 2, 1.5, 5)}, StageRate(8, 2.0, 1), None)
+    rates = Rates("two cores", {"books": SourceRate(4, 3, 3, 2, 1.5, 5)}, StageRate(8, 2.0, 1), None)
     path = tmp_path / "rates.json"
     path.write_text(rates.as_json())
     assert read_rates(path) == rates
