@@ -278,6 +278,7 @@ class Expander:
         if last < len(text):
             out.append(text[last:])
         self.frames.pop()
+        self.joined = True
 
     def _carry_out(self, meaning: Meaning, token: str, frame: Frame) -> None:
         if not frame.depth:

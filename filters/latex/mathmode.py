@@ -29,6 +29,9 @@ _TAKES = re.compile(
     r"|[\^_])\s*\Z"
 )
 _OPEN, _CLOSE = "\x07$", "$\x07"  # dollars put here: a formula that begins where another ends is joined to it
+# Line ends at their inner edges, from a replacement text of several lines; ``\\`` and a line end is a blank of its own.
+_OPENS_LINE = re.compile(r"(\x07\$)[ \t]*\n[ \t]*")
+_CLOSES_LINE = re.compile(r"(?<!\\)\n[ \t]*(\$\x07)")
 _MAY_FUSE = " "
 _MAX_BRANCH = 10_000  # characters: an \ifmmode or \ensuremath that is longer is left alone
 _TAIL = 40
@@ -168,4 +171,5 @@ def resolve_math_mode(text: str) -> str:
     r"""The text with ``\ensuremath{x}`` as ``$x$`` outside formulas, ``x`` inside; ``\ifmmode`` decided likewise."""
     if "\\ensuremath" not in text and "\\ifmmode" not in text:
         return text
-    return _Resolver(text).run().replace(_CLOSE + _OPEN, " ").replace("\x07", "")
+    text = _CLOSES_LINE.sub(r"\1", _OPENS_LINE.sub(r"\1", _Resolver(text).run()))
+    return text.replace(_CLOSE + _OPEN, " ").replace("\x07", "")

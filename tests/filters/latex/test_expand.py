@@ -85,6 +85,11 @@ def test_definitions_are_carried_out_and_uses_expanded(tex: str, text: str) -> N
         ("\\def\\foo{text}\\foo\nbar", "text\nbar"),
         (r"\def\R{\mathbb R}$\R{}^n$", r"$\mathbb R{}^n$"),
         # control words and letters do not fuse
+        (r"\newcommand{\p}[1]{#1\quad}\p{\alpha}The \p{x}end", r"\alpha\quad The x\quad end"),
+        (
+            r"\newcommand{\p}[1]{\textbf{#1}\to}\newcommand{\q}{\p{\R}}\newcommand{\R}{R}\q S\q{}S",
+            r"\textbf{R}\to S\textbf{R}\to S",
+        ),
         (r"\def\a{\alpha}$\a b\a{}b$", r"$\alpha b\alpha{}b$"),
         (r"\def\a#1{\alpha#1}\def\b#1{#1b}$\a{b}\b{\beta}$", r"$\alpha b\beta b$"),
         (r"\def\x{x}$\cdot\x$", r"$\cdot x$"),

@@ -28,6 +28,8 @@ from filters.latex.mathmode import resolve_math_mode
         (r"\ifmmode x\fi y", "y"),
         (r"$\ifmmode x\ifnum 1 a\else b\fi\else y\fi$", r"$x\ifnum 1 a\else b\fi$"),
         (r"\ifmmode x", r"\ifmmode x"),
+        ("a \\ensuremath{\n  x \\to y\n} b", "a $x \\to y$ b"),
+        ("a \\ensuremath{ x\\\n} b", "a $ x\\\n$ b"),
     ],
 )
 def test_resolve_math_mode(tex: str, text: str) -> None:
