@@ -29,9 +29,7 @@ _TAKES = re.compile(
     r"|[\^_])\s*\Z"
 )
 _OPEN, _CLOSE = "\x07$", "$\x07"  # dollars put here: a formula that begins where another ends is joined to it
-# Line ends at their inner edges, from a replacement text of several lines; ``\\`` and a line end is a blank of its own.
-_OPENS_LINE = re.compile(r"(\x07\$)[ \t]*\n[ \t]*")
-_CLOSES_LINE = re.compile(r"(?<!\\)\n[ \t]*(\$\x07)")
+_LINE_END = re.compile(r"[ \t]*\n[ \t]*")
 _MAY_FUSE = " "
 _MAX_BRANCH = 10_000  # characters: an \ifmmode or \ensuremath that is longer is left alone
 _TAIL = 40
@@ -55,7 +53,8 @@ class _Resolver:
         while match := _TOKEN.search(self.text, position):
             replacement, position = self._step(match)
             if replacement is not None:
-                self.out += (self.text[self.last : match.start()], replacement)
+                before = self.text[self.last : match.start()]
+                self.out += (_without_line_end(before) if match[0] == "}" else before, replacement)
                 self.last = position
         self.out.append(self.text[self.last :])
         return "".join(self.out)
@@ -91,7 +90,8 @@ class _Resolver:
     def _close(self, match: re.Match[str]) -> tuple[str | None, int]:
         self.math, closing = self.stack.pop() if self.stack else (self.math, "}")
         if closing == _MAY_FUSE:
-            fuses = self.text[match.end() : match.end() + 1].isalpha() and _ENDS_IN_WORD.search(self._tail(match))
+            tail = _without_line_end(self._tail(match))
+            fuses = self.text[match.end() : match.end() + 1].isalpha() and _ENDS_IN_WORD.search(tail)
             closing = " " if fuses else ""
         return (None if closing == "}" else closing), match.end()
 
@@ -118,16 +118,18 @@ class _Resolver:
         if closing < 0:
             return None, end
         tail, math = self._tail(match), self.math
+        line_end = _LINE_END.match(self.text, end + 1)
+        start = line_end.end() if line_end else end + 1
         self.math = True
         if not math:
             self.stack.append((False, _CLOSE))
-            return _OPEN, end + 1
+            return _OPEN, start
         if _TAKES.search(tail):
             self.stack.append((True, "}"))
             return "{", end + 1
         self.stack.append((True, _MAY_FUSE))
-        fuses = self.text[end + 1 : end + 2].isalpha() and _ENDS_IN_WORD.search(tail)
-        return (" " if fuses else ""), end + 1
+        fuses = self.text[start : start + 1].isalpha() and _ENDS_IN_WORD.search(tail)
+        return (" " if fuses else ""), start
 
     def _if(self, match: re.Match[str]) -> tuple[str | None, int]:
         if self.budget < 0:
@@ -167,9 +169,14 @@ class _Resolver:
         return near if len(near) == _TAIL else "".join(self.out[-2:])[-_TAIL:] + near
 
 
+def _without_line_end(text: str) -> str:
+    r"""``text`` without the line end at its end, which a replacement text of several lines leaves, unless ``\`` holds it."""
+    bare = text.rstrip(" \t")
+    return bare[:-1] if bare.endswith("\n") and not bare.endswith("\\\n") else text
+
+
 def resolve_math_mode(text: str) -> str:
     r"""The text with ``\ensuremath{x}`` as ``$x$`` outside formulas, ``x`` inside; ``\ifmmode`` decided likewise."""
     if "\\ensuremath" not in text and "\\ifmmode" not in text:
         return text
-    text = _CLOSES_LINE.sub(r"\1", _OPENS_LINE.sub(r"\1", _Resolver(text).run()))
-    return text.replace(_CLOSE + _OPEN, " ").replace("\x07", "")
+    return _Resolver(text).run().replace(_CLOSE + _OPEN, " ").replace("\x07", "")

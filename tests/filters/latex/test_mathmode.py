@@ -29,6 +29,10 @@ from filters.latex.mathmode import resolve_math_mode
         (r"$\ifmmode x\ifnum 1 a\else b\fi\else y\fi$", r"$x\ifnum 1 a\else b\fi$"),
         (r"\ifmmode x", r"\ifmmode x"),
         ("a \\ensuremath{\n  x \\to y\n} b", "a $x \\to y$ b"),
+        (
+            "$a \\ensuremath{\n  x \\to y\n}$ and $\\alpha\\ensuremath{\n x \\to \n}y$",
+            "$a x \\to y$ and $\\alpha x \\to y$",
+        ),
         ("a \\ensuremath{ x\\\n} b", "a $ x\\\n$ b"),
     ],
 )
