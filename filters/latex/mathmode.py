@@ -170,7 +170,7 @@ class _Resolver:
 
 
 def _without_line_end(text: str) -> str:
-    r"""``text`` without the line end at its end, which a replacement text of several lines leaves, unless ``\`` holds it."""
+    r"""``text`` without the line end that a replacement text of several lines leaves at its end, but for one after ``\``."""
     bare = text.rstrip(" \t")
     return bare[:-1] if bare.endswith("\n") and not bare.endswith("\\\n") else text
 
