@@ -170,7 +170,7 @@ class _Resolver:
 
 
 def _without_line_end(text: str) -> str:
-    r"""``text`` without the line end that a replacement text of several lines leaves at its end; ``\`` keeps its own."""
+    r"""``text`` without the line end that a replacement text of several lines leaves behind; ``\`` keeps its own."""
     bare = text.rstrip(" \t")
     return bare[:-1] if bare.endswith("\n") and not bare.endswith("\\\n") else text
 
