@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 MAX_LINE_CHARACTERS = 1000
 MAX_MEAN_LINE_CHARACTERS = 100.0
 MIN_ALPHANUMERIC_SHARE = 0.25
 MIN_LETTERS_PER_TOKEN = 1.5
 
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NEWLINE = ord("\n")
 _ASCII = bytes(range(0x80))
-_NOT_ALPHANUMERIC = bytes(code for code in range(0x100) if code not in _LETTERS + b"0123456789")
-_NOT_LETTERS = bytes(code for code in range(0x100) if code not in _LETTERS)
+_CONTINUATIONS = bytes(range(0x80, 0xC0))  # the bytes of a character in UTF-8 behind its first
+# For each byte 1 where it is an ASCII character of the kind, else 0.
+_ALPHANUMERIC = bytes(code < 0x80 and chr(code).isalnum() for code in range(0x100))
+_LETTERS = bytes(code < 0x80 and chr(code).isalpha() for code in range(0x100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +74,25 @@ def measure(text: str) -> Measures:
     ``str.splitlines`` is not what splits it: that also splits at ``\x0b``, ``\x0c``, ``\x1c`` and U+2028, which stand
     in strings and between the pages of old sources.
     """
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    count = len(lines)
-    longest = max(map(len, lines), default=0)
-    mean = (len(text) - text.count("\n")) / count if count else 0.0
-    return Measures(count, longest, mean, alphanumeric_characters(text) / len(text) if text else 0.0)
-
-
-def alphanumeric_characters(text: str) -> int:
-    """Counts the characters that ``str.isalnum`` is true of."""
-    return _count(text, _NOT_ALPHANUMERIC, str.isalnum)
+    encoded = text.encode("utf-8", "surrogatepass")
+    characters = encoded.translate(None, _CONTINUATIONS) if len(encoded) > len(text) else encoded  # a byte for each
+    ends = np.flatnonzero(np.frombuffer(characters, np.uint8) == _NEWLINE)
+    count = len(ends) + (not text.endswith("\n")) if text else 0
+    longest = int(np.diff(ends, prepend=-1, append=len(text)).max()) - 1
+    mean = (len(text) - len(ends)) / count if count else 0.0
+    share = _count(encoded, len(text), _ALPHANUMERIC, str.isalnum) / len(text) if text else 0.0
+    return Measures(count, longest, mean, share)
 
 
 def letters(text: str) -> int:
     """Counts the characters that ``str.isalpha`` is true of."""
-    return _count(text, _NOT_LETTERS, str.isalpha)
+    return _count(text.encode("utf-8", "surrogatepass"), len(text), _LETTERS, str.isalpha)
 
 
-def _count(text: str, others: bytes, is_counted: Callable[[str], bool]) -> int:
-    """Counts ASCII characters by deleting all others, and looks at each of the rest, which is little in code."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    count = len(encoded.translate(None, others))
-    if len(encoded) != len(text):
+def _count(encoded: bytes, characters: int, table: bytes, is_counted: Callable[[str], bool]) -> int:
+    """Counts ASCII characters by a table, and looks at each of the rest, which is little in code."""
+    count = int(np.count_nonzero(np.frombuffer(encoded.translate(table), np.bool_)))
+    if len(encoded) != characters:
         rest = encoded.translate(None, _ASCII).decode("utf-8", "surrogatepass")
         count += sum(map(is_counted, rest))
     return count

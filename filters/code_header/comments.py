@@ -12,7 +12,6 @@ MAX_HEADER = 64 << 10  # characters: no licence is longer, and none is looked fo
 MAX_COMMENTS = 50
 _BLANKS = re.compile(r"\s*")
 _SHEBANG = re.compile(r"#![^\n]*")
-_REST_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")
 _LINE_END = re.compile(r"[ \t\r]*(?:\n|$)")
 _INDENTED_END = re.compile(r"\n(?=\S)|$(?![\s\S])")
 
@@ -115,15 +114,16 @@ def _line_comments(text: str, at: int, syntax: Syntax) -> Comment | None:
     if start == at and at and text[at - 1] != "\n" and start != 0:
         start = place = at
     lines, contents = [], []
-    while place < min(len(text), MAX_HEADER):
-        marker = syntax.line.match(text, place + _indent(text, place))
+    limit = min(len(text), MAX_HEADER)
+    while place < limit:
+        marker = syntax.line.match(text, place if text[place] not in " \t" else place + _indent(text, place))
         if not marker:
             break
-        rest = _REST_OF_LINE.match(text, place)
-        stop = rest.end() if rest else len(text)
-        lines.append(text[place:stop].removesuffix("\n"))
-        contents.append(text[marker.end() : stop].removesuffix("\n"))
-        place = stop
+        end = text.find("\n", place)
+        end, following = (end, end + 1) if end >= 0 else (len(text), len(text))
+        lines.append(text[place:end])
+        contents.append(text[marker.end() : end])
+        place = following
     closing = "\n" if text[place - 1] == "\n" else ""
     return Comment(start, place, "", tuple(lines), closing, tuple(contents)) if lines else None
 

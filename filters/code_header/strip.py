@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from filters.code_header.comments import Comment, leading_comments
@@ -16,6 +18,8 @@ from filters.code_header.notice import Kind, classify, may_be_notice
 from filters.code_header.syntax import Syntax
 
 MAX_LINE = 400  # characters of a line that are looked at
+# Files of one repository begin with the same comment: what stays of so many is remembered, of so many characters each.
+REMEMBERED, MAX_REMEMBERED = 2048, 4096
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*\n)+")
 
 
@@ -41,7 +45,7 @@ def strip_notices(text: str, syntax: Syntax | None) -> Stripped:
     parts: list[str] = []
     kept_to = 0
     for comment in leading_comments(text, syntax):
-        replacement = _without_notice(comment) if may_be_notice(text[comment.start : comment.end]) else None
+        replacement = _replacement(comment) if may_be_notice(text[comment.start : comment.end]) else None
         if replacement is None:
             continue
         before = text[kept_to : comment.start]
@@ -59,8 +63,18 @@ def strip_notices(text: str, syntax: Syntax | None) -> Stripped:
     return Stripped(result, len(text) - len(result))
 
 
-def _without_notice(comment: Comment) -> str | None:
+def _replacement(comment: Comment) -> str | None:
     """What stays of a comment: None where all of it does, nothing where all of it is notice."""
+    here = replace(comment, start=0, end=0)  # it says the same wherever it stands
+    return (_remembered if comment.end - comment.start <= MAX_REMEMBERED else _without_notice)(here)
+
+
+@lru_cache(REMEMBERED)
+def _remembered(comment: Comment) -> str | None:
+    return _without_notice(comment)
+
+
+def _without_notice(comment: Comment) -> str | None:
     kinds = classify([content[:MAX_LINE] for content in comment.contents])
     if Kind.NOTICE not in kinds:
         return None

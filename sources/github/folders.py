@@ -90,10 +90,17 @@ def read_plain(path: str, limit: int) -> bytes:
         OSError: It is none, or unreadable.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as handle:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is no plain file")
-        return handle.read(limit)
+        parts = []
+        while limit > 0 and (part := os.read(descriptor, min(limit, status.st_size + 1))):
+            parts.append(part)
+            limit -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def is_repository(folder: str) -> bool:

@@ -297,6 +297,13 @@ def test_each_form_of_notice_is_known(line):
     assert strip_notices(f"// {line}\nint a;\n", syntax_of("c")).text == "int a;\n"
 
 
+def test_a_notice_that_is_known_already_goes_wherever_it_stands():
+    notice = "# Copyright 2026 A. All rights reserved.\n"
+    for before in ("", "#!/bin/sh\n", '"""Tides."""\n'):
+        assert strip_notices(before + notice + CODE, syntax_of("py")).text == before + CODE
+    assert strip_notices(notice + "// on\n", syntax_of("py")).text == "// on\n"
+
+
 def test_a_sentence_that_runs_on_goes_whole():
     text = "# Copyright 2026 A, B and\n# C of the Tide Office\n#\n# Tides of the week.\nx = 1\n"
     assert strip_notices(text, syntax_of("py")).text == "# Tides of the week.\nx = 1\n"

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from filters.code_quality import (
     Measures,
     Thresholds,
-    alphanumeric_characters,
     judge,
     judge_tokens,
     letters,
@@ -65,9 +64,13 @@ def test_limits_that_make_no_sense_are_refused(key, value):
 
 
 @given(st.text(max_size=80) | st.text("aZ9_é字١\udc80\n", max_size=40))
-def test_counts_equal_those_of_python(text):
-    assert alphanumeric_characters(text) == sum(map(str.isalnum, text))
-    assert letters(text) == sum(map(str.isalpha, text))
+def test_measures_equal_those_of_python(text):
     lines = text.removesuffix("\n").split("\n") if text else []
-    assert measure(text).lines == len(lines)
-    assert measure(text).longest_line == max(map(len, lines), default=0)
+    counted = Measures(
+        len(lines),
+        max(map(len, lines), default=0),
+        sum(map(len, lines)) / len(lines) if lines else 0.0,
+        sum(map(str.isalnum, text)) / len(text) if text else 0.0,
+    )
+    assert measure(text) == counted
+    assert letters(text) == sum(map(str.isalpha, text))
