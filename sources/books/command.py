@@ -16,7 +16,7 @@ from pipeline.run import RunResult, run_source
 from pipeline.shard import Layout, Scope
 from sources.books.near_dedup import prepare_near_dedup
 from sources.books.near_duplicates import TABLE
-from sources.books.plan import Plan, plan_books
+from sources.books.plan import Plan, archive_prefixes, plan_books
 from sources.books.recipe import BooksRecipe
 from sources.books.source import Books
 
@@ -73,7 +73,8 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     plan = plan_books(files, books3, recipe.files_per_shard)
     say(f"{plan.books:,} books of Gutenberg chosen from {len(files):,} files, {len(books3):,} tars of Books3")
     run = cli.run_options(args, options, inputs="--gutenberg and --books3")
-    source = Books(recipe, Layout(join(run.output, "books")).root, _catalogue(files))
+    root = Layout(join(run.output, "books")).root
+    source = Books(recipe, root, _catalogue(files), archive_prefixes(books3))
 
     def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
         _write_passed_over(layout, plan)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from pipeline.errors import InputError
 from pipeline.filesystem import InputFile
@@ -27,7 +28,7 @@ _OTHER = re.compile(
     r"|(?:readme|license|donate|gutindex|index|robots|contents?|metadata|00)\b.*",
     re.I,
 )
-_TAR = re.compile(r".*\.(?:tar(?:\.gz)?|tgz)", re.I)
+_TAR_SUFFIX = re.compile(r"\.(?:tar(?:\.gz)?|tgz)$", re.I)
 # The better forms first: UTF-8, Latin-1, ASCII, then what is known to be an odd encoding.
 _KIND_RANK = {"-0": 0, "8": 2, "-8": 2, "7": 3, "": 3, "-7": 4, "-5": 4}
 
@@ -60,7 +61,7 @@ def plan_books(gutenberg: Sequence[InputFile], books3: Sequence[InputFile], file
     """
     chosen, passed_over = choose_texts(gutenberg)
     for file in books3:
-        if not _TAR.fullmatch(file.path):
+        if not is_tar(file.path):
             raise InputError(
                 f"--books3 takes .tar or .tar.gz files of .epub.txt files; {file.path} is none by its name"
             )
@@ -72,6 +73,23 @@ def plan_books(gutenberg: Sequence[InputFile], books3: Sequence[InputFile], file
     ]
     shards += [Shard(f"books3-{number:05d}", (file,), SCOPE) for number, file in enumerate(sorted(set(books3)))]
     return Plan([Scope(SCOPE, tuple(shards))], len(chosen), passed_over)
+
+
+def archive_prefixes(books3: Iterable[InputFile]) -> dict[str, str]:
+    """What the ids of a tar's books have before the names of its members, for the path of each tar.
+
+    Nothing where there is one tar, as there is one Books3. Of several, two can hold the same name: then it is the tar's
+    own name, numbered where two tars have one.
+    """
+    paths = sorted({file.path for file in books3})
+    if len(paths) == 1:
+        return {paths[0]: ""}
+    prefixes: dict[str, str] = {}
+    for path in paths:
+        stem = _TAR_SUFFIX.sub("", path.rpartition("/")[2])
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        prefixes[path] = next(f"{name}/" for name in names if f"{name}/" not in prefixes.values())
+    return prefixes
 
 
 def choose_texts(files: Iterable[InputFile]) -> tuple[list[InputFile], list[tuple[str, str]]]:
@@ -116,4 +134,4 @@ def ebook_number(path: str) -> int | None:
 
 def is_tar(path: str) -> bool:
     """Whether a file is a Books3 tar, by its name."""
-    return bool(_TAR.fullmatch(path))
+    return bool(_TAR_SUFFIX.search(path))

@@ -6,8 +6,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO
 
@@ -59,11 +59,13 @@ class Books:
         recipe: The source's choices.
         root: Its output folder, where the list of near duplicates lies.
         catalogue: The ``metadata.csv`` of PG-19, which has the titles that its texts have lost; None without.
+        prefixes: What the ids of a tar's books begin with, for the tars' paths (see ``plan.archive_prefixes``).
     """
 
     recipe: BooksRecipe
     root: str
     catalogue: str | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
     name: str = "books"
     meta: pa.StructType = META
     dedup: None = None
@@ -126,24 +128,23 @@ class Books:
         return document
 
     def _read_tar(self, stream: BinaryIO, path: str, counters: Counter[str]) -> Iterator[Document | Refused]:
-        seen: set[int] = set()  # hashes of names: a name that comes again must not give an id twice
+        taken: set[int] = set()  # hashes of the ids that the tar's books have
         for item in tar_members(inflated(stream), self._limit):
             if isinstance(item, Fault):
                 yield Refused(item.reason, item.message, path, item.offset, failed=item.failed)
             elif not item.name.lower().endswith(".txt"):
                 yield Refused("not_a_text", f"{item.name!r} is no .txt", path, item.offset, failed=False)
             else:
-                key = xxhash.xxh3_64_intdigest(item.name.encode("utf-8", "surrogatepass"))
-                yield self._books3(item, path, counters, repeated=key in seen)
-                seen.add(key)
+                yield self._books3(item, path, counters, taken)
 
-    def _books3(self, member: Member, path: str, counters: Counter[str], *, repeated: bool) -> Document | Refused:
+    def _books3(self, member: Member, path: str, counters: Counter[str], taken: set[int]) -> Document | Refused:
         decoded = decode(member.data)
         if fault := no_text(decoded.text):
             return Refused(fault.reason, f"{member.name!r} {fault.message}", path, member.offset)
         _count(counters, member.data, decoded.encoding, decoded.nuls)
         name = _SUFFIXES.sub("", member.name)
-        identifier = f"books3/{name.removeprefix('books3/')}" + (f"@{member.offset}" if repeated else "")
+        identifier = f"books3/{self.prefixes.get(path, '')}{name.removeprefix('books3/')}"
+        identifier = _free(identifier, member.offset, taken)
         document = self._document("books3", identifier, decoded.text, path, member.offset, decoded.encoding)
         title, dash, author = name.rpartition("/")[2].rpartition(" - ")
         document.meta.update(title=title if dash else author, author=author if dash else None, member=member.name)
@@ -194,6 +195,14 @@ def _gutenberg_id(number: int | None, path: str) -> str:
         return f"gutenberg/{number}"
     stem = _SUFFIXES.sub("", path.rpartition("/")[2])
     return f"gutenberg/{stem}-{xxhash.xxh3_64_hexdigest(path.encode('utf-8', 'surrogatepass'))[:8]}"
+
+
+def _free(identifier: str, offset: int, taken: set[int]) -> str:
+    """An id that no book of the tar has: with the member's offset behind it where its name comes again."""
+    while (key := xxhash.xxh3_64_intdigest(identifier.encode("utf-8", "surrogatepass"))) in taken:
+        identifier += f"@{offset}"
+    taken.add(key)
+    return identifier
 
 
 def _name(path: str, member: str | None) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.filesystem import InputFile
-from sources.books.plan import choose_texts, ebook_number, plan_books
+from sources.books.plan import archive_prefixes, choose_texts, ebook_number, plan_books
 
 
 def chosen(*paths: str) -> list[str]:
@@ -83,3 +83,19 @@ def test_what_is_no_book_is_refused():
         plan_books([InputFile("readme.txt", 1)], [], 3)
     with pytest.raises(InputError, match=r"books3\.zip is none by its name"):
         plan_books([], [InputFile("books3.zip", 1)], 3)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([], {}),
+        (["d/books3.tar.gz", "d/books3.tar.gz"], {"d/books3.tar.gz": ""}),
+        (["b.TGZ", "a.tar"], {"a.tar": "a/", "b.TGZ": "b/"}),
+        (
+            ["x/b.tar", "y/b.tar.gz", "y/b-2.tar", "z/b.tgz"],
+            {"x/b.tar": "b/", "y/b-2.tar": "b-2/", "y/b.tar.gz": "b-3/", "z/b.tgz": "b-4/"},
+        ),
+    ],
+)
+def test_of_several_tars_each_has_a_name_of_its_own_in_the_ids(paths, expected):
+    assert archive_prefixes([InputFile(path, 1) for path in paths]) == expected

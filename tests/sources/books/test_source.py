@@ -89,6 +89,19 @@ def test_absolute_names_in_a_tar():
     assert books[1].reason == "unsafe_name"
 
 
+def test_no_two_books_of_a_tar_have_one_id():
+    names = ["a.epub.txt", "a.txt", "books3/a.epub.txt", "a@1024.txt", "a.epub.txt"]
+    ids = [book.id for book in read("b.tgz", tar(*((name, b"text") for name in names)))]
+    assert ids == ["books3/a", "books3/a@1024", "books3/a@2048", "books3/a@1024@3072", "books3/a@4096"]
+
+
+def test_one_name_in_two_tars_gives_two_ids():
+    data = tar(("books3/a.epub.txt", TEXT.encode()))
+    source = Books(BooksRecipe(), "", prefixes={"x/one.tgz": "one/", "x/two.tgz": "two/"})
+    ids = [book.id for path in source.prefixes for book in source.read(io.BytesIO(data), InputFile(path, 9), Counter())]
+    assert ids == ["books3/one/a", "books3/two/a"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
 @pytest.mark.parametrize("text", [TEXT, "Съешь же ещё этих мягких булок, да выпей чаю.\n" * 40])
 def test_books_in_utf16(encoding, text):
