@@ -54,17 +54,18 @@ def day_month_year(arguments: Arguments) -> str:
 
 
 def as_of(arguments: Arguments) -> str:
-    """``{{as of|2019|6}}``: the words of the English edition, with ``lc``, ``since``, ``bare`` and ``alt``."""
+    """``{{as of|2019|6}}``: the words of the English edition, with ``lc``, ``since``, ``bare``, ``alt``, ``post``."""
     if alternative := arguments.first("alt"):
-        return alternative
+        return alternative + arguments.first("post")
     values = arguments.positional()[:3]
     year, month, day = [*values, "", "", ""][:3]
     day_first = arguments.first("df").lower() != "us"
     date = write_date(year, month, day, arguments.language, day_first) if year.isdecimal() else year
-    if arguments.first("bare"):
-        return date
+    if not date:
+        return ""
     words = "since" if arguments.first("since") else "as of"
-    return f"{words if arguments.first('lc') else words.capitalize()} {date}" if date else ""
+    words = words if arguments.first("lc") else words.capitalize()
+    return (date if arguments.first("bare") else f"{words} {date}") + arguments.first("post")
 
 
 def old_style_date(arguments: Arguments) -> str:

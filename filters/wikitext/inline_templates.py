@@ -142,6 +142,10 @@ _NUMBERS: tuple[Row, ...] = (
     ("co2", fixed("CO2")),
     ("h2o", fixed("H2O")),
     ("railgauge|track gauge|rail gauge", keep("1")),
+    (
+        "dentalformula|dental formula",
+        lambda arguments: " / ".join(teeth for row in ("upper", "lower") if (teeth := arguments.first(row))),
+    ),
 )
 _DATES: tuple[Row, ...] = (
     ("birth date|birth date and age|birth-date|birth-date and age|bda|dob|death date|death-date", year_month_day),

@@ -22,6 +22,8 @@ EN = WikiSite.builtin("en")
         ),
         ("a {{convert|1200|mi|km|adj=on}} road", "a 1,200-mi road"),
         ("{{as of|2019|6|lc=y}} {{As of|2020}} {{as of|2021|alt=by 2021}}", "as of June 2019 As of 2020 by 2021"),
+        ("({{as of|2017|alt=by 2017|post=),}} {{as of|2018|lc=y|post=;}} a", "(by 2017), as of 2018; a"),
+        ("formula of: {{DentalFormula|upper=0.0.2-3.3|lower=0.0.2.3}} These", "formula of: 0.0.2-3.3 / 0.0.2.3 These"),
         (
             "{{birth date|1788|2|22|df=y}} {{start date|1990|1|2}} {{dts|1777|12}}",
             "22 February 1788 January 2, 1990 December 1777",
