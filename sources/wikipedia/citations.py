@@ -22,6 +22,7 @@ from pipeline.cli import beam_options
 from pipeline.errors import InputError, UserError
 from pipeline.filesystem import join, list_tree, open_input
 
+SOURCE = "wikipedia"
 _COLUMN = "meta.references"
 _ROWS = 1024
 
@@ -29,10 +30,16 @@ _ROWS = 1024
 def distinct_references(root: str) -> Iterator[str]:
     """The URLs that the articles below a source's folder cite, each once, in the order of the files.
 
+    Args:
+        root: The source's folder, or the corpus that it lies in.
+
     Raises:
         InputError: There are no articles, or a file cannot be read.
     """
-    paths = [join(root, *path.split("/")) for path in list_tree(root, ".parquet") if not path.startswith("_")]
+    found = list_tree(root, ".parquet")
+    if any(path.startswith(f"{SOURCE}/") for path in found):  # the corpus that holds it, beside other sources
+        return distinct_references(join(root, SOURCE))
+    paths = [join(root, *path.split("/")) for path in found if not path.startswith("_")]
     if not paths:
         raise InputError(f"there are no articles in {root}; give the source's folder, such as corpus/wikipedia")
     first = _first_of_each(paths)

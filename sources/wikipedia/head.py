@@ -9,6 +9,7 @@ from datetime import date, datetime
 from xml.parsers import expat
 
 from filters.wikitext import WikiSite
+from filters.wikitext.languages import WIKIPEDIAS
 from pipeline.filesystem import InputFile
 from sources.wikipedia.compressed import Damage, XmlPiece
 from sources.wikipedia.pages import HEAD_BYTES, PAGE
@@ -64,8 +65,10 @@ def dump_head(file: InputFile, head: bytes, language: str | None = None) -> Dump
     """
     database, namespaces = _siteinfo(head)
     name = file.path.rsplit("/", 1)[-1]
-    named = _language(_WIKI.match(name))
-    language = language or named or _language(_WIKI.fullmatch(database))
+    named, told = _language(_WIKI.match(name)), _language(_WIKI.fullmatch(database))
+    if named not in WIKIPEDIAS and named != told:  # a name of the user's own, such as cutwiki.xml
+        named = None
+    language = language or named or told
     dated = _DATE.search(name)
     return DumpHead(
         language,

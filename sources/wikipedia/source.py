@@ -48,6 +48,7 @@ class PageDedup:
 
     policy: Policy = "keep_first"
     unit: str = "page"
+    unit_bytes: int = 256  # of two hashes a page; packed articles have 1,500 and more
 
     def hashes(self, document: Document) -> Units:
         """The hashes of text and id."""
@@ -101,8 +102,7 @@ class Wikipedia:
                 yield Refused(page.reason, page.message, file.path, page.offset)
                 continue
             if head.language is None:
-                message = "neither the file's name nor its header tells the language: give --lang"
-                yield Refused("unknown_language", message, file.path, page.offset)
+                yield Refused("unknown_language", _no_language(head), file.path, page.offset)
                 return
             yield self._page(page, file.path, head, head.language, counters)
 
@@ -174,3 +174,9 @@ def _no_article(page: Page) -> tuple[str, str] | None:
     if page.model not in (None, "wikitext"):
         return "not_wikitext", f"content model {page.model!r}"
     return None
+
+
+def _no_language(head: DumpHead) -> str:
+    """The message where a dump's language is not known, with what its header says instead."""
+    other = f" (it says {head.database[:40]!r}, which is no Wikipedia)" if head.database else ""
+    return f"neither the file's name nor its header{other} tells the language: give --lang"

@@ -21,6 +21,10 @@ def test_each_once_in_the_order_of_the_files(tmp_path):
     found = run(tmp_path / "out", tmp_path / "*wiki*")
     urls = ["http://c.example/ä", "http://a.example/", "http://b.example/"]
     assert list(distinct_references(str(found.root))) == urls
+    assert found.root.name == "wikipedia"
+    (found.root.parent / "books" / "gutenberg").mkdir(parents=True)
+    (found.root.parent / "books" / "gutenberg" / "x.parquet").write_bytes(b"another source's")
+    assert list(distinct_references(str(found.root.parent))) == urls
 
 
 def test_what_was_dropped_cites_nothing(tmp_path):

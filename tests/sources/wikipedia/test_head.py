@@ -24,6 +24,9 @@ def head(name: str, xml: str = "", language: str | None = None):
         ("simplewiki-latest.xml", "", "simple"),
         ("zh_min_nanwiki-20220701.xml", "", "zh-min-nan"),
         ("articles.xml", "be_x_oldwiki", "be-x-old"),
+        ("cutwiki.xml", "enwiki", "en"),  # the name is no Wikipedia's
+        ("cutwiki.xml", "", None),
+        ("qqqwiki-20300101.xml", "qqqwiki", "qqq"),  # one that is newer than the table
         ("enwiktionary-20220701.xml", "enwiktionary", None),
         ("commonswiki-20220701.xml", "commonswiki", None),
         ("articles.xml", "", None),
