@@ -38,7 +38,6 @@ Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
 HASHES_PER_PARTITION = 8_000_000
-RAW_BYTES_PER_HASH = 24  # gzipped WET text holds a distinct line in 40 to 60 bytes: an estimate on the safe side
 
 _HASH_SCHEMA = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_())])
 _PRIORITY = pa.field("priority", pa.uint64())  # a third column for keep_smallest
@@ -53,9 +52,14 @@ class Units(NamedTuple):
     priority: int = 0
 
 
-def partition_count(raw_bytes: int) -> int:
-    """How many partitions keep pass 2 below 450 MB, from a scope's raw size (results never depend on it)."""
-    return max(1, -(-raw_bytes // RAW_BYTES_PER_HASH // HASHES_PER_PARTITION))
+def partition_count(raw_bytes: int, unit_bytes: int) -> int:
+    """How many partitions keep pass 2 to 8 million hashes each (results never depend on it).
+
+    Args:
+        raw_bytes: The scope's raw size.
+        unit_bytes: The raw bytes in which one unit is expected, at the least.
+    """
+    return max(1, -(-raw_bytes // unit_bytes // HASHES_PER_PARTITION))
 
 
 def write_unit_hashes(

@@ -205,7 +205,7 @@ def _run_missing(
     _remove_unfinished(layout, missing, done)
     with ProgressReporter(layout, missing, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]]):
         for scopes in _at_once(missing) if rounds and is_local(options.beam) else [list(missing)]:
-            tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration)]
+            tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration, rounds)]
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:

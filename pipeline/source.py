@@ -37,6 +37,10 @@ class UnitDedup(Protocol):
     def policy(self) -> Policy:
         """Which copies stay."""
 
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of raw input for each distinct unit, an estimate on the low side: memory goes by it, no result does."""
+
     def hashes(self, document: Document) -> Units:
         """The hashes of a document's units, in order."""
 

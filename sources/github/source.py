@@ -44,6 +44,7 @@ class FileDedup:
 
     policy: Policy = "keep_smallest"
     unit: str = "file"
+    unit_bytes: int = 512  # source files have some kilobytes, and gzip makes a third or a quarter of them
 
     def hashes(self, document: Document) -> Units:
         """One hash."""

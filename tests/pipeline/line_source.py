@@ -81,6 +81,7 @@ class DropBadWords:
 class LineDedup:
     policy: Policy
     unit: str = "line"
+    unit_bytes: int = 24
 
     def hashes(self, document: Document) -> Units:
         digests = [hashlib.sha1(line.encode()).digest()[:8] for line in document.text.split("\n")]

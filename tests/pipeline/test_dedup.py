@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from pipeline.dedup import (
     HASHES_PER_PARTITION,
-    RAW_BYTES_PER_HASH,
     Units,
     find_duplicates,
     partition_count,
@@ -172,5 +171,7 @@ def test_equal_scopes_give_equal_files(tmp_path):
 
 
 def test_partition_count():
-    one = RAW_BYTES_PER_HASH * HASHES_PER_PARTITION
-    assert [partition_count(size) for size in (0, 1, one, one + 1, 2 * one, 10 * one + 1)] == [1, 1, 1, 2, 2, 11]
+    one = 24 * HASHES_PER_PARTITION
+    assert [partition_count(size, 24) for size in (0, 1, one, one + 1, 2 * one, 10 * one + 1)] == [1, 1, 1, 2, 2, 11]
+    assert partition_count(3 * 10**12, 24) == 15_625
+    assert partition_count(3 * 10**12, 512) == 733

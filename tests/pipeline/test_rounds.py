@@ -26,6 +26,7 @@ class TitleDedup:
 
     policy: str = "keep_smallest"
     unit: str = "title"
+    unit_bytes: int = 100
 
     def hashes(self, document) -> Units:
         title = document.text.split("\n")[0]
