@@ -6,15 +6,17 @@ import argparse
 import shlex
 from collections.abc import Sequence
 
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import cli
 from pipeline.errors import InputError
-from pipeline.fetch import FetchError, crawl_files
+from pipeline.fetch import FetchError
 from pipeline.filesystem import InputFile, default_cache, match
 from pipeline.recipe import load_recipe
 from pipeline.run import RunResult, run_source
 from pipeline.shard import plan_shards
+from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import CommonCrawl
 
@@ -33,6 +35,8 @@ examples:
 
 Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used; --direct_num_workers N
 takes N. The same command again makes only what is missing."""
+
+SAMPLE_MODELS = "The recipe's models are the sample's small ones; for real work see README, Models."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,25 +57,20 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
     parser.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
-    parser.add_argument("--crawl-url", metavar="URL", default="https://data.commoncrawl.org/", help=argparse.SUPPRESS)
+    parser.add_argument("--crawl-url", metavar="URL", default=COMMON_CRAWL, help=argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and runs the source."""
-    commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    cli.run_command(parser(), arguments, _run, _next_commands)
 
-    def command(console: Console) -> RunResult:
-        recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
-        if recipe.perplexity.enabled and recipe.perplexity.lm.startswith("samples/"):
-            console.print(
-                "The recipe's models are the sample's small ones; for real work see README, Models.", style="dim"
-            )
-        scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
-        return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
 
-    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+    recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
+    if recipe.perplexity.enabled and recipe.perplexity.lm.startswith("samples/"):
+        cli.sentences(console)(SAMPLE_MODELS)
+    scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
+    return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
 
 
 def inputs(args: argparse.Namespace) -> list[InputFile]:

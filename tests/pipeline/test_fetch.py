@@ -1,6 +1,3 @@
-import gzip
-import hashlib
-import http.server
 import os
 import pickle
 import re
@@ -8,100 +5,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
 from pipeline import fetch as fetch_module
-from pipeline.fetch import FetchError, crawl_files, fetch
-
-DATA = bytes(range(256)) * 4000
-SHA256 = hashlib.sha256(DATA).hexdigest()
-
-
-def zipped(data: bytes) -> bytes:
-    return gzip.compress(data, mtime=0)
-
+from pipeline.fetch import FetchError, fetch
+from tests.pipeline.web_server import DATA, SHA256, Server, head, ranged, status, whole
 
 ROOT = Path(__file__).parents[2]
-
-
-class Server:
-    """A web server on loopback. Each request is answered by the next of ``answers``, then by the last one again."""
-
-    def __init__(self):
-        self.answers: list[Callable] = [whole()]
-        self.requests: list[tuple[str, str | None, str | None]] = []  # path, Range, If-Range
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
-                number = min(len(server.requests), len(server.answers)) - 1
-                server.answers[number](self)
-
-            def log_message(self, *_):
-                pass
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self):
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def ranges(self):
-        return [asked for _, asked, _ in self.requests]
-
-
-def head(handler, status, headers):
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name, str(value))
-    handler.end_headers()
-
-
-def status(code, **headers):
-    return lambda handler: head(handler, code, {"Content-Length": 0, **headers})
-
-
-def whole(data=DATA, tag='"one"', cut=None, pause=0.0, **headers):
-    """The whole file, whatever range was asked for; ``cut``: the connection ends after so many bytes."""
-
-    def answer(handler):
-        given = {"Content-Length": len(data), **({"ETag": tag} if tag else {}), **headers}
-        head(handler, 200, given)
-        time.sleep(pause)
-        handler.wfile.write(data[:cut])
-        handler.close_connection = True
-
-    return answer
-
-
-def ranged(data=DATA, tag='"one"', cut=None, sent_tag=None):
-    """What a good server does: the range if If-Range names its file, else the whole."""
-
-    def answer(handler):
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        if not asked or handler.headers.get("If-Range") != tag:
-            return whole(data, tag)(handler)
-        start = int(asked[1])
-        if start >= len(data):
-            return head(handler, 416, {"Content-Range": f"bytes */{len(data)}", "Content-Length": 0})
-        rest = data[start:]
-        span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        head(handler, 206, {"Content-Length": len(rest), "ETag": sent_tag or tag, "Content-Range": span})
-        handler.wfile.write(rest[:cut])
-        handler.close_connection = True
-        return None
-
-    return answer
 
 
 @pytest.fixture
@@ -434,75 +347,3 @@ def test_a_process_goes_on_where_a_killed_one_stopped(server, tmp_path):
     arrived.set()
     assert fetch(server.url + "a", tmp_path).read_bytes() == DATA
     assert server.ranges == [None, f"bytes={size}-"]
-
-
-# Lists of crawls
-
-PATHS = [f"crawl-data/CC-MAIN-2019-30/segments/1563195523840.34/wet/CC-MAIN-2019-{n:05}.warc.wet.gz" for n in range(5)]
-LISTING = zipped("".join(path + "\n" for path in PATHS).encode())
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "expected"), [(0, 4, PATHS), (2, 2, PATHS[2:3]), (1, 3, PATHS[1:4]), (4, 4, PATHS[4:])]
-)
-def test_crawl_files(server, tmp_path, first, last, expected):
-    server.answers = [whole(LISTING)]
-    found = crawl_files("CC-MAIN-2019-30", first, last, base_url=server.url, cache_dir=tmp_path)
-    assert found == [server.url + path for path in expected]
-    assert server.requests[0][0] == "/crawl-data/CC-MAIN-2019-30/wet.paths.gz"
-
-
-def test_crawl_files_of_another_kind_and_a_base_without_a_slash(server, tmp_path):
-    server.answers = [whole(LISTING)]
-    base = server.url.rstrip("/")
-    assert crawl_files("CC-MAIN-2012", 0, 0, kind="warc", base_url=base, cache_dir=tmp_path) == [server.url + PATHS[0]]
-    assert server.requests[0][0] == "/crawl-data/CC-MAIN-2012/warc.paths.gz"
-
-
-@pytest.mark.parametrize(("first", "last"), [(0, 5), (5, 5), (-1, 2), (3, 2), (100, 200)])
-def test_a_range_outside_the_list(server, tmp_path, first, last):
-    server.answers = [whole(LISTING)]
-    with pytest.raises(FetchError, match=rf"has 5 wet files, with the numbers 0 to 4; {first} to {last} is no range"):
-        crawl_files("CC-MAIN-2019-30", first, last, base_url=server.url, cache_dir=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "crawl", ["2019-30", "CC-MAIN-2019-30/..", "CC-MAIN-19-30", "../CC-MAIN-2019-30", "", "CC-MAIN"]
-)
-def test_a_malformed_name(tmp_path, crawl):
-    with pytest.raises(FetchError, match=r"is no crawl: names look like CC-MAIN-2019-30"):
-        crawl_files(crawl, 0, 0, base_url="http://127.0.0.1:9/", cache_dir=tmp_path)
-
-
-def test_an_unknown_kind(tmp_path):
-    with pytest.raises(FetchError, match=r"'wett' is no kind of file of a crawl: there are wet, wat, warc"):
-        crawl_files("CC-MAIN-2019-30", 0, 0, kind="wett", cache_dir=tmp_path)
-
-
-@pytest.mark.parametrize("code", [403, 404])
-def test_an_unknown_crawl(server, tmp_path, code):
-    server.answers = [status(code)]
-    with pytest.raises(FetchError, match=r"There is no crawl CC-MAIN-2019-99 with wet files") as caught:
-        crawl_files("CC-MAIN-2019-99", 0, 0, base_url=server.url, cache_dir=tmp_path)
-    assert caught.value.status == code
-
-
-@pytest.mark.parametrize(
-    "listing",
-    [
-        b"<html>not gzip</html>",
-        LISTING[:-9],
-        zipped(b"<html> a page </html>"),
-        zipped(b"crawl-data/../../x\n"),
-        zipped(b"https://elsewhere.example/x\n"),
-        zipped(b"\xff\xfe"),
-        zipped(b""),
-    ],
-    ids=["html", "cut", "zipped_html", "parent_folder", "address", "not_utf8", "nothing"],
-)
-def test_a_bad_listing_is_not_kept(server, tmp_path, listing):
-    server.answers = [whole(listing), whole(LISTING)]
-    with pytest.raises(FetchError, match=r"is damaged|is no list of a crawl's files"):
-        crawl_files("CC-MAIN-2019-30", 0, 0, base_url=server.url, cache_dir=tmp_path)
-    assert cached(tmp_path) == []
-    assert len(crawl_files("CC-MAIN-2019-30", 0, 4, base_url=server.url, cache_dir=tmp_path)) == 5
