@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import cli
@@ -58,36 +58,33 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and runs the source."""
-    commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    cli.run_command(parser(), arguments, _run, _next_commands)
 
-    def command(console: Console) -> RunResult:
-        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        recipe = load_recipe(ArxivRecipe, args.recipe, args.set)
-        if not args.input:
-            raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
-        plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache)
-        say(_planned(plan))
-        run = cli.run_options(args, options)
-        digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
-        inputs = Inputs(plan.tars, plan.folders)
-        source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
 
-        def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
-            superseded = prepare_versions(source, inputs, run, layout, scopes)
-            if superseded:
-                say(f"older versions, or copies, of other submissions, which are not read: {superseded:,}")
-            if args.metadata:
-                found = prepare_metadata(args.metadata, layout.root, {scope.name for scope in scopes}, args.cache)
-                bad = f"; lines that are no record: {found.bad:,}" if found.bad else ""
-                say(f"papers of these months in the metadata: {found.papers:,}{bad}")
+def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+    say = cli.sentences(console)
+    recipe = load_recipe(ArxivRecipe, args.recipe, args.set)
+    if not args.input:
+        raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
+    plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache)
+    say(_planned(plan))
+    run = cli.run_options(args, options)
+    digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
+    inputs = Inputs(plan.tars, plan.folders)
+    source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
 
-        result = run_source(source, plan.scopes, run, console, prepare)
-        write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
-        return replace(result, notes=notes(result.manifest))
+    def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+        superseded = prepare_versions(source, inputs, run, layout, scopes)
+        if superseded:
+            say(f"older versions, or copies, of other submissions, which are not read: {superseded:,}")
+        if args.metadata:
+            found = prepare_metadata(args.metadata, layout.root, {scope.name for scope in scopes}, args.cache)
+            bad = f"; lines that are no record: {found.bad:,}" if found.bad else ""
+            say(f"papers of these months in the metadata: {found.papers:,}{bad}")
 
-    cli.exit_with(cli.main(command, _next_commands, args.quiet))
+    result = run_source(source, plan.scopes, run, console, prepare)
+    write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
+    return replace(result, notes=notes(result.manifest))
 
 
 def _planned(plan: Plan) -> str:
