@@ -117,7 +117,11 @@ class _Builder:
         if kind is None:
             return
         if kind <= _ITEM:
-            self._flush(1 if self._lists or kind >= _LINE else 2)
+            if not self._pre:
+                if self._line:
+                    self._flush()
+                if self._gap < 2:
+                    self._gap = 1 if self._lists or kind >= _LINE else 2
             if kind != _BLOCK:
                 self._open(kind, tag, attributes)
         elif kind == _IMAGE:
@@ -158,7 +162,11 @@ class _Builder:
                 self._pre -= 1
                 if not self._pre:
                     self._flush_code()
-            self._flush(1 if self._lists or kind >= _LINE else 2)
+            if not self._pre:
+                if self._line:
+                    self._flush()
+                if self._gap < 2:
+                    self._gap = 1 if self._lists or kind >= _LINE else 2
             if kind == _LIST:
                 self._lists.pop()
                 self._gap = 1 if self._lists else 2
@@ -176,21 +184,18 @@ class _Builder:
         if _POWER.fullmatch(power) and _BASE.fullmatch(base) and power not in _ORDINALS:
             self._line.insert(place, "^")
 
-    def _flush(self, gap: int) -> None:
-        """Ends the block under way; at least so many line ends part it from the next."""
-        if self._pre:
-            return
+    def _flush(self) -> None:
+        """Ends the block under way, which has inline text, but may be white space alone."""
         line = self._line
-        if line:
-            text = "".join(line)
-            line.clear()
-            if not text.isspace():
-                text = _tidy(text)
-                if _BREAK_MARK in text:
-                    text = "\n".join(part.strip(" ") for part in text.split(_BREAK_MARK)).strip("\n")
-                if text:
-                    self._add(self._marker + text)
-        self._gap = max(self._gap, gap)
+        text = line[0] if len(line) == 1 else "".join(line)
+        line.clear()
+        if text.isspace():
+            return
+        text = _tidy(text)
+        if _BREAK_MARK in text:
+            text = "\n".join(part.strip(" ") for part in text.split(_BREAK_MARK)).strip("\n")
+        if text:
+            self._add(self._marker + text)
 
     def _flush_code(self) -> None:
         """Ends a ``<pre>``: its lines as they are, but for empty ones at either end."""
@@ -215,7 +220,8 @@ class _Builder:
         if self._pre:
             self._pre = 0
             self._flush_code()
-        self._flush(0)
+        if self._line:
+            self._flush()
         text = "".join(self._out).rstrip()
         self._reset()
         return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sources.stackexchange.rows import number
 
@@ -16,8 +16,7 @@ _VERSIONS = (("2018-05-02", "4.0"), ("2011-04-08", "3.0"))
 _FIRST_VERSION = "2.5"
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A question or an answer.
 
     Attributes:

@@ -29,7 +29,8 @@ ROW_OVERHEAD = 150  # bytes of a row in memory beside its own
 _SCHEMA = pa.schema([("offset", pa.int64()), ("kind", pa.uint8()), ("key", pa.int64()), ("line", pa.binary())])
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Fibonacci hashing (Knuth, 6.4)
 _HALF = np.uint64(32)
-_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1))
+# The rows wait for minutes: LZ4 writes and reads them twice as fast as Zstandard at its fastest, in 1.6 times the room.
+_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4"))
 
 Integers = npt.NDArray[np.int64]
 
