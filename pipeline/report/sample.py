@@ -1,19 +1,24 @@
 """A bounded sample of a source's Parquet files, the same one in every run.
 
-Files are taken in the order of a hash of their names, and of each the first rows of its row groups, in proportion to
-the documents that it holds, so that every document has about the same chance. No more than ``Budget`` says is read,
-however large the corpus, and of that only the columns asked for; texts are measured and let go, batch by batch. In
-memory: one row group of a file, the columns of the sampled rows, and the excerpts.
+Files are taken in the order of a hash of their names. Of each a row group is taken (more, where one does not suffice),
+each in proportion to its rows, and of that rows at even distances, as many as the file has documents in proportion: so
+every document has about the same chance, wherever it stands. Of rejects, a few rows more are taken of the reasons that
+these rows lack. No more than ``Budget`` says is kept, however large the corpus, and of that only the columns asked for;
+texts are measured and let go, batch by batch. In memory: one row group of a file, the columns of the sampled rows, and
+the excerpts.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -25,11 +30,13 @@ from pipeline.report.corpus import DataFile, SourceCorpus
 CHARACTERS = "characters"  # columns that are measured from the text
 BYTES = "bytes"
 TEXT = "text"
-READ_BUFFER = 1 << 20  # bytes read at once of a column: a sample needs the beginning of it only
+READ_BUFFER = 1 << 20  # bytes read at once of a column
 BATCH_ROWS = 256
 EXCERPT_CHARACTERS = 2_000
 _COLUMNS = ("id", "url", "language", "created", "license")
 _ENDS = ("step", "reason")
+
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -124,10 +131,11 @@ def take_sample(
     share = _share(chosen, budget)
     tables: list[pa.Table] = []
     excerpts = _Excerpts(budget.excerpts)
+    ends = _Ends(budget.excerpts)
     unreadable = []
     for file in chosen:
         try:
-            for batch, rows in _read(corpus.open_path(file), file, lists, share):
+            for batch, rows in _read(corpus.open_path(file), file, lists, share, ends):
                 if budget.excerpts:
                     excerpts.offer(batch, rows, [name for name in _ENDS if name in rows.column_names])
                 tables.append(rows)
@@ -156,18 +164,82 @@ def _share(chosen: Sequence[DataFile], budget: Budget) -> float:
     return min(1.0, budget.documents / max(1, documents), budget.characters / max(1, characters))
 
 
-def _read(path: str, file: DataFile, lists: Sequence[str], share: float) -> Iterator[tuple[pa.RecordBatch, pa.Table]]:
-    """The first rows of each row group, as they lie in the file and as a sample's table."""
+def _read(
+    path: str, file: DataFile, lists: Sequence[str], share: float, ends: _Ends
+) -> Iterator[tuple[pa.RecordBatch, pa.Table]]:
+    """The chosen rows of a file, as they lie in it and as a sample's table."""
     with open_parquet(path) as parquet:
         columns = wanted_columns(parquet.schema_arrow, lists)
-        for group in range(parquet.num_row_groups):
-            left = math.ceil(parquet.metadata.row_group(group).num_rows * share)
-            for read in parquet.iter_batches(batch_size=min(BATCH_ROWS, left), row_groups=[group], columns=columns):
-                batch = read.slice(0, left)
-                yield batch, flattened(batch)
-                left -= batch.num_rows
-                if left <= 0:
+        sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+        for group, chosen in chosen_rows(sizes, share, file.path).items():
+            rows = ends.with_lacking(parquet, group, chosen) if share < 1 and "step" in columns else chosen
+            start = 0
+            for read in parquet.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=columns):
+                inside = rows[(rows >= start) & (rows < start + read.num_rows)] - start
+                if len(inside):
+                    batch = read if len(inside) == read.num_rows else read.take(pa.array(inside))
+                    yield batch, flattened(batch)
+                start += read.num_rows
+                if start > rows[-1]:
                     break
+
+
+def chosen_rows(sizes: Sequence[int], share: float, name: str) -> dict[int, Rows]:
+    """Which rows of a file are taken.
+
+    Args:
+        sizes: The rows of each row group.
+        share: The share of all rows that is wanted.
+        name: The file's name; a hash of it says where the first row lies.
+
+    Returns:
+        For each row group of which rows are taken, these, ascending. A row group is decoded up to the last of them,
+        so they lie in no more row groups than they need.
+    """
+    total = sum(sizes)
+    wanted = math.ceil(total * share)
+    if wanted >= total:
+        return {group: np.arange(size, dtype=np.int64) for group, size in enumerate(sizes) if size}
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    rank = xxhash.xxh3_64_intdigest(name.encode("utf-8", "replace"))
+    first = int(np.searchsorted(begins, rank % total, side="right")) - 1
+    groups: list[int] = []
+    for group in (*range(first, len(sizes)), *range(first)):
+        groups.append(group)
+        if sum(sizes[g] for g in groups) >= wanted:
+            break
+    whole = np.concatenate([np.arange(begins[group], begins[group + 1]) for group in sorted(groups)])
+    distance = len(whole) / wanted
+    offset = (rank >> 32) / 2**32 * distance
+    rows = whole[np.minimum((offset + np.arange(wanted) * distance).astype(np.int64), len(whole) - 1)]
+    owners = np.searchsorted(begins, rows, side="right") - 1
+    return {int(group): rows[owners == group] - begins[group] for group in np.unique(owners)}
+
+
+@dataclass
+class _Ends:
+    """How many rejects of each step and reason are sampled, so that rare ones are, too."""
+
+    least: int
+    sampled: Counter[str] = field(default_factory=Counter)
+
+    def with_lacking(self, parquet: pq.ParquetFile, group: int, rows: Rows) -> Rows:
+        """The chosen rows of a row group, and some of each reason of which there are too few yet."""
+        table = parquet.read_row_group(group, columns=list(_ENDS))
+        ends = pc.binary_join_element_wise(*(table[name].cast(pa.string()) for name in _ENDS), "\0")
+        coded = pc.fill_null(ends, "").combine_chunks().dictionary_encode()
+        codes = coded.indices.to_numpy()
+        found = [rows]
+        for code, end in enumerate(coded.dictionary.to_pylist()):
+            taken = int(np.count_nonzero(codes[rows] == code))
+            lacking = self.least - self.sampled[end] - taken
+            if lacking > 0:
+                others = np.setdiff1d(np.flatnonzero(codes == code), rows)
+                more = others[:: math.ceil(len(others) / lacking)] if len(others) else others
+                found.append(more)
+                taken += len(more)
+            self.sampled[end] += taken
+        return np.unique(np.concatenate(found))
 
 
 def wanted_columns(schema: pa.Schema, lists: Sequence[str] = ()) -> list[str]:

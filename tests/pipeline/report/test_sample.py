@@ -1,9 +1,11 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.report.corpus import find
-from pipeline.report.sample import Budget, take_sample
+from pipeline.report.sample import Budget, chosen_rows, take_sample
 from tests.pipeline.report.corpora import Made, make_source, scored
 
 
@@ -89,3 +91,40 @@ def test_nothing_to_read(tmp_path):
     corpus = corpus_of(tmp_path, many(1, 1))
     sample = take_sample(replace(corpus, rejects=()), ())
     assert (sample.rows, sample.size, sample.files) == (None, 0, (0, 0))
+
+
+def test_rows_come_from_all_over_a_file(tmp_path):
+    corpus = corpus_of(tmp_path, {"a": [scored(f"text {d}", 10.0) for d in range(1000)]})
+    sample = take_sample(corpus, corpus.documents, (), Budget(documents=10))
+    numbers = sorted(int(name.split("/")[1]) for name in sample.rows["id"].to_pylist())
+    assert [number // 100 for number in numbers] == list(range(10))
+
+
+def test_reasons_that_the_rows_lack_are_looked_for(tmp_path):
+    rejects = [Made(f"short {n}", "length", "too_short") for n in range(500)]
+    rejects[333] = Made("it failed", "length", "error_ValueError")
+    rejects[444:450] = [scored(f"tail {n}", 400.0) for n in range(6)]
+    corpus = corpus_of(tmp_path, {"a": rejects})
+    sample = take_sample(corpus, corpus.rejects, (), Budget(documents=10, excerpts=2))
+    counts = {key: len(texts) for key, texts in sample.excerpts.items()}
+    assert counts == {("length", "error_ValueError"): 1, ("length", "too_short"): 2, ("perplexity", "bucket_tail"): 2}
+    assert 10 <= sample.size <= 13
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=8).filter(sum), st.floats(1e-3, 1.0), st.text(max_size=20))
+def test_as_many_rows_are_chosen_as_the_share_asks_for(sizes, share, name):
+    chosen = chosen_rows(sizes, share, name)
+    rows = [(group, row) for group, found in chosen.items() for row in found.tolist()]
+    assert sum(sizes) * share <= len(rows) < sum(sizes) * share + 1
+    assert len(set(rows)) == len(rows)
+    assert all(0 <= row < sizes[group] for group, row in rows)
+    assert all(found.tolist() == sorted(found.tolist()) for found in chosen.values())
+
+
+def test_every_row_is_chosen_about_as_often_as_any_other():
+    times = [0] * 10
+    for n in range(4000):
+        for group, rows in chosen_rows([7, 1, 2], 0.1, f"file {n}").items():
+            times[{0: 0, 1: 7, 2: 8}[group] + int(rows[0])] += 1
+    assert sum(times) == 4000
+    assert all(330 < count < 470 for count in times)
