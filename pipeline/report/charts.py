@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from pipeline.report import palette
@@ -18,6 +19,12 @@ from pipeline.report.units import short
 LABEL_CHARACTERS = 32
 HEIGHT = 250  # pixels
 ROW = 22  # pixels of a bar
+GROUPED_ROW, GROUP = 12, 8  # pixels of one beside others, and of the room between groups
+AXIS = 60  # pixels of the axis below bars, with its title
+FEW = 3  # bars, below which a plot does not shrink further
+FEW_COUNTS = 4  # up to which an axis of counts has a tick at each
+NARROW = 0.12  # of the axis, a range that is too narrow for its name
+NAMES_ABOVE = 13  # pixels between the values of cut-offs and the names of the ranges above them
 FEW_MONTHS = 12
 FEW_DECADES = 2.5  # of a logarithmic axis, within which 2 and 5 have ticks, too
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif"
@@ -148,8 +155,10 @@ def histogram(drawn: Histogram) -> Chart:
         for one in series
     ]
     shapes, notes = _cutoff_lines(drawn)
-    made = figure(traces, yaxis={"title": {"text": drawn.field.counted}, "nticks": 5}, shapes=shapes, annotations=notes)
-    made["layout"]["margin"]["t"] = 24 if shapes else 12
+    tallest = np.sum(list(drawn.counts.values()), axis=0).max()
+    counts = {"title": {"text": drawn.field.counted}, **_count_ticks(float(tallest))}
+    made = figure(traces, yaxis=counts, shapes=shapes, annotations=notes)
+    made["layout"]["margin"]["t"] = (38 if len(notes) > len(shapes) else 24) if shapes else 12
     made["layout"]["xaxis"]["title"]["text"] = drawn.field.unit
     made["layout"]["xaxis"].update(_log_axis(edges[0], edges[-1]) if drawn.field.scale == "log" else {"nticks": 8})
     cuts = f" Cut at {' and '.join(map(edge, drawn.cutoffs))}." if drawn.cutoffs else ""
@@ -159,6 +168,11 @@ def histogram(drawn: Histogram) -> Chart:
     rows = [i for i in range(len(ranges)) if any(one.values[i] for one in series)]
     table = _series_table([ranges[i] for i in rows], [_picked(one, rows) for one in series], drawn.field.unit)
     return Chart(drawn.field.title, made, table, f"Histogram of {drawn.values:,} values.{cuts}", _legend(series), note)
+
+
+def _count_ticks(most: float) -> dict[str, Any]:
+    """Ticks at whole numbers: there is no half of a document."""
+    return {"dtick": 1} if most <= FEW_COUNTS else {"nticks": 5}
 
 
 def _picked(series: Series, rows: Sequence[int]) -> Series:
@@ -184,21 +198,26 @@ def _cutoff_lines(drawn: Histogram) -> tuple[list[Any], list[Any]]:
     shapes = [
         {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line} for at in drawn.cutoffs
     ]
-    notes = [_note(at, f"{at:g}", drawn.field.scale, 1.0) for at in drawn.cutoffs]
+    notes = [_note(at, f"{at:g}", drawn.field.scale) for at in drawn.cutoffs]
     if len(drawn.field.names) == len(drawn.cutoffs) + 1:
         bounds = [float(drawn.edges[0]), *drawn.cutoffs, float(drawn.edges[-1])]
         for name, (low, high) in zip(drawn.field.names, pairwise(bounds), strict=True):
+            scaled = [math.log(at) if drawn.field.scale == "log" else at for at in (low, high, bounds[0], bounds[-1])]
+            if scaled[1] - scaled[0] < NARROW * (scaled[3] - scaled[2]):
+                continue  # its name would run into its neighbour's
             middle = math.sqrt(low * high) if drawn.field.scale == "log" else (low + high) / 2
-            notes.append(_note(middle, name, drawn.field.scale, 0.9))
+            notes.append(_note(middle, name, drawn.field.scale, NAMES_ABOVE))
     return shapes, notes
 
 
-def _note(at: float, text: str, scale: str, height: float) -> dict[str, Any]:
+def _note(at: float, text: str, scale: str, above: int = 0) -> dict[str, Any]:
+    """A text above the plot, where no bar hides it, so many pixels higher than right above."""
     return {
         "x": math.log10(at) if scale == "log" and at > 0 else at,
-        "y": height,
+        "y": 1.0,
         "yref": "paper",
-        "yanchor": "bottom" if height >= 1 else "top",
+        "yanchor": "bottom",
+        "yshift": above,
         "text": text,
         "showarrow": False,
         "font": {"color": palette.MUTED, "size": 11},
@@ -240,7 +259,10 @@ def columns(title: str, months: Sequence[str], series: Sequence[Series], unit: s
     ]
     made = figure(
         traces,
-        yaxis={"title": {"text": unit}, "nticks": 5},
+        yaxis={
+            "title": {"text": unit},
+            **_count_ticks(max(map(sum, zip(*(one.values for one in series), strict=True)))),
+        },
         xaxis={"type": "date" if len(months) > FEW_MONTHS else "category", "nticks": 6},
     )
     return Chart(title, made, _series_table(months, series), summary, _legend(series))
@@ -273,14 +295,14 @@ def horizontal(
         )
         for one in series
     ]
-    height = max(HEIGHT, 60 + ROW * len(names) * (len(series) * 2 // 3 if grouped else 1))
+    height = AXIS + max(FEW, len(names)) * (GROUPED_ROW * len(series) + GROUP if grouped else ROW)
     made = figure(traces, height, bargap=0.25, barmode="group" if grouped else "stack")
     made["layout"]["xaxis"]["title"]["text"] = unit
-    made["layout"]["xaxis"]["nticks"] = 5
+    made["layout"]["xaxis"].update(nticks=5, tickangle=0)
     if labelled:
         made["layout"]["margin"]["r"] = 56
     made["layout"]["yaxis"].update(
-        range=[max(len(names), 5) - 0.5, -0.5],  # a few bars do not become blocks
+        range=[max(len(names), FEW) - 0.5, -0.5],  # a few bars do not become blocks
         tickvals=list(range(len(names))),
         ticktext=[label(name) for name in names],
         tickfont={"color": palette.INK},

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.report.corpus import SourceCorpus
-from pipeline.report.fields import CREATED, MONTHLY, NO_PLOT, Field, cutoffs, fields_of
+from pipeline.report.fields import CREATED, MONTHLY, NO_PLOT, Field, by_language, cutoffs, fields_of
 from pipeline.report.sample import Sample
 from pipeline.steps import READ_STEP
 
@@ -30,6 +30,7 @@ BINS = 40
 BARS = 20  # categories shown; the rest are summed
 TAIL = 0.002  # of the values at each end of a scale that has no bounds: they are counted in its outermost bins
 MANY_VALUES = 1000  # from which the tails are cut
+MOST_LANGUAGES = 6  # that have a plot of their own where cut-offs depend on the language
 MOST_DISTINCT = 0.5  # a text field with more distinct values than this share of its rows tells documents apart
 FAR = 30.0  # times the values of a logarithmic axis, beyond which a cut-off is not drawn
 MANY_ROWS = 20  # from which that share is looked at
@@ -124,9 +125,30 @@ def distributions(corpus: SourceCorpus, samples: Sequence[Population]) -> Iterat
         if name.startswith("meta.") and name not in known and not name.endswith("_id")
     ]
     for field in (*named, *generic):
-        drawn = distribution(field, samples, corpus.recipe)
-        if drawn is not None:
-            yield drawn
+        languages = by_language(field, corpus.recipe)
+        for one, rows in _of_languages(languages, samples) if languages else [(field, samples)]:
+            drawn = distribution(one, rows, corpus.recipe)
+            if drawn is not None:
+                yield drawn
+
+
+def _of_languages(
+    fields: Mapping[str, Field], samples: Sequence[Population]
+) -> Iterator[tuple[Field, Sequence[Population]]]:
+    """The rows of each language, the most frequent languages first."""
+    weights: Counter[str] = Counter()
+    for sample in samples:
+        if "language" in sample.rows.column_names:
+            for name, weight in zip(sample.rows["language"].to_pylist(), sample.weights.tolist(), strict=True):
+                weights[name] += weight if name in fields else 0
+    ranked = sorted((name for name in fields if weights[name]), key=lambda name: (-weights[name], name))
+    for name in ranked[:MOST_LANGUAGES]:
+        yield fields[name], [_rows_in(name, sample) for sample in samples if "language" in sample.rows.column_names]
+
+
+def _rows_in(language: str, sample: Population) -> Population:
+    found = pc.fill_null(pc.equal(sample.rows["language"], language), False).combine_chunks()
+    return Population(sample.step, sample.rows.filter(found), sample.weights[found.to_numpy(zero_copy_only=False)])
 
 
 def distribution(field: Field, samples: Sequence[Population], recipe: Mapping[str, Any]) -> Distribution | None:
@@ -226,7 +248,7 @@ def _bars(field: Field, parts: Sequence[tuple[str, pa.Array, Numbers]]) -> Bars 
     for fate, values, weights in parts:
         rows += len(values)
         for value, weight in zip(values.to_pylist(), weights.tolist(), strict=True):
-            sums[fate][str(value) if value != "" else NONE] += weight
+            sums[fate][_name(value)] += weight
     every = sum(sums.values(), Counter())
     if len(every) < 2 or (rows >= MANY_ROWS and len(every) > MOST_DISTINCT * rows):
         return None
@@ -237,6 +259,13 @@ def _bars(field: Field, parts: Sequence[tuple[str, pa.Array, Numbers]]) -> Bars 
         names = [*names, OTHER]
         counts = {fate: np.append(counts[fate], sum(sums[fate][name] for name in rest)) for fate in counts}
     return Bars(field, names, counts, rows)
+
+
+def _name(value: Any) -> str:
+    """A category as one reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if value != "" else NONE
 
 
 def _months(field: Field, parts: Sequence[tuple[str, pa.Array, Numbers]]) -> Bars | None:

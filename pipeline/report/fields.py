@@ -6,7 +6,7 @@ A field that stands in no table is plotted by its type, so a new source has plot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 
@@ -20,8 +20,8 @@ class Field:
         unit: What its values are, under the axis.
         scale: ``log`` where values span orders of magnitude.
         bounds: Where the values are known to lie.
-        cutoffs: The key of the recipe that holds the cut-off, or a list of them; ``{language}`` stands for the one
-            language that is kept.
+        cutoffs: The key of the recipe that holds the cut-off, or a list of them; ``{language}`` stands for the
+            language, whose values cannot be compared with another's: each has a plot of its own.
         names: What the ranges are called that the cut-offs make, from the left.
         of: A column that this one is divided by; what is drawn is the rest, ``1 - column / of``.
         step: The step that judges by it, whose drops have a colour of their own.
@@ -53,6 +53,7 @@ class Extra:
     field: Field
 
 
+LANGUAGE_KEY = "{language}"
 LENGTH = Field("characters", "Length", "characters of text", "log", cutoffs="min_characters", step="length")
 CREATED = Field("created", "Date of the record", "month")
 LANGUAGE = Field("language", "Language", step="language")
@@ -122,6 +123,7 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
     "books": (
         Field("meta.language_score", _SCORE, _SURE, bounds=(0, 1), cutoffs="language.threshold", step="language"),
         Field("meta.header", "How the header ended"),
+        Field("meta.trailer", "Whether the end was marked"),
         Field("meta.encoding", "Encoding"),
     ),
     "github": (
@@ -168,6 +170,7 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
         Field("meta.files_read", "TeX files put together", "files"),
         Field("meta.encoding", "Encoding"),
         Field("meta.main_rule", "Why a file is taken for the main file"),
+        Field("meta.macros_left", "Uses of macros left", "uses"),
     ),
     "stackexchange": (
         Field("meta.answer_scores", "Scores of answers", "votes", counted="answers"),
@@ -214,7 +217,7 @@ NO_COUNTER = ("text_bytes", "records", "joined", "members_", "kept_")
 NO_PLOT = frozenset(
     f"meta.{name}"
     for name in (
-        *("repo", "ref", "blob", "size", "lines", "normalized_url", "accepted"),
+        *("repo", "ref", "blob", "member", "size", "lines", "normalized_url", "accepted"),
         *("yymm", "version", "main_file", "categories", "arxiv_id"),
         *("page_id", "revision_id", "ebook", "question_id", "title", "author", "path", "released", "duplicate_of"),
         *("original_lines", "original_characters", "kept_lines", "crawl_languages", "bucket", "subset", "line_numbers"),
@@ -233,6 +236,30 @@ def list_fields(source: str) -> list[str]:
     return [field.column.removeprefix("meta.") for field in SPECIAL.get(source, ()) if field.column.startswith("meta.")]
 
 
+def by_language(field: Field, recipe: Mapping[str, Any]) -> dict[str, Field]:
+    """For each language that has cut-offs of its own and is kept, the field with these.
+
+    Args:
+        field: A field, whose cut-offs may depend on the language.
+        recipe: The source's recipe.
+
+    Returns:
+        Fields by language, empty where one language or none is judged.
+    """
+    above, _, rest = field.cutoffs.partition(LANGUAGE_KEY)
+    value: Any = recipe
+    for key in above.strip(".").split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    section = recipe.get("language")
+    kept = section.get("keep") if isinstance(section, Mapping) else None
+    if rest or not above or not isinstance(value, Mapping) or not isinstance(kept, (list, tuple)):
+        return {}
+    judged = [name for name in map(str, value) if name in kept or "all" in kept]
+    if len(judged) < 2:
+        return {}
+    return {name: replace(field, title=f"{field.title}, {name}", cutoffs=f"{above}{name}") for name in judged}
+
+
 def cutoffs(field: Field, recipe: Mapping[str, Any]) -> tuple[float, ...]:
     """The cut-offs of a field, from the recipe that a source was made by; none where the recipe has none.
 
@@ -241,12 +268,12 @@ def cutoffs(field: Field, recipe: Mapping[str, Any]) -> tuple[float, ...]:
         recipe: The source's recipe.
     """
     value: Any = recipe
-    if "{language}" in field.cutoffs:
+    if LANGUAGE_KEY in field.cutoffs:
         kept = (recipe.get("language") or {}).get("keep") or []
         if len(kept) != 1:
             return ()
     for key in field.cutoffs.split(".") if field.cutoffs else ("",):
-        name = key if key != "{language}" else str((recipe.get("language") or {}).get("keep", [""])[0])
+        name = key if key != LANGUAGE_KEY else str((recipe.get("language") or {}).get("keep", [""])[0])
         value = value.get(name) if isinstance(value, Mapping) else None
     values = value if isinstance(value, list) else [value]
     return tuple(float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool))

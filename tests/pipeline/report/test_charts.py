@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -46,7 +47,7 @@ def test_bars_stand_in_their_order_with_their_values():
     chart = bars(Bars(Field("language", "Language"), ["en", "de"], counts, 13))
     layout = chart.figure["layout"]
     assert layout["yaxis"]["ticktext"] == ["en", "de"]
-    assert layout["yaxis"]["range"] == [4.5, -0.5]
+    assert layout["yaxis"]["range"] == [2.5, -0.5]
     assert chart.table.rows == [["en", "5", "0"], ["de", "1", "7"]]
     assert chart.table.head == ["", "kept", "dropped"]
 
@@ -95,3 +96,16 @@ def test_numbers(value, shown):
 def test_every_colour_has_a_dark_counterpart():
     plain = {c for name, c in vars(palette).items() if name.isupper() and isinstance(c, str)}
     assert plain | set(palette.SERIES) <= set(palette.DARK)
+
+
+def test_names_of_ranges_stand_above_the_values_of_cutoffs_where_they_have_room():
+    notes = histogram(drawn()).figure["layout"]["annotations"]
+    assert [(note["text"], note["yshift"]) for note in notes] == [("100", 0), ("head", 13), ("tail", 13)]
+    narrow = histogram(replace(drawn(), cutoffs=(11.0,))).figure["layout"]["annotations"]
+    assert [note["text"] for note in narrow] == ["11", "tail"]
+
+
+def test_counts_have_no_halves():
+    assert histogram(drawn()).figure["layout"]["yaxis"]["dtick"] == 1
+    more = replace(drawn(), counts={KEPT: np.array([50.0, 0]), HERE: np.zeros(2), ELSEWHERE: np.zeros(2)})
+    assert "dtick" not in histogram(more).figure["layout"]["yaxis"]

@@ -147,3 +147,20 @@ def test_every_value_is_counted_once(values, scale, cuts):
     finite = [v for v in values if np.isfinite(v)]
     assert drawn.counts[KEPT].sum() + drawn.unseen == len(finite)
     assert np.all(np.diff(drawn.edges) > 0)
+
+
+def test_each_language_has_its_own_plot_where_its_cutoffs_are_its_own(tmp_path):
+    recipe = RECIPE | {
+        "language": {"keep": ["en", "de", "fr"], "threshold": 0.5},
+        "perplexity": {"cutoffs": {"en": [100.0, 300.0], "de": [40.0, 90.0], "fr": [1.0, 2.0], "it": [3.0, 4.0]}},
+    }
+    texts = [scored(f"a {n}", 50.0 + 100 * n) for n in range(4)]
+    texts += [scored(f"b {n}", 30.0 + 30 * n, language="de") for n in range(3)]
+    make_source(tmp_path, {"a": texts}, recipe=recipe)
+    (corpus,) = find([str(tmp_path)]).sources
+    samples = populations(corpus, *(take_sample(corpus, files) for files in (corpus.documents, corpus.rejects)))
+    drawn = [d for d in distributions(corpus, samples) if d.field.column == "meta.perplexity"]
+    assert [(d.field.title, d.cutoffs, d.values) for d in drawn] == [
+        ("Perplexity, en", (100.0, 300.0), 4),
+        ("Perplexity, de", (40.0, 90.0), 3),
+    ]

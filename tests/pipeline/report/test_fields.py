@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from pipeline.recipe import as_mapping
-from pipeline.report.fields import COMMON, EXTRAS, SPECIAL, Field, cutoffs, fields_of, list_fields
+from pipeline.report.fields import COMMON, EXTRAS, SPECIAL, Field, by_language, cutoffs, fields_of, list_fields
 from sources.books.near_duplicates import REPORT, REPORT_SCHEMA
 
 RECIPES = {
@@ -75,3 +75,15 @@ def test_all_sources_have_the_common_fields_once():
 def test_fields_are_frozen():
     assert is_dataclass(Field)
     assert {f.name for f in fields(Field)} >= {"column", "title", "cutoffs", "of"}
+
+
+def test_fields_by_language():
+    cuts = {"en": [1.0, 2.0], "de": [3.0, 4.0], "fr": [5.0, 6.0]}
+    field = Field("meta.perplexity", "Perplexity", cutoffs="perplexity.cutoffs.{language}")
+    some = {"language": {"keep": ["de", "en"]}, "perplexity": {"cutoffs": cuts}}
+    assert list(by_language(field, some)) == ["en", "de"]
+    assert cutoffs(by_language(field, some)["de"], some) == (3.0, 4.0)
+    assert list(by_language(field, some | {"language": {"keep": ["all"]}})) == ["en", "de", "fr"]
+    assert by_language(field, some | {"language": {"keep": ["en"]}}) == {}
+    assert by_language(field, {}) == {}
+    assert by_language(Field("n", "N", cutoffs="min_characters"), some) == {}
