@@ -23,7 +23,7 @@ from pipeline.report.harmless import one_line
 from pipeline.report.mixture import Share, shares_of
 from pipeline.report.paper import PAPER, in_paper_order, title_of
 from pipeline.report.sample import Budget, Sample, take_sample
-from pipeline.report.units import bytes_, share, short
+from pipeline.report.units import bytes_, counted, share, short
 
 BUDGET = Budget(files=16, documents=5_000, characters=8_000_000, excerpts=0)
 MOST_LISTED = 12
@@ -80,7 +80,7 @@ def data_card(corpora: Corpora, title: str) -> str:
         limits=list(_limits(sources)),
         versions=_versions(sources),
     )
-    return re.sub(r"\n{3,}", "\n\n", card)
+    return re.sub(r"\n{3,}", "\n\n", card).rstrip("\n") + "\n"
 
 
 def escaped(value: Any) -> str:
@@ -165,7 +165,7 @@ def _source(corpus: SourceCorpus, sample: Sample, mixed: Share | None) -> dict[s
         "reached": f"{mixed.reached:.2%}" if mixed and mixed.reached is not None else "–",
         "epochs": f"{mixed.epochs:.3g}" if mixed and mixed.epochs is not None else "–",
         "origin": ORIGINS.get(corpus.name, UNKNOWN),
-        "inputs": f"Raw inputs: {len({entry['path'] for entry in inputs}):,} files, {bytes_(size)}.",
+        "inputs": f"Raw inputs: {counted(len({entry['path'] for entry in inputs}), 'file')}, {bytes_(size)}.",
         "sampled": "of all documents" if whole else f"of {sample.size:,} sampled documents",
         "licenses": _listed(_counted(sample, "license")),
         "languages": _listed(_counted(sample, "language")),
@@ -207,12 +207,12 @@ def _limits(sources: Sequence[SourceCorpus]) -> Iterator[str]:
         for limit in ORIGINS.get(corpus.name, UNKNOWN).limits:
             yield f"{title}: {limit}"
         if not corpus.finished:
-            yield f"{title}: the run has not ended; these are the {corpus.manifest['shards']:,} shards that are done."
+            yield f"{title}: the run has not ended; done so far: {counted(corpus.manifest['shards'], 'shard')}."
         if small := [m for m in corpus.manifest["configuration"].get("models") or {} if m.startswith("samples/")]:
             yield f"{title}: made with small models that ship for a first run, not for real work: {', '.join(small)}."
         failed = sum(tally.documents for _, kind, _, tally in corpus.ends() if kind == "failed")
         if failed:
-            yield f"{title}: {failed:,} records could not be read."
+            yield f"{title}: {counted(failed, 'record')} could not be read."
         rejects = corpus.recipe.get("rejects") or {}
         if rejects.get("keep") == "sample":
             yield f"{title}: of what was dropped, only a sample ({rejects['fraction']:.0%}) is kept as text."

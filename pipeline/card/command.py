@@ -53,5 +53,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
         exit_with(1)
-    print(args.output or card, file=sys.stdout)  # noqa: T201
+    sys.stdout.write(f"{args.output}\n" if args.output else card)
     exit_with(0)

@@ -17,7 +17,7 @@ from pipeline.report.corpus import Corpora, SourceCorpus, find
 from pipeline.report.harmless import one_line
 from pipeline.report.overview import build_overview
 from pipeline.report.page import render
-from pipeline.report.paper import in_paper_order
+from pipeline.report.paper import in_paper_order, title_of
 from pipeline.report.sample import Budget
 
 PAGE = "index.html"
@@ -81,11 +81,17 @@ def report(folders: Sequence[str], output: str, title: str, budget: Budget, cons
     with console.status("") as status:
         for number, corpus in enumerate(sources, 1):
             status.update(f"{one_line(corpus.name)} ({number} of {len(sources)})")
-            sections[corpus.layout.root] = build_section(corpus, budget)
+            sections[corpus.layout.root] = build_section(corpus, budget, _title(corpus, sources))
     overview = build_overview(Corpora(sources, corpora.mixtures), sections)
     path = join(output, PAGE)
     write_bytes(path, render(title, overview, [sections[c.layout.root] for c in sources]).encode("utf-8", "replace"))
     return path
+
+
+def _title(corpus: SourceCorpus, sources: Sequence[SourceCorpus]) -> str:
+    """What a source is called on the page: with its folder, where another one has its name."""
+    alone = sum(other.name == corpus.name for other in sources) == 1
+    return title_of(corpus.name) if alone else f"{title_of(corpus.name)} ({one_line(corpus.layout.root)})"
 
 
 def _in_order(corpora: Corpora) -> list[SourceCorpus]:

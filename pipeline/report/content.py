@@ -22,7 +22,7 @@ from pipeline.report.funnel import characters_chart, funnel_chart
 from pipeline.report.harmless import harmless, one_line
 from pipeline.report.paper import title_of
 from pipeline.report.sample import EXCERPT_CHARACTERS, Budget, Excerpt, Sample, open_parquet, take_sample
-from pipeline.report.units import bytes_, seconds, share, short
+from pipeline.report.units import bytes_, counted, seconds, share, short
 from pipeline.steps import READ_STEP
 
 MOST_SUBSETS = 24
@@ -31,6 +31,8 @@ MOST_COUNTERS = 24
 _YYMM = re.compile(r"\d\d(0[1-9]|1[0-2])")
 MOST_EXTRA_ROWS = 1_000_000
 FACT_CHARACTERS = 200
+UNSAMPLED = "None of them is among the sampled rejects: python -m pipeline.inspect looks through all that were kept."
+NO_REJECTS = "The run kept no text of what it dropped (rejects.keep in the recipe)."
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts of one fate: what it is called, how many documents met it, and some of them."""
+    """Texts of one fate: what it is called, how many documents met it, some of them, and why there are none."""
 
     title: str
     kind: str
     documents: int
     items: Sequence[Text]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,20 @@ class Section:
     bytes_per_character: float | None
 
 
-def build_section(corpus: SourceCorpus, budget: Budget) -> Section:
-    """Reads what the section of a source needs, and makes its plots."""
+def build_section(corpus: SourceCorpus, budget: Budget, title: str = "") -> Section:
+    """Reads what the section of a source needs, and makes its plots.
+
+    Args:
+        corpus: The source.
+        budget: How much of its documents, and of its rejects, is read.
+        title: What it is called; its usual title, where that is empty.
+    """
     lists = list_fields(corpus.name)
     kept = take_sample(corpus, corpus.documents, lists, budget)
     rejects = take_sample(corpus, corpus.rejects, lists, budget)
     return Section(
         corpus.name,
-        title_of(corpus.name),
+        title or title_of(corpus.name),
         list(_facts(corpus)),
         list(_charts(corpus, kept, rejects)),
         list(_texts(corpus, kept, rejects)),
@@ -104,7 +113,7 @@ def _facts(corpus: SourceCorpus) -> Iterator[tuple[str, str]]:
     read, kept, timing = corpus.read, corpus.kept, corpus.timing
     text = corpus.ledger.step(READ_STEP).counters.get("text_bytes", 0)
     files = len({entry["path"] for entry in inputs})
-    yield "raw inputs", f"{files:,} file{'' if files == 1 else 's'}, {bytes_(raw)}"
+    yield "raw inputs", f"{counted(files, 'file')}, {bytes_(raw)}"
     yield "shards", f"{corpus.manifest['shards']:,}"
     yield "records read", f"{read.documents:,}"
     yield "documents kept", f"{kept.documents:,} ({share(kept.documents / read.documents if read.documents else 0)})"
@@ -220,10 +229,11 @@ def _time(steps: Mapping[str, float]) -> Chart:
 def _texts(corpus: SourceCorpus, kept: Sample, rejects: Sample) -> Iterator[Texts]:
     for items in kept.excerpts.values():
         yield Texts("Kept", "kept", corpus.kept.documents, [_text(item) for item in items])
+    note = UNSAMPLED if corpus.rejects else NO_REJECTS
     for step, kind, reason, tally in corpus.ends():
         items = rejects.excerpts.get((step, reason), [])
         title = f"{kind.capitalize()} by {step}: {reason}"
-        yield Texts(one_line(title), kind, tally.documents, [_text(item) for item in items])
+        yield Texts(one_line(title), kind, tally.documents, [_text(item) for item in items], note)
 
 
 def _text(excerpt: Excerpt) -> Text:
@@ -265,12 +275,12 @@ def _sampled(corpus: SourceCorpus, kept: Sample, rejects: Sample) -> str:
 
 def _warnings(corpus: SourceCorpus, kept: Sample, rejects: Sample) -> Iterator[str]:
     if not corpus.finished:
-        yield f"No run has ended here yet: these are the {corpus.manifest['shards']:,} shards that are done."
+        yield f"No run has ended here yet; done so far: {counted(corpus.manifest['shards'], 'shard')}."
     for fault in corpus.ledger.check():
         yield f"The accounts do not add up: {fault}. Run python -m pipeline.verify on the folder."
     unreadable = [*kept.unreadable, *rejects.unreadable]
     if unreadable:
-        yield f"{len(unreadable):,} sampled files could not be read, for example {one_line(unreadable[0])}"
+        yield f"{counted(len(unreadable), 'sampled file')} could not be read, for example {one_line(unreadable[0])}"
 
 
 def _bytes_per_character(kept: Sample) -> float | None:

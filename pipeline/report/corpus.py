@@ -20,6 +20,13 @@ from pipeline.manifest import (
 from pipeline.shard import MANIFEST, STATS, Layout, read_json
 from pipeline.steps import READ_STEP
 
+# Parts of manifests that are read, and their kinds.
+_OF_SOURCES: Mapping[str, type] = {
+    **{"source": str, "configuration": dict, "versions": dict, "shards": int},
+    **{"ledger": dict, "outputs": list, "rejects": list, "inputs": list},
+}
+_OF_MIXTURES: Mapping[str, type] = {"mixture": dict}
+
 HELDOUT = "heldout"  # the folder, in that of a mixture, of what is held out from it
 
 
@@ -169,12 +176,32 @@ def _add(found: Corpora, folder: str) -> None:
         manifest = build_manifest(all_stats(layout), str(configuration.get("source")), configuration)
         manifest["timing"] = timing(layout)
     try:
-        if "ledger" in manifest:
-            found.sources.append(_source(layout, manifest, finished))
+        if "mixture" in manifest and "ledger" not in manifest:
+            heldout = read_manifest(Layout(join(folder, HELDOUT)))
+            found.mixtures.append(Mixture(folder, _checked(manifest, _OF_MIXTURES), heldout))
         else:
-            found.mixtures.append(Mixture(folder, manifest, read_manifest(Layout(join(folder, HELDOUT)))))
+            found.sources.append(_source(layout, _checked(manifest, _OF_SOURCES), finished))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(f"{layout.manifest} is damaged: {error!r}. Run the source's command again.") from error
+
+
+def _checked(manifest: Mapping[str, Any], kinds: Mapping[str, type]) -> Mapping[str, Any]:
+    """The manifest, if what is read of it is there and of its kind.
+
+    Raises:
+        KeyError: A part is missing.
+        TypeError: A part is something else.
+    """
+    for key, kind in kinds.items():
+        if not isinstance(manifest[key], kind):
+            raise TypeError(f"{key} is {type(manifest[key]).__name__}")
+    for entry in manifest.get("inputs") or ():
+        if not isinstance(entry["path"], str) or not isinstance(entry["bytes"], (int, type(None))):
+            raise TypeError("an input has no path or no size")
+    spent = manifest.get("timing")
+    if spent is not None:
+        sum([spent["worker_seconds"], spent["peak_bytes"], *dict(spent["steps"]).values()], 0.0)
+    return manifest
 
 
 def _source(layout: Layout, manifest: Mapping[str, Any], finished: bool) -> SourceCorpus:

@@ -54,7 +54,7 @@ def build_overview(corpora: Corpora, sections: Mapping[str, Section]) -> Overvie
         ("characters kept", short(characters)),
         *([("unique tokens", short(sum(s.unique or 0 for s in tokens.values())))] if tokens else []),
     ]
-    charts = [_by_source(corpora.sources)] if len(corpora.sources) > 1 else []
+    charts = [_by_source(corpora.sources, sections)] if len(corpora.sources) > 1 else []
     mixed = [
         Mixed(m.root, facts_of(m.manifest, shares), _mix_table(shares), _mix_charts(shares)) for m, shares in mixtures
     ]
@@ -72,7 +72,7 @@ def _table(sources: Sequence[SourceCorpus], sections: Mapping[str, Section], tok
         per_token = counted.bytes_per_token if counted else None
         rows.append(
             [
-                title_of(corpus.name),
+                sections[corpus.layout.root].title,
                 f"{read.documents:,}",
                 f"{kept.documents:,}",
                 share(kept.documents / read.documents if read.documents else 0),
@@ -91,10 +91,10 @@ def _paper_cells(source: str) -> list[str]:
     return [bytes_(paper.disk), short(paper.tokens), f"{paper.bytes_per_token:.2f}"] if paper else ["–", "–", "–"]
 
 
-def _by_source(sources: Sequence[SourceCorpus]) -> Chart:
+def _by_source(sources: Sequence[SourceCorpus], sections: Mapping[str, Section]) -> Chart:
     whole = sum(corpus.kept.characters for corpus in sources) or 1
-    size = sum(PAPER[c.name].disk for c in sources if c.name in PAPER) or 1
-    names = [title_of(corpus.name) for corpus in sources]
+    size = sum(PAPER[name].disk for name in {c.name for c in sources} if name in PAPER) or 1
+    names = [sections[corpus.layout.root].title for corpus in sources]
     series = [
         Series("of the characters here", [100 * c.kept.characters / whole for c in sources], palette.KEPT),
         Series(
@@ -119,7 +119,7 @@ def _mix_table(shares: Sequence[Share]) -> Table:
                 _percent(paper.share if paper else None),
                 short(s.unique) if s.unique is not None else "–",
                 short(s.drawn) if s.drawn is not None else "–",
-                f"{s.epochs:.3g}" if s.epochs is not None else "–",
+                f"{s.epochs:.2f}" if s.epochs is not None else "–",
                 f"{paper.epochs:.2f}" if paper else "–",
             ]
         )

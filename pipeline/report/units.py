@@ -27,6 +27,11 @@ def _short(value: float, letters: tuple[str, ...], unit: str) -> str:
     return f"{text}{_THIN}{unit}" if unit else text
 
 
+def counted(count: int, what: str) -> str:
+    """A count with what is counted, in the singular or the plural."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """A share in per cent, with a digit more where it is small."""
     return f"{value:.1%}" if value >= 0.1 or value == 0 else f"{value:.2%}"

@@ -64,7 +64,7 @@ def test_the_card_has_counts_processing_and_limits(tmp_path):
     assert "| `perplexity.cutoffs.en` | 100.0, 300.0 |" in card
     assert "Licences recorded (of all documents): CC BY-SA 3.0, GFDL 100.0%." in card
     assert "Languages (of all documents): de 50.0%; en 50.0%." in card
-    assert "- CommonCrawl: 1 records could not be read." in card
+    assert "- CommonCrawl: 1 record could not be read." in card
     assert "only a sample (5%) is kept as text" in card
     assert "it lacks C4, GitHub, Wikipedia, Gutenberg and Books3, ArXiv, StackExchange." in card
     assert "Versions: python 3" in card
@@ -83,7 +83,7 @@ def test_the_mixture_where_one_is_given(tmp_path):
 
 def test_a_run_that_has_not_ended_is_said(tmp_path):
     make_source(tmp_path, {"a": SHARD}, finished=False)
-    assert "the run has not ended; these are the 1 shards that are done." in card_of(tmp_path)[1]
+    assert "the run has not ended; done so far: 1 shard." in card_of(tmp_path)[1]
 
 
 def test_nothing_from_data_is_markup(tmp_path):

@@ -51,7 +51,9 @@ def test_a_folder_without_a_corpus_is_refused(tmp_path):
         find([str(tmp_path / "nowhere")])
 
 
-@pytest.mark.parametrize("damage", ["{", '{"ledger": {"steps": [{"step": "read"}], "kept": {}}}', '{"ledger": 3}'])
+@pytest.mark.parametrize(
+    "damage", ["{", "{}", "[]", '{"ledger": {"steps": [{"step": "read"}], "kept": {}}}', '{"ledger": 3}']
+)
 def test_a_damaged_manifest_is_told(tmp_path, damage):
     root = make_source(tmp_path, SHARDS)
     (root / "manifest.json").write_text(damage)
@@ -66,3 +68,24 @@ def test_the_manifest_alone_is_read(tmp_path):
         file.write_text("{")
     assert find([str(tmp_path)]).sources[0].kept.documents == 2
     assert json.loads((root / "manifest.json").read_text())["shards"] == 2
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("inputs", None),
+        ("inputs", [{"path": 3, "bytes": 1}]),
+        ("configuration", None),
+        ("outputs", 5),
+        ("shards", "x"),
+        ("source", 5),
+        ("timing", {"worker_seconds": "x", "steps": {}, "peak_bytes": 1}),
+        ("versions", None),
+    ],
+)
+def test_a_part_of_a_manifest_that_is_something_else_is_told(tmp_path, part, value):
+    root = make_source(tmp_path, SHARDS)
+    manifest = json.loads((root / "manifest.json").read_text())
+    (root / "manifest.json").write_text(json.dumps(manifest | {part: value}))
+    with pytest.raises(OutputError, match="is damaged"):
+        find([str(tmp_path)])

@@ -134,8 +134,8 @@ def test_what_is_missing_or_damaged_is_said_on_the_page(tmp_path):
     root = make_source(tmp_path / "corpus", {"a": [scored("text", 50.0)], "b": [scored("text", 60.0)]}, finished=False)
     (root / "head" / "a.parquet").write_bytes(b"no Parquet")
     text = Page(make_page(tmp_path)).text
-    assert "No run has ended here yet: these are the 2 shards that are done." in text
-    assert "1 sampled files could not be read, for example head/a.parquet" in text
+    assert "No run has ended here yet; done so far: 2 shards." in text
+    assert "1 sampled file could not be read, for example head/a.parquet" in text
 
 
 def test_how_much_was_looked_at_is_said(tmp_path):
