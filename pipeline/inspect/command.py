@@ -156,7 +156,7 @@ def found_documents(sources: Sequence[SourceCorpus], query: Query, say: Say) -> 
                 left -= 1
             searched += 1
         except NoSuchField as error:
-            lacking = error
+            lacking = error.beside(lacking)
         if query.limit and left <= 0:
             return
     if lacking and not searched:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,7 +40,23 @@ class Condition:
 
 
 class NoSuchField(InputError):
-    """A source has no field of that name; another one may have it."""
+    """A source has no field of that name; another one may have it.
+
+    Attributes:
+        name: The name.
+        known: The fields that there are.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(set(known))
+        close = difflib.get_close_matches(name, self.known, 1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        super().__init__(f"there is no field {name!r}; {hint}There are: {', '.join(self.known)}")
+
+    def beside(self, other: NoSuchField | None) -> NoSuchField:
+        """The same with the fields of a source looked through before, where that one lacked the same field, too."""
+        return NoSuchField(self.name, [*self.known, *other.known]) if other and other.name == self.name else self
 
 
 def parse_condition(expression: str) -> Condition:
@@ -73,10 +89,7 @@ def column_path(name: str, schema: pa.Schema) -> str:
         return "origin.file"
     if name == CHARACTERS:
         return CHARACTERS
-    known = sorted({*schema.names, *meta, CHARACTERS, "file"} - {"meta", "origin"})
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    raise NoSuchField(f"there is no field {name!r}; {hint}There are: {', '.join(known)}")
+    raise NoSuchField(name, {*schema.names, *meta, CHARACTERS, "file"} - {"meta", "origin"})
 
 
 def columns_read(conditions: Sequence[Condition], schema: pa.Schema) -> list[str]:

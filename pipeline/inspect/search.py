@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,8 @@ THREADS = 4
 SPREAD = 8  # files that share what is shown, where so many match
 SCAN_ROWS = 4096
 TEXT_ROWS = 64
+
+_MONTH = re.compile(r"arxiv/(?:[a-z-]+(?:\.[A-Z]{2})?/)?(\d{4})")  # before 2007: hep-th/9902001
 
 Say = Callable[[str], None]
 
@@ -158,6 +161,8 @@ def _search_files(
     most = math.ceil(limit / min(SPREAD, len(files))) if limit and files else 0
     left = limit or sum(file.documents for file in files) + 1
     ranked = sorted(files, key=_hash) if limit else sorted(files, key=lambda file: file.path)
+    if identifier := next((c.value for c in conditions if c.name == "id" and c.operator == "="), None):
+        ranked.sort(key=lambda file: not may_hold(file, identifier))
     again: list[_Rows] = []
     for rows in _scan_all(corpus, ranked, conditions, grep, most, say):
         taken = rows.places[:left]
@@ -174,6 +179,19 @@ def _search_files(
         left -= len(taken)
         if left <= 0:
             return
+
+
+def may_hold(file: DataFile, identifier: str) -> bool:
+    """Whether an id tells that its document lies in this file rather than in others: those are looked through first.
+
+    The ids of Wikipedia (``enwiki-12-345``), StackExchange (``cooking.stackexchange.com/12``) and books begin with what
+    their subsets, or their shards, are called by; those of arXiv (``arxiv/2103.00002``) have a month, which the names
+    of its tars have, too.
+    """
+    if month := _MONTH.match(identifier):
+        return f"_{month[1]}_" in f"_{file.shard}_"
+    name = identifier.partition("/" if "/" in identifier else "-")[0]
+    return name in {file.subset, f"{file.subset}wiki"} or file.shard.startswith(name)
 
 
 def _hash(file: DataFile) -> tuple[int, str]:

@@ -30,6 +30,8 @@ from pipeline.report.harmless import harmless, one_line
 PAGER = "less -R"
 LESS = "FRX"  # one screen is shown without paging, colours pass, the screen stays
 FACT_CHARACTERS = 160
+GAP = 2  # columns between both forms
+MARK = "  "  # the place of a line's mark
 NO_FACTS = frozenset({"id", "text", "source", "meta", "origin", "step", "reason"})
 _STEERS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -62,7 +64,14 @@ def output(colour: str, pager: bool) -> Iterator[Console]:
 def _console(file: IO[str], coloured: bool) -> Console:
     width = shutil.get_terminal_size((120, 24)).columns
     system: Any = "standard" if coloured else None
-    return Console(file=file, force_terminal=coloured, color_system=system, width=width, highlight=False)
+    return _Console(file=file, force_terminal=coloured, color_system=system, width=width, highlight=False)
+
+
+class _Console(Console):
+    """A console that leaves it to ``output`` what happens when nobody reads any more: rich would end with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _start_pager() -> subprocess.Popen[str] | None:
@@ -142,21 +151,31 @@ def _clipped(text: str, characters: int) -> Text:
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(f"before: {len(before):,} characters", ratio=1, overflow="fold")
-    table.add_column(f"after: {len(after):,} characters", ratio=1, overflow="fold")
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    heads = [f"{name}: {len(text):,} characters" for name, text in (("before", before), ("after", after))]
+    for head in heads:
+        table.add_column(head, ratio=1, overflow="fold")
+    width = max(1, console.width // 2 - GAP - len(MARK))
     shown = 0
     for row in side_by_side(harmless(before), harmless(after)):
         if characters and shown >= characters:
             table.add_row(Text("… (--characters 0 shows all)", "dim"), "")
             break
         shown += sum(len(text) for text, _ in row.left or row.right or ())
-        table.add_row(*_cells(row))
+        table.add_row(*(_hanging(console, cell, width) for cell in _cells(row)))
     console.print(table)
 
 
 def _cells(row: Row) -> tuple[Text, Text]:
     return _pieces(row.left, "red", "-"), _pieces(row.right, "green", "+")
+
+
+def _hanging(console: Console, line: Text, width: int) -> Text:
+    """A line broken where its column ends, all but its first part set in: no sign of the text stands where marks do."""
+    if line.cell_len <= width + len(MARK):
+        return line
+    first, *rest = line[len(MARK) :].wrap(console, width, overflow="fold")
+    return Text("\n").join([line[: len(MARK)] + first, *(Text(MARK) + part for part in rest)])
 
 
 def _pieces(spans: tuple[Span, ...] | None, style: str, mark: str) -> Text:

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.errors import OutputError
 from pipeline.inspect.conditions import NoSuchField, parse_condition
-from pipeline.inspect.search import Query, reject_files, search
-from pipeline.report.corpus import find
+from pipeline.inspect.search import Query, may_hold, reject_files, search
+from pipeline.report.corpus import DataFile, find
 from tests.pipeline.report.corpora import Made, make_source, scored
 
 
@@ -103,3 +103,38 @@ def test_errors_name_the_field_or_the_file(corpus, tmp_path):
 def test_an_empty_corpus(tmp_path):
     assert found(corpus_of(tmp_path, {"a": []})) == []
     assert json.loads((tmp_path / "commoncrawl" / "manifest.json").read_text())["outputs"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "identifier", "expected"),
+    [
+        ("en/enwiki-20260401-part1.parquet", "enwiki-12-345", True),
+        ("de/dewiki-20260401.parquet", "enwiki-12-345", False),
+        ("_rejects/enwiki-20260401-part1.parquet", "enwiki-12-345", True),
+        ("cooking.stackexchange.com/x-00000.parquet", "cooking.stackexchange.com/12", True),
+        ("gutenberg/gutenberg-00000.parquet", "gutenberg/1342", True),
+        ("papers/arXiv_src_2103_002.parquet", "arxiv/2103.00002", True),
+        ("papers/arXiv_src_2104_002.parquet", "arxiv/2103.00002", False),
+        ("papers/arXiv_src_9902_001.parquet", "arxiv/hep-th/9902001", True),
+        ("papers/arXiv_src_9902_001.parquet", "arxiv/math.GT/9902001", True),
+        ("head/CC-MAIN-1.parquet", "urn:uuid:cc1cd3e3-5b1e-501b-9e5d-c67e74ad3ce8", False),
+    ],
+)
+def test_files_that_an_id_points_at(path, identifier, expected):
+    assert may_hold(DataFile(path, 1, 1, 1), identifier) is expected
+
+
+def test_files_that_an_id_points_at_are_looked_through_first(tmp_path):
+    shards = {f"{wiki}wiki-{n}": [Made(f"{wiki} {n}")] for wiki in ("de", "en", "fr") for n in range(9)}
+    for name, (made,) in shards.items():
+        made.fields = {"id": f"{name.split('-')[0]}-{name[-1]}-1"}
+    corpus = corpus_of(tmp_path, shards)
+    for path in (tmp_path / "commoncrawl" / "head").glob("[df]*.parquet"):
+        path.unlink()
+    assert found(corpus, conditions=(parse_condition("id=enwiki-5-1"),), limit=1) == ["enwiki-5-1"]
+
+
+def test_the_fields_of_all_sources_that_lack_one_are_named():
+    first, second = NoSuchField("langage_score", ["url", "language_score"]), NoSuchField("langage_score", ["tags"])
+    assert "did you mean language_score? There are: language_score, tags, url" in str(second.beside(first))
+    assert second.beside(None) is second

@@ -74,3 +74,10 @@ def test_json_holds_all_and_steers_no_terminal(found):
     assert value["created"] == "2026-03-01T00:00:00+00:00"
     assert (value["before"], value["before_missing"]) == ("raw \u009b", None)
     assert "before" not in json.loads(as_json(found[0], None))
+
+
+def test_lines_that_are_broken_go_on_beside_the_place_of_marks(found):
+    one = replace(found[0], row={**found[0].row, "text": "w" * 46 + " - 92"})
+    text = printed(one, before=Before("w" * 46 + " - 92"))
+    assert not [line for line in text.splitlines() if line.startswith("-")]
+    assert "  - 92" in text
