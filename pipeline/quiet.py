@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 import warnings
 
@@ -23,5 +24,7 @@ def run_command(module: str) -> None:
     warnings.filterwarnings("ignore")
     try:
         importlib.import_module(module).main()
+    except BrokenPipeError:  # who reads, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:  # while it was imported, which takes seconds, or while it ended
         sys.exit(INTERRUPTED)
