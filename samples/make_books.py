@@ -24,6 +24,7 @@ from pathlib import Path
 PROSE = Path(__file__).parent / "commoncrawl" / "prose"
 OUTPUT = Path(__file__).parent / "books"
 PLAIN = {"é": "e", "É": "E", "ï": "i", "Å": "A", "ö": "o", "“": '"', "”": '"', "’": "'", "—": "--"}
+VERBS = frozenset({"is", "was", "are", "were", "has", "had", "have", "can", "could", "may", "will", "would", "must"})
 TIME = (2026, 3, 12, 0, 0, 0)
 
 SMALL_PRINT = """\
@@ -96,14 +97,16 @@ def book(title: str, author: str, parts: Sequence[str]) -> str:
 
 
 def edition(parts: Sequence[str], every: int) -> list[str]:
-    """Another edition: each ``every``-th word is another one."""
-    count, changed = 0, []
+    """Another edition: after every so many words, the next verb that can bear it has an "indeed" behind it."""
+    count, due, changed = 0, every, []
     for part in parts:
-        words = part.split(" ")
-        for place in range(len(words)):
+        words = []
+        for word in part.split(" "):
             count += 1
-            if count % every == 0:
-                words[place] = f"{words[place][:1]}ndeed"
+            words.append(word)
+            if count >= due and word in VERBS:
+                words.append("indeed")
+                due += every
         changed.append(" ".join(words))
     return changed
 
@@ -163,7 +166,7 @@ def mirror_files() -> Iterator[tuple[str, bytes]]:
     yield f"{place(90002)}/90002-0.txt", crlf(modern("Lamps of the Café", "R. Anstrom", 90002, second), "utf-8")
     years = book("A Town’s Years", "I. Chronicler", history)
     yield f"{place(90003)}/90003-8.txt", crlf(older("A Town’s Years", "I. Chronicler", 90003, years), "cp1252")
-    revised = book("A Town’s Years, Revised", "I. Chronicler", edition(history, 43))
+    revised = book("A Town’s Years, Revised", "I. Chronicler", edition(history, 40))
     text = modern("A Town’s Years, Revised", "I. Chronicler", 90004, revised)
     yield f"{place(90004)}/90004-0.txt", crlf(text, "utf-8")
     birds = book("Of Rivers and Birds", "A. Walker", nature)
@@ -196,7 +199,7 @@ def books3_files() -> Iterator[tuple[str, bytes]]:
     mixed = [part for pair in zip(technology, reversed(nature), strict=False) for part in pair][:12]
     again = book("Rivers and Birds, Again", "A. Walker", edition(nature, 400))
     yield f"{folder}/R/Rivers and Birds, Again - A. Walker.epub.txt", again.encode()
-    # Words differ so often that it is no duplicate of the books that its parts are from.
+    # It is changed so often that it is no duplicate of the books that its parts are from.
     essays = book("Twelve Essays", "E. Mixer", edition(mixed, 30))
     yield f"{folder}/T/Twelve Essays - E. Mixer.epub.txt", essays.encode()
     yield f"{folder}/E/Empty - Nobody.epub.txt", b""
