@@ -62,6 +62,9 @@ class ModelConfig:
 
     def validate(self) -> None:
         """Raises TrainerError for a shape that cannot be built."""
+        _at_least(1, "model", self, "dim", "layers", "heads", "vocab_size", "kv_heads", "ffn_hidden", "context")
+        _above_zero("model", self, "norm_eps", "rope_theta")
+        _at_least(0, "model", self, "init_std")
         _require(self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}")
         _require(
             self.head_dim % 2 == 0,
@@ -71,7 +74,6 @@ class ModelConfig:
         )
         groups = self.heads % self.key_value_heads == 0
         _require(groups, "model.kv_heads", self.kv_heads, f"a divisor of model.heads = {self.heads}")
-        _require(self.layers > 0, "model.layers", self.layers, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,28 @@ class TrainConfig:
         _one_of("efficiency.attention", efficiency.attention, ("auto", "cudnn", "flash", "efficient", "math"))
         _one_of("efficiency.fp32_matmul", efficiency.fp32_matmul, ("highest", "high", "medium"))
         _one_of("optimizer.moment_dtype", optimizer.moment_dtype, ("fp32", "bf16"))
-        _require(optimizer.skip_window >= 2, "optimizer.skip_window", optimizer.skip_window, "at least 2")
-        for key in ("micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every"):
-            _require(getattr(run, key) > 0, f"run.{key}", getattr(run, key), "at least 1")
-        for key in ("shuffle_block", "shuffle_window"):
-            _require(getattr(self.data, key) > 0, f"data.{key}", getattr(self.data, key), "at least 1")
-        for key in ("loss_chunk", "tensor_parallel"):
-            _require(getattr(efficiency, key) > 0, f"efficiency.{key}", getattr(efficiency, key), "at least 1")
+        _at_least(2, "optimizer", optimizer, "skip_window")
+        _at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "final_lr_fraction", "skip_sigma")
+        _above_zero("optimizer", optimizer, "eps", "clip")
+        fine = all(0 <= beta < 1 for beta in optimizer.betas)
+        _require(fine, "optimizer.betas", optimizer.betas, "two numbers from 0 to below 1")
+        _at_least(1, "run", run, "steps", "micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every")
+        _at_least(1, "run", run, "threads")
+        _above_zero("run", run, "tokens")
+        _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
+        _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
+
+
+def _at_least(least: int, section: str, values: object, *keys: str) -> None:
+    """Refuses smaller values; None, where a key allows it, is fine."""
+    for key in keys:
+        value = getattr(values, key)
+        _require(value is None or value >= least, f"{section}.{key}", value, f"at least {least}")
+
+
+def _above_zero(section: str, values: object, *keys: str) -> None:
+    for key in keys:
+        _require(getattr(values, key) > 0, f"{section}.{key}", getattr(values, key), "above 0")
 
 
 def _require(fine: bool, key: str, value: object, allowed: str) -> None:
@@ -275,7 +292,7 @@ def _number(value: Any) -> float | None:
         number = float(str(value).replace("_", ""))
     except ValueError:
         return None
-    return number if abs(number) < float("inf") else None
+    return number if abs(number) < float("inf") else None  # nan is no number here either
 
 
 def load_config(recipe: str, overrides: list[str]) -> TrainConfig:

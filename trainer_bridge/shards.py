@@ -132,6 +132,26 @@ class RecordBatchView:
             raise TrainerError(f"damaged shard: {self.where}: {error}") from error
         if not np.array_equal(number_offsets, self.source_offsets):
             raise TrainerError(f"damaged shard: {self.where}: sources and numbers of documents differ in count")
+        self._check_documents(manifest)
+
+    def _check_documents(self, manifest: Manifest) -> None:
+        """Sources index the metrics and starts index the row: checked here once, so that reading a row need not."""
+        begins, ends = self.start_offsets[:-1], self.start_offsets[1:]
+        counts = ends - begins
+        runs_on = np.ones(len(counts), np.bool_)
+        some = counts > 0
+        runs_on[some] = self.starts[begins[some]] != 0
+        wrong = np.diff(self.source_offsets) != counts + runs_on
+        used = slice(int(self.start_offsets[0]), int(self.start_offsets[-1]))
+        owner, starts = np.repeat(np.arange(len(counts)), counts), self.starts[used]
+        wrong[owner[starts > manifest.seq_len]] = True
+        wrong[owner[1:][(starts[1:] <= starts[:-1]) & (owner[1:] == owner[:-1])]] = True
+        used = slice(int(self.source_offsets[0]), int(self.source_offsets[-1]))
+        owner = np.repeat(np.arange(len(counts)), np.diff(self.source_offsets))
+        wrong[owner[self.sources[used] >= len(manifest.sources)]] = True
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise TrainerError(f"damaged shard: {self.where}, row {row}: a document's start or source is out of range")
 
 
 class ShardReader:
@@ -203,37 +223,28 @@ class ShardReader:
             view = self._views.get(batch) or self._view(batch)
             out[i] = view.ids[row]
             part = view.starts[view.start_offsets[row] : view.start_offsets[row + 1]]
+            if not len(part) or part[0]:  # a document runs on from the row before
+                starts.append(_ZERO)
+            starts.append(part)
             first, last = view.source_offsets[row], view.source_offsets[row + 1]
-            runs_on = not len(part) or part[0] != 0
-            if last - first != len(part) + runs_on:
-                raise TrainerError(f"damaged shard: {view.where}, row {row}: documents and sources do not match")
-            starts += [_ZERO, part] if runs_on else [part]
             sources.append(view.sources[first:last])
             numbers.append(view.numbers[first:last])
             counts.append(last - first)
-        segments = Segments(
+        self._check_ids(rows, out)
+        return Segments(
             np.array(counts, np.int64),
-            np.concatenate(starts).astype(np.int64),
+            np.concatenate(starts, dtype=np.int64),
             np.concatenate(sources),
             np.concatenate(numbers),
         )
-        self._check_values(rows, out, segments)
-        return segments
 
-    def _check_values(self, rows: NDArray[np.int64], ids: NDArray[np.int32], segments: Segments) -> None:
-        """Ids index the embedding and sources index the metrics: a damaged one must be caught on the host."""
-        # seen as unsigned, a negative id is large
-        wrong = ids.view(np.uint32).max(1) >= self.manifest.vocab_size
-        owner = np.repeat(np.arange(len(rows)), segments.counts)
-        wrong[owner[segments.sources >= len(self.manifest.sources)]] = True
-        wrong[owner[segments.starts > self.manifest.seq_len]] = True
-        backwards = np.diff(segments.starts) <= 0
-        wrong[owner[1:][backwards & (owner[1:] == owner[:-1])]] = True
-        if wrong.any():
+    def _check_ids(self, rows: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
+        """Ids index the embedding: a damaged one must be caught on the host."""
+        unsigned = ids.view(np.uint32)  # seen as unsigned, a negative id is large
+        if unsigned.max() >= self.manifest.vocab_size:
+            wrong = unsigned.max(1) >= self.manifest.vocab_size
             view, row = self.locate(int(rows[int(np.argmax(wrong))]))
-            raise TrainerError(
-                f"damaged shard: {view.where}, row {row}: an id, source or document start is out of range"
-            )
+            raise TrainerError(f"damaged shard: {view.where}, row {row}: an id is not in the vocabulary")
 
     def _check_bos(self) -> None:
         """Mixer and trainer must agree on who inserts the begin-of-sequence id, or each document has two or none."""

@@ -77,6 +77,32 @@ def test_a_bad_recipe_is_named(tmp_path, text, message):
         load_config(str(path), [])
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "run.steps=0",
+        "run.tokens=0",
+        "run.tokens=.nan",
+        "run.threads=0",
+        "optimizer.lr=-1",
+        "optimizer.eps=0",
+        "optimizer.clip=0",
+        "optimizer.betas=[0.9, 1.0]",
+        "optimizer.warmup_steps=-1",
+        "model.heads=0",
+        "model.dim=0",
+        "model.kv_heads=0",
+        "model.vocab_size=-5",
+        "model.rope_theta=0",
+        "model.init_std=-0.1",
+    ],
+)
+def test_a_value_out_of_range_is_named(override):
+    key, _, _ = override.partition("=")
+    with pytest.raises(TrainerError, match=f"^{key} = .* cannot be used; allowed: "):
+        load_config("7B", [override])
+
+
 @pytest.mark.parametrize("override", ["lr", "lr=1", "optimizer.lr", "optimizer.lr=[1"])
 def test_a_bad_override_is_named(override):
     with pytest.raises(TrainerError, match="override '"):

@@ -130,10 +130,10 @@ def test_the_feeder_hands_over_the_shares_samples(tmp_path, mask):
 
 
 def test_the_feeder_raises_what_its_thread_met(tmp_path):
-    # a source id that the manifest lacks
-    folder = write_shards(tmp_path, random_documents(80), 16, sources=["a"])
+    # ids that the manifest's vocabulary lacks
+    folder = write_shards(tmp_path, random_documents(80), 16, vocab=20)
     feeder = Feeder(Samples(DataConfig(), folder), Share(8, 8, 0, 1), 0, DataConfig(), CPU)
-    with pytest.raises(TrainerError, match="an id, source or document start is out of range"):
+    with pytest.raises(TrainerError, match="an id is not in the vocabulary"):
         for _ in feeder:
             pass
     feeder.close()

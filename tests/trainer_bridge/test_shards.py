@@ -128,6 +128,38 @@ def test_an_id_outside_the_vocabulary_is_named_by_row(folder):
     assert read(folder, [0, 1])[0].shape == (2, 17)
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("doc_sources", [[0], [2], [0], [0]]),
+        ("doc_sources", [[0], [0, 1], [0], [0]]),
+        ("doc_starts", [[], [17], [], []]),
+        ("doc_starts", [[], [0, 0], [], []]),
+        ("doc_starts", [[], [9, 4], [], []]),
+    ],
+    ids=["no such source", "one source too many", "beyond the row", "the same start twice", "backwards"],
+)
+def test_damaged_documents_are_named_by_row(tmp_path, column, values):
+    folder = write_shards(tmp_path, [Doc([1, *[5] * 64, 2])], 16, shards=1)
+    good = {"doc_starts": [[0], [], [], []], "doc_sources": [[0]] * 4, "doc_numbers": [[0]] * 4}
+    assert read(folder, [1])[1].counts.tolist() == [1]
+    lists = {**good, column: values}
+    lists["doc_numbers"] = [[0] * len(part) for part in lists["doc_sources"]]
+    if column == "doc_starts":
+        lists["doc_sources"] = lists["doc_numbers"] = [[0] * (len(part) + (part[:1] != [0])) for part in values]
+
+    def change(table):
+        for name, value in lists.items():
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, name, pa.chunked_array([pa.array(value, table.schema.field(at).type)]))
+        return table.combine_chunks()
+
+    rewrite(folder, change, name="data-00000-of-00001.arrow")
+    edit_manifest(folder, bos=None)
+    with pytest.raises(TrainerError, match="record batch 0, row 1: a document's start or source is out of range"):
+        read(folder, [3])
+
+
 def test_random_damage_never_ends_in_another_error(folder):
     path = folder / "data-00000-of-00002.arrow"
     whole, rng = path.read_bytes(), np.random.default_rng(0)
@@ -209,8 +241,8 @@ def test_other_schemas_are_refused(folder, change, message):
         ShardReader(folder)
 
 
-def rewrite(folder, change, **options):
-    path = folder / "data-00000-of-00002.arrow"
+def rewrite(folder, change, name="data-00000-of-00002.arrow", **options):
+    path = folder / name
     table = change(pa.ipc.open_stream(path.read_bytes()).read_all())
     with pa.ipc.new_stream(str(path), table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table)
