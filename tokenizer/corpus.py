@@ -7,7 +7,7 @@ rejects and accounts. The root may be on a store that Arrow knows (``s3://``, ``
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from tokenizer.errors import TokenizerError
+from tokenizer.proportions import Place
 
 COLUMN = "text"
+SUFFIX, MANIFEST = ".parquet", "manifest.json"
 ROWS_AT_ONCE = 256
 # A visited row group gives at least this part of its documents, so that a sample reads 16 times its size at most.
 LEAST_FRACTION = 1 / 16
@@ -37,13 +39,18 @@ class RowGroup:
 class Corpus:
     """The Parquet files of a corpus."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, places: Mapping[str, Place] | None = None) -> None:
         """Opens a corpus.
+
+        Args:
+            root: Its folder.
+            places: Where its sources lie; one that is not named, in all subsets of the folder of its name.
 
         Raises:
             TokenizerError: There is no such folder, or its store cannot be reached.
         """
         self.root = root
+        self._places = dict(places or {})
         try:
             self._files, self._root = _filesystem(root)
             kind = self._files.get_file_info(self._root).type
@@ -55,17 +62,21 @@ class Corpus:
     def files(self, source: str) -> list[str]:
         """Paths of a source's documents below its folder, sorted; none where the source is missing.
 
-        Right in the folder lie reports, such as the books' duplicates.
+        Right in the folder of a source that this project made lie reports, such as the books' duplicates; in one of
+        the user's own may lie documents.
         """
-        selector = fs.FileSelector(f"{self._root}/{source}", allow_not_found=True, recursive=True)
-        begin = len(f"{self._root}/{source}/")
-        paths = [
-            info.path[begin:]
-            for info in self._files.get_file_info(selector)
-            if info.type == fs.FileType.File and info.extension == "parquet"
-        ]
-        in_subsets = [path for path in paths if "/" in path]
-        return sorted(p for p in in_subsets if not any(part.startswith(("_", ".")) for part in p.split("/")))
+        place = self._place(source)
+        folder = f"{self._root}/{place.folder}"
+        selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
+        found = self._files.get_file_info(selector)
+        paths = [info.path[len(folder) + 1 :] for info in found if info.type == fs.FileType.File]
+        least = 2 if MANIFEST in paths else 1  # parts of a path of documents
+        split = [path.split("/") for path in paths if path.endswith(SUFFIX)]
+        chosen = [parts for parts in split if len(parts) >= least and not any(p.startswith(("_", ".")) for p in parts)]
+        return sorted("/".join(parts) for parts in chosen if not place.subsets or parts[0] in place.subsets)
+
+    def _place(self, source: str) -> Place:
+        return self._places.get(source, Place(source))
 
     def row_groups(self, source: str) -> list[RowGroup]:
         """The row groups of a source's files, in their order.
@@ -120,7 +131,9 @@ class Corpus:
 
     def _open(self, source: str, path: str) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(f"{self._root}/{source}/{path}", filesystem=self._files, pre_buffer=False)
+            return pq.ParquetFile(
+                f"{self._root}/{self._place(source).folder}/{path}", filesystem=self._files, pre_buffer=False
+            )
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(source, path, error) from error
 
@@ -128,12 +141,13 @@ class Corpus:
         names = [file.metadata.schema.column(number).path for number in range(file.metadata.num_columns)]
         kind = file.schema_arrow.field(COLUMN).type if COLUMN in names else None
         if kind not in (pa.string(), pa.large_string()):
-            raise TokenizerError(f"{self.root}/{source}/{path} has no column {COLUMN!r} of strings")
+            raise TokenizerError(f"{self.root}/{self._place(source).folder}/{path} has no column {COLUMN!r} of strings")
         return names.index(COLUMN)
 
     def _damaged(self, source: str, path: str, error: Exception) -> TokenizerError:
+        folder = self._place(source).folder
         return TokenizerError(
-            f"cannot read {self.root}/{source}/{path}: {error}. Remove it with its shard's stats, and run the source's "
+            f"cannot read {self.root}/{folder}/{path}: {error}. Remove it with its shard's stats, and run the source's "
             "command again."
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ import yaml
 from tokenizer.errors import TokenizerError
 
 MIXTURES = Path(__file__).parents[1] / "recipes" / "mix"  # beside the packages, in a checkout and in site-packages
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the documents of a source lie, as the mixer has it, too.
+
+    Attributes:
+        folder: Its folder in the corpus.
+        subsets: The folders below it that are read; all where empty.
+    """
+
+    folder: str
+    subsets: tuple[str, ...] = ()
 
 
 def load_shares(name_or_path: str) -> dict[str, float]:
@@ -24,11 +38,29 @@ def load_shares(name_or_path: str) -> dict[str, float]:
     Raises:
         TokenizerError: There is no such recipe, or a share is no number above 0; names the key and the value.
     """
+    sources = _sources(name_or_path)
+    return normalised({str(name): _share(name_or_path, name, value) for name, value in sources.items()})
+
+
+def load_places(name_or_path: str) -> dict[str, Place]:
+    """Reads where the sources of a mixture recipe lie: their keys ``folder`` and ``subsets``.
+
+    Args:
+        name_or_path: As for ``load_shares``.
+
+    Raises:
+        TokenizerError: There is no such recipe, or a key is no name or no list of names.
+    """
+    sources = _sources(name_or_path)
+    return {str(name): _place(name_or_path, name, value) for name, value in sources.items()}
+
+
+def _sources(name_or_path: str) -> dict[Any, Any]:
     recipe = _read(name_or_path)
     sources = recipe.get("sources")
     if not isinstance(sources, dict) or not sources:
         raise TokenizerError(f"the mixture {name_or_path} must have the key sources, with a share for each source")
-    return normalised({str(name): _share(name_or_path, name, value) for name, value in sources.items()})
+    return sources
 
 
 def normalised(shares: Mapping[str, float]) -> dict[str, float]:
@@ -42,6 +74,16 @@ def _share(recipe: str, name: Any, value: Any) -> float:
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < math.inf:
         raise TokenizerError(f"the mixture {recipe}: sources.{name}.share must be a number above 0, it is {share!r}")
     return float(share)
+
+
+def _place(recipe: str, name: Any, value: Any) -> Place:
+    keys = value if isinstance(value, dict) else {}
+    folder, subsets = keys.get("folder") or str(name), keys.get("subsets") or []
+    if not isinstance(folder, str):
+        raise TokenizerError(f"the mixture {recipe}: sources.{name}.folder must be a name, it is {folder!r}")
+    if not isinstance(subsets, list) or not all(isinstance(subset, str) for subset in subsets):
+        raise TokenizerError(f"the mixture {recipe}: sources.{name}.subsets must be a list of names, it is {subsets!r}")
+    return Place(folder, tuple(subsets))
 
 
 def _read(name_or_path: str) -> dict[str, Any]:

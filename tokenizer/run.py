@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ from tokenizer.errors import TokenizerError
 from tokenizer.fertility import PAPER, Fertility, measure_sources
 from tokenizer.model import parse_model
 from tokenizer.progress import Stage
-from tokenizer.proportions import load_shares
+from tokenizer.proportions import load_places, load_shares
 from tokenizer.sample import SourceSample, find_sources, scarcest, write_sentences
 
 MODEL, VOCABULARY, REPORT, WORK = "tokenizer.model", "tokenizer.vocab", "report.json", "_work"
+
+ABSENT = "(absent)"
 
 Report = dict[str, Any]
 
@@ -78,7 +80,7 @@ def run(asked: TrainingRun, console: Console) -> Report:
         TokenizerError: The corpus, the mixture, the settings or the output cannot be used; says what to do.
     """
     shares = load_shares(asked.proportions)
-    corpus = Corpus(asked.corpus)
+    corpus = Corpus(asked.corpus, load_places(asked.proportions))
     sources = find_sources(corpus, shares, asked.renormalise)
     configuration = _configuration(asked, {name: shares[name] for name in sources}, sources)
     before = _report_there(asked.output, configuration)
@@ -200,9 +202,27 @@ def _report_there(output: Path, configuration: dict[str, Any]) -> Report | None:
     if sha256 != trained:
         raise TokenizerError(f"{output / MODEL} is not the model that was trained there: {advice}")
     if there != configuration:
-        keys = [key for key in configuration if there.get(key) != configuration[key]]
-        raise TokenizerError(f"{output} has a tokenizer of another configuration ({', '.join(keys)}): {advice}")
+        changes = "\n  ".join(_changes(there, configuration))
+        raise TokenizerError(
+            f"{output} has a tokenizer of another configuration. What differs (there -> here):\n  {changes}\n"
+            "Remove that folder to train anew, or choose another --output."
+        )
     return report
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """A line for each key, with its path, that two configurations do not share."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key, ABSENT) != new.get(key, ABSENT))
+    return [f"{key}: {old.get(key, ABSENT)} -> {new.get(key, ABSENT)}" for key in changed]
+
+
+def _leaves(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _is_unfinished(output: Path) -> bool:

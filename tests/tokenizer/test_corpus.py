@@ -5,6 +5,7 @@ import pytest
 from tests.tokenizer.models import write_corpus
 from tokenizer.corpus import Corpus, fingerprint
 from tokenizer.errors import TokenizerError
+from tokenizer.proportions import Place
 
 TEXTS = {
     f"books/{subset}/{shard}": [[f"{subset} {shard} {group} {n}" for n in range(40)] for group in range(3)]
@@ -38,6 +39,22 @@ def test_files_are_those_of_the_subsets(corpus):
         ("books3/0.parquet", 2, 40),
         ("books3/1.parquet", 0, 40),
     ]
+
+
+def test_a_source_in_another_folder_and_some_of_its_subsets(tmp_path):
+    root = str(write_corpus(tmp_path, TEXTS))
+    corpus = Corpus(root, {"novels": Place("books", ("gutenberg",))})
+    assert corpus.files("novels") == ["gutenberg/0.parquet", "gutenberg/1.parquet"]
+    groups = corpus.row_groups("novels")
+    assert sum(group.rows for group in groups) == len(list(corpus.documents("novels", groups, 10**9, "key"))) == 240
+    assert corpus.row_groups("books") == Corpus(root).row_groups("books")
+
+
+def test_reports_of_a_source_are_no_documents_but_files_of_the_user_are(tmp_path):
+    corpus = Corpus(str(write_corpus(tmp_path, {"books/all/0": [["a"]], "books/0": [["b"]]})))
+    assert corpus.files("books") == ["0.parquet", "all/0.parquet"]
+    (tmp_path / "books" / "manifest.json").write_text("{}")
+    assert corpus.files("books") == ["all/0.parquet"]
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10_000, 10**9])

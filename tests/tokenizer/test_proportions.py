@@ -1,7 +1,7 @@
 import pytest
 
 from tokenizer.errors import TokenizerError
-from tokenizer.proportions import load_shares, normalised
+from tokenizer.proportions import Place, load_places, load_shares, normalised
 
 
 def test_the_paper_s_mixture():
@@ -14,6 +14,28 @@ def test_a_mixture_of_one_s_own(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("sources:\n  books: {share: 3, epochs: 2}\n  code: {share: 1}\nother: key\n")
     assert load_shares(str(path)) == {"books": 0.75, "code": 0.25}
+
+
+def test_where_sources_lie(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("sources: {a: {share: 1, subsets: [en, de]}, b: {share: 1, folder: books}, c: {share: 1}}")
+    assert load_places(str(path)) == {"a": Place("a", ("en", "de")), "b": Place("books"), "c": Place("c")}
+    assert load_places("llama1")["c4"] == Place("c4", ("train",))
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("folder: 4", r"sources\.a\.folder must be a name, it is 4"),
+        ("subsets: en", r"sources\.a\.subsets must be a list of names, it is 'en'"),
+        ("subsets: [1]", r"sources\.a\.subsets must be a list of names, it is \[1\]"),
+    ],
+)
+def test_a_wrong_place(tmp_path, keys, message):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(f"sources: {{a: {{share: 1, {keys}}}}}")
+    with pytest.raises(TokenizerError, match=message):
+        load_places(str(path))
 
 
 def test_normalised():

@@ -111,7 +111,9 @@ def test_a_tokenizer_that_is_there_stays(folder, trained):
     assert printed == trained[0]
     assert progress.endswith("model has this tokenizer already\n")
     _, error = run(folder, "--seed", "2", status=1)
-    assert "has a tokenizer of another configuration (seed): choose another --output" in error
+    assert "has a tokenizer of another configuration. What differs (there -> here):\n  seed: 0 -> 2\nRemove" in error
+    _, error = run(folder, "--vocab-size", "701", status=1)
+    assert "\n  trainer.vocab_size: 700 -> 701\n" in error
     assert before == {path: path.stat().st_mtime_ns for path in (folder / "model").iterdir()}
 
 

@@ -23,6 +23,7 @@ def test_the_paper_s_table():
         "arxiv": 2.5,
         "stackexchange": 2.0,
     }
+    assert {name: source.subsets for name, source in recipe.sources.items() if source.subsets} == {"c4": ("train",)}
     assert recipe.max_epochs == 2.5
     assert (recipe.seq_len, recipe.bos, recipe.eos, recipe.missing) == (2048, True, True, "refuse")
 
