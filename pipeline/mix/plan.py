@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.errors import InputError, UserError
+from pipeline.mix.corpus import names
 from pipeline.mix.quotas import ShardForm, apportion, largest_form
 from pipeline.mix.recipe import MixRecipe, normalised
 
@@ -73,6 +74,7 @@ class Plan:
     Attributes:
         sources: In the order of their numbers.
         left_out: Sources of the recipe that are not there, and whose share the others got.
+        damaged: Parquet files that were left out, with why.
         form: The shards for training.
         heldout: The held-out shards; None without.
     """
@@ -81,6 +83,7 @@ class Plan:
     left_out: tuple[str, ...]
     form: ShardForm
     heldout: ShardForm | None
+    damaged: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -107,12 +110,19 @@ def present(recipe: MixRecipe, tokens: Mapping[str, int], corpus: str) -> list[s
     there = [name for name in recipe.sources if tokens.get(name)]
     lacking = [name for name in recipe.sources if name not in there]
     if lacking and (recipe.missing == "refuse" or not there):
-        states = ", ".join(f"{name} ({'no text' if name in tokens else 'not there'})" for name in lacking)
+        states = ", ".join(f"{name} ({_state(recipe, name, tokens)})" for name in lacking)
         raise InputError(
             f"{corpus} lacks sources of the recipe: {states}. Make them (python -m sources.{lacking[0]}), or divide "
             "their shares among the others with --set missing=renormalise, or choose other --proportions."
         )
     return there
+
+
+def _state(recipe: MixRecipe, name: str, tokens: Mapping[str, int]) -> str:
+    if name in tokens:
+        return "no text"
+    subsets = recipe.sources[name].subsets
+    return f"not there, or not its subsets {', '.join(subsets)}" if subsets else "not there"
 
 
 def heldout_form(recipe: MixRecipe) -> ShardForm | None:
@@ -140,13 +150,16 @@ def heldout_quotas(recipe: MixRecipe, tokens: Mapping[str, int], names: Sequence
     return [quota + form.shards for quota in quotas]  # the quotas of shards are rounded, each by one at most
 
 
-def make_plan(recipe: MixRecipe, counts: Sequence[SourceCounts], budget: int | None) -> Plan:
+def make_plan(
+    recipe: MixRecipe, counts: Sequence[SourceCounts], budget: int | None, damaged: Sequence[str] = ()
+) -> Plan:
     """Plans a mixture.
 
     Args:
         recipe: The recipe.
         counts: What each source has that takes part.
         budget: Tokens to predict; None for as many as the epoch limits allow.
+        damaged: Parquet files that the counts leave out, with why.
 
     Raises:
         UserError: The budget passes an epoch limit, or fills no row.
@@ -176,7 +189,7 @@ def make_plan(recipe: MixRecipe, counts: Sequence[SourceCounts], budget: int | N
             "a higher limit, such as --set max_epochs=4."
         )
     left_out = tuple(name for name in recipe.sources if name not in names)
-    return Plan(sources, left_out, form, heldout_form(recipe))
+    return Plan(sources, left_out, form, heldout_form(recipe), tuple(damaged))
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -228,4 +241,16 @@ def plan_sentences(plan: Plan) -> list[str]:
         )
     if plan.left_out:
         lines.append(f"left out, their shares divided among the others: {', '.join(plan.left_out)}")
+    if plan.damaged:
+        lines.append(f"left out, as they cannot be read: {len(plan.damaged):,} files: {names(plan.damaged)}")
     return lines
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """The plan, as it is stored."""
+    return {
+        "tokens": plan.tokens,
+        "sources": plan_rows(plan),
+        "left_out": list(plan.left_out),
+        "damaged": list(plan.damaged),
+    }

@@ -39,7 +39,7 @@ from pipeline.mix.folder import (
     finish_set,
     write_documents,
 )
-from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_rows, present
+from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore
 from pipeline.mix.watch import FileWatcher
@@ -129,7 +129,7 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     listed = corpus_files(options.corpus, recipe)
     present(recipe, {name: len(files) for name, files in listed.items() if files}, options.corpus)
     _encode(options, store, [file for files in listed.values() for file in files], console)
-    stats = _read_stats(options, store, listed)
+    stats, faults = _read_stats(options, store, listed)
     tokens = {name: sum(entry.tokens for entry in entries) for name, entries in stats.items() if entries}
     names_ = present(recipe, tokens, options.corpus)
     files = number_files([stats[name] for name in names_])
@@ -139,7 +139,7 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
         for number, (name, quota) in enumerate(zip(names_, quotas, strict=True))
     ]
     counts = [count_source(name, stats[name], held) for name, (_, held) in zip(names_, blocks, strict=True)]
-    return Prepared(store, encoder, files, blocks, make_plan(recipe, counts, options.budget))
+    return Prepared(store, encoder, files, blocks, make_plan(recipe, counts, options.budget, faults))
 
 
 def number_files(stats: Sequence[Sequence[TokenStats]]) -> list[TokenFile]:
@@ -198,14 +198,14 @@ def _modified(corpus: str, file: CorpusFile) -> int | None:
 
 def _read_stats(
     options: MixOptions, store: TokenStore, listed: Mapping[str, Sequence[CorpusFile]]
-) -> dict[str, list[TokenStats]]:
-    """The stats of all token files, by source.
+) -> tuple[dict[str, list[TokenStats]], list[str]]:
+    """The stats of all token files, by source; and the Parquet files that cannot be read, with why.
 
     Raises:
         InputError: Parquet files cannot be read, and the recipe does not skip them.
     """
     found: dict[str, list[TokenStats]] = {}
-    faults = []
+    faults: list[str] = []
     with ThreadPoolExecutor(READERS_REMOTE if options.remote else 1) as pool:
         for name, files in listed.items():
             for file, stats in zip(files, pool.map(store.read_stats, [file.path for file in files]), strict=True):
@@ -222,7 +222,7 @@ def _read_stats(
             f"{len(faults)} Parquet files of {options.corpus} cannot be read: {names(faults)}. Make them again, or "
             "leave them out with --set damaged=skip. The others are encoded, and stay so."
         )
-    return found
+    return found, faults
 
 
 def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> MixResult:
@@ -239,7 +239,7 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
     with exclusive(root):
         done = {shards.kind: shards.done() for shards in sets}
         claim(root, configuration, made=any(done.values()), stale=(WORK,))
-        write_json(join(root.root, PLAN), {"tokens": plan.tokens, "sources": plan_rows(plan)})
+        write_json(join(root.root, PLAN), plan_record(plan))
         _write_sets(options, prepared, sets, fingerprint(configuration), console)
         manifests = [_finish(options, prepared, shards, configuration) for shards in sets]
     planned = sum(shards.form.shards for shards in sets)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import ModelError, OutputError
-from pipeline.filesystem import atomic_output, exists, join, open_input
+from pipeline.errors import InputError, ModelError, OutputError
+from pipeline.filesystem import atomic_output, exists, join, match, open_input
 from pipeline.mix.corpus import SUFFIX, CorpusFile
 from pipeline.shard import read_json, write_json
 from pipeline.source import HashingReader
@@ -136,7 +136,7 @@ class TokenStore:
             return None
 
     def is_done(self, file: CorpusFile, modified: int | None) -> bool:
-        """Whether the token file of this very Parquet file is there."""
+        """Whether the token file of this very Parquet file is there, and whole; one cut short is made again."""
         stats = self.read_stats(file.path)
         if (
             stats is None
@@ -145,7 +145,18 @@ class TokenStore:
         ):
             return False
         same = stats.sha256 == file.sha256 if file.sha256 else stats.modified == modified
-        return same and exists(self.tokens(file.path))
+        return same and _size(self.tokens(file.path)) == self._bytes(stats)
+
+    def _bytes(self, stats: TokenStats) -> int:
+        return (stats.documents + 1) * OFFSET_BYTES + stats.tokens * self.coding.numpy.itemsize
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; -1 where there is none."""
+    try:
+        return match([path])[0].size
+    except InputError:
+        return -1
 
 
 def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, modified: int | None) -> TokenStats:

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import InputError, ModelError, OutputError, UserError
+from pipeline.mix.plan import plan_sentences
+from pipeline.mix.recipe import MixRecipe, SourceShare
 from tests.pipeline.mix.corpora import mix, pieces, prose, recipe, snapshot, write_corpus, write_model, write_parquet
 from tokenizer.encode import Encoder
 from trainer_bridge.shards import ShardReader
@@ -230,11 +232,24 @@ def test_a_damaged_parquet_costs_itself_alone(root):
     ):
         mix(root, recipe(SHARES))
     assert len(list(root.rglob("*.tokens"))) == 4
-    mix(root, recipe(SHARES, damaged="skip"))
+    plan = mix(root, recipe(SHARES, damaged="skip")).plan
+    told = next(line for line in plan_sentences(plan) if "cannot be read" in line)
+    assert told.startswith("left out, as they cannot be read: 1 files: a/all/part-2.parquet: ")
+    assert json.loads((root / "shards/plan.json").read_text())["damaged"] == list(plan.damaged)
     assert [entry["path"] for entry in documents(root) if entry["source"] == "a"] == ["a/all/part-0.parquet"]
     path.write_bytes(whole)
     with pytest.raises(OutputError, match=r"sources\.a\.files: 1 -> 2"):
         mix(root, recipe(SHARES, damaged="skip"))
+
+
+def test_subsets_of_a_source(root):
+    shares = {"a": SourceShare(50, subsets=("train",)), "b": SourceShare(50)}
+    subsets = MixRecipe(shares, seq_len=16, shard_rows=100, block_tokens=32)
+    with pytest.raises(InputError, match=r"lacks sources of the recipe: a \(not there, or not its subsets train\)"):
+        mix(root, subsets)
+    write_parquet(root / "corpus", "a/train/part-0.parquet", prose(50, 7))
+    mix(root, subsets)
+    assert [entry["path"] for entry in documents(root) if entry["source"] == "a"] == ["a/train/part-0.parquet"]
 
 
 def test_a_budget_over_the_limit_names_the_largest(root):

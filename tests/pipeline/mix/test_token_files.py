@@ -103,6 +103,19 @@ def test_a_file_is_done_once(tmp_path, encoder):
     assert not made.is_done(file, 7)
 
 
+def test_a_token_file_that_was_cut_short_is_made_again(tmp_path, encoder):
+    path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
+    made, file = store(tmp_path, encoder), corpus_file(path)
+    encode_file(made, encoder, file, 7)
+    tokens = tmp_path.joinpath(made.tokens(file.path))
+    whole = tokens.read_bytes()
+    for content in (whole[:-1], whole + b"0", b""):
+        tokens.write_bytes(content)
+        assert not made.is_done(file, 7)
+    tokens.write_bytes(whole)
+    assert made.is_done(file, 7)
+
+
 def test_damaged_stats_are_made_again(tmp_path, encoder):
     path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
     made, file = store(tmp_path, encoder), corpus_file(path)
