@@ -313,7 +313,7 @@ def remove_temporaries(folder: str) -> None:
                     os.remove(os.path.join(place, name))
 
 
-def local_model(uri: str, sha256: str | None = None) -> str:
+def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str:
     """Gives a model as a local file: models are loaded by C++ code that only opens paths.
 
     A relative path is looked up in the working directory, then beside the packages, where the embedded models lie.
@@ -321,6 +321,7 @@ def local_model(uri: str, sha256: str | None = None) -> str:
     Args:
         uri: A path, a Beam path or a URL; the latter two are copied into the cache once.
         sha256: The expected checksum, in hex; checked where given.
+        what: What it is called in errors, where it is something else that a recipe names, such as a list.
 
     Returns:
         A local path.
@@ -331,14 +332,13 @@ def local_model(uri: str, sha256: str | None = None) -> str:
     try:
         path = _local_path(uri, sha256)
     except (FetchError, OSError) as error:
-        raise ModelError(f"cannot get the model {uri}: {error}") from error
+        raise ModelError(f"cannot get the {what} {uri}: {error}") from error
     if not os.path.isfile(path):
-        raise ModelError(
-            f"there is no model at {uri}. Check the path in the recipe, or train one (see README, Models)."
-        )
+        remedy = ", or train one (see README, Models)" if what == "model" else ""
+        raise ModelError(f"there is no {what} at {uri}. Check the path in the recipe{remedy}.")
     if sha256 and file_sha256(path) != sha256:
         raise ModelError(
-            f"the model {uri} has sha256 {file_sha256(path)}, the recipe asks for {sha256}. Fetch it again."
+            f"the {what} {uri} has sha256 {file_sha256(path)}, the recipe asks for {sha256}. Fetch it again."
         )
     return path
 

@@ -39,7 +39,7 @@ class ParquetFault(NamedTuple):
 
 
 def read_parquet_rows(
-    stream: BinaryIO, columns: Sequence[str], max_cell_bytes: int
+    stream: BinaryIO, columns: Sequence[str], max_cell_bytes: int, *, required: Sequence[str] = ()
 ) -> Iterator[ParquetRow | ParquetFault]:
     """Reads the rows of a file, with one fault for each thing that is none.
 
@@ -47,6 +47,7 @@ def read_parquet_rows(
         stream: The raw bytes; they are copied to a temporary file, since Parquet is read from its end.
         columns: The columns that are wanted; those that the file has not are left out.
         max_cell_bytes: A row with a longer string is a fault.
+        required: Those of the columns without which a file is of no use.
 
     Yields:
         Rows and faults in the order of the file.
@@ -59,7 +60,7 @@ def read_parquet_rows(
         except (pa.ArrowException, OSError, ValueError) as error:
             yield ParquetFault("damaged_parquet", str(error), 0)
             return
-        if not there:
+        if not there or not {*required} <= {*there}:
             yield ParquetFault("no_columns", f"its columns are {', '.join(table.schema_arrow.names)[:200]}", 0)
             return
         start = 0

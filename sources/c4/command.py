@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.run import RunResult, run_source
 from pipeline.shard import Scope, plan_shards
-from sources.c4.recipe import C4Recipe
+from sources.c4.recipe import BadWordsRecipe, C4Recipe
 from sources.c4.source import C4
 from sources.commoncrawl.command import add_inputs, inputs
 
@@ -55,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
     recipe = load_recipe(C4Recipe, args.recipe, args.set)
-    if args.origin == "wet" and (recipe.bad_words.list or "").startswith("samples/"):
+    scopes = _scopes(args, recipe)
+    if args.origin == "wet" and recipe.bad_words.list == BadWordsRecipe().list:
         cli.sentences(console)(SAMPLE_LIST)
-    return run_source(C4(recipe, args.origin), _scopes(args, recipe), cli.run_options(args, options), console)
+    return run_source(C4(recipe, args.origin), scopes, cli.run_options(args, options), console)
 
 
 def _scopes(args: argparse.Namespace, recipe: C4Recipe) -> list[Scope]:

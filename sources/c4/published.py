@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
 
 from filters.c4_url import normalize_c4_url
 from pipeline.document import Document, Refused, parse_time
 from pipeline.json_lines import JsonFault, read_json_lines
+from pipeline.parquet_rows import PARQUET_MAGIC, ParquetFault, read_parquet_rows
 
-PARQUET_MAGIC = b"PAR1"
 WARC_START = "it begins 'WARC/"
 COLUMNS = ("text", "timestamp", "url")
-BATCH_ROWS = 256
 NAMES_SHOWN, CHARACTERS_SHOWN = 8, 200  # of a row's columns, where it has no text
-_COPY_BYTES = 1 << 20
 
 
 @dataclass
@@ -64,44 +58,13 @@ class PublishedReader:
                 yield self._refused(record.reason, record.message, record.offset)
 
     def _parquet(self, stream: BinaryIO) -> Iterator[Document | Refused]:
-        with tempfile.TemporaryFile() as spooled:  # Parquet is read from its end, which a stream has not
-            shutil.copyfileobj(stream, spooled, _COPY_BYTES)
-            try:
-                table = pq.ParquetFile(spooled)
-                columns = [name for name in COLUMNS if name in table.schema_arrow.names]
-            except (pa.ArrowException, OSError) as error:
-                yield self._refused("damaged_parquet", str(error), 0)
-                return
-            if "text" not in columns:
-                yield self._refused("no_text_column", f"the columns are {', '.join(table.schema_arrow.names)}", 0)
-                return
-            start = 0
-            for group in range(table.num_row_groups):
-                yield from self._row_group(table, group, columns, start)
-                start += table.metadata.row_group(group).num_rows
-
-    def _row_group(
-        self, table: pq.ParquetFile, group: int, columns: list[str], number: int
-    ) -> Iterator[Document | Refused]:
-        try:
-            for batch in table.iter_batches(BATCH_ROWS, [group], columns):
-                values = [_values(column) for column in batch.columns]
-                for row in zip(*values, strict=True):
-                    yield self._row(dict(zip(columns, row, strict=True)), number)
-                    number += 1
-        except (pa.ArrowException, OSError) as error:
-            yield self._refused("damaged_row_group", f"row group {group} is read up to row {number}: {error}", number)
-
-    def _row(self, row: dict[str, Any], number: int) -> Document | Refused:
-        for name, value in row.items():
-            if isinstance(value, bytes):
-                if len(value) > self.limit:
-                    message = f"{name} has {len(value):,} bytes, over {self.limit:,}"
-                    return self._refused("record_too_large", message, number)
-                row[name] = value.decode("utf-8", "replace")
-                self.counters["text_bytes"] += len(value)
-                self.counters["invalid_utf8"] += "\ufffd" in row[name] and b"\xef\xbf\xbd" not in value
-        return self._document(row, number)
+        for row in read_parquet_rows(stream, COLUMNS, self.limit, required=("text",)):
+            if isinstance(row, ParquetFault):
+                yield self._refused(row.reason, row.message, row.offset)
+            else:
+                self.counters["invalid_utf8"] += row.invalid_utf8
+                self.counters["text_bytes"] += row.size
+                yield self._document(row.value, row.offset)
 
     def _document(self, row: Mapping[str, Any], offset: int) -> Document | Refused:
         text = row.get("text")
@@ -149,15 +112,6 @@ class _Prefixed:
             head, self._head = self._head, b""
             return head
         return self._stream.read(size)
-
-
-def _values(column: pa.Array) -> list[Any]:
-    """The values of a column, strings as bytes: they may hold what is no UTF-8."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = column.cast(pa.binary() if pa.types.is_string(column.type) else pa.large_binary())
-    return list(column.to_pylist())
 
 
 def _time(value: Any) -> datetime | None:

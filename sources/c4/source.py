@@ -17,16 +17,17 @@ import xxhash
 from filters.c4_lines import count_spans, hash_spans, keep_spans, page_text
 from filters.c4_url import is_validation, normalize_c4_url, url_rank
 from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused, parse_time
+from pipeline.document import Document, Refused
 from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.source import Round
 from pipeline.steps import Step
-from pipeline.warc import ReadError, WarcRecord, read_records
+from pipeline.wet import Page, page_document, read_pages
 from sources.c4.published import PublishedReader
 from sources.c4.recipe import C4Recipe
 from sources.c4.steps import (
+    BAD_WORDS,
     DUPLICATES,
     LINE_RULES,
     CheckPage,
@@ -140,33 +141,16 @@ class C4:
             reader = PublishedReader(self.name, file.path, self.recipe.published_language, limit, counters)
             yield from reader.read(stream)
             return
-        for record in read_records(stream, max_record_bytes=limit):
-            if isinstance(record, ReadError):
-                yield Refused(record.reason, record.message, file.path, record.offset)
-            elif record.kind != "conversion":
-                message = f"record of type {record.kind!r}"
-                yield Refused("not_a_conversion", message, file.path, record.offset, failed=False)
-            else:
-                yield self._page(record, file.path, counters)
+        for page in read_pages(stream, file.path, limit, counters):
+            yield page if isinstance(page, Refused) else self._document(page, file.path, counters)
 
-    def _page(self, record: WarcRecord, path: str, counters: Counter[str]) -> Document:
-        body = record.body.decode(errors="replace")
-        counters["text_bytes"] += len(record.body)
-        counters["invalid_utf8"] += "\ufffd" in body and b"\xef\xbf\xbd" not in record.body
-        text, header_like = page_text(body, drop_header_like=self.recipe.page.drop_header_like)
+    def _document(self, page: Page, path: str, counters: Counter[str]) -> Document:
+        text, header_like = page_text(page.body, drop_header_like=self.recipe.page.drop_header_like)
         counters["header_like_lines"] += header_like
-        document = Document(
-            record.record_id or f"{path.rpartition('/')[2]}@{record.offset}", text, self.name, path, record.offset
+        document = page_document(
+            page.record, path, self.name, text, normalized_url=normalize_c4_url(page.record.url or "")
         )
-        document.url, document.created = record.url or None, parse_time(record.date)
-        lines = text.count("\n") + 1 if text else 0
-        document.meta = {
-            "normalized_url": normalize_c4_url(record.url or ""),
-            "crawl_languages": record.headers.get("warc-identified-content-language"),
-            "original_lines": lines,
-            "original_characters": len(text),
-            "kept_lines": lines,
-        }
+        document.meta["kept_lines"] = document.meta["original_lines"]
         return document
 
     def steps_before_dedup(self) -> list[Step]:
@@ -194,12 +178,12 @@ class C4:
         if self.origin == "published":
             return {}
         recipe = self.recipe
-        used = [(recipe.sentences.model, recipe.sentences.sha256)]
+        used = [(recipe.sentences.model, recipe.sentences.sha256, "model")]
         if recipe.language.method == "fasttext":
-            used.append((recipe.language.model, recipe.language.sha256))
+            used.append((recipe.language.model, recipe.language.sha256, "model"))
         if recipe.bad_words.list is not None:
-            used.append((recipe.bad_words.list, recipe.bad_words.sha256))
-        return {address: file_sha256(local_model(address, sum_)) for address, sum_ in used}
+            used.append((recipe.bad_words.list, recipe.bad_words.sha256, BAD_WORDS))
+        return {address: file_sha256(local_model(address, sum_, what)) for address, sum_, what in used}
 
     def describe(self) -> dict[str, Any]:
         """What the input is, the recipe, and the checksums of its models and lists."""

@@ -20,6 +20,7 @@ LINE_RULES = ("too_long_word", "no_endmark", "too_short", "javascript", "policy"
 DUPLICATES = ("global_duplicate", "local_duplicate")
 FILTERED = "line-filtered:"
 PASSED = "line-passed"
+BAD_WORDS = "list of bad words"  # what the file is called in errors
 
 
 class CheckPage:
@@ -173,7 +174,7 @@ class DropBadWords:
         """Reads the list."""
         assert self._recipe.list is not None
         try:
-            self._words = read_bad_words(local_model(self._recipe.list, self._recipe.sha256))
+            self._words = read_bad_words(local_model(self._recipe.list, self._recipe.sha256, BAD_WORDS))
         except ValueError as error:
             raise ModelError(str(error)) from error
 

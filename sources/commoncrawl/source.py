@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from filters.lines import hash_lines, split_wet_text
 from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused, parse_time
+from pipeline.document import Document, Refused
 from pipeline.filesystem import InputFile, file_sha256, local_model
 from pipeline.recipe import as_mapping
 from pipeline.sink import RejectPolicy
 from pipeline.steps import DropShort, Step
-from pipeline.warc import ReadError, WarcRecord, read_records
+from pipeline.wet import page_document, read_pages
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.steps import (
     ClassifyReferences,
@@ -97,38 +97,12 @@ class CommonCrawl:
 
     def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads the ``conversion`` records of a WET file; the title line is kept apart from the text, as in CCNet."""
-        path, limit = file.path, self.recipe.max_record_megabytes << 20
-        for record in read_records(stream, max_record_bytes=limit):
-            if isinstance(record, ReadError):
-                yield Refused(record.reason, record.message, path, record.offset)
-            elif record.kind != "conversion":
-                yield Refused("not_a_conversion", f"record of type {record.kind!r}", path, record.offset, failed=False)
+        for page in read_pages(stream, file.path, self.recipe.max_record_megabytes << 20, counters):
+            if isinstance(page, Refused):
+                yield page
             else:
-                counters["text_bytes"] += len(record.body)
-                yield self._document(record, path, counters)
-
-    def _document(self, record: WarcRecord, path: str, counters: Counter[str]) -> Document:
-        try:
-            body = record.body.decode()
-        except UnicodeDecodeError:
-            body = record.body.decode(errors="replace")
-            counters["invalid_utf8"] += 1
-        title, text = split_wet_text(body)
-        return Document(
-            id=record.record_id or f"{path.rsplit('/', 1)[-1]}@{record.offset}",
-            text=text,
-            source=self.name,
-            file=path,
-            offset=record.offset,
-            url=record.url or None,
-            created=parse_time(record.date),
-            meta={
-                "title": title,
-                "crawl_languages": record.headers.get("warc-identified-content-language"),
-                "original_lines": text.count("\n") + 1 if text else 0,
-                "original_characters": len(text),
-            },
-        )
+                title, text = split_wet_text(page.body)
+                yield page_document(page.record, file.path, self.name, text, title=title)
 
     def steps_before_dedup(self) -> list[Step]:
         """Only the minimal length, as in CCNet; nothing later re-checks it."""

@@ -213,6 +213,10 @@ class TestLocalModel:
         with pytest.raises(ModelError, match=r"there is no model at .*none\.bin\. Check the path in the recipe"):
             local_model(f"{tmp_path}/none.bin")
 
+    def test_what_is_no_model_is_called_by_its_name(self, tmp_path):
+        with pytest.raises(ModelError, match=r"there is no list of words at .*none\. Check the path in the recipe\.$"):
+            local_model(f"{tmp_path}/none", what="list of words")
+
     def test_a_folder_is_no_model(self, tmp_path):
         with pytest.raises(ModelError, match="there is no model at"):
             local_model(str(tmp_path))

@@ -49,7 +49,11 @@ def test_dictionaries_and_large_strings():
 
 
 def test_a_file_of_other_columns_is_one_fault():
-    assert read(parquet(TABLE), ("z",)) == [ParquetFault("no_columns", "its columns are a, b, c", 0)]
+    fault = ParquetFault("no_columns", "its columns are a, b, c", 0)
+    assert read(parquet(TABLE), ("z",)) == [fault]
+    assert list(read_parquet_rows(io.BytesIO(parquet(TABLE)), ("a", "z"), 100, required=("z",))) == [fault]
+    rows = read_parquet_rows(io.BytesIO(parquet(TABLE)), ("a", "z"), 100, required=("a",))
+    assert {tuple(row.value) for row in rows} == {("a",)}
 
 
 def test_damage_costs_what_it_must():

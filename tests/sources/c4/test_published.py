@@ -10,7 +10,8 @@ import pytest
 import xxhash
 
 from pipeline.document import Document, Refused
-from sources.c4.published import BATCH_ROWS, PublishedReader
+from pipeline.parquet_rows import BATCH_ROWS
+from sources.c4.published import PublishedReader
 
 ROW = {"text": "One page.\nTwo lines.", "timestamp": "2019-04-18T10:00:15Z", "url": "https://www.a.example/b/"}
 
@@ -101,7 +102,7 @@ def test_a_warc_file_is_told_once():
     [
         (b"PAR1", ["damaged_parquet"]),
         (b"PAR1" + b"x" * 1000 + b"PAR1", ["damaged_parquet"]),
-        (parquet(pa.table({"content": ["x"]})), ["no_text_column"]),
+        (parquet(pa.table({"content": ["x"]})), ["no_columns"]),
         (parquet(pa.table({"text": pa.array([], pa.string())})), []),
         (parquet(pa.table({"text": ["a", None, "b"]})), ["a", "no_text", "b"]),
         (parquet(pa.table({"text": [1]})), ["text_is_no_string"]),
