@@ -31,7 +31,7 @@ from pipeline.cli import beam_options
 from pipeline.errors import OutputError
 from pipeline.filesystem import exists, is_remote, join, list_tree, open_input
 from pipeline.ledger import Ledger, Tally
-from pipeline.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest
+from pipeline.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest, run_folders
 from pipeline.mix.rows import is_shard_folder
 from pipeline.recipe import difference, fingerprint
 from pipeline.shard import Layout, read_json
@@ -258,6 +258,11 @@ def _failures(folder: str) -> str:
     return f"; {sentence}" if sentence else ""
 
 
+def _folders(given: str) -> list[str]:
+    """The folder itself; of a corpus, those of its sources."""
+    return [given] if is_shard_folder(given) else run_folders(given) or [given]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -269,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "folders",
         nargs="+",
         metavar="DIR",
-        help="a source's folder, such as corpus/books, or one of token shards",
+        help="a corpus, a source's folder, such as corpus/books, or one of token shards",
     )
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
     parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
@@ -277,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     FileSystems.set_options(beam_options(parser, flags))
     console = Console(highlight=False, soft_wrap=True)
     failed = False
-    for folder in args.folders:
+    for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
         if is_shard_folder(root):
             count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)

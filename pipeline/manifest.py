@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
-from pipeline.filesystem import exists, is_remote, join, list_names, read_bytes
+from pipeline.errors import InputError
+from pipeline.filesystem import exists, is_remote, join, list_names, match, read_bytes
 from pipeline.ledger import Ledger
-from pipeline.shard import TIMING, Layout, read_json, write_json
+from pipeline.shard import MANIFEST, STATS, TIMING, Layout, read_json, write_json
 
 CONFIGURATION = "configuration.json"
 READERS_REMOTE = 32
@@ -107,3 +109,21 @@ def timing(layout: Layout) -> dict[str, Any]:
         "steps": {step: round(spent, 3) for step, spent in steps.items()},
         "peak_bytes": peak,
     }
+
+
+def run_folders(path: str) -> list[str]:
+    """The folders at a path, or right below it, in which a run has left something: those of a corpus's sources."""
+    if _is_run(path):
+        return [path]
+    if is_remote(path):
+        try:
+            files = match([join(path, "*", MANIFEST)])
+        except InputError:
+            return []
+        return sorted({file.path.rpartition("/")[0] for file in files})
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    return [join(path, name) for name in names if not name.startswith(".") and _is_run(join(path, name))]
+
+
+def _is_run(folder: str) -> bool:
+    return exists(join(folder, MANIFEST)) or (exists(join(folder, CONFIGURATION)) and exists(join(folder, STATS)))

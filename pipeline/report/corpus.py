@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import InputError, OutputError
-from pipeline.filesystem import exists, is_remote, join, match
+from pipeline.filesystem import is_remote, join
 from pipeline.ledger import Ledger, Tally, total
 from pipeline.manifest import (
     CONFIGURATION,
     all_stats,
     build_manifest,
     read_manifest,
+    run_folders,
     timing,
 )
-from pipeline.shard import MANIFEST, STATS, Layout, read_json
+from pipeline.shard import MANIFEST, Layout, read_json
 from pipeline.steps import READ_STEP
 
 # Parts of manifests that are read, and their kinds.
@@ -137,7 +137,7 @@ def find(paths: Sequence[str]) -> Corpora:
     found = Corpora()
     seen: set[str] = set()
     for path in paths:
-        folders = _folders(path if is_remote(path) else path.rstrip("/") or "/")
+        folders = run_folders(path if is_remote(path) else path.rstrip("/") or "/")
         if not folders:
             raise InputError(
                 f"{path} holds no {MANIFEST}: give the folder of a corpus, of one of its sources, or of token shards"
@@ -147,24 +147,6 @@ def find(paths: Sequence[str]) -> Corpora:
                 seen.add(folder)
                 _add(found, folder)
     return found
-
-
-def _folders(path: str) -> list[str]:
-    """The folders at a path, or right below it, in which a run has left something."""
-    if _is_run(path):
-        return [path]
-    if is_remote(path):
-        try:
-            files = match([join(path, "*", MANIFEST)])
-        except InputError:
-            return []
-        return sorted({file.path.rpartition("/")[0] for file in files})
-    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    return [join(path, name) for name in names if not name.startswith(".") and _is_run(join(path, name))]
-
-
-def _is_run(folder: str) -> bool:
-    return exists(join(folder, MANIFEST)) or (exists(join(folder, CONFIGURATION)) and exists(join(folder, STATS)))
 
 
 def _add(found: Corpora, folder: str) -> None:

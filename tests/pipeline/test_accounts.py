@@ -244,6 +244,17 @@ class TestCommand:
             f"{corpus}/: all accounts add up, 6 documents kept; 2 records failed (in b.txt)\n"
         )
 
+    def test_a_corpus_stands_for_its_sources(self, clean, tmp_path, capsys):
+        for name in ("a", "b"):
+            shutil.copytree(clean, tmp_path / "corpus" / name)
+        assert self.run(tmp_path / "corpus") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.partition(": ")[0] for line in lines] == [f"{tmp_path}/corpus/a", f"{tmp_path}/corpus/b"]
+
+    def test_a_folder_without_any_is_a_fault(self, tmp_path, capsys):
+        assert self.run(tmp_path) == 1
+        assert "manifest.json is missing: no run has ended here" in capsys.readouterr().out
+
     def test_faults(self, clean, corpus, capsys):
         (corpus / "long/a.parquet").unlink()
         assert self.run(corpus, clean) == 1
