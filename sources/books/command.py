@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
         say(NO_BOOKS3)
     books3 = [file for pattern in args.books3 for file in _match("--books3", pattern)]
     plan = plan_books(files, books3, recipe.files_per_shard)
-    say(f"{plan.books:,} books of Gutenberg chosen from {len(files):,} files, {len(books3):,} tars of Books3")
+    say(f"books of Gutenberg: {plan.books:,}, chosen from files: {len(files):,}; tars of Books3: {len(books3):,}")
     run = cli.run_options(args, options, inputs="--gutenberg and --books3")
     root = Layout(join(run.output, "books")).root
     source = Books(recipe, root, _catalogue(files), archive_prefixes(books3))

@@ -36,12 +36,13 @@ from filters.minhash import (
 )
 from filters.shingles import ShingleHasher
 from pipeline import graph
+from pipeline.cli import sentences
 from pipeline.filesystem import is_remote, join
 from pipeline.progress import ProgressReporter
 from pipeline.run import RunOptions, run_beam
 from pipeline.shard import Layout, Scope, Shard
 from pipeline.steps import Step
-from sources.books.near_duplicates import Removal, choose_removals, write_report
+from sources.books.near_duplicates import TABLE, Removal, choose_removals, write_report
 from sources.books.sketches import (
     ShingleReader,
     SketchFiles,
@@ -163,6 +164,7 @@ def prepare_near_dedup(
         layout: The source's folder.
         scopes: The scopes that are missing: the one there is.
     """
+    say = sentences(console)
     (scope,) = scopes
     shards = scope.shards
     ranges = max(1, -(-sum(map(_text_bytes, shards)) // BYTES_PER_SAMPLE // SAMPLES_PER_RANGE))
@@ -174,7 +176,7 @@ def prepare_near_dedup(
         run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options)
     catalogue = read_catalogue(files, shards)
     candidates = find_candidates(files, catalogue)
-    _say(console, f"{len(catalogue.rows):,} books, {len(candidates):,} pairs to compare")
+    say(f"books: {len(catalogue.rows):,}; pairs to compare: {len(candidates):,}")
     wanted = _wanted(catalogue, candidates)
     if wanted:
         tasks = [SketchTask(shard, wanted[shard.name]) for shard in shards if shard.name in wanted]
@@ -185,11 +187,7 @@ def prepare_near_dedup(
         len(catalogue.rows), candidates, measure, recipe.threshold, recipe.measure, recipe.linkage
     )
     write_report(partial(join, layout.root), [_row(catalogue, removal, recipe.measure) for removal in removals])
-    _say(console, f"{len(removals):,} near duplicates: see {join(layout.root, 'duplicates.tsv')}")
-
-
-def _say(console: Console, sentence: str) -> None:
-    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    say(f"near duplicates: {len(removals):,}; see {join(layout.root, TABLE)}")
 
 
 def _text_bytes(shard: Shard) -> int:
