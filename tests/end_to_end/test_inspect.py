@@ -166,3 +166,12 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(corpus):
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(("module", "flags"), [("inspect", ["--json"]), ("inspect", []), ("card", [])])
+def test_who_reads_may_stop(corpus, module, flags):
+    command = [sys.executable, "-m", f"pipeline.{module}", str(corpus), *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert (process.wait(60), errors) == (0, "")
