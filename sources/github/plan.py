@@ -153,7 +153,7 @@ def _look_into(root: str, below: str, found: Found, depth: int) -> None:
 def _is_container(folder: str, depth: int) -> bool:
     """Whether a folder that is no repository holds only dumps, repositories, or folders of them."""
     try:
-        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        entries = [entry for entry in os.scandir(folder) if not (entry.name.startswith(".") or entry.is_symlink())]
     except OSError:
         return False
     folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -200,7 +200,7 @@ def _sentences(
     found: Found, folders: Sequence[str], licenses: Sequence[tuple[str, str | None]], gate: LicenseGate
 ) -> Iterator[str]:
     if found.dumps:
-        yield f"{len(found.dumps):,} dump{'s' * (len(found.dumps) != 1)}"
+        yield _of_dumps([kind_of(dump.path) for dump in found.dumps])
     if folders:
         allowed = Counter(str(name) for _, name in licenses if gate.judge(name).reason is None)
         listed = ", ".join(f"{count:,} {name}" for name, count in allowed.most_common())
@@ -211,12 +211,25 @@ def _sentences(
         if gate.judge(name).reason is not None:
             others.setdefault(name or "no licence", []).append(repo)
     if others:
-        parts = [f"{len(repos):,} {name} ({_some(repos)})" for name, repos in sorted(others.items())]
+        commonest = sorted(others.items(), key=lambda item: (-len(item[1]), item[0]))
+        parts = [f"{len(repos):,} {name} ({_some(repos)})" for name, repos in commonest]
         yield f"dropped for their licence: {_some(parts, 8)}"
     if found.links:
-        yield f"not followed: {len(found.links):,} links ({_some(found.links)})"
+        yield f"not followed: {_counted(len(found.links), 'link')} ({_some(found.links)})"
     if found.loose:
-        yield f"in no repository, and not read: {len(found.loose):,} files ({_some(found.loose)})"
+        yield f"in no repository, and not read: {_counted(len(found.loose), 'file')} ({_some(found.loose)})"
+
+
+def _of_dumps(kinds: Sequence[str | None]) -> str:
+    tars = kinds.count("tar")
+    parts = [f"{_counted(len(kinds) - tars, 'dump')} of rows"] if tars < len(kinds) else []
+    if tars:
+        parts.append(f"{_counted(tars, 'tar')} (licences in tars are told while they are read)")
+    return ", ".join(parts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _some(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:

@@ -21,6 +21,7 @@ MAX_DEPTH = 2  # folders above a repository's files: owner/name
 MAX_REPOSITORIES = 100_000  # in one tar; what more there are have no licence that is known
 _GIT_ARCHIVE = re.compile(rb"52 comment=([0-9a-f]{40})\n")  # git archive: a pax header of the whole tar
 _WITH_COMMIT = re.compile(r"(?P<name>.+)-(?P<commit>[0-9a-f]{40})")
+_NPM_FOLDER, _NPM_SUFFIX = "package", ".tgz"  # npm pack puts every package in a folder of this name
 _SKIPPED = frozenset({".git", ".hg", ".svn"})
 
 
@@ -74,7 +75,8 @@ class TarReader:
     def _raw_file(
         self, member: Member, folder: str, path: str, license: str | None, facts: RepositoryFacts | None
     ) -> RawFile:
-        name = folder or _stem(self._path)
+        is_npm = folder == _NPM_FOLDER and self._path.lower().endswith(_NPM_SUFFIX)
+        name = _stem(self._path) if is_npm or not folder else folder
         found = _WITH_COMMIT.fullmatch(name)
         ref = found["commit"] if found else facts.ref if facts else None
         content = member.data if self._reader.wants(license, path) else None

@@ -33,7 +33,8 @@ def sample(tmp_path_factory) -> Path:
     """One run over the embedded sample."""
     output = tmp_path_factory.mktemp("github")
     done = github(output, *INPUTS)
-    assert "3 dumps\n7 repositories: 1 Apache-2.0, 1 MIT OR Apache-2.0, 1 MIT, 1 BSD-3-Clause\n" in done.stderr
+    assert "2 dumps of rows, 1 tar (licences in tars are told while they are read)\n" in done.stderr
+    assert "\n7 repositories: 1 Apache-2.0, 1 MIT OR Apache-2.0, 1 MIT, 1 BSD-3-Clause\n" in done.stderr
     assert "1 GPL-3.0-only (harbour/fog), 1 no licence (no-terms), 1 unrecognized (odd-terms)" in done.stderr
     return output
 

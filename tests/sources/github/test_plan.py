@@ -58,9 +58,23 @@ def test_each_folder_is_a_repository(tmp_path):
     assert planned.sentences == [
         "3 repositories: 2 MIT",
         "dropped for their licence: 1 no licence (c)",
-        f"not followed: 1 links ({tmp_path}/d)",
-        f"in no repository, and not read: 1 files ({tmp_path}/notes.txt)",
+        f"not followed: 1 link ({tmp_path}/d)",
+        f"in no repository, and not read: 1 file ({tmp_path}/notes.txt)",
     ]
+
+
+def test_the_commonest_reason_comes_first(tmp_path):
+    make(tmp_path, "a/LICENSE", "b/x.py", "c/x.py", "d/x.py")
+    (tmp_path / "d" / "package.json").write_text('{"license": "GPL-3.0-only"}')
+    assert plan(tmp_path).sentences[1:] == ["dropped for their licence: 2 no licence (b, c), 1 GPL-3.0-only (d)"]
+
+
+def test_a_link_beside_the_repositories_of_an_owner_is_no_file_of_theirs(tmp_path):
+    make(tmp_path, "owner/a/LICENSE", "owner/b/LICENSE", "tars/x.tar.gz")
+    (tmp_path / "owner" / "latest").symlink_to("a")
+    planned = plan(tmp_path)
+    assert names(tmp_path, planned) == ["/tars/x.tar.gz", "/./owner/a/", "/./owner/b/"]
+    assert planned.sentences[-1] == f"not followed: 1 link ({tmp_path}/owner/latest)"
 
 
 def test_the_output_is_no_repository_and_in_none(tmp_path):
@@ -89,7 +103,11 @@ def test_dumps_in_folders_and_by_globs(tmp_path):
     assert names(tmp_path, planned) == paths
     assert names(tmp_path, plan(tmp_path / "bq" / "*.json.gz")) == paths[:2]
     assert names(tmp_path, plan(tmp_path / "bq", tmp_path / "bq" / "1.json.gz")) == paths[:2]
-    assert planned.sentences[:2] == ["4 dumps", "1 repository: 1 MIT"]
+    assert planned.sentences == [
+        "3 dumps of rows, 1 tar (licences in tars are told while they are read)",
+        "1 repository: 1 MIT",
+    ]
+    assert plan(tmp_path / "bq").sentences == ["2 dumps of rows"]
 
 
 def test_repositories_share_a_shard_up_to_a_size(tmp_path):

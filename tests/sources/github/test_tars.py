@@ -68,6 +68,12 @@ def test_repositories_in_a_tar(files, expected):
     assert list(texts(read(gzip.compress(tar(files))))) == expected
 
 
+def test_a_package_of_npm_is_called_by_its_file():
+    files = tar({"package/package.json": b'{"license": "MIT"}', "package/x.js": b"let x;\n"})
+    assert list(texts(read(files, "dir/tide-1.0.2.tgz"))) == ["tide-1.0.2:x.js"]
+    assert list(texts(read(files, "dir/tide.tar"))) == ["package:x.js"]
+
+
 def test_bad_members_cost_themselves():
     files = {
         "a/LICENSE": MIT,
