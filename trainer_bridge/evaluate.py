@@ -127,6 +127,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="rows to score; default: all")
     parser.add_argument("--tokenizer", help="SentencePiece model, for bits per byte; default: the run's or the shards'")
     options = parser.parse_args()
+    if options.batch < 1 or (options.limit is not None and options.limit < 1):
+        raise TrainerError("--batch and --limit must be at least 1")
     info = read_info(latest_checkpoint(options.run))
     samples = Samples(IN_ORDER, options.data)
     manifest = samples.reader.manifest

@@ -112,6 +112,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.temperature < 0 or not 0 < options.top_p <= 1:
         raise TrainerError("--temperature must be at least 0 and --top-p above 0 and at most 1")
+    if options.tokens < 1:
+        raise TrainerError("--tokens must be at least 1")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_model(options.run, device, compute_dtype("auto", device))
     vocabulary = Vocabulary(find_tokenizer(options.tokenizer, options.run) or options.run / NAME)
@@ -119,6 +121,8 @@ def main() -> None:
     if max(prompt) >= model.config.vocab:
         raise TrainerError(f"the tokenizer has more ids than the model's {model.config.vocab}")
     count = min(options.tokens, model.config.context - len(prompt))
+    if count < 1:
+        raise TrainerError(f"the prompt has {len(prompt)} ids; the model's context is {model.config.context}")
     new = generate(model, prompt, count, options.temperature, options.top_p, options.seed, vocabulary.model.eos_id())
     sys.stdout.write(vocabulary.decode(prompt + new) + "\n")
 

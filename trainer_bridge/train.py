@@ -40,7 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="length of the run in steps (run.steps)")
     parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="any key of the recipe")
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)  # overrides may stand on both sides of a flag
 
 
 def configure(options: argparse.Namespace) -> TrainConfig:
@@ -125,7 +125,10 @@ def main() -> int:
     signal.signal(signal.SIGINT, on_signal)
     samples = Samples(config.data, folder)
     if world.rank == 0:
-        options.output.mkdir(parents=True, exist_ok=True)
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainerError(f"the run directory {options.output} cannot be made: {error.strerror}") from error
         keep_tokenizer(config, samples.reader.manifest, options.output)
     trainer = Trainer(config, samples, options.output, world)
     complete = trainer.train(stop)

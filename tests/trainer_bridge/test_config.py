@@ -6,6 +6,7 @@ import pytest
 
 from trainer_bridge.config import ModelConfig, TrainConfig, build, load_config, recipe_names, to_dict
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.train import configure, parse
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -107,3 +108,9 @@ def test_a_value_out_of_range_is_named(override):
 def test_a_bad_override_is_named(override):
     with pytest.raises(TrainerError, match="override '"):
         load_config("7B", [override])
+
+
+def test_overrides_may_stand_anywhere_on_the_command_line():
+    words = "--model 7B run.keep=7 --data shards --steps 5 run.micro_batch=2 --output run optimizer.lr=1e-5"
+    config = configure(parse(words.split()))
+    assert (config.run.keep, config.run.micro_batch, config.run.steps, config.optimizer.lr) == (7, 2, 5, 1e-5)

@@ -197,6 +197,9 @@ def test_generate_command(trained, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.startswith("The cat sat on")
     assert command(generate.main, monkeypatch, run, "The", "--top-p", "0") == 2
+    assert command(generate.main, monkeypatch, run, "The", "--tokens", "0") == 2
+    assert command(generate.main, monkeypatch, run, "The " * 100) == 2
+    assert "ids; the model's context is 32" in capsys.readouterr().err
     assert command(generate.main, monkeypatch, "/nowhere", "The") == 2
     assert "no run directory /nowhere" in capsys.readouterr().err
 
@@ -256,6 +259,9 @@ def test_evaluation_refuses_other_shards(trained, tmp_path, monkeypatch, capsys)
     assert command(evaluate.main, monkeypatch, run, "--data", other) == 2
     assert "is not the tokenizer of the shards" in capsys.readouterr().err
     assert command(evaluate.main, monkeypatch, run, "--data", tmp_path) == 2
+    for limit in ("--batch", "--limit"):
+        assert command(evaluate.main, monkeypatch, run, "--data", other, limit, "0") == 2
+        assert "must be at least 1" in capsys.readouterr().err
 
 
 def test_presets_survive_the_way_to_hugging_face():
