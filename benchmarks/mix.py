@@ -36,6 +36,7 @@ from pipeline.mix.draw import Stream, shard_draws
 from pipeline.mix.folder import ShardSet, write_documents
 from pipeline.mix.graph import ShardTask, ShardWriter, write_draw
 from pipeline.mix.quotas import ShardForm
+from pipeline.mix.shards import Scratch
 from pipeline.mix.token_files import Coding, TokenStore, encode_file
 from pipeline.shard import Layout
 from pipeline.sink import ParquetOutput
@@ -123,9 +124,9 @@ def write(rows: int, shards: int, epochs: float) -> dict[str, Any]:
         write_documents(f"{folder}/documents.parquet", files, names)
         shard_set = ShardSet(Layout(f"{folder}/shards"), form, "train")
         writer = ShardWriter(shard_set, store, names, shares, 0, 1, f"{folder}/documents.parquet", "")
-        started = time.process_time()
+        started, scratch = time.process_time(), Scratch()
         for task in tasks:
-            writer.write(task)
+            writer.write(task, scratch)
         writing = time.process_time() - started
     return {
         "shards": shards,

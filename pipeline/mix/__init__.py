@@ -26,7 +26,7 @@ one id for each source and shard. Rows of a shard overlap by one id, so that eve
 predicted once. What does not fill a row at the end of a shard (fewer than twice as many ids as there are sources) and
 of the budget (fewer than ``seq_len``) is not written.
 
-Memory: the plan holds at most 150 MB for a source, whatever its size; a worker holds three times the ids of a shard,
-0.8 GB for one of 65,536 rows, or a batch of texts with its ids. Disk: 2 bytes a token and 8 a document for the token
+Memory: the plan holds at most 150 MB for a source, whatever its size; a worker holds the ids of a shard once, 0.5 GB in
+all for one of 65,536 rows, or a batch of texts with its ids. Disk: 2 bytes a token and 8 a document for the token
 files, 2 bytes a token for the shards.
 """

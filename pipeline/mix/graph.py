@@ -16,7 +16,7 @@ from pipeline.filesystem import atomic_output, join, local_model, open_input
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Draws
 from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
-from pipeline.mix.shards import gather, largest_excess, pack, tokens_by_source, write_rows
+from pipeline.mix.shards import Scratch, gather, largest_excess, pack, tokens_by_source, write_rows
 from pipeline.mix.token_files import TokenStore, encode_file
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
@@ -87,15 +87,14 @@ class ShardWriter:
     documents: str
     configuration: str
 
-    def write(self, task: ShardTask) -> None:
-        """Writes one shard, then its stats."""
+    def write(self, task: ShardTask, scratch: Scratch) -> None:
+        """Writes one shard, then its stats; the scratch serves one shard after the other."""
         form = self.shards.form
         with open_input(task.draw) as handle:
             draws: Draws = np.load(handle, allow_pickle=False)
-        buffer, pieces = gather(self.store, read_documents(self.documents, self.names), draws)
+        buffer, pieces = gather(self.store, read_documents(self.documents, self.names), draws, scratch)
         key = (self.seed, self.shards.kind, "shard", task.shard)
         packed = pack(buffer, pieces, form.ids_of(task.shard), self.bos, key)
-        del buffer, pieces
         file = f"{shard_name(task.shard, form.shards)}.arrow"
         metadata = {"tokenizer_sha256": self.store.coding.tokenizer, "seed": str(self.seed)}
         size, sha256 = write_rows(join(self.shards.layout.root, file), packed, form.seq_len, metadata)
@@ -116,14 +115,17 @@ class WriteShards(beam.DoFn):
 
     def __init__(self, writers: Mapping[str, ShardWriter], flags: tuple[str, ...]) -> None:
         self._writers, self._flags = writers, flags
+        self._scratch: Scratch | None = None
 
     def setup(self) -> None:
-        """Connects the file systems."""
+        """Connects the file systems, and makes room for a shard."""
         FileSystems.set_options(PipelineOptions(list(self._flags)))
+        self._scratch = Scratch()
 
     def process(self, task: ShardTask) -> Iterator[str]:
         """Writes one shard."""
-        self._writers[task.kind].write(task)
+        assert self._scratch is not None
+        self._writers[task.kind].write(task, self._scratch)
         yield f"{task.kind}/{task.shard}"
 
 

@@ -59,7 +59,7 @@ class MixRecipe:
         seed: Of all draws.
         heldout_tokens: Tokens of a held-out set in the same proportions, in ``heldout/``, none of whose documents is
             drawn for training.
-        shard_rows: Rows of a shard: 65,536 of 2,048 tokens make 268 MB. A worker needs three times as much.
+        shard_rows: Rows of a shard: 65,536 of 2,048 tokens make 268 MB. A worker holds them once, 0.5 GB in all.
         block_tokens: Tokens that are drawn together, where the source is large enough (see pipeline.mix).
     """
 

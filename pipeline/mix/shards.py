@@ -1,11 +1,12 @@
 """Writing a shard: gather what its draw names, shuffle, interleave the sources, and cut rows.
 
-Memory: three times the ids of the shard (what was read, the stream, the write buffers) and about 100 bytes a document.
+Memory: the ids of the shard once, in a buffer that a worker keeps from shard to shard (to make a new one costs the
+kernel more time than all the rest); rows are put together a record batch at a time; about 100 bytes a document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +49,28 @@ class Pieces:
         return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
 
 
-def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws) -> tuple[Ids, Pieces]:
+class Scratch:
+    """Room for ids, used again for shard after shard."""
+
+    def __init__(self) -> None:
+        self._room = np.empty(0, np.uint8)
+
+    def ids(self, count: int, kind: np.dtype[Any]) -> Ids:
+        """An array for so many ids, with anything in it; it is the one that was given before, where that is enough."""
+        if len(self._room) < count * kind.itemsize:
+            self._room = np.empty(0, np.uint8)  # the old one goes before the new one comes
+            self._room = np.empty(count * kind.itemsize, np.uint8)
+        return self._room[: count * kind.itemsize].view(kind)
+
+
+def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> tuple[Ids, Pieces]:
     """Reads what a draw names; each token file is opened once.
 
     Args:
         store: The token files.
         files: Those that the draw numbers.
         draws: The draw of one shard.
+        scratch: Where the buffer comes from.
 
     Returns:
         A buffer of ids, and the pieces of documents in it, in the order of the draw.
@@ -63,7 +79,7 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws) -> tuple
         OutputError: A token file is damaged.
     """
     places, ends = _places(draws)
-    buffer = np.empty(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
+    buffer = scratch.ids(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
     offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
     for number in np.unique(draws["file"]).tolist():
         file = files[number]
@@ -131,26 +147,42 @@ def interleave(sources: npt.NDArray[np.uint8], lengths: Numbers, shuffled: Seque
 
 @dataclass(frozen=True)
 class Packed:
-    """The stream of a shard: pieces one after the other.
+    """The stream of a shard: pieces one after the other, put together where it is asked for.
 
     Attributes:
-        ids: The stream [N].
-        starts: Where each piece begins in it [P].
-        sources: Its source.
-        numbers: Its document.
-        continued: Whether it begins inside its document.
+        buffer: Ids that the pieces point to.
+        pieces: The pieces [P], in the order of the stream.
+        starts: Where each begins in the stream [P].
+        length: Ids of the stream.
+        bos: The id that a piece gets where it begins inside its document; None for none.
     """
 
-    ids: Ids
+    buffer: Ids
+    pieces: Pieces
     starts: Numbers
-    sources: npt.NDArray[np.uint8]
-    numbers: npt.NDArray[np.uint64]
-    continued: Flags
+    length: int
+    bos: int | None
 
     @property
     def lengths(self) -> Numbers:
-        """Ids of each piece."""
-        return np.diff(self.starts, append=len(self.ids))
+        """Ids of each piece in the stream."""
+        return np.diff(self.starts, append=self.length)
+
+    def ids(self, first: int, last: int, scratch: Scratch | None = None) -> Ids:
+        """The ids of the stream from one place to another; in the scratch, where there is one."""
+        low, high = np.searchsorted(self.starts, first, "right") - 1, np.searchsorted(self.starts, last)
+        some = slice(low, high)
+        extra = (self.pieces.continued[some] & (self.bos is not None)).astype(np.int64)
+        begins = np.maximum(first - self.starts[some], 0)  # of what is wanted, counted from the bos of the piece
+        ends = np.minimum(last - self.starts[some], self.pieces.lengths[some] + extra)
+        froms, stops = (self.pieces.starts[some] - extra + bounds for bounds in (begins, ends))
+        views: list[Ids] = []
+        for start, stop, inserts in zip(froms.tolist(), stops.tolist(), (extra > begins).tolist(), strict=True):
+            if inserts:
+                views.append(np.array([self.bos], self.buffer.dtype))
+            views.append(self.buffer[start + inserts : stop])
+        out = scratch.ids(last - first, self.buffer.dtype) if scratch else None
+        return np.concatenate(views, out=out)
 
 
 def pack(buffer: Ids, pieces: Pieces, length: int, bos: int | None, key: Sequence[object]) -> Packed:
@@ -169,24 +201,12 @@ def pack(buffer: Ids, pieces: Pieces, length: int, bos: int | None, key: Sequenc
         own = np.flatnonzero(pieces.sources == source)
         shuffled.append(own[permutation(len(own), *key, source)])
     order = interleave(pieces.sources, pieces.lengths + extra, shuffled)
-    pieces, extra = pieces.take(order), extra[order]
-    ends = np.cumsum(pieces.lengths + extra)
+    ends = np.cumsum(pieces.lengths[order] + extra[order])
     if ends[-1] < length:
         raise AssertionError(f"a shard of {length} ids has drawn {ends[-1]}")
-    starts = ends - pieces.lengths - extra
+    starts = np.append(0, ends[:-1])
     count = int(np.searchsorted(starts, length))
-    stream = np.concatenate(list(_views(buffer, pieces, extra, count, bos)))[:length]
-    return Packed(stream, starts[:count], pieces.sources[:count], pieces.numbers[:count], pieces.continued[:count])
-
-
-def _views(buffer: Ids, pieces: Pieces, extra: Flags, count: int, bos: int | None) -> Iterator[Ids]:
-    begin = np.array([bos or 0], buffer.dtype)
-    starts = pieces.starts[:count]
-    stops = starts + pieces.lengths[:count]
-    for start, stop, more in zip(starts.tolist(), stops.tolist(), extra[:count].tolist(), strict=True):
-        if more:
-            yield begin
-        yield buffer[start:stop]
+    return Packed(buffer, pieces.take(order[:count]), starts[:count], length, bos)
 
 
 def shard_schema(dtype: str, seq_len: int, metadata: dict[str, str]) -> pa.Schema:
@@ -214,25 +234,30 @@ def write_rows(path: str, packed: Packed, seq_len: int, metadata: dict[str, str]
     Returns:
         Bytes and SHA-256 of the file.
     """
-    schema = shard_schema(packed.ids.dtype.name, seq_len, metadata)
-    rows = (len(packed.ids) - 1) // seq_len
+    schema = shard_schema(packed.buffer.dtype.name, seq_len, metadata)
+    rows = (packed.length - 1) // seq_len
     with atomic_output(path) as handle:
         digest = HashingWriter(handle)
+        stream, room = Scratch(), Scratch()
         with refusals_told(path), pa.ipc.new_stream(pa.PythonFile(digest, "w"), schema) as writer:
             for first in range(0, rows, BATCH_ROWS):
                 last = min(first + BATCH_ROWS, rows)
-                writer.write_batch(pa.record_batch(row_columns(packed, seq_len, first, last), schema=schema))
+                writer.write_batch(
+                    pa.record_batch(row_columns(packed, seq_len, first, last, stream, room), schema=schema)
+                )
     return digest.size, digest.digest.hexdigest()
 
 
-def row_columns(packed: Packed, seq_len: int, first: int, last: int) -> list[pa.Array]:
-    """The columns of some rows.
+def row_columns(packed: Packed, seq_len: int, first: int, last: int, stream: Scratch, room: Scratch) -> list[pa.Array]:
+    """The columns of some rows, of which the ids are in ``room``, and good until it is used again.
 
     A document that begins on the id that two rows share is listed in both; one that runs on from the row before is not
     among the starts, but is the first of the sources and numbers.
     """
-    view = np.lib.stride_tricks.sliding_window_view(packed.ids, seq_len + 1)[first * seq_len : last * seq_len : seq_len]
-    ids = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(view).ravel()), seq_len + 1)
+    view = packed.ids(first * seq_len, last * seq_len + 1, stream)
+    rows = room.ids((last - first) * (seq_len + 1), packed.buffer.dtype)
+    rows.reshape(-1, seq_len + 1)[:] = np.lib.stride_tricks.sliding_window_view(view, seq_len + 1)[::seq_len]
+    ids = pa.FixedSizeListArray.from_arrays(pa.array(rows), seq_len + 1)
     begins = np.arange(first, last, dtype=np.int64) * seq_len
     low = np.searchsorted(packed.starts, begins)
     high = np.searchsorted(packed.starts, begins + seq_len, side="right")
@@ -243,8 +268,8 @@ def row_columns(packed: Packed, seq_len: int, first: int, last: int) -> list[pa.
     return [
         ids,
         pa.ListArray.from_arrays(offsets, starts.astype(np.uint16)),
-        pa.ListArray.from_arrays(whole, packed.sources[members]),
-        pa.ListArray.from_arrays(whole, packed.numbers[members]),
+        pa.ListArray.from_arrays(whole, packed.pieces.sources[members]),
+        pa.ListArray.from_arrays(whole, packed.pieces.numbers[members]),
     ]
 
 
@@ -257,16 +282,16 @@ def _ranges(low: Numbers, high: Numbers) -> tuple[npt.NDArray[np.int32], Numbers
 
 def tokens_by_source(packed: Packed, sources: int) -> tuple[list[int], list[int]]:
     """How many ids of the stream each source has, and how many documents of each begin in it."""
-    tokens = np.bincount(packed.sources, packed.lengths, sources).astype(np.int64)
-    documents = np.bincount(packed.sources[~packed.continued], minlength=sources)
+    tokens = np.bincount(packed.pieces.sources, packed.lengths, sources).astype(np.int64)
+    documents = np.bincount(packed.pieces.sources[~packed.pieces.continued], minlength=sources)
     return tokens.tolist(), documents.tolist()
 
 
 def largest_excess(packed: Packed, shares: Sequence[float]) -> int:
     """The most ids by which any source is ahead of or behind its share, at any place of the stream."""
-    ends = np.append(packed.starts[1:], len(packed.ids))
+    ends = np.append(packed.starts[1:], packed.length)
     largest = 0.0
     for source, share in enumerate(shares):
-        own = np.cumsum(np.where(packed.sources == source, packed.lengths, 0))
+        own = np.cumsum(np.where(packed.pieces.sources == source, packed.lengths, 0))
         largest = max(largest, float(np.abs(own - share * ends).max()))
     return int(np.ceil(largest))

@@ -126,7 +126,10 @@ def test_a_dry_run_writes_no_shard(root):
     [
         (["--tokens", "1T"], "The largest budget of this corpus is"),
         (["--tokens", "some"], "--tokens must look like 1.4T, 10B, 500M, 123456 or auto, it is 'some'"),
-        (["--proportions", "llama1"], "lacks sources of the recipe: commoncrawl (not there), c4 (not there)"),
+        (
+            ["--proportions", "llama1"],
+            "lacks sources of the recipe: commoncrawl (not there), c4 (not there, or not its subsets train)",
+        ),
         (["--proportions", "llama9"], "there are no proportions 'llama9'; built in are"),
         (["--set", "sources.books.share=41"], "the shares must sum to 100 (or to 1), they sum to 101"),
         (["--tokenizer", "nowhere.model"], "there is no model at nowhere.model"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.mix.shards import (
     Packed,
     Pieces,
+    Scratch,
     interleave,
     largest_excess,
     pack,
@@ -34,11 +35,8 @@ def made_of(lists, sources=None, continued=()):
 
 def packed_of(lists, sources=None):
     """A stream of documents in the order given."""
-    lengths = [len(ids) for ids in lists]
-    starts = np.cumsum([0, *lengths[:-1]])
-    ids = np.concatenate([np.array(ids, np.uint16) for ids in lists])
-    owners = np.array(sources or [0] * len(lists), np.uint8)
-    return Packed(ids, starts, owners, np.arange(100, 100 + len(lists), dtype=np.uint64), np.zeros(len(lists), bool))
+    buffer, pieces = made_of(lists, sources)
+    return Packed(buffer, pieces, pieces.starts, len(buffer), BOS)
 
 
 def test_sources_are_interleaved_by_how_far_they_have_come():
@@ -71,38 +69,66 @@ def test_packing_keeps_every_document_whole(seed, data):
     sources = data.draw(st.lists(st.integers(0, 2), min_size=len(lists), max_size=len(lists)))
     buffer, pieces = made_of(lists, sources)
     packed = pack(buffer, pieces, len(buffer), BOS, (seed,))
-    assert sorted(packed.numbers.tolist()) == list(range(100, 100 + len(lists)))
-    for start, number, source in zip(packed.starts, packed.numbers.tolist(), packed.sources.tolist(), strict=True):
+    assert sorted(packed.pieces.numbers.tolist()) == list(range(100, 100 + len(lists)))
+    for start, number, source in zip(
+        packed.starts, packed.pieces.numbers.tolist(), packed.pieces.sources.tolist(), strict=True
+    ):
         ids = lists[number - 100]
-        assert packed.ids[start : start + len(ids)].tolist() == ids
+        assert packed.ids(start, start + len(ids)).tolist() == ids
         assert sources[number - 100] == source
 
 
 def test_a_document_that_goes_on_gets_a_bos():
     buffer, pieces = made_of([[7, 8, 2], [BOS, 9, 2]], continued=[0])
     packed = pack(buffer, pieces, 7, BOS, (0,))
-    spans = zip(packed.starts, packed.lengths, packed.numbers.tolist(), strict=True)
-    found = {number: packed.ids[start : start + length].tolist() for start, length, number in spans}
+    spans = zip(packed.starts, packed.lengths, packed.pieces.numbers.tolist(), strict=True)
+    found = {number: packed.ids(start, start + length).tolist() for start, length, number in spans}
     assert found == {100: [BOS, 7, 8, 2], 101: [BOS, 9, 2]}
     assert sorted(packed.lengths.tolist()) == [3, 4]
     without = pack(buffer, pieces, 6, None, (0,))
-    assert sorted(without.ids.tolist()) == sorted(buffer.tolist())
+    assert sorted(without.ids(0, 6).tolist()) == sorted(buffer.tolist())
 
 
 def test_what_is_too_much_falls_off_the_end():
     buffer, pieces = made_of([[BOS, 5, 6, 2], [BOS, 7, 8, 2]])
     packed = pack(buffer, pieces, 5, BOS, (0,))
-    assert len(packed.ids) == 5
+    assert len(packed.ids(0, packed.length)) == packed.length == 5
     assert packed.lengths.tolist() == [4, 1]
     assert tokens_by_source(packed, 2) == ([5, 0], [2, 0])
     with pytest.raises(AssertionError, match="a shard of 9 ids has drawn 8"):
         pack(buffer, pieces, 9, BOS, (0,))
 
 
+@given(st.data())
+def test_any_part_of_the_stream_is_that_part_of_the_whole(data):
+    sizes = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=12))
+    lists = [list(range(10 * n, 10 * n + size)) for n, size in enumerate(sizes, 1)]
+    continued = data.draw(st.sets(st.integers(0, len(lists) - 1)))
+    bos = data.draw(st.sampled_from([None, BOS]))
+    buffer, pieces = made_of(lists, continued=continued)
+    length = data.draw(st.integers(1, len(buffer)))
+    packed = pack(buffer, pieces, length, bos, (0,))
+    whole = []
+    for number in packed.pieces.numbers.tolist():
+        whole += [BOS] * (bos is not None and number - 100 in continued) + lists[number - 100]
+    first = data.draw(st.integers(0, length - 1))
+    last = data.draw(st.integers(first + 1, length))
+    assert packed.ids(first, last).tolist() == packed.ids(first, last, Scratch()).tolist() == whole[first:last]
+
+
+def test_scratch_is_used_again():
+    scratch = Scratch()
+    first = scratch.ids(10, np.dtype("<u2"))
+    first[:] = 7
+    assert scratch.ids(4, np.dtype("<u2")).tolist() == [7] * 4
+    assert np.shares_memory(first, scratch.ids(5, np.dtype("<u4")))
+    assert len(scratch.ids(11, np.dtype("<u2"))) == 11
+
+
 def test_the_shuffle_is_its_key_s_alone():
     lists = [[BOS, n, 2] for n in range(10, 40)]
     buffer, pieces = made_of(lists)
-    orders = [pack(buffer, pieces, 90, BOS, key).numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))]
+    orders = [pack(buffer, pieces, 90, BOS, key).pieces.numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))]
     assert orders[0] == orders[1] != orders[2]
 
 
@@ -118,9 +144,9 @@ def test_rows_are_those_of_the_trainer_s_own_fixture(tmp_path_factory, lengths, 
     docs = [Doc(ids, source, 100 + n) for n, (ids, source) in enumerate(zip(lists, sources, strict=True))]
     folder = write_shards(tmp_path_factory.mktemp("plain"), docs, seq_len, shards=1)
     expected = pa.ipc.open_stream((folder / "data-00000-of-00001.arrow").read_bytes()).read_all().combine_chunks()
-    columns = row_columns(packed, seq_len, 0, rows)
+    columns = row_columns(packed, seq_len, 0, rows, Scratch(), Scratch())
     assert [column.to_pylist() for column in columns] == [column.to_pylist() for column in expected.columns]
-    middle = row_columns(packed, seq_len, rows // 2, rows)
+    middle = row_columns(packed, seq_len, rows // 2, rows, Scratch(), Scratch())
     assert [c.to_pylist() for c in middle] == [c.slice(rows // 2).to_pylist() for c in expected.columns]
 
 
