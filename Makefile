@@ -108,4 +108,4 @@ dataflow-commoncrawl: $(SETUP) ## a crawl on Dataflow: PROJECT= REGION= BUCKET= 
 	  --worker_machine_type n2-highmem-4 --disk_size_gb 100 --autoscaling_algorithm THROUGHPUT_BASED
 
 clean: ## remove outputs and caches; .venv stays
-	rm -rf $(CORPUS) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(CORPUS) $(SHARDS) $(RUN) $(MODEL) report dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache
