@@ -85,7 +85,13 @@ def place_in_text(
         if at < 0:
             return None
         here = at + token - low
-    return len(encoder.decode(ids[:here])), len(encoder.decode(ids[: here + 1]))
+    before, until = encoder.decode(ids[:here]), encoder.decode(ids[: here + 1])
+    return _whole(text, before), _whole(text, until) + (not text.startswith(until))
+
+
+def _whole(text: str, decoded: str) -> int:
+    """How many characters of a text its first ids stand for; the last one may be cut, and some of its bytes missing."""
+    return len(decoded if text.startswith(decoded) else decoded.rstrip("\ufffd"))
 
 
 def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> Iterator[str]:

@@ -3,14 +3,16 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipeline.errors import InputError, UserError
 from pipeline.mix.graph import load_encoder
-from pipeline.mix.rows import open_folder, read_document, read_row
-from pipeline.mix.tracing import describe, find_ids
+from pipeline.mix.rows import ShardFolder, open_folder, read_document, read_row
+from pipeline.mix.tracing import describe, find_ids, place_in_text
 from tests.pipeline.mix.corpora import mix, prose, recipe, write_corpus, write_model
+from tokenizer.encode import Encoder
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,13 @@ def test_runs_of_ids():
     assert find_ids(ids, ids[::-1]) == -1
     # a match of bytes that is none of ids
     assert find_ids(pa.array([256, 0], pa.uint16()).to_numpy(), pa.array([1], pa.uint16()).to_numpy()) == -1
+
+
+def test_a_byte_of_a_character_stands_where_the_character_does(tmp_path):
+    encoder, text = Encoder(write_model(tmp_path)), "a \U0001f600\U0001f601 b"
+    folder = ShardFolder("", {"bos": 1, "eos": 2, "inserts_bos": True, "inserts_eos": True}, [], "")
+    piece = np.array([1, *encoder.encode(text), 2])
+    places = [place_in_text(folder, encoder, text, piece, n) for n in range(1, len(piece) - 1)]
+    shown = "".join(text[slice(*place)] for place in places)
+    assert places == sorted(places)
+    assert shown.count("\U0001f600") == shown.count("\U0001f601") == 4
