@@ -313,6 +313,12 @@ def remove_temporaries(folder: str) -> None:
                     os.remove(os.path.join(place, name))
 
 
+_REMEDIES = {
+    "model": "Check the path in the recipe, or train one (see README, Models).",
+    "tokenizer": "Check --tokenizer, or train one: python -m tokenizer.train --corpus DIR",
+}
+
+
 def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str:
     """Gives a model as a local file: models are loaded by C++ code that only opens paths.
 
@@ -334,8 +340,7 @@ def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str
     except (FetchError, OSError) as error:
         raise ModelError(f"cannot get the {what} {uri}: {error}") from error
     if not os.path.isfile(path):
-        remedy = ", or train one (see README, Models)" if what == "model" else ""
-        raise ModelError(f"there is no {what} at {uri}. Check the path in the recipe{remedy}.")
+        raise ModelError(f"there is no {what} at {uri}. {_REMEDIES.get(what, 'Check the path in the recipe.')}")
     if sha256 and file_sha256(path) != sha256:
         raise ModelError(
             f"the {what} {uri} has sha256 {file_sha256(path)}, the recipe asks for {sha256}. Fetch it again."

@@ -29,7 +29,7 @@ def load_encoder(model: str) -> Encoder:
         ModelError: It is missing, or no SentencePiece model.
     """
     try:
-        return Encoder(local_model(model))
+        return Encoder(local_model(model, what="tokenizer"))
     except TokenizerError as error:
         raise ModelError(str(error)) from error
 

@@ -217,6 +217,10 @@ class TestLocalModel:
         with pytest.raises(ModelError, match=r"there is no list of words at .*none\. Check the path in the recipe\.$"):
             local_model(f"{tmp_path}/none", what="list of words")
 
+    def test_a_missing_tokenizer_names_its_flag_and_the_command_that_trains_one(self, tmp_path):
+        with pytest.raises(ModelError, match=r"there is no tokenizer at .*none\. Check --tokenizer, or train one: python"):
+            local_model(f"{tmp_path}/none", what="tokenizer")
+
     def test_a_folder_is_no_model(self, tmp_path):
         with pytest.raises(ModelError, match="there is no model at"):
             local_model(str(tmp_path))
