@@ -132,7 +132,7 @@ def test_a_dry_run_writes_no_shard(root):
         ),
         (["--proportions", "llama9"], "there are no proportions 'llama9'; built in are"),
         (["--set", "sources.books.share=41"], "the shares must sum to 100 (or to 1), they sum to 101"),
-        (["--tokenizer", "nowhere.model"], "there is no model at nowhere.model"),
+        (["--tokenizer", "nowhere.model"], "there is no tokenizer at nowhere.model. Check --tokenizer"),
         (["--corpus", "nowhere"], "there is no corpus folder nowhere"),
         (["--output", "/proc/shards"], "cannot write to /proc/shards"),
     ],

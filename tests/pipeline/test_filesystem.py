@@ -218,7 +218,9 @@ class TestLocalModel:
             local_model(f"{tmp_path}/none", what="list of words")
 
     def test_a_missing_tokenizer_names_its_flag_and_the_command_that_trains_one(self, tmp_path):
-        with pytest.raises(ModelError, match=r"there is no tokenizer at .*none\. Check --tokenizer, or train one: python"):
+        with pytest.raises(
+            ModelError, match=r"there is no tokenizer at .*none\. Check --tokenizer, or train one: python"
+        ):
             local_model(f"{tmp_path}/none", what="tokenizer")
 
     def test_a_folder_is_no_model(self, tmp_path):

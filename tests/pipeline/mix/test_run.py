@@ -266,5 +266,5 @@ def test_what_is_no_tokenizer(root):
     with pytest.raises(ModelError, match="is no SentencePiece model"):
         mix(root, recipe(SHARES))
     (root / "tokenizer.model").unlink()
-    with pytest.raises(ModelError, match="there is no model at"):
+    with pytest.raises(ModelError, match="there is no tokenizer at"):
         mix(root, recipe(SHARES))
