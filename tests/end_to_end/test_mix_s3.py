@@ -2,23 +2,26 @@
 
 import json
 
-import boto3
+import pytest
 
 from tests.end_to_end.commands import run
-from tests.end_to_end.test_wikipedia_s3 import CREDENTIALS, flags
+from tests.end_to_end.object_store import CREDENTIALS, object_store
 from tests.pipeline.mix.corpora import mix, prose, recipe, write_corpus, write_model
-
-__all__ = ["flags"]  # the fixture
 
 RECIPE = "sources: {a: {share: 60}, b: {share: 40}}\nseq_len: 16\nshard_rows: 100\nblock_tokens: 32\n"
 
 
-def test_shards_on_s3_are_those_of_a_local_run(tmp_path, flags):
+@pytest.fixture
+def store():
+    with object_store() as made:
+        yield made
+
+
+def test_shards_on_s3_are_those_of_a_local_run(tmp_path, store):
+    client, flags = store.client, store.flags
     write_corpus(tmp_path / "corpus", {"a": [prose(30, 1), prose(10, 2)], "b": [prose(20, 3)]})
     (tmp_path / "mine.yaml").write_text(RECIPE)
     write_model(tmp_path)
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    client = boto3.client("s3", endpoint_url=flags[1], region_name="us-east-1", **keys)
     for path in (tmp_path / "corpus").rglob("*.parquet"):
         client.upload_file(str(path), "bucket", str(path.relative_to(tmp_path)))
     client.upload_file(str(tmp_path / "tokenizer.model"), "bucket", "tokenizer.model")

@@ -4,36 +4,23 @@ import hashlib
 import json
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
-
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+from tests.end_to_end.object_store import CREDENTIALS, object_store
 
 
 @pytest.fixture(scope="module")
 def s3():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    client.create_bucket(Bucket="bucket")
-    for path in sorted(SAMPLES.glob("*.warc.wet.gz"))[:2]:
-        client.upload_file(str(path), "bucket", f"wet/{path.name}")
-    client.upload_file(str(ROOT / "samples/models/lid.176.ftz"), "bucket", "models/lid.176.ftz")
-    yield endpoint, client
-    server.stop()
+    with object_store() as store:
+        for path in sorted(SAMPLES.glob("*.warc.wet.gz"))[:2]:
+            store.client.upload_file(str(path), "bucket", f"wet/{path.name}")
+        store.client.upload_file(str(ROOT / "samples/models/lid.176.ftz"), "bucket", "models/lid.176.ftz")
+        yield store
 
 
 def test_a_run_on_s3_makes_the_documents_of_a_local_run(tmp_path: Path, s3):
-    endpoint, client = s3
-    flags = ["--s3_endpoint_url", endpoint, "--s3_region_name", "us-east-1", "--s3_access_key_id", "test"]
-    flags += ["--s3_secret_access_key", "test"]
+    client, flags = s3.client, s3.flags
     model = "language.model=s3://bucket/models/lid.176.ftz"
     environment = {**CREDENTIALS, "LLAMA_CORPUS_CACHE": str(tmp_path / "cache")}
     arguments = ["--input", "s3://bucket/wet/*.warc.wet.gz", "--output", "s3://bucket/corpus", "--set", model, *flags]
