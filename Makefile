@@ -68,7 +68,7 @@ corpus: $(SOURCES) ## all seven samples, a tokenizer trained on them, and the mi
 
 demo: corpus ## the samples to shards, and a tiny LLaMA that trains on them
 	@$(BIN)/python -m trainer_bridge.train --model tiny --data $(SHARDS) --output $(RUN)
-	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout
+	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout > /dev/null
 	@$(BIN)/python -m trainer_bridge.generate $(RUN) "The "
 
 report: corpus ## a page of all that the samples' runs did: report/index.html
