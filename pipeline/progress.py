@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -45,11 +46,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: what it counts, how many are done of how many, and a note on them."""
+    """One bar: what it counts, how many are done of how many (None: not known), and a note on them."""
 
     name: str
     done: int
-    total: int
+    total: int | None
     unit: str = "shards"
     note: str = ""
 
@@ -59,7 +60,7 @@ def time_left(done: int, total: int, elapsed: float) -> str:
     return f"{elapsed / done * (total - done):,.0f} s left" if done else "time left unknown"
 
 
-class Watcher:
+class Watcher(ABC):
     """Shows how far something is, from a thread of its own; a context manager, and the base of what knows what to show.
 
     Args:
@@ -74,17 +75,17 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._started = time.monotonic()
 
+    @abstractmethod
     def look(self) -> None:
         """Finds out how far it is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self) -> str:
         """One line for a log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bars(self) -> Sequence[Bar]:
         """The bars for a terminal: always as many."""
-        raise NotImplementedError
 
     def __enter__(self) -> Watcher:
         self._thread.start()

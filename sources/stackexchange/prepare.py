@@ -6,13 +6,11 @@ was killed goes on with the parts that are missing.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 import apache_beam as beam
 from rich.console import Console
@@ -20,6 +18,7 @@ from rich.console import Console
 from pipeline import graph
 from pipeline.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
 from pipeline.process import write_timing
+from pipeline.progress import Bar, Watcher
 from pipeline.run import RunOptions, run_beam
 from pipeline.shard import Layout, Scope, read_json, write_json
 from pipeline.source import HashingReader
@@ -31,9 +30,6 @@ from sources.stackexchange.store import PROGRESS, RowWriter
 
 COUNTS = "_counts"
 CHECKSUM = -1  # the number of the task that reads a raw file for its checksum
-POLL_SECONDS = 1.0
-POLL_SECONDS_REMOTE = 20.0
-LOG_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -154,8 +150,8 @@ def count_sites(source: StackExchange, sites: Sequence[Site], options: RunOption
     return {site.name: known_count(layout, site) or 0 for site in sites}
 
 
-class RowProgress:
-    """Says, while the rows are sorted, how many are, read off the files that the workers leave; a context manager.
+class RowProgress(Watcher):
+    """Shows, while the rows are sorted, how many are, read off the files that the workers leave.
 
     Args:
         folders: For each site where its rows are written.
@@ -164,41 +160,27 @@ class RowProgress:
     """
 
     def __init__(self, folders: Mapping[str, str], console: Console, remote: bool) -> None:
+        super().__init__(console, remote)
         self._folders = folders
-        self._console = console
-        self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="rows", daemon=True)
-        self._started = time.monotonic()
+        self._rows = 0
 
-    def __enter__(self) -> RowProgress:
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        """Adds up what the workers have counted."""
+        self._rows = sum(
+            int(read_bytes(join(folder, f"{name}{PROGRESS}")))
+            for folder in self._folders.values()
+            for name in list_names(folder, PROGRESS)
+        )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        if not self._console.is_terminal:
-            self._repeat(max(self._poll, LOG_SECONDS), partial(self._console.print, markup=False, soft_wrap=True))
-            return
-        with self._console.status("sorting rows by question") as status:
-            self._repeat(self._poll, status.update)
-
-    def _repeat(self, seconds: float, say: Callable[[str], None]) -> None:
-        while not self._stop.wait(seconds):
-            say(self.line())
-
-    @staticmethod
-    def _rows(folder: str) -> int:
-        names = list_names(folder, PROGRESS)
-        return sum(int(read_bytes(join(folder, f"{name}{PROGRESS}"))) for name in names)
+    def bars(self) -> list[Bar]:
+        """The one bar; how many rows come is not known."""
+        return [Bar("sort", self._rows, None, "rows", f"{self._rate():,.0f} a second")]
 
     def line(self) -> str:
         """One line: rows so far, and their rate."""
-        rows = sum(self._rows(folder) for folder in self._folders.values())
-        elapsed = max(time.monotonic() - self._started, 1e-9)
-        return f"sorted {rows:,} rows of {len(self._folders):,} sites, {rows / elapsed:,.0f} a second, {elapsed:,.0f} s"
+        elapsed = time.monotonic() - self._started
+        sites = len(self._folders)
+        return f"sorted {self._rows:,} rows of {sites:,} sites, {self._rate():,.0f} a second, {elapsed:,.0f} s"
+
+    def _rate(self) -> float:
+        return self._rows / max(time.monotonic() - self._started, 1e-9)

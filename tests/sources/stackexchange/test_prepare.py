@@ -73,5 +73,6 @@ def test_progress_is_read_off_the_files(tmp_path):
     write_bytes(f"{tmp_path}/a/00001.progress", b"34")
     console = Console(file=StringIO(), width=100)
     with RowProgress({"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}, console, False) as shown:
+        shown.look()
         line = shown.line()
     assert re.fullmatch(r"sorted 1,234 rows of 2 sites, [\d,]+ a second, [\d,]+ s", line)
