@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
-from filters.minhash import MinHasher, SampledPairs, lsh_pairs, overlap, sampled, unpack
-from filters.shingles import ShingleHasher
+from filters.near_duplicates.minhash import MinHasher, SampledPairs, lsh_pairs, overlap, sampled, unpack
+from filters.near_duplicates.shingles import ShingleHasher
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLES_A_BOOK = 700  # of 90,000 words

@@ -22,12 +22,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from filters.c4_bad_words import BadWords
-from filters.c4_lines import LineRules, clean_page, hash_spans, page_text
-from filters.c4_sentences import SentenceCounter, load_punkt
-from filters.c4_url import is_validation, normalize_c4_url, url_rank
+from filters.c4.bad_words import BadWords
+from filters.c4.lines import LineRules, clean_page, hash_spans, page_text
+from filters.c4.sentences import SentenceCounter, load_punkt
+from filters.c4.url import is_validation, normalize_c4_url, url_rank
 from filters.language import LanguageIdentifier
-from pipeline.warc import ReadError, read_records
+from pipeline.formats.warc import ReadError, read_records
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

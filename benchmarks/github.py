@@ -27,12 +27,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from filters.code_header import strip_notices
-from filters.code_header.syntax import syntax_of
-from filters.code_paths import PathRules, extension_of
-from filters.code_quality import measure
-from filters.code_text import decode_source, with_newlines
-from filters.licenses import LicenseGate, is_license_file
+from filters.code.header import strip_notices
+from filters.code.header.syntax import syntax_of
+from filters.code.licenses import LicenseGate, is_license_file
+from filters.code.paths import PathRules, extension_of
+from filters.code.quality import measure
+from filters.code.text import decode_source, with_newlines
 
 RESULTS = Path(__file__).parent / "results"
 MAX_BYTES = 1 << 20

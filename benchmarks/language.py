@@ -28,9 +28,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import fasttext_pybind
 import numpy as np
 
+from filters.commoncrawl.lines import hash_lines, split_wet_text
 from filters.language import LanguageIdentifier
-from filters.lines import hash_lines, split_wet_text
-from pipeline.warc import WarcRecord, read_records
+from pipeline.formats.warc import WarcRecord, read_records
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MIN_CHARACTERS = 300

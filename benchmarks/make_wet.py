@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.wet_text import Rarity, TextModel
-from filters.lines import hash_lines, split_wet_text
+from filters.commoncrawl.lines import hash_lines, split_wet_text
 from samples.commoncrawl.assemble import Page
 from samples.commoncrawl.wet import SOURCES, gzip_member, record, sample_pages, warcinfo, wet_name
 

@@ -28,8 +28,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.make_wet import make_writers, pages
-from pipeline.document import Document, document_schema
-from pipeline.filesystem import match
+from pipeline.corpus.document import Document, document_schema
+from pipeline.corpus.shard import Layout
+from pipeline.corpus.sink import ParquetOutput
 from pipeline.mix.blocks import TokenFile, source_blocks
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Stream, shard_draws
@@ -38,8 +39,7 @@ from pipeline.mix.graph import ShardTask, ShardWriter, write_draw
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.shards import Scratch
 from pipeline.mix.token_files import Coding, TokenStore, encode_file
-from pipeline.shard import Layout
-from pipeline.sink import ParquetOutput
+from pipeline.storage.filesystem import match
 from tokenizer.encode import Encoder
 
 RESULTS = Path(__file__).parent / "results"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from filters.lm_cli import INPUT_HELP, expand, read_texts
-from filters.normalize import LanguageModelNormalizer, normalize_plain
-from filters.perplexity import PerplexityModel, load_kenlm, load_sentencepiece
+from filters.commoncrawl.lm_cli import INPUT_HELP, expand, read_texts
+from filters.commoncrawl.normalize import LanguageModelNormalizer, normalize_plain
+from filters.commoncrawl.perplexity import PerplexityModel, load_kenlm, load_sentencepiece
 
 MEGABYTE = 1e6
 BATCH = 256

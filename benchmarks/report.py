@@ -23,12 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.document import Document
-from pipeline.ledger import Ledger
-from pipeline.manifest import write_manifest
-from pipeline.shard import Layout, write_json
-from pipeline.sink import RejectPolicy, ShardSink
-from pipeline.steps import Reject
+from pipeline.corpus.document import Document, Reject
+from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.manifest import write_manifest
+from pipeline.corpus.shard import Layout, write_json
+from pipeline.corpus.sink import RejectPolicy, ShardSink
 from sources.commoncrawl.source import META
 
 RESULTS = Path(__file__).parent / "results"

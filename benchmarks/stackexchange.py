@@ -28,8 +28,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from filters.html_text import HtmlToText
-from pipeline.filesystem import InputFile
+from filters.html import HtmlToText
+from pipeline.storage.filesystem import InputFile
 from samples.make_stackexchange import escape
 from samples.sevenzip import write_archive
 from sources.stackexchange.archive import posts_of
@@ -50,7 +50,7 @@ PARTS_ROWS = 20_000
 
 def blocks_of(patterns: list[str]) -> list[str]:
     """The blocks of all posts of some dumps, each several times with its words in another order."""
-    from pipeline.filesystem import match  # noqa: PLC0415
+    from pipeline.storage.filesystem import match  # noqa: PLC0415
 
     parser, found = RowParser(), []
     for site in find_sites(match(patterns)).sites:

@@ -5,7 +5,7 @@ Source: CCNet, ``cc_net/split_by_lang.py`` (``predict``, ``Classifier``); the LL
 
 from collections.abc import Sequence
 
-from filters.linear import CACHE_WORDS, LinearTextClassifier
+from filters.fasttext.classifier import CACHE_WORDS, LinearTextClassifier
 
 # CCNet keeps a page whose score, rounded to two decimals, reaches 0.5 (``cc_net/mine.py``, ``lang_threshold``).
 SCORE_DECIMALS = 2
@@ -16,7 +16,8 @@ LABEL_PREFIX = "__label__"
 class LanguageIdentifier:
     """Names the language of pages with a fastText model (``lid.176.bin``, ``lid.176.ftz``).
 
-    Memory: that of :class:`filters.linear.LinearTextClassifier`, about 26 MB beside the library's own for lid.176.ftz.
+    Memory: that of :class:`filters.fasttext.classifier.LinearTextClassifier`, about 26 MB beside the library's own for
+    lid.176.ftz.
 
     Args:
         path: A local model file.

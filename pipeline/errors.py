@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipeline.document import encodable
+from pipeline.text import encodable
 
 NAMES_SHOWN = 3
 

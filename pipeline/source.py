@@ -12,13 +12,13 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.shard import Shard
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
-from pipeline.filesystem import COPY_CHUNK, InputFile, open_input
-from pipeline.shard import Shard
-from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
+from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
+from pipeline.units import Policy, Units
 
 UNREADABLE = "unreadable_file"
 
@@ -139,7 +139,7 @@ class OpeningSource(Protocol):
     """A source that opens its inputs itself, since not all of them are files: a folder can be one input, too."""
 
     def open_input(self, file: InputFile, cache: Path | None) -> BinaryIO:
-        """Opens an input for ``read``, as ``pipeline.filesystem.open_input`` opens a file; it is hashed as it is read.
+        """Opens an input for ``read``, as ``pipeline.storage.filesystem`` does; it is hashed as it is read.
 
         Raises:
             OSError: It is missing or unreadable.

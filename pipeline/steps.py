@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from pipeline.document import Document, Refused, encodable
+from pipeline.corpus.document import Document, Refused, Reject
+from pipeline.corpus.ledger import Ledger
 from pipeline.errors import UserError
-from pipeline.ledger import Ledger
+from pipeline.text import encodable
 
 READ_STEP = "read"
 BATCH_DOCUMENTS = 512
@@ -65,15 +66,6 @@ class DropShort:
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Counts the characters of the text; a title that a source keeps apart does not count."""
         return ["too_short" if len(d.text) < self._minimum else None for d in documents]
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A document that ended at a step, and why; a failed raw record becomes one whose text is the message."""
-
-    document: Document
-    step: str
-    reason: str
 
 
 @dataclass(slots=True)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.document import Document, Refused
+from pipeline.corpus.document import Document, Refused
 from pipeline.errors import UserError
-from pipeline.filesystem import InputFile, open_input
 from pipeline.recipe import from_mapping
 from pipeline.source import HashingReader, OpeningSource, Source
+from pipeline.storage.filesystem import InputFile, open_input
 
 Key = tuple[str, int]  # id and offset of a document
 Rows = Mapping[Key, Mapping[str, Any]]  # its columns

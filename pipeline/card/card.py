@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.card.origins import ORIGINS, UNKNOWN
-from pipeline.ledger import Tally
+from pipeline.corpus.ledger import Tally
 from pipeline.recipe import fingerprint
 from pipeline.report.content import flat
 from pipeline.report.corpus import Corpora, SourceCorpus

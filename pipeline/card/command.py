@@ -10,10 +10,10 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
 from pipeline.card.card import data_card
-from pipeline.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, exit_with
 from pipeline.errors import InputError, UserError
-from pipeline.filesystem import require, write_bytes
 from pipeline.report.corpus import find
+from pipeline.storage.filesystem import require, write_bytes
 
 DESCRIPTION = """\
 Writes the data card of a corpus in Hugging Face's form: sources, licences, processing, counts, known limits. As the

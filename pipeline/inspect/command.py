@@ -13,15 +13,15 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, exit_with
 from pipeline.errors import InputError, UserError
-from pipeline.filesystem import require
 from pipeline.inspect.conditions import Condition, NoSuchField, parse_condition
 from pipeline.inspect.raw import Before, read_before
 from pipeline.inspect.search import Found, Query, Say, search
 from pipeline.inspect.show import as_json, output, show
 from pipeline.report.corpus import SourceCorpus, find
 from pipeline.report.harmless import one_line
+from pipeline.storage.filesystem import require
 
 CHARACTERS = 1500  # shown of a text
 TOGETHER = 32  # documents whose raw records are read at a time

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.filesystem import InputFile, exists, is_remote
 from pipeline.inspect.search import Found
 from pipeline.report.corpus import SourceCorpus
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import InputFile, exists, is_remote
 
 REREADER = "sources.reread"
 

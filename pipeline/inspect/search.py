@@ -22,12 +22,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.errors import OutputError
-from pipeline.filesystem import is_remote
 from pipeline.inspect.conditions import TEXT, Condition, columns_read, matches, text_matches
-from pipeline.manifest import READERS_REMOTE
 from pipeline.report.corpus import DataFile, SourceCorpus
 from pipeline.report.sample import open_parquet
+from pipeline.storage.filesystem import is_remote
 
 THREADS = 4
 SPREAD = 8  # files that share what is shown, where so many match

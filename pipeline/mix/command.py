@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.cli import beam_options
+from pipeline.engine.cli import beam_options
+from pipeline.engine.quiet import INTERRUPTED
+from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
-from pipeline.filesystem import join, require
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.plan import plan_sentences, plan_table
 from pipeline.mix.recipe import load_mixture, parse_tokens
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
-from pipeline.quiet import INTERRUPTED
-from pipeline.run import RunOptions
+from pipeline.storage.filesystem import join, require
 
 TABLE_WIDTH = 104
 

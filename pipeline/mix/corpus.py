@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.corpus.manifest import CONFIGURATION, read_manifest
+from pipeline.corpus.shard import STATS, Layout
 from pipeline.errors import InputError
-from pipeline.filesystem import exists, is_remote, join, match
-from pipeline.manifest import CONFIGURATION, read_manifest
 from pipeline.mix.recipe import MixRecipe, SourceShare
-from pipeline.shard import STATS, Layout
+from pipeline.storage.filesystem import exists, is_remote, join, match
 
 SUFFIX = ".parquet"
 NAMES_SHOWN = 3

@@ -22,15 +22,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.corpus.manifest import versions
+from pipeline.corpus.shard import Layout, write_json
 from pipeline.errors import OutputError
-from pipeline.filesystem import atomic_output, join, list_names, open_input
-from pipeline.manifest import versions
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.token_files import Coding
 from pipeline.recipe import fingerprint
-from pipeline.shard import Layout, write_json
+from pipeline.storage.filesystem import atomic_output, join, list_names, open_input
 
 FORMAT = 1
 DOCUMENTS = "documents.parquet"

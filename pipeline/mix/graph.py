@@ -12,12 +12,12 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import ModelError
-from pipeline.filesystem import atomic_output, join, local_model, open_input
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Draws
 from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
 from pipeline.mix.shards import Scratch, gather, largest_excess, pack, tokens_by_source, write_rows
 from pipeline.mix.token_files import TokenStore, encode_file
+from pipeline.storage.filesystem import atomic_output, join, local_model, open_input
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
 

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.corpus.manifest import read_manifest
+from pipeline.corpus.shard import Layout
 from pipeline.errors import InputError, OutputError, UserError
-from pipeline.filesystem import exists, is_remote, join, open_input
-from pipeline.manifest import read_manifest
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.folder import DOCUMENTS, TOKENIZER, read_documents
-from pipeline.shard import Layout
+from pipeline.storage.filesystem import exists, is_remote, join, open_input
 
 STATE = "state.json"
 

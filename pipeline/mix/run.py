@@ -13,18 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline.corpus.manifest import READERS_REMOTE
+from pipeline.corpus.shard import WORK, Layout, write_json
+from pipeline.engine.run import RunOptions, claim, exclusive, run_beam
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.filesystem import (
-    atomic_output,
-    delete_tree,
-    is_remote,
-    join,
-    list_names,
-    list_tree,
-    local_model,
-    write_bytes,
-)
-from pipeline.manifest import READERS_REMOTE
 from pipeline.mix import graph
 from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
 from pipeline.mix.corpus import CorpusFile, corpus_files, names
@@ -44,8 +36,16 @@ from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore
 from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
-from pipeline.run import RunOptions, claim, exclusive, run_beam
-from pipeline.shard import WORK, Layout, write_json
+from pipeline.storage.filesystem import (
+    atomic_output,
+    delete_tree,
+    is_remote,
+    join,
+    list_names,
+    list_tree,
+    local_model,
+    write_bytes,
+)
 from tokenizer.encode import Encoder
 
 TOKEN_FILES = "_tokens"

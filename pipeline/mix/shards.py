@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.corpus.sink import HashingWriter
 from pipeline.errors import OutputError
-from pipeline.filesystem import atomic_output, refusals_told
 from pipeline.mix.blocks import Numbers, TokenFile, permutation
 from pipeline.mix.draw import Draws
 from pipeline.mix.token_files import Ids, TokenReader, TokenStore
-from pipeline.sink import HashingWriter
+from pipeline.storage.filesystem import atomic_output, refusals_told
 
 BATCH_ROWS = 1024  # of a record batch: 4 MB
 

@@ -18,12 +18,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.corpus.shard import read_json, write_json
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.filesystem import atomic_output, exists, join, match, open_input
 from pipeline.mix.corpus import SUFFIX, CorpusFile
-from pipeline.shard import read_json, write_json
 from pipeline.source import HashingReader
 from pipeline.steps import BATCH_CHARACTERS
+from pipeline.storage.filesystem import atomic_output, exists, join, match, open_input
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
 

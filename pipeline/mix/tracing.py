@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.cli import beam_options
+from pipeline.engine.cli import beam_options
 from pipeline.errors import UserError
-from pipeline.filesystem import is_remote, join
 from pipeline.mix.graph import load_encoder
 from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
+from pipeline.storage.filesystem import is_remote, join
 from tokenizer.encode import Encoder
 
 CONTEXT = 60  # characters shown before and after a token

@@ -7,7 +7,7 @@ from collections.abc import Callable, Set
 
 from rich.console import Console
 
-from pipeline.progress import Bar, Watcher, time_left
+from pipeline.engine.progress import Bar, Watcher, time_left
 
 
 class FileWatcher(Watcher):

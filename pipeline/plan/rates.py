@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.corpus.ledger import Ledger, total
+from pipeline.corpus.shard import MANIFEST
 from pipeline.errors import InputError
-from pipeline.filesystem import join, list_tree, read_bytes
-from pipeline.ledger import Ledger, total
 from pipeline.recipe import RECIPES, from_mapping
-from pipeline.shard import MANIFEST
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import join, list_tree, read_bytes
 
 BUILT_IN = RECIPES / "plan" / "rates.json"
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, exit_with
 from pipeline.errors import InputError, UserError
-from pipeline.filesystem import join, require, write_bytes
 from pipeline.report.content import build_section
 from pipeline.report.corpus import Corpora, SourceCorpus, find
 from pipeline.report.harmless import one_line
@@ -19,6 +18,7 @@ from pipeline.report.overview import build_overview
 from pipeline.report.page import render
 from pipeline.report.paper import in_paper_order, title_of
 from pipeline.report.sample import Budget
+from pipeline.storage.filesystem import join, require, write_bytes
 
 PAGE = "index.html"
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.filesystem import exists, join
-from pipeline.ledger import Tally
+from pipeline.corpus.ledger import Tally
 from pipeline.report import palette
 from pipeline.report.charts import Chart, Series, bars, columns, histogram, horizontal
 from pipeline.report.corpus import SourceCorpus
@@ -24,6 +23,7 @@ from pipeline.report.paper import title_of
 from pipeline.report.sample import EXCERPT_CHARACTERS, Budget, Excerpt, Sample, open_parquet, take_sample
 from pipeline.report.units import bytes_, counted, seconds, share, short
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import exists, join
 
 MOST_SUBSETS = 24
 FEWEST_COUNTERS = 3  # of a step, that make a plot

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import InputError, OutputError
-from pipeline.filesystem import is_remote, join
-from pipeline.ledger import Ledger, Tally, total
-from pipeline.manifest import (
+from pipeline.corpus.ledger import Ledger, Tally, total
+from pipeline.corpus.manifest import (
     CONFIGURATION,
     all_stats,
     build_manifest,
@@ -17,8 +15,10 @@ from pipeline.manifest import (
     run_folders,
     timing,
 )
-from pipeline.shard import MANIFEST, Layout, read_json
+from pipeline.corpus.shard import MANIFEST, Layout, read_json
+from pipeline.errors import InputError, OutputError
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import is_remote, join
 
 # Parts of manifests that are read, and their kinds.
 _OF_SOURCES: Mapping[str, type] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from pipeline.ledger import Tally
+from pipeline.corpus.ledger import Tally
 from pipeline.report import palette
 from pipeline.report.charts import Chart, Series, Table, figure, horizontal, label
 from pipeline.report.corpus import SourceCorpus

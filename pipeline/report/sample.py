@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from pipeline.filesystem import is_remote, open_input
 from pipeline.report.corpus import DataFile, SourceCorpus
+from pipeline.storage.filesystem import is_remote, open_input
 
 CHARACTERS = "characters"  # columns that are measured from the text
 BYTES = "bytes"

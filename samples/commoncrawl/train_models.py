@@ -11,8 +11,8 @@ from pathlib import Path
 
 import fasttext
 
-from filters import lm_cli
-from filters.reference import TrainingReport, train_reference_model
+from filters.commoncrawl import lm_cli
+from filters.commoncrawl.reference import TrainingReport, train_reference_model
 from samples.commoncrawl.assemble import Blocks, expand, read_blocks
 
 SOURCES = Path(__file__).parent
@@ -60,7 +60,7 @@ def training_pages(kind: str, count: int, library: Blocks) -> Iterator[str]:
 
 
 def train_reference(output: Path) -> TrainingReport:
-    """Trains the classifier with ``filters.reference.train_reference_model`` and quantises it.
+    """Trains the classifier with ``filters.commoncrawl.reference.train_reference_model`` and quantises it.
 
     Args:
         output: folder of ``reference.ftz``.

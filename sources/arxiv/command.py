@@ -9,12 +9,12 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.corpus.shard import Layout, Scope
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
-from pipeline.filesystem import join, write_bytes
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import Layout, Scope
+from pipeline.storage.filesystem import join, write_bytes
 from sources.arxiv.metadata import metadata_digest, prepare_metadata
 from sources.arxiv.plan import Plan, plan_inputs
 from sources.arxiv.recipe import ArxivRecipe

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 import xxhash
 
+from pipeline.corpus.shard import WORK
 from pipeline.errors import InputError
-from pipeline.filesystem import COPY_CHUNK, delete_tree, join, list_names, open_input, read_bytes, write_bytes
-from pipeline.inflate import inflated
-from pipeline.shard import WORK
+from pipeline.formats.inflate import inflated
+from pipeline.storage.filesystem import COPY_CHUNK, delete_tree, join, list_names, open_input, read_bytes, write_bytes
 from sources.arxiv.identifiers import identify
 
 LINE_BYTES = 4 << 20  # a longer line is none of the file's

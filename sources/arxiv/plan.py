@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline.corpus.shard import Scope, Shard, plan_shards, shards_of
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile, match, open_input
-from pipeline.shard import Scope, Shard, plan_shards, shards_of
-from pipeline.tar import Fault, tar_headers
+from pipeline.formats.tar import Fault, tar_headers
+from pipeline.storage.filesystem import InputFile, match, open_input
 from sources.arxiv.identifiers import identify
 
 _BULK = re.compile(r"arXiv_src_(?P<yymm>\d{4})_\d+[^/]*\.tar", re.I)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from filters.latex import LatexOptions
 from filters.latex.expand import Limits as MacroLimits
-from pipeline.sink import RejectPolicy
+from pipeline.corpus.sink import RejectPolicy
 
 
 @dataclass(frozen=True)

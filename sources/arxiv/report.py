@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.ledger import Ledger, StepLedger
+from pipeline.corpus.ledger import Ledger, StepLedger
 from sources.arxiv.identifiers import OTHER, month_start
 
 YIELD = "yield.tsv"

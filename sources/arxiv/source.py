@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from filters.latex.assemble import OTHER_SUFFIXES
 from filters.latex.decode import is_binary
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, open_input
-from pipeline.inflate import inflated
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
+from pipeline.formats.inflate import inflated
+from pipeline.formats.tar import Fault, tar_members
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
-from pipeline.tar import Fault, tar_members
+from pipeline.storage.filesystem import InputFile, open_input
 from sources.arxiv.identifiers import Identifier, identify
 from sources.arxiv.metadata import MetadataReader
 from sources.arxiv.recipe import ArxivRecipe

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from filters.latex import CleanPaper, LatexOptions, Reject, clean_paper
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from pipeline.steps import DropShort
 from sources.arxiv.submission import Submission
 

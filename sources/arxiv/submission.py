@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from filters.latex.assemble import TEX_SUFFIXES, normal_path
-from pipeline.inflate import GZIP_MAGIC, Window, inflated
-from pipeline.tar import BLOCK, Fault, is_tar, tar_members
+from pipeline.formats.inflate import GZIP_MAGIC, Window, inflated
+from pipeline.formats.tar import BLOCK, Fault, is_tar, tar_members
 from sources.arxiv.recipe import SubmissionLimits
 
 HEAD_BYTES = 1024  # held of a figure: enough to know what it is

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import xxhash
 
-from pipeline import graph
-from pipeline.filesystem import InputFile, delete_tree, exists, join, open_input, read_bytes, write_bytes
-from pipeline.run import RunOptions, run_beam
-from pipeline.shard import WORK, Layout, Scope, Shard
+from pipeline.corpus.shard import WORK, Layout, Scope, Shard
+from pipeline.engine import graph
+from pipeline.engine.run import RunOptions, run_beam
+from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
-from pipeline.tar import Fault, tar_headers
+from pipeline.storage.filesystem import InputFile, delete_tree, exists, join, open_input, read_bytes, write_bytes
 from sources.arxiv.identifiers import identify
 
 NEWEST = 1 << 20  # stands for a version that the name does not give

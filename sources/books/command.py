@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.corpus.shard import Layout, Scope
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile, exists, join, match, write_bytes
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import Layout, Scope
+from pipeline.storage.filesystem import InputFile, exists, join, match, write_bytes
 from sources.books.near_dedup import prepare_near_dedup
 from sources.books.near_duplicates import TABLE
 from sources.books.plan import Plan, archive_prefixes, plan_books

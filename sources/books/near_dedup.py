@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from filters.minhash import (
+from filters.near_duplicates.minhash import (
     BANDS,
     PERMUTATIONS,
     ROWS,
@@ -34,14 +34,14 @@ from filters.minhash import (
     overlap,
     unpack,
 )
-from filters.shingles import ShingleHasher
-from pipeline import graph
-from pipeline.cli import sentences
-from pipeline.filesystem import is_remote, join
-from pipeline.progress import ProgressReporter
-from pipeline.run import RunOptions, run_beam
-from pipeline.shard import Layout, Scope, Shard
+from filters.near_duplicates.shingles import ShingleHasher
+from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine import graph
+from pipeline.engine.cli import sentences
+from pipeline.engine.progress import ProgressReporter
+from pipeline.engine.run import RunOptions, run_beam
 from pipeline.steps import Step
+from pipeline.storage.filesystem import is_remote, join
 from sources.books.near_duplicates import TABLE, Removal, choose_removals, write_report
 from sources.books.sketches import (
     ShingleReader,

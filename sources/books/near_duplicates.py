@@ -9,8 +9,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.minhash import Overlap, Pairs, connected_components, pack_pairs, unpack
-from pipeline.filesystem import atomic_output, open_input, write_bytes
+from filters.near_duplicates.minhash import Overlap, Pairs, connected_components, pack_pairs, unpack
+from pipeline.storage.filesystem import atomic_output, open_input, write_bytes
 
 REPORT = "duplicates.parquet"
 TABLE = "duplicates.tsv"

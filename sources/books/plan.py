@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
+from pipeline.corpus.shard import Scope, Shard
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile
-from pipeline.shard import Scope, Shard
+from pipeline.storage.filesystem import InputFile
 
 SCOPE = "all"
 _NUMBERED = re.compile(r"(?P<pg>pg)?(?P<number>\d{1,6})(?P<kind>-[0578])?(?:\.txt(?:\.utf-?8)?|(?P<zip>\.zip))", re.I)

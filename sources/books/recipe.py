@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.sink import RejectPolicy
+from pipeline.corpus.sink import RejectPolicy
 
 SUBSETS = ("gutenberg", "books3")
 

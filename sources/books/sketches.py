@@ -19,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.minhash import PERMUTATIONS, SAMPLED_SHARE, MinHasher, sampled
-from filters.shingles import Hashes, ShingleHasher
-from pipeline.document import Document
+from filters.near_duplicates.minhash import PERMUTATIONS, SAMPLED_SHARE, MinHasher, sampled
+from filters.near_duplicates.shingles import Hashes, ShingleHasher
+from pipeline.corpus.document import Document
+from pipeline.corpus.shard import Layout, Shard
+from pipeline.engine.process import write_timing
 from pipeline.errors import InputError
-from pipeline.filesystem import atomic_output, exists, join, open_input, write_bytes
-from pipeline.process import write_timing
-from pipeline.shard import Layout, Shard
 from pipeline.source import read_shard
 from pipeline.steps import Chain, Step
+from pipeline.storage.filesystem import atomic_output, exists, join, open_input, write_bytes
 from sources.books.source import Books
 
 FLUSH_SAMPLES = 500_000  # sampled shingles held before they are written: 6 MB

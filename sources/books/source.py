@@ -14,16 +14,16 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import xxhash
 
-from filters.book_text import no_text
-from filters.gutenberg import strip_boilerplate
-from filters.gutenberg_header import decode, parse_header
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, file_sha256, join, local_model, read_bytes
-from pipeline.inflate import inflated
+from filters.books.gutenberg import strip_boilerplate
+from filters.books.gutenberg_header import decode, parse_header
+from filters.books.text import no_text
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
+from pipeline.formats.inflate import inflated
+from pipeline.formats.tar import Fault, Member, tar_members
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
-from pipeline.tar import Fault, Member, tar_members
+from pipeline.storage.filesystem import InputFile, file_sha256, join, local_model, read_bytes
 from sources.books.archive import BadArchive, zip_text
 from sources.books.near_duplicates import REPORT
 from sources.books.plan import ebook_number, is_tar

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from filters.book_layout import tidy
+from filters.books.layout import tidy
 from filters.language import LanguageIdentifier, keep_language
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
-from pipeline.filesystem import local_model
 from pipeline.steps import DropShort
+from pipeline.storage.filesystem import local_model
 from sources.books.near_duplicates import read_removed
 from sources.books.recipe import BooksRecipe, LanguageRecipe
 

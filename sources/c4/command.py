@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.corpus.shard import Scope, plan_shards
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import Scope, plan_shards
 from sources.c4.recipe import BadWordsRecipe, C4Recipe
 from sources.c4.source import C4
 from sources.commoncrawl.command import add_inputs, inputs

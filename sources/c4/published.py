@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, cast
 
 import xxhash
 
-from filters.c4_url import normalize_c4_url
-from pipeline.document import Document, Refused, parse_time
-from pipeline.json_lines import JsonFault, read_json_lines
-from pipeline.parquet_rows import PARQUET_MAGIC, ParquetFault, read_parquet_rows
+from filters.c4.url import normalize_c4_url
+from pipeline.corpus.document import Document, Refused, parse_time
+from pipeline.formats.json_lines import JsonFault, read_json_lines
+from pipeline.formats.parquet_rows import PARQUET_MAGIC, ParquetFault, read_parquet_rows
 
 WARC_START = "it begins 'WARC/"
 COLUMNS = ("text", "timestamp", "url")

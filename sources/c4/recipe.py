@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from filters.c4_lines import MAX_PAGE_CHARACTERS, LineRules
-from pipeline.sink import RejectPolicy
+from filters.c4.lines import MAX_PAGE_CHARACTERS, LineRules
+from pipeline.corpus.sink import RejectPolicy
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from filters.c4_lines import count_spans, hash_spans, keep_spans, page_text
-from filters.c4_url import is_validation, normalize_c4_url, url_rank
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, file_sha256, local_model
+from filters.c4.lines import count_spans, hash_spans, keep_spans, page_text
+from filters.c4.url import is_validation, normalize_c4_url, url_rank
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
+from pipeline.formats.wet import Page, page_document, read_pages
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.source import Round
 from pipeline.steps import Step
-from pipeline.wet import Page, page_document, read_pages
+from pipeline.storage.filesystem import InputFile, file_sha256, local_model
+from pipeline.units import Policy, Units
 from sources.c4.published import PublishedReader
 from sources.c4.recipe import C4Recipe
 from sources.c4.steps import (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from filters.c4_bad_words import BadWords, read_bad_words
-from filters.c4_language import Langdetect
-from filters.c4_lines import LineRules, clean_page
-from filters.c4_sentences import SentenceCounter, load_punkt
+from filters.c4.bad_words import BadWords, read_bad_words
+from filters.c4.language import Langdetect
+from filters.c4.lines import LineRules, clean_page
+from filters.c4.sentences import SentenceCounter, load_punkt
 from filters.language import LanguageIdentifier
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
-from pipeline.filesystem import local_model
+from pipeline.storage.filesystem import local_model
 from sources.c4.recipe import BadWordsRecipe, LanguageRecipe, PageRecipe, SentencesRecipe
 
 # The counters of lines, by the original's names: "line-filtered:" and these, and "line-passed".

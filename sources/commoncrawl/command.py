@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.corpus.shard import plan_shards
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
-from pipeline.fetch import FetchError
-from pipeline.filesystem import InputFile, default_cache, match
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import plan_shards
+from pipeline.storage.fetch import FetchError
+from pipeline.storage.filesystem import InputFile, default_cache, match
 from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import CommonCrawl

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.fetch import FetchError, fetch
+from pipeline.storage.fetch import FetchError, fetch
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 LARGEST_LISTING = 256 << 20  # inflated bytes; the largest crawls' lists have 15 MB
@@ -36,7 +36,7 @@ def crawl_files(
         kind: Wet, wat or warc.
         base_url: Where ``crawl-data/`` lies.
         cache_dir: Where the list is kept.
-        sleep: How to wait, as in ``pipeline.fetch.fetch``.
+        sleep: How to wait, as in ``pipeline.storage.fetch.fetch``.
 
     Raises:
         FetchError: A malformed or unknown crawl, a range outside the list, or a failure of ``fetch``.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from filters.perplexity import CCNET_CUTOFFS
-from pipeline.sink import RejectPolicy
+from filters.commoncrawl.perplexity import CCNET_CUTOFFS
+from pipeline.corpus.sink import RejectPolicy
 
 BUCKETS = ("head", "middle", "tail", "all")
 

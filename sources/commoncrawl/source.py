@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.lines import hash_lines, split_wet_text
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, file_sha256, local_model
+from filters.commoncrawl.lines import hash_lines, split_wet_text
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
+from pipeline.formats.wet import page_document, read_pages
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import DropShort, Step
-from pipeline.wet import page_document, read_pages
+from pipeline.storage.filesystem import InputFile, file_sha256, local_model
+from pipeline.units import Policy, Units
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.steps import (
     ClassifyReferences,

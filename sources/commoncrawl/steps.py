@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filters.commoncrawl.perplexity import PerplexityModel, bucket
+from filters.commoncrawl.reference import ReferenceClassifier
 from filters.language import LanguageIdentifier, keep_language
-from filters.perplexity import PerplexityModel, bucket
-from filters.reference import ReferenceClassifier
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
-from pipeline.filesystem import local_model
+from pipeline.storage.filesystem import local_model
 from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
 
 

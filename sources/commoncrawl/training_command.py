@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from filters.reference import TrainingError, TrainingReport, train_reference_model
-from pipeline import cli
+from filters.commoncrawl.reference import TrainingError, TrainingReport, train_reference_model
+from pipeline.corpus.shard import Layout, plan_shards, write_json
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, ModelError
-from pipeline.filesystem import is_remote, join, list_names, match, open_input
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import Layout, plan_shards, write_json
+from pipeline.storage.filesystem import is_remote, join, list_names, match, open_input
 from sources.commoncrawl.command import add_inputs, inputs
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.training_pages import NEGATIVE, POSITIVE, TrainingPages, hash_urls

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from filters.reference_url import normalize_url
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, file_sha256, local_model
+from filters.commoncrawl.reference_url import normalize_url
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import DropShort, Step
+from pipeline.storage.filesystem import InputFile, file_sha256, local_model
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import META, CommonCrawl
 from sources.commoncrawl.steps import IdentifyLanguage

@@ -12,12 +12,12 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from filters.licenses import LicenseGate
-from pipeline import cli
+from filters.code.licenses import LicenseGate
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, RecipeError
-from pipeline.filesystem import is_remote
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
+from pipeline.storage.filesystem import is_remote
 from sources.github.plan import plan_inputs
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
-from filters.licenses import MAX_LICENSE_BYTES
-from pipeline.document import Document, Refused
+from filters.code.licenses import MAX_LICENSE_BYTES
+from pipeline.corpus.document import Document, Refused
 from pipeline.source import UNREADABLE
 from sources.github.raw_file import FileReader, RawFile, is_commit
 from sources.github.repository import RepositoryFacts, RootFiles, tells

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from filters.licenses import LicenseGate
+from filters.code.licenses import LicenseGate
+from pipeline.corpus.shard import Scope, Shard, plan_shards
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile, is_remote, match
-from pipeline.shard import Scope, Shard, plan_shards
+from pipeline.storage.filesystem import InputFile, is_remote, match
 from sources.github.folders import NAME_MARK, SKIPPED, is_repository, look_at, repository_name, walk
 from sources.github.raw_file import FileReader
 from sources.github.repository import RootFiles

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import xxhash
 
-from filters.code_paths import PathRules, programming_language
-from filters.code_text import decode_source, with_newlines
-from filters.licenses import LicenseGate
-from pipeline.document import Document, Refused
+from filters.code.licenses import LicenseGate
+from filters.code.paths import PathRules, programming_language
+from filters.code.text import decode_source, with_newlines
+from pipeline.corpus.document import Document, Refused
 from sources.github.recipe import GitHubRecipe, PathsRecipe
 
 META = pa.struct(

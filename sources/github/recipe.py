@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from filters.code_paths import CERTIFICATES, EXTENSIONS, GENERATED, LOCK_FILES, NAMES, VENDORED
-from filters.code_quality import Thresholds
-from filters.licenses import ALLOWED
-from pipeline.sink import RejectPolicy
+from filters.code.licenses import ALLOWED
+from filters.code.paths import CERTIFICATES, EXTENSIONS, GENERATED, LOCK_FILES, NAMES, VENDORED
+from filters.code.quality import Thresholds
+from pipeline.corpus.sink import RejectPolicy
 
 
 @dataclass(frozen=True)

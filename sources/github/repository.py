@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import xxhash
 
-from filters.licenses import LicenseGate, LicenseText, is_license_file
+from filters.code.licenses import LicenseGate, LicenseText, is_license_file
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from pipeline.document import Document, Refused
-from pipeline.json_lines import JsonRecord, read_json_lines
-from pipeline.parquet_rows import ParquetRow, read_parquet_rows
+from pipeline.corpus.document import Document, Refused
+from pipeline.formats.json_lines import JsonRecord, read_json_lines
+from pipeline.formats.parquet_rows import ParquetRow, read_parquet_rows
 from sources.github.raw_file import FileReader, RawFile, is_commit
 
 REPO = ("repo_name", "max_stars_repo_name", "repository_name", "repo")

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from filters.code_text import with_newlines
-from filters.licenses import LicenseGate
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile, file_sha256, local_model, open_input
+from filters.code.licenses import LicenseGate
+from filters.code.text import with_newlines
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
+from pipeline.storage.filesystem import InputFile, file_sha256, local_model, open_input
+from pipeline.units import Policy, Units
 from sources.github.folders import open_folder, read_folder
 from sources.github.plan import kind_of
 from sources.github.raw_file import META, FileReader

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from filters.code_header import strip_notices
-from filters.code_header.syntax import syntax_of
-from filters.code_paths import extension_of
-from filters.code_quality import judge, judge_tokens, letters, measure
-from filters.licenses import LicenseGate
-from pipeline.document import Document
+from filters.code.header import strip_notices
+from filters.code.header.syntax import syntax_of
+from filters.code.licenses import LicenseGate
+from filters.code.paths import extension_of
+from filters.code.quality import judge, judge_tokens, letters, measure
+from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
-from pipeline.filesystem import local_model
+from pipeline.storage.filesystem import local_model
 from sources.github.raw_file import path_rules
 from sources.github.recipe import GitHubRecipe, PathsRecipe
 from tokenizer.encode import Encoder

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from filters.licenses import MAX_LICENSE_BYTES
-from pipeline.document import Document, Refused
-from pipeline.inflate import Window, inflated
-from pipeline.tar import BLOCK, Fault, Member, tar_members
+from filters.code.licenses import MAX_LICENSE_BYTES
+from pipeline.corpus.document import Document, Refused
+from pipeline.formats.inflate import Window, inflated
+from pipeline.formats.tar import BLOCK, Fault, Member, tar_members
 from sources.github.raw_file import FileReader, RawFile
 from sources.github.repository import RepositoryFacts, RootFiles, tells
 

@@ -10,16 +10,16 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
+from pipeline.corpus.shard import Layout, Scope
+from pipeline.corpus.sink import REJECTS
+from pipeline.engine import cli
+from pipeline.engine.graph import work_folder
+from pipeline.engine.run import RunOptions, RunResult, run_source
 from pipeline.errors import InputError, OutputError
-from pipeline.filesystem import delete_tree, exists, join, list_names, match, write_bytes
-from pipeline.graph import work_folder
-from pipeline.ledger import JOINED, RECORDS, Ledger
 from pipeline.recipe import load_recipe
-from pipeline.run import RunOptions, RunResult, run_source
-from pipeline.shard import Layout, Scope
-from pipeline.sink import REJECTS
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import delete_tree, exists, join, list_names, match, write_bytes
 from sources.stackexchange.plan import SitePlan, plan_site
 from sources.stackexchange.prepare import count_sites, prepare_sites
 from sources.stackexchange.recipe import StackExchangeRecipe

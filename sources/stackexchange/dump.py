@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import UserError
-from pipeline.filesystem import open_input
-from pipeline.inflate import RawBytes, gzip_pieces
+from pipeline.formats.inflate import RawBytes, gzip_pieces
 from pipeline.source import UNREADABLE
+from pipeline.storage.filesystem import open_input
 from sources.stackexchange.archive import find_posts, posts_of
 from sources.stackexchange.packed import BadArchive, bzip2_pieces
 from sources.stackexchange.rows import FAULT, Line, classify, split_lines

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.document import Document, Refused, parse_time
-from pipeline.ledger import JOINED, RECORDS
+from pipeline.corpus.document import Document, Refused, parse_time
+from pipeline.corpus.ledger import JOINED, RECORDS
 from sources.stackexchange.posts import Post, in_order, post_of, tags_of
 from sources.stackexchange.rows import FAULT, NO_ROW, OTHER, QUESTION, TOO_LARGE, Line, MalformedRow, RowParser
 from sources.stackexchange.store import Group

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.shard import Scope, Shard
+from pipeline.corpus.shard import Scope, Shard
 from sources.stackexchange.dump import xml_bytes
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.sites import Site

@@ -15,14 +15,14 @@ from pathlib import Path
 import apache_beam as beam
 from rich.console import Console
 
-from pipeline import graph
-from pipeline.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
-from pipeline.process import write_timing
-from pipeline.progress import Bar, Watcher
-from pipeline.run import RunOptions, run_beam
-from pipeline.shard import Layout, Scope, read_json, write_json
+from pipeline.corpus.shard import Layout, Scope, read_json, write_json
+from pipeline.engine import graph
+from pipeline.engine.process import write_timing
+from pipeline.engine.progress import Bar, Watcher
+from pipeline.engine.run import RunOptions, run_beam
 from pipeline.source import HashingReader
 from pipeline.steps import Chain
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
 from sources.stackexchange.dump import count_posts, read_lines
 from sources.stackexchange.sites import Site
 from sources.stackexchange.source import StackExchange

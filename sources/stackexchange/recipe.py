@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pipeline.sink import RejectPolicy
+from pipeline.corpus.sink import RejectPolicy
 
 MINIMUM_PARTITION = 0.001  # megabytes; a test's
 

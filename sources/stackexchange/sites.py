@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile
 
 _ARCHIVE = re.compile(r"(?P<site>.+?)(?P<table>-[A-Z][A-Za-z]+)?\.7z", re.I)
 _TABLE = re.compile(r"(?:(?P<site>.+)[-.])?Posts\.xml(?P<packed>\.gz|\.bz2)?", re.I)

@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.shard import Shard, read_json
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import as_mapping
-from pipeline.shard import Shard, read_json
-from pipeline.sink import RejectPolicy
 from pipeline.steps import DropShort, Step
+from pipeline.storage.filesystem import InputFile
 from sources.stackexchange.join import Joiner
 from sources.stackexchange.plan import SitePlan, partition_number
 from sources.stackexchange.recipe import StackExchangeRecipe

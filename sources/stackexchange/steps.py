@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filters.html_text import HtmlToText
-from pipeline.document import Document
+from filters.html import HtmlToText
+from pipeline.corpus.document import Document
 from sources.stackexchange.join import Thread
 from sources.stackexchange.posts import Post
 from sources.stackexchange.recipe import TemplateRecipe

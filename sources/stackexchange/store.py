@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.filesystem import atomic_output, join, open_input, write_bytes
-from pipeline.shard import Layout, read_json, write_json
+from pipeline.corpus.shard import Layout, read_json, write_json
+from pipeline.storage.filesystem import atomic_output, join, open_input, write_bytes
 from sources.stackexchange.rows import FAULT, Line
 
 FLUSH_BYTES = 128 << 20  # of rows gathered before they are written

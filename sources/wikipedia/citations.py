@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import xxhash
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.cli import beam_options
+from pipeline.engine.cli import beam_options
 from pipeline.errors import InputError, UserError
-from pipeline.filesystem import join, list_tree, open_input
+from pipeline.storage.filesystem import join, list_tree, open_input
 
 SOURCE = "wikipedia"
 _COLUMN = "meta.references"

@@ -9,11 +9,11 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline import cli
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile, default_cache, match
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
+from pipeline.storage.filesystem import InputFile, default_cache, match
 from sources.wikipedia.dumps import ARCHIVE, DUMPS, LLAMA, fetch_dumps, languages_of
 from sources.wikipedia.plan import Say, plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe

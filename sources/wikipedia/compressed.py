@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
-from pipeline.inflate import GZIP_MAGIC, RawBytes, gzip_pieces, plain_pieces
+from pipeline.formats.inflate import GZIP_MAGIC, RawBytes, gzip_pieces, plain_pieces
 
 BZIP2_MAGIC = b"BZh"
 # The bzip2 format: magic, level, and the magic of the first block (the decimals of pi).

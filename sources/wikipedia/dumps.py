@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filters.wikitext.languages import LANGUAGES
 from pipeline.errors import InputError
-from pipeline.fetch import FetchError, cached, fetch
-from pipeline.filesystem import InputFile
+from pipeline.storage.fetch import FetchError, cached, fetch
+from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.head import database_of
 from sources.wikipedia.plan import Say
 from sources.wikipedia.recipe import unknown_language

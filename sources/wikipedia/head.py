@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from filters.wikitext import WikiSite
 from filters.wikitext.languages import WIKIPEDIAS
-from pipeline.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.compressed import Damage, XmlPiece
 from sources.wikipedia.pages import HEAD_BYTES, PAGE
 

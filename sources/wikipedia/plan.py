@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.corpus.shard import Scope, Shard, plan_shards
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile, open_input
-from pipeline.shard import Scope, Shard, plan_shards
+from pipeline.storage.filesystem import InputFile, open_input
 from sources.wikipedia.agreement import check_agreement
 from sources.wikipedia.compressed import BZIP2_MAGIC_BYTES, BZIP2_STREAM, Damage, xml_pieces
 from sources.wikipedia.head import DumpHead, dump_head, head_of

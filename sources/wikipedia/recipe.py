@@ -11,7 +11,7 @@ from typing import Literal
 
 from filters.wikitext import DEFAULT_LIMITS, Limits
 from filters.wikitext.languages import WIKIPEDIAS
-from pipeline.sink import RejectPolicy
+from pipeline.corpus.sink import RejectPolicy
 
 _NEAR_CODES = 3
 _LEAST_LIKENESS = 0.5  # of a code and what was typed (difflib's ratio): one of two letters

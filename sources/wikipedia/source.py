@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused, encodable, parse_time
-from pipeline.filesystem import InputFile
+from pipeline.corpus.document import Document, Refused, parse_time
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import DropShort, Step
+from pipeline.storage.filesystem import InputFile
+from pipeline.text import encodable
+from pipeline.units import Policy, Units
 from sources.wikipedia.compressed import xml_pieces
 from sources.wikipedia.head import DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, RawPage, parse_page, split_pages

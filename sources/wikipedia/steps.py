@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from filters.wikitext import Limits, WikitextTooComplex, reference_urls, to_text
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from sources.wikipedia.head import DumpHead
 
 

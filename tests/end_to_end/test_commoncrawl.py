@@ -89,8 +89,8 @@ def test_kept_lines_are_those_that_no_other_page_holds(sample):
     """The plainest form of CCNet's dedup, over all files at once."""
     from collections import Counter
 
-    from filters.lines import line_key, split_wet_text
-    from pipeline.warc import WarcRecord, read_records
+    from filters.commoncrawl.lines import line_key, split_wet_text
+    from pipeline.formats.warc import WarcRecord, read_records
 
     pages: dict[str, list[str]] = {}
     for path in SAMPLE:

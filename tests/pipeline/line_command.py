@@ -4,11 +4,11 @@ import argparse
 
 from rich.console import Console
 
-from pipeline import cli
-from pipeline.filesystem import match
+from pipeline.corpus.shard import plan_shards
+from pipeline.engine import cli
+from pipeline.engine.run import RunResult, run_source
 from pipeline.recipe import load_recipe
-from pipeline.run import RunResult, run_source
-from pipeline.shard import plan_shards
+from pipeline.storage.filesystem import match
 from tests.pipeline.line_source import LineRecipe, LineSource
 
 RECIPE = "tests/pipeline/line_recipe.yaml"

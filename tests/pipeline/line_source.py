@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedup import Policy, Units
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import as_mapping
-from pipeline.sink import RejectPolicy
 from pipeline.steps import Step
+from pipeline.storage.filesystem import InputFile
+from pipeline.units import Policy, Units
 
 META = pa.struct([("kept_lines", pa.int32()), ("line_numbers", pa.list_(pa.int32()))])
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.filesystem import match
-from pipeline.run import RunOptions, RunResult, run_source
-from pipeline.shard import Scope, plan_shards
+from pipeline.corpus.shard import Scope, plan_shards
+from pipeline.engine.run import RunOptions, RunResult, run_source
+from pipeline.storage.filesystem import match
 from tests.pipeline.line_source import LineRecipe, LineSource
 
 REPOSITORY = Path(__file__).parents[2]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pipeline.document import Document, Refused
+from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.shard import Shard
 from pipeline.errors import ModelError
-from pipeline.filesystem import InputFile, match
-from pipeline.shard import Shard
 from pipeline.source import DropDuplicates, HashingReader, read_shard
 from pipeline.steps import Chain
+from pipeline.storage.filesystem import InputFile, match
 from tests.pipeline.line_source import LineDedup, LineSource
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.document import Document, Refused
+from pipeline.corpus.document import Document, Refused, Reject
 from pipeline.errors import ModelError
-from pipeline.steps import BATCH_CHARACTERS, BATCH_DOCUMENTS, Chain, Reject, batches
+from pipeline.steps import BATCH_CHARACTERS, BATCH_DOCUMENTS, Chain, batches
 from tests.pipeline.line_source import DropBadWords, DropShort
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from filters.gutenberg import strip_boilerplate
-from filters.gutenberg_header import decode
-from filters.minhash import overlap
-from filters.shingles import ShingleHasher
+from filters.books.gutenberg import strip_boilerplate
+from filters.books.gutenberg_header import decode
+from filters.near_duplicates.minhash import overlap
+from filters.near_duplicates.shingles import ShingleHasher
 from samples.make_books import main
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "books"

@@ -17,7 +17,7 @@ from fastwarc.warc import ArchiveIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.reference_url import normalize_url
+from filters.commoncrawl.reference_url import normalize_url
 from samples import make_commoncrawl
 from samples.commoncrawl import train_models, wet
 from samples.commoncrawl.assemble import Blocks, expand, fill, read_blocks, read_pages

@@ -13,7 +13,7 @@ from tokenizer.training import settings
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT.parent / "shared" / "real" / "models" / "tokenizer.model"
 PAGES = sorted((ROOT / "samples" / "commoncrawl" / "pages").glob("*.txt"))
-CODE = sorted((ROOT / "filters").glob("*.py"))
+CODE = sorted((ROOT / "filters").glob("[cf]*/*.py"))
 RUNS = ["a" * 50, "ab" * 40, "aab" * 30, "-" * 60, "=-" * 40, "ééé" * 9, " " * 40 + "x"]  # pieces of runs
 
 # What each differs in from the released model's settings.

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 
@@ -39,6 +40,12 @@ def run(folder: Path, *more: str, status: int = 0, output: str = "model") -> tup
     return printed.getvalue(), told.getvalue()
 
 
+def lines_of(folder: Path) -> list[bytes]:
+    """The lines of the source ``web``, as UTF-8."""
+    texts = pq.read_table(folder / "corpus" / "web", columns=["text"])["text"].to_pylist()
+    return [line.encode() for text in texts for line in text.split("\n")]
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
@@ -49,7 +56,7 @@ def folder(tmp_path_factory):
     pages = [part + "\n" + "y" * 5000 for text in texts()[:8] for part in text.split("\n\n")]
     (folder / "mixture.yaml").write_text(MIXTURE)
     write_corpus(
-        folder / "corpus", {"web/head/0": [pages[::2]], "web/middle/0": [pages[1::2]], "code/all/0": [texts()[-4:]]}
+        folder / "corpus", {"web/head/0": [pages[::2]], "web/middle/0": [pages[1::2]], "code/all/0": [texts()[-8:]]}
     )
     return folder
 
@@ -137,9 +144,10 @@ def test_a_tokenizer_that_was_changed_is_not_written_over(folder, trained, tmp_p
 
 def test_a_sample_that_is_too_small_for_its_mixture(folder):
     printed, _ = run(folder, "--size", "10MB", output="even")
+    web = sum(len(line) for line in lines_of(folder) if len(line) <= 4192)
     assert (
-        "10.0 MB were asked for; web has text for 138.1 KB in these proportions (--uneven takes more of the others)"
-        in printed
+        f"10.0 MB were asked for; web has text for {web / 0.75 / 1000:.1f} KB in these proportions "
+        "(--uneven takes more of the others)" in printed
     )
     report = json.loads((folder / "even" / "report.json").read_text())
     assert report["sample"]["web"]["share_reached"] == pytest.approx(0.75, abs=0.02)

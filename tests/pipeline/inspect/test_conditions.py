@@ -3,7 +3,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from pipeline.document import document_schema
+from pipeline.corpus.document import document_schema
 from pipeline.errors import InputError
 from pipeline.inspect.conditions import (
     Condition,

@@ -76,7 +76,7 @@ def test_a_row_comes_whole(corpus):
 
 
 def test_many_row_groups_and_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.sink.ROW_GROUP_DOCUMENTS", 7)
+    monkeypatch.setattr("pipeline.corpus.sink.ROW_GROUP_DOCUMENTS", 7)
     corpus = corpus_of(tmp_path, {"a": [scored(f"t{n}", 10.0) for n in range(300)]})
     wanted = (parse_condition("id=a/0"), parse_condition("id=a/6"), parse_condition("id=a/299"))
     assert [found(corpus, conditions=(one,), limit=0) for one in wanted] == [["a/0"], ["a/6"], ["a/299"]]

@@ -14,11 +14,11 @@ import sentencepiece
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.document import Document, document_schema
+from pipeline.corpus.document import Document, document_schema
+from pipeline.corpus.sink import ParquetOutput
+from pipeline.engine.run import RunOptions
 from pipeline.mix.recipe import MixRecipe, SourceShare
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
-from pipeline.run import RunOptions
-from pipeline.sink import ParquetOutput
 
 PROSE = """
 harbour lantern winter copper meadow quiet signal thread orchard river stone paper window engine field garden letter

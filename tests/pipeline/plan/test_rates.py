@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpus.ledger import Ledger
 from pipeline.errors import InputError, RecipeError
-from pipeline.ledger import Ledger
 from pipeline.plan.rates import Rates, SourceRate, StageRate, rates_of_corpus, read_rates
 
 

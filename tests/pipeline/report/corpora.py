@@ -7,12 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.document import Document
-from pipeline.ledger import Ledger
-from pipeline.manifest import CONFIGURATION, write_manifest
-from pipeline.shard import Layout, write_json
-from pipeline.sink import RejectPolicy, ShardSink
-from pipeline.steps import Reject
+from pipeline.corpus.document import Document, Reject
+from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.manifest import CONFIGURATION, write_manifest
+from pipeline.corpus.shard import Layout, write_json
+from pipeline.corpus.sink import RejectPolicy, ShardSink
 
 META = pa.struct(
     [

@@ -1,6 +1,6 @@
 """Which of the books that overlap goes."""
 
-from filters.minhash import Overlap, pack_pairs
+from filters.near_duplicates.minhash import Overlap, pack_pairs
 from sources.books.near_duplicates import Removal, choose_removals, read_removed, write_report
 
 SIZE = 1000

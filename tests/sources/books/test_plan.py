@@ -5,7 +5,7 @@ import random
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile
 from sources.books.plan import archive_prefixes, choose_texts, ebook_number, plan_books
 
 

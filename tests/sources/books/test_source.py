@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from pipeline.document import Document, Refused
-from pipeline.filesystem import InputFile
+from pipeline.corpus.document import Document, Refused
+from pipeline.storage.filesystem import InputFile
 from sources.books.recipe import BooksRecipe
 from sources.books.source import Books
 

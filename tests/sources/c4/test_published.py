@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import xxhash
 
-from pipeline.document import Document, Refused
-from pipeline.parquet_rows import BATCH_ROWS
+from pipeline.corpus.document import Document, Refused
+from pipeline.formats.parquet_rows import BATCH_ROWS
 from sources.c4.published import PublishedReader
 
 ROW = {"text": "One page.\nTwo lines.", "timestamp": "2019-04-18T10:00:15Z", "url": "https://www.a.example/b/"}

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.filesystem import InputFile
 from pipeline.recipe import from_mapping
 from pipeline.source import rounds_of
+from pipeline.storage.filesystem import InputFile
 from sources.c4.recipe import BadWordsRecipe, C4Recipe, LanguageRecipe, SentencesRecipe
 from sources.c4.source import C4, LineDedup, UrlDedup
 from sources.c4.steps import CleanLines, CountSentences, DropBadWords, IdentifyLanguage

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from pipeline.fetch import FetchError
+from pipeline.storage.fetch import FetchError
 from sources.commoncrawl.listing import crawl_files
 from tests.pipeline.web_server import Server, status, whole
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from samples.make_github import OUTPUT
 from sources.github.folders import is_repository, look_at, open_folder, read_folder, repository_name, walk
 from sources.github.raw_file import FileReader

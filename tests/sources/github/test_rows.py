@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.document import Document, Refused
+from pipeline.corpus.document import Document, Refused
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
 from sources.github.rows import read_rows

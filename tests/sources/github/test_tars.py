@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.document import Document
+from pipeline.corpus.document import Document
 from samples.make_github import COMMIT, OUTPUT
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe

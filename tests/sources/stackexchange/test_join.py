@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.document import Refused
-from pipeline.shard import Layout
+from pipeline.corpus.document import Refused
+from pipeline.corpus.shard import Layout
 from pipeline.steps import Chain
 from sources.stackexchange.join import Joiner, Thread
 from sources.stackexchange.posts import Post, in_order, licence_of, post_of, tags_of

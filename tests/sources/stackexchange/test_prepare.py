@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.filesystem import InputFile, write_bytes
-from pipeline.shard import Layout
+from pipeline.corpus.shard import Layout
+from pipeline.storage.filesystem import InputFile, write_bytes
 from sources.stackexchange.plan import plan_site
 from sources.stackexchange.prepare import RowProgress, known_count, sort_range, write_checksum
 from sources.stackexchange.recipe import StackExchangeRecipe

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.errors import InputError, RecipeError
-from pipeline.filesystem import InputFile
 from pipeline.recipe import load_recipe
+from pipeline.storage.filesystem import InputFile
 from samples.sevenzip import write_archive
 from sources.stackexchange.dump import count_posts
 from sources.stackexchange.plan import partition_number, plan_site

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.filesystem import match
-from pipeline.manifest import read_manifest
+from pipeline.corpus.manifest import read_manifest
+from pipeline.corpus.shard import Layout
+from pipeline.engine.run import RunOptions, run_source
 from pipeline.recipe import from_mapping
-from pipeline.run import RunOptions, run_source
-from pipeline.shard import Layout
+from pipeline.storage.filesystem import match
 from sources.wikipedia.plan import plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.source import Wikipedia

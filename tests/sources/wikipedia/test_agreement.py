@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from pipeline.accounts import verify
 from pipeline.errors import InputError
-from pipeline.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile
+from pipeline.verify.accounts import verify
 from sources.wikipedia.agreement import check_agreement
 from sources.wikipedia.head import dump_head
 from tests.sources.wikipedia.dumps import END, header, page, run

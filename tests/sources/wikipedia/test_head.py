@@ -3,7 +3,7 @@ from datetime import date, datetime, timezone
 import pytest
 
 from filters.wikitext import WikiSite
-from pipeline.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.compressed import Damage, XmlPiece
 from sources.wikipedia.head import dump_head, head_of
 from tests.sources.wikipedia.dumps import header

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.corpus.shard import shards_of
 from pipeline.errors import InputError
-from pipeline.filesystem import match
 from pipeline.recipe import from_mapping
-from pipeline.shard import shards_of
+from pipeline.storage.filesystem import match
 from sources.wikipedia.plan import BadIndex, index_path, plan_dumps, stream_offsets
 from sources.wikipedia.recipe import WikipediaRecipe
 from tests.sources.wikipedia.dumps import multistream, page, write_multistream

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from filters.wikitext import WikiSite, reference_urls, to_text
-from pipeline.accounts import verify
+from pipeline.verify.accounts import verify
 from tests.sources.wikipedia.dumps import ROOT, run
 
 REAL = ROOT.parent / "shared" / "real" / "wikipedia"

@@ -5,9 +5,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pipeline.accounts import verify
-from pipeline.dedup import Units
-from pipeline.document import Document
+from pipeline.corpus.document import Document
+from pipeline.units import Units
+from pipeline.verify.accounts import verify
 from sources.wikipedia.source import PageDedup
 from tests.sources.wikipedia.dumps import END, header, multistream, page, run, write_multistream, xml
 

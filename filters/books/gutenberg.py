@@ -1,0 +1,209 @@
+r"""Project Gutenberg texts: encoding, the header's fields, and the book without header, licence and trailer.
+
+Project Gutenberg has published since 1971, and its files were never made uniform: the marker lines around the book are
+spelt in many ways, and older files have none but the end of their "small print". What is known of them here comes from
+the files themselves, from Project Gutenberg's own ``ebookmaker`` (``parsers/GutenbergTextParser.py``), and from the
+marker list of the package ``gutenberg`` (``gutenberg/_domain_model/text.py``).
+
+The rule that stands above all others: the body is never cut. A line that looks like a marker counts only where what it
+would remove looks like a header, or like a trailer. Where in doubt, boilerplate stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from filters.books.gutenberg_credits import leading_credits, trailing_notes
+
+HEADER_LINES = 700  # the longest small print, with its letters on donations, has about 450
+TRAILER_LINES = 700  # the licence of today has about 360
+TRAILER_CHARACTERS = 100_000  # today's has 19,000
+LINE_CHARACTERS = 300  # of a line that are looked at
+MARKER_LINES = 5  # lines of one marker: long titles run on, up to the closing asterisks
+SECOND_HEADER_LINES = 40  # within which behind a marker a second header shows, where a file has two
+SHORT_TRAILER = 4  # lines with text that may follow an end marker without being known as a trailer
+HEADER_SHARE = 0.4  # of the text before a start marker must look like a header's; in real ones 0.75 and more does
+BOILERPLATE_SHARE = 0.5  # of a longer trailer's text, likewise; real ones have 0.8 and more
+
+_NAME = (
+    r"(?:the\s+|this\s+|dieses?\s+|de\s+ce\s+|du\s+|de\s+|del\s+|della?\s+|do\s+|deste\s+|van\s+(?:dit|het)?\s*|av\s+)*"
+)
+_KIND = r"(?:copyrighted\s+|public\s+domain\s+)?"
+_PROJECT = r"(?:project|projekt|projet|progetto|proyecto|projecto|projeto)\s+gutenberg"
+_STARS = r"^[\s*_=#<>\[\]-]{0,20}"
+
+_START = re.compile(
+    _STARS
+    + r"(?:start|beginning|begin|beginn|anfang|d[ée]but|commencement|inizio|inicio|in[ií]cio|b[öo]rjan)\s+(?:of\s+)?"
+    + _NAME
+    + _KIND
+    + _PROJECT,
+    re.I,
+)
+_SMALL_PRINT_END = re.compile(_STARS + r"end[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
+_SMALL_PRINT_START = re.compile(_STARS + r"start[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
+_END = re.compile(
+    _STARS
+    + r"(?:the\s+)?(?:end|ende|fin|fine|fim|einde|slut|slutet|konec|koniec)\s+(?:of\s+)?"
+    + _NAME
+    + _KIND
+    + _PROJECT
+    + r"|"
+    + _STARS
+    + r"(?:ende\s+dieses\s+e-?(?:text|book)(?:e?s)?\b.*gutenberg"
+    + r"|fin\s+de\s+ce\s+(?:document|livre)\b.*gutenberg"
+    + r"|\*\s*start:?\s*full\s+license\s*\*|start:\s*full\s+license\s*$)",
+    re.I,
+)
+# How a second header begins, in a file that was put into a new frame with its old one.
+_SECOND_HEADER = re.compile(
+    r"^\W*(?:the\s+)?(?:world'?s\s+)?project\s+gutenberg|^\W*this\s+is\s+the\s+project\s+gutenberg|^title\s*:", re.I
+)
+
+# The words of licences, trailers and letters on donations: nearly each of their paragraphs has one.
+_BOILERPLATE = re.compile(
+    r"gutenberg|\be-?(?:text|book)s?\b|small\s+print|electronic\s+works?|foundation|trademark|licen[sc]e|copyright"
+    r"|donat|refund|warrant|liab|indemn|disclaim|royalt|redistribut|public\s+domain|www\.|http|ftp|@|\.(?:txt|zip)\b",
+    re.I,
+)
+_HEADER_PART = re.compile(
+    r"^\W*(?:title|subtitle|author|editor|illustrator|translator|contributor|language|character\s+set|credits"
+    r"|(?:posting|release)\s+date|(?:most\s+recently|last)\s+updated)\b.{0,20}:|" + _BOILERPLATE.pattern,
+    re.I | re.M,
+)
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """A book without its boilerplate.
+
+    Attributes:
+        body: The book.
+        header: What stood before it, with the start marker; empty where the file has none.
+        start: How the header ended: ``marker``, ``small_print``, or None where no marker was found.
+        end: Whether an end marker was found.
+        headers: Headers found: two where a file was put into a new frame with its old one.
+    """
+
+    body: str
+    header: str
+    start: str | None
+    end: bool
+    headers: int
+
+
+def strip_boilerplate(text: str) -> Stripped:
+    r"""Removes header, licence and trailer, and credits and transcriber's notes that stand next to the markers.
+
+    Args:
+        text: The file's text, with ``\n`` at its line ends.
+
+    Returns:
+        The book, and what was found. A file without any marker keeps its text, all of it.
+    """
+    lines = text.split("\n")
+    start, kind, headers = _find_start(lines)
+    end = _find_end(lines, start)
+    body = lines[start : len(lines) if end is None else end]
+    if kind is not None:
+        body = body[leading_credits(body) :]
+    if end is not None:
+        body = body[: trailing_notes(body)]
+    if kind is None and end is None:
+        return Stripped(text, "", None, False, 0)
+    return Stripped("\n".join(body).strip("\n"), "\n".join(lines[:start]), kind, end is not None, headers)
+
+
+def _find_start(lines: Sequence[str]) -> tuple[int, str | None, int]:
+    """The first line of the book, the kind of marker before it, and the number of headers."""
+    start, kind, headers = 0, None, 0
+    while found := _next_start(lines, start, kind):
+        start, kind = found
+        headers += 1
+    return start, kind, headers
+
+
+def _next_start(lines: Sequence[str], begin: int, before: str | None) -> tuple[int, str] | None:
+    """The end of the header that begins at a line, if one does."""
+    for number in range(begin, min(begin + HEADER_LINES, len(lines))):
+        kind = _start_kind(lines[number][:LINE_CHARACTERS])
+        if kind and _is_header(lines[begin:number], is_second=before is not None):
+            return _marker_end(lines, number, kind), kind
+    return None
+
+
+def _is_header(lines: Sequence[str], *, is_second: bool) -> bool:
+    """Whether lines before a start marker are nothing to miss."""
+    if sum(map(len, lines)) > TRAILER_CHARACTERS:
+        return False
+    if is_second and not any(_SECOND_HEADER.search(line[:LINE_CHARACTERS]) for line in lines[:SECOND_HEADER_LINES]):
+        return False
+    # A small print has the file's header before it, or nothing: not a book, as where it stands at a book's end.
+    small_print = next((n for n, line in enumerate(lines) if _SMALL_PRINT_START.match(line[:LINE_CHARACTERS])), None)
+    return _share_of(_HEADER_PART, lines[:small_print]) >= HEADER_SHARE
+
+
+def _share_of(pattern: re.Pattern[str], lines: Sequence[str]) -> float:
+    """The share of the text that stands in paragraphs with a match; 1 of no text.
+
+    By size, not number: verse between two headings must not pass as boilerplate.
+    """
+    paragraphs = [part for part in _PARAGRAPH.split("\n".join(lines)) if part.strip(" \t\n*\ufeff")]
+    size = sum(map(len, paragraphs))
+    return sum(len(part) for part in paragraphs if pattern.search(part)) / size if size else 1.0
+
+
+def _start_kind(line: str) -> str | None:
+    if "SMALL" in line.upper() and _SMALL_PRINT_END.match(line):
+        return "small_print"
+    if "GUTENBERG" in line.upper() and _START.match(line):
+        return "marker"
+    return None
+
+
+def _marker_end(lines: Sequence[str], number: int, kind: str) -> int:
+    """The line behind a marker: one that is not closed by asterisks may run on, up to an empty line."""
+    if kind == "marker" and not lines[number].lstrip().startswith("*"):
+        return number + 1
+    for at in range(number, min(number + MARKER_LINES, len(lines))):
+        if not lines[at].strip():
+            break
+        if lines[at].rstrip().endswith("*"):
+            return at + 1
+    return number + 1
+
+
+def _find_end(lines: Sequence[str], start: int) -> int | None:
+    """The line behind the last one of the book; None where no end marker has a trailer, or nothing, behind it.
+
+    From the last marker-like line upwards: what lies between one and the cut so far must be a trailer.
+    """
+    cut, found = len(lines), None
+    for number in range(len(lines) - 1, start - 1, -1):
+        if len(lines) - number > 2 * TRAILER_LINES:
+            break
+        line = lines[number][:LINE_CHARACTERS]
+        if "G" not in line and "g" not in line and "L" not in line:
+            continue
+        if (_END.match(line) or _small_print_trailer(lines, number)) and _is_trailer(lines[number + 1 : cut]):
+            cut = found = number
+    return found
+
+
+def _small_print_trailer(lines: Sequence[str], number: int) -> bool:
+    """Whether the small print begins here, in a file that has it at its end."""
+    return bool(_SMALL_PRINT_START.match(lines[number][:LINE_CHARACTERS])) and any(
+        _SMALL_PRINT_END.match(line[:LINE_CHARACTERS]) for line in lines[number + 1 : number + TRAILER_LINES]
+    )
+
+
+def _is_trailer(lines: Sequence[str]) -> bool:
+    """Whether lines behind an end marker are nothing to miss: very few, or such as trailers have."""
+    if sum(1 for line in lines if line.strip()) <= SHORT_TRAILER:
+        return True
+    if len(lines) > TRAILER_LINES or sum(map(len, lines)) > TRAILER_CHARACTERS:
+        return False
+    return _share_of(_BOILERPLATE, lines) >= BOILERPLATE_SHARE

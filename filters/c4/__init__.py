@@ -1,0 +1,1 @@
+"""C4's rules: lines, sentences, URLs, bad words, language."""

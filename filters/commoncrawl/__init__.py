@@ -1,0 +1,1 @@
+"""CCNet's steps over Common Crawl pages: lines and their keys, language models, the reference classifier."""

@@ -1,0 +1,1 @@
+"""Near duplicates of long texts: shingles, MinHash signatures, candidates, exact overlap."""

@@ -1,0 +1,1 @@
+"""What lies on disk: documents, shards and their layout, sinks, ledgers, manifests."""

@@ -1,0 +1,129 @@
+"""The manifest of a source: totals over all its shards, configuration, versions, inputs with checksums, the ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any
+
+from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.shard import MANIFEST, STATS, TIMING, Layout, read_json, write_json
+from pipeline.errors import InputError
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, match, read_bytes
+
+CONFIGURATION = "configuration.json"
+READERS_REMOTE = 32
+_VERSIONED = (
+    "llama-corpus",
+    "apache-beam",
+    "pyarrow",
+    "numpy",
+    "fasttext",
+    "kenlm",
+    "sentencepiece",
+    "fastwarc",
+    "lxml",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change an output."""
+    found = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def all_stats(layout: Layout) -> Iterator[dict[str, Any]]:
+    """The stats of all done shards, in the order of their names."""
+    names = sorted(layout.done())
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        yield from pool.map(layout.read_stats, names)
+
+
+def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, configuration: Any) -> dict[str, Any]:
+    """Adds up the stats of all done shards.
+
+    Args:
+        all_of_them: The stats, in the order of the shards' names.
+        source: The source's name.
+        configuration: What the source's ``describe`` gave.
+
+    Returns:
+        The manifest, without times.
+    """
+    ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
+    for stats in all_of_them:
+        shards += 1
+        ledger.add_json(stats["ledger"])
+        inputs += stats["inputs"]
+        outputs += stats["outputs"]
+        rejects += [stats["rejects"]] if stats["rejects"] else []
+    return {
+        "source": source,
+        "configuration": configuration,
+        "versions": versions(),
+        "shards": shards,
+        "ledger": ledger.as_json(),
+        "outputs": outputs,
+        "rejects": rejects,
+        "inputs": inputs,
+    }
+
+
+def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Builds the manifest, adds the worker seconds of all shards, writes and returns it."""
+    manifest = build_manifest(all_stats(layout), source, configuration)
+    manifest["timing"] = timing(layout)
+    write_json(layout.manifest, manifest)
+    return manifest
+
+
+def read_manifest(layout: Layout) -> dict[str, Any] | None:
+    """The manifest, or None where there is none; an OutputError where it is damaged."""
+    return read_json(layout.manifest) if exists(layout.manifest) else None
+
+
+def timing(layout: Layout) -> dict[str, Any]:
+    """Worker seconds, in all and by step, and the largest worker's memory; the part of a manifest that varies."""
+    seconds, peak = 0.0, 0
+    steps: dict[str, float] = {}
+    names = sorted(list_names(join(layout.root, TIMING), ".json"))
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        entries = list(pool.map(lambda name: json.loads(read_bytes(layout.timing(name))), names))
+    for name, entry in zip(names, entries, strict=True):
+        seconds += entry["seconds"]
+        peak = max(peak, entry["peak_bytes"])
+        for step, spent in entry["steps"].items():
+            key = f"{step} (hashing pass)" if name.endswith(".hash") else step
+            steps[key] = steps.get(key, 0.0) + spent
+    return {
+        "worker_seconds": round(seconds, 3),
+        "steps": {step: round(spent, 3) for step, spent in steps.items()},
+        "peak_bytes": peak,
+    }
+
+
+def run_folders(path: str) -> list[str]:
+    """The folders at a path, or right below it, in which a run has left something: those of a corpus's sources."""
+    if _is_run(path):
+        return [path]
+    if is_remote(path):
+        try:
+            files = match([join(path, "*", MANIFEST)])
+        except InputError:
+            return []
+        return sorted({file.path.rpartition("/")[0] for file in files})
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    return [join(path, name) for name in names if not name.startswith(".") and _is_run(join(path, name))]
+
+
+def _is_run(folder: str) -> bool:
+    return exists(join(folder, MANIFEST)) or (exists(join(folder, CONFIGURATION)) and exists(join(folder, STATS)))

@@ -1,0 +1,209 @@
+"""Shards and scopes: the units of work, of output, of resume, and of dedup; and where each keeps its files.
+
+A shard is a short list of consecutive input files, or of parts of one. A scope is the set of shards that are
+deduplicated together. Both follow from the sorted input list and the recipe alone, so every run of a command plans the
+same.
+
+Layout of a source's folder::
+
+    <subset>/<shard>.parquet      the documents
+    _rejects/<shard>.parquet      what was dropped or failed, with step and reason
+    _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
+    _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
+    _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
+    _work/<scope>/...             hashes and decisions of a scope under way; removed when the scope is done
+    manifest.json                 totals, configuration, versions, inputs, ledger
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import InputError, OutputError
+from pipeline.recipe import fingerprint
+from pipeline.storage.filesystem import InputFile, join, list_names, read_bytes, write_bytes
+
+STATS = "_stats"
+TIMING = "_timing"
+WORK = "_work"
+SCOPES = "_scopes"
+REDO = ".redo"
+MANIFEST = "manifest.json"
+UNKNOWN_BYTES = 256 << 20  # taken for the size of a file that tells none before it is fetched: twice a WET file
+MAX_NAME = 150  # characters; file systems allow 255 bytes, from which the suffixes go
+_SUFFIXES = re.compile(r"\.(gz|bz2|xz|zst|7z|tar|warc|wet|wat|json|jsonl|ndjson|xml|parquet|txt)$", re.I)
+_CRAWL = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The unit of work: consecutive input files, and the scope that they are deduplicated in."""
+
+    name: str
+    inputs: tuple[InputFile, ...]
+    scope: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of raw input; files of unknown size count as ``UNKNOWN_BYTES``."""
+        return sum(UNKNOWN_BYTES if file.size < 0 else file.size for file in self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The shards that are deduplicated together, in the order that breaks ties."""
+
+    name: str
+    shards: tuple[Shard, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the scope's inputs: it changes with any of their paths, sizes, or places in their files."""
+        return fingerprint([[s.name, [[f.path, f.size, *f.place] for f in s.inputs]] for s in self.shards])
+
+
+def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> list[Scope]:
+    """Plans one shard for each file, or part of a file, and groups the shards in scopes.
+
+    Args:
+        inputs: The input files or parts of files; their order does not matter.
+        scope: ``files`` (runs of ``scope_files`` shards, each named after its first), ``crawl`` (by the crawl's name in
+            the path) or ``all``.
+        scope_files: Shards in a scope of kind ``files``.
+
+    Raises:
+        InputError: The crawl of a file cannot be told from its path.
+    """
+    inputs, first = sorted(set(inputs)), ""
+    taken: set[str] = set()
+    parts: Counter[str] = Counter()
+    scopes: dict[str, list[Shard]] = {}
+    for number, file in enumerate(inputs):
+        name = _shard_name(file, parts[file.path], taken)
+        parts[file.path] += 1
+        if scope == "files" and number % scope_files == 0:
+            first = name
+        group = first if scope == "files" else _scope_name(file.path, scope)
+        scopes.setdefault(group, []).append(Shard(name, (file,), group))
+    return [Scope(name, tuple(members)) for name, members in scopes.items()]
+
+
+def _shard_name(file: InputFile, part: int, taken: set[str]) -> str:
+    """The file's name without its suffixes, the part's number, and a hash of the path where that name is taken.
+
+    The first keeps the plain name, so that files that join in a later run do not change it. Names differ in more than
+    case, for file systems that do not tell it.
+    """
+    name = _stem(file.path)[:MAX_NAME] + (f"-{part:05d}" if file.is_part else "")
+    if name.lower() in taken:
+        name += "-" + hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    taken.add(name.lower())
+    return name
+
+
+def _stem(path: str) -> str:
+    name = os.path.basename(path.rstrip("/"))
+    while (shorter := _SUFFIXES.sub("", name)) != name and shorter:
+        name = shorter
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._") or "shard"
+
+
+def _scope_name(path: str, scope: str) -> str:
+    if scope == "all":
+        return "all"
+    found = _CRAWL.search(path)
+    if not found:
+        raise InputError(f"dedup.scope=crawl needs the crawl's name (CC-MAIN-YYYY-WW) in each path; {path} has none")
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where one source's files lie below ``<output>/<source>``."""
+
+    root: str
+
+    def stats(self, shard: str) -> str:
+        """The stats file of a shard."""
+        return join(self.root, STATS, f"{shard}.json")
+
+    def timing(self, shard: str) -> str:
+        """The timing file of a shard."""
+        return join(self.root, TIMING, f"{shard}.json")
+
+    def hashes(self, scope: str, shard: str) -> str:
+        """The distinct unit hashes of a shard, by dedup partition."""
+        return join(self.root, WORK, scope, "hashes", f"{shard}.arrow")
+
+    def units(self, scope: str, shard: str) -> str:
+        """For each unit of a shard, in reading order, which hash it has and whether it may stay."""
+        return join(self.root, WORK, scope, "units", f"{shard}.arrow")
+
+    def hashed_inputs(self, scope: str, shard: str) -> str:
+        """Sizes and checksums of a shard's raw files when they were hashed."""
+        return join(self.root, WORK, scope, "inputs", f"{shard}.json")
+
+    def decisions(self, scope: str, partition: int) -> str:
+        """For each shard of a scope, the hashes of one partition that are dropped."""
+        return join(self.root, WORK, scope, "decisions", f"{partition:05d}.arrow")
+
+    @property
+    def work(self) -> str:
+        """The folder of scopes under way."""
+        return join(self.root, WORK)
+
+    def scope(self, scope: str) -> str:
+        """The record of what a scope holds."""
+        return join(self.root, SCOPES, f"{scope}.json")
+
+    def redo(self, scope: str) -> str:
+        """The mark that a scope must be made again, all of it."""
+        return join(self.root, SCOPES, f"{scope}{REDO}")
+
+    @property
+    def manifest(self) -> str:
+        """The manifest."""
+        return join(self.root, MANIFEST)
+
+    def done(self) -> set[str]:
+        """Names of the shards whose stats are there."""
+        return list_names(join(self.root, STATS), ".json")
+
+    def read_stats(self, shard: str) -> dict[str, Any]:
+        """Reads a shard's stats."""
+        return read_json(self.stats(shard))
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes readable JSON with its keys in the order given, atomically; escapes it where UTF-8 cannot hold it."""
+    try:
+        data = json.dumps(value, indent=1, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # the path of an input that is no UTF-8
+        data = json.dumps(value, indent=1).encode()
+    write_bytes(path, data + b"\n")
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Reads a mapping that ``write_json`` wrote.
+
+    Raises:
+        OutputError: It is none any more.
+    """
+    try:
+        return dict(json.loads(read_bytes(path)))
+    except (ValueError, TypeError) as error:
+        raise OutputError(
+            f"{path} is damaged: {error}. Remove it and run the source's command again, which makes what it stood for."
+        ) from error
+
+
+def shards_of(scopes: Iterable[Scope]) -> list[Shard]:
+    """All shards of the scopes."""
+    return [shard for scope in scopes for shard in scope.shards]

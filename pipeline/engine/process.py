@@ -1,0 +1,183 @@
+"""What a worker does with one shard: hash its units, or read it again, filter it and write it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.corpus.document import Document, Reject
+from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.shard import TIMING, Layout, Shard, write_json
+from pipeline.corpus.sink import ShardSink
+from pipeline.engine.dedup import read_mask, write_unit_hashes
+from pipeline.errors import InputError
+from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of
+from pipeline.steps import READ_STEP, Chain, Step
+from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
+from pipeline.units import Units
+
+FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What one round of dedup decided for a shard.
+
+    Attributes:
+        mask: One flag a unit, in reading order: whether it stays.
+        inputs: Path, size and checksum of each raw file when it was hashed.
+    """
+
+    mask: npt.NDArray[np.bool_]
+    inputs: list[dict[str, Any]]
+
+
+def hash_shard(
+    source: Source,
+    layout: Layout,
+    shard: Shard,
+    work: str,
+    partitions: int,
+    cache: Path | None,
+    earlier: Sequence[Decided] = (),
+) -> None:
+    """Dedup pass 1 for one shard; nothing happens where its hash file is there.
+
+    Args:
+        source: The source.
+        layout: Its folder.
+        shard: The shard.
+        work: The name of the round's work folder.
+        partitions: The scope's number of dedup partitions.
+        cache: The cache folder for fetched files.
+        earlier: What the earlier rounds decided; their number tells which round this is.
+    """
+    path = layout.hashes(work, shard.name)
+    if exists(path):
+        return
+    started = time.perf_counter()
+    rounds = rounds_of(source)
+    this = rounds[len(earlier)]
+    chain = Chain([*_deduplicating(rounds, earlier), *_loaded(this.steps)], source.name)
+    inputs: list[dict[str, Any]] = []
+    items = read_shard(source, shard, cache, Counter(), inputs)
+
+    def units() -> Iterator[Units]:
+        for item in chain.run(items):
+            if isinstance(item, Document):
+                yield this.dedup.hashes(item)
+        write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
+
+    write_unit_hashes(path, layout.units(work, shard.name), units(), this.dedup.policy, partitions)
+    write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, chain)
+
+
+def _deduplicating(rounds: Sequence[Round], decided: Sequence[Decided]) -> list[Step]:
+    """The steps, loaded, of the rounds that are decided, each with what it decided."""
+    steps: list[Step] = []
+    for round_, decision in zip(rounds, decided, strict=False):
+        steps += [*_loaded(round_.steps), DropDuplicates(round_.dedup, decision.mask, round_.name)]
+    return steps
+
+
+def _loaded(steps: Sequence[Step]) -> Sequence[Step]:
+    for step in steps:
+        step.load()
+    return steps
+
+
+def read_decided(layout: Layout, shard: Shard, work: str, partitions: int, position: int) -> Decided:
+    """Reads what dedup decided for the shard at a position of its scope."""
+    decisions = [layout.decisions(work, partition) for partition in range(partitions)]
+    mask = read_mask(layout.units(work, shard.name), decisions, position)
+    return Decided(mask, json.loads(read_bytes(layout.hashed_inputs(work, shard.name))))
+
+
+def write_shard(
+    source: Source,
+    layout: Layout,
+    shard: Shard,
+    steps: list[Step],
+    decided: Decided | None,
+    stats: dict[str, Any],
+    cache: Path | None,
+    earlier: Sequence[Decided] = (),
+) -> None:
+    """Reads a shard, applies every step, writes its outputs, and last its stats.
+
+    Args:
+        source: The source.
+        layout: Its folder.
+        shard: The shard.
+        steps: The steps after dedup, with their models loaded.
+        decided: What dedup decided; None where the source is not deduplicated.
+        stats: What the stats file says beside the accounts: scope and configuration.
+        cache: The cache folder for fetched files.
+        earlier: What the rounds of dedup before that decided.
+
+    Raises:
+        InputError: A file changed since it was hashed; its scope is marked to be made again.
+    """
+    started = time.perf_counter()
+    decisions = [*earlier, *([] if decided is None else [decided])]
+    dedup = _deduplicating(rounds_of(source), decisions)
+    before = [] if decided is not None else _loaded(source.steps_before_dedup())
+    chain = Chain([*dedup, *before, *steps], source.name)
+    inputs: list[dict[str, Any]] = []
+    items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
+    with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
+        for item in chain.run(items):
+            if isinstance(item, Reject):
+                sink.reject(item)
+            else:
+                subset = source.subset(item)
+                chain.ledger.keep(subset, len(item.text))
+                sink.keep(item, subset)
+        exhausted = all(step.exhausted for step in dedup if isinstance(step, DropDuplicates))
+        if not exhausted or any(decision.inputs != inputs for decision in decisions):
+            write_bytes(layout.redo(shard.scope), b"")
+            raise InputError(
+                f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "
+                f"command again: what was deduplicated together with it is made again."
+            )
+        outputs, rejects = sink.finish()
+    write_json(
+        layout.stats(shard.name),
+        {
+            "shard": shard.name,
+            **stats,
+            "inputs": inputs,
+            "ledger": _checked(chain.ledger, shard),
+            "outputs": [asdict(output) for output in outputs],
+            "rejects": asdict(rejects) if rejects else None,
+        },
+    )
+    write_timing(layout, shard.name, started, chain)
+
+
+def _checked(ledger: Ledger, shard: Shard) -> dict[str, Any]:
+    faults = ledger.check()
+    if faults:
+        raise AssertionError(f"the accounts of shard {shard.name} do not add up: {'; '.join(faults)}")
+    return ledger.as_json()
+
+
+def write_timing(layout: Layout, name: str, started: float, chain: Chain) -> None:
+    """Writes how long a shard took, by step, and the worker's peak memory so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    timing = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "steps": {step: round(seconds, 3) for step, seconds in chain.seconds.items()},
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+    }
+    write_bytes(join(layout.root, TIMING, f"{name}.json"), json.dumps(timing).encode())

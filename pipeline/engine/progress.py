@@ -1,0 +1,202 @@
+"""Progress of a run, read off the files that the shards leave: it works with any runner, and after a resume.
+
+On a terminal a live bar; in a log, a line a minute. Both show shards done, documents per second, the kept share and
+the time left.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.corpus.ledger import Ledger, total
+from pipeline.corpus.shard import TIMING, Layout, Scope
+from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import join, list_names
+
+POLL_SECONDS = 0.5
+POLL_SECONDS_REMOTE = 20.0
+LOG_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class State:
+    """How far a run is."""
+
+    hashed: int = 0
+    written: int = 0
+    read: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: what it counts, how many are done of how many (None: not known), and a note on them."""
+
+    name: str
+    done: int
+    total: int | None
+    unit: str = "shards"
+    note: str = ""
+
+
+def time_left(done: int, total: int, elapsed: float) -> str:
+    """Says how long the rest takes, judged by what is done, in seconds."""
+    return f"{elapsed / done * (total - done):,.0f} s left" if done else "time left unknown"
+
+
+class Watcher(ABC):
+    """Shows how far something is, from a thread of its own; a context manager, and the base of what knows what to show.
+
+    Args:
+        console: Where it shows.
+        remote: Whether the files looked at are on an object store, which is asked less often.
+    """
+
+    def __init__(self, console: Console, remote: bool) -> None:
+        self._console = console
+        self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+        self._started = time.monotonic()
+
+    @abstractmethod
+    def look(self) -> None:
+        """Finds out how far it is."""
+
+    @abstractmethod
+    def line(self) -> str:
+        """One line for a log."""
+
+    @abstractmethod
+    def bars(self) -> Sequence[Bar]:
+        """The bars for a terminal: always as many."""
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if self._console.is_terminal:
+            self._watch_live()
+        else:
+            self._watch_log()
+
+    def _watch_live(self) -> None:
+        columns = (
+            TextColumn("{task.description:>6}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console, transient=False) as progress:
+            tasks = [progress.add_task(b.name, total=b.total, note="", unit=b.unit) for b in self.bars()]
+            while not self._stop.wait(self._poll):
+                self._show(progress, tasks)
+            self._show(progress, tasks)
+
+    def _show(self, progress: Progress, tasks: Sequence[TaskID]) -> None:
+        self.look()
+        for task, bar in zip(tasks, self.bars(), strict=True):
+            progress.update(task, completed=bar.done, note=bar.note)
+
+    def _watch_log(self) -> None:
+        due = time.monotonic() + LOG_SECONDS
+        while not self._stop.wait(self._poll):
+            if time.monotonic() >= due:
+                due += LOG_SECONDS
+                self.look()
+                self._console.print(self.line(), highlight=False, soft_wrap=True)
+
+
+class ProgressReporter(Watcher):
+    """Watches the run of a source.
+
+    Args:
+        layout: The source's folder.
+        scopes: The scopes of the run.
+        done: The shards that were done before it.
+        console: Where it shows.
+        remote: Whether the output is on an object store, which is asked less often.
+        hashes: Whether the run has a hashing pass.
+        earlier: The names of the rounds of dedup before the last, each with a hashing pass of its own.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        scopes: Sequence[Scope],
+        done: set[str],
+        console: Console,
+        remote: bool,
+        hashes: bool,
+        earlier: Sequence[str] = (),
+    ) -> None:
+        super().__init__(console, remote)
+        self._layout = layout
+        suffixes = ["", *(f".{name}" for name in earlier)] if hashes else []
+        self._to_hash = {f"{s.name}{suffix}" for scope in scopes for s in scope.shards for suffix in suffixes}
+        self._to_write = {s.name for scope in scopes for s in scope.shards} - done
+        self._state = State()
+        self._hashed_before = len(self._hashed())
+        self._counted: set[str] = set()
+
+    def bars(self) -> list[Bar]:
+        """The hashing pass, where there is one, and the rest."""
+        hashing = [Bar("hash", self._state.hashed, len(self._to_hash))] if self._to_hash else []
+        return [*hashing, Bar("filter", self._state.written, len(self._to_write), note=self._note())]
+
+    def line(self) -> str:
+        """One line for a log."""
+        state, elapsed = self._state, time.monotonic() - self._started
+        work = len(self._to_hash) + len(self._to_write)
+        finished = state.hashed - self._hashed_before + state.written
+        work -= self._hashed_before
+        left = time_left(finished, work, elapsed)
+        hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
+        return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
+
+    def _note(self) -> str:
+        state, elapsed = self._state, max(time.monotonic() - self._started, 1e-9)
+        if not state.read:
+            return "reading"
+        return f"{state.read / elapsed:,.0f} documents/s, {state.kept / state.read:.1%} kept"
+
+    def look(self) -> None:
+        """Counts finished shards, and adds the accounts of the new ones."""
+        self._state.hashed = len(self._hashed())
+        written = self._layout.done() & self._to_write
+        for shard in sorted(written - self._counted):
+            ledger = Ledger()
+            ledger.add_json(self._layout.read_stats(shard)["ledger"])
+            self._state.read += ledger.step(READ_STEP).entered.documents
+            self._state.kept += total(ledger.kept.values()).documents
+        self._counted |= written
+        self._state.written = len(written)
+
+    def _hashed(self) -> set[str]:
+        return list_names(join(self._layout.root, TIMING), ".hash.json") & self._to_hash if self._to_hash else set()

@@ -1,0 +1,1 @@
+"""Raw files in their publishers' formats, read record by record, whatever has happened to them."""

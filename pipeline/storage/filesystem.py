@@ -1,0 +1,370 @@
+"""Files wherever Beam can reach them: local paths, gs://, s3://, and https:// through a local cache.
+
+Local outputs appear under their final name by an atomic rename, once their bytes are on the disk. Outputs on an object
+store are written to a local temporary file and uploaded whole, since closing a half-written upload would publish it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline.errors import InputError, ModelError, OutputError
+from pipeline.storage.fetch import FetchError, fetch
+
+COPY_CHUNK = 4 << 20
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
+_CANNOT_WRITE = {
+    errno.ENOSPC,
+    errno.EACCES,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One raw input file, or a part of one; they sort by path, then by place in the file.
+
+    Attributes:
+        path: Its path or URL.
+        size: Its bytes, or those of the part (-1 where only reading would tell).
+        start: The first byte of the part.
+        end: The byte behind the part; None for the file's end.
+    """
+
+    path: str
+    size: int
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is less than, or named otherwise than, the whole file."""
+        return self.start > 0 or self.end is not None
+
+    @property
+    def place(self) -> list[int | None]:
+        """Start and end of a part; nothing for a whole file."""
+        return [self.start, self.end] if self.is_part else []
+
+    def __lt__(self, other: InputFile) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[str, int, int, int]:
+        return self.path, self.start, -1 if self.end is None else self.end, self.size
+
+
+def is_remote(path: str) -> bool:
+    """Tells whether a path names a file that is not on a local disk (gs://, s3://, https://...)."""
+    return bool(_SCHEME.match(path))
+
+
+def is_web(path: str) -> bool:
+    """Tells whether a path is an http or https URL, which is fetched into the cache before it is read."""
+    return path.lower().startswith(("http://", "https://"))
+
+
+def require(path: str) -> None:
+    """Checks that the files of a path can be reached: each store needs packages of its own.
+
+    Raises:
+        InputError: They are not installed, or no store has such paths.
+    """
+    if not is_remote(path) or is_web(path):
+        return
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError as error:
+        raise InputError(
+            f"{path} cannot be reached: gs:// paths need pip install '.[gcp]', s3:// paths pip install '.[aws]'"
+        ) from error
+
+
+def default_cache() -> Path:
+    """The folder for fetched files: ``$LLAMA_CORPUS_CACHE``, else ``~/.cache/llama-corpus``."""
+    if chosen := os.environ.get("LLAMA_CORPUS_CACHE"):
+        return Path(chosen)
+    try:
+        return Path.home() / ".cache" / "llama-corpus"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(tempfile.gettempdir()) / "llama-corpus"
+
+
+def match(patterns: Sequence[str]) -> list[InputFile]:
+    """Lists the files that paths, folders, globs and URLs name, sorted by path, each once.
+
+    A link to nowhere is listed, too: reading it then fails by itself, and is accounted for.
+
+    Args:
+        patterns: Local paths, folders (all files below them), globs (``**`` included), Beam paths with globs, URLs.
+
+    Returns:
+        The files with their sizes, sorted by path.
+
+    Raises:
+        InputError: A pattern matches nothing.
+    """
+    found: dict[str, InputFile] = {}
+    for pattern in patterns:
+        files = _match_one(pattern)
+        if not files:
+            raise InputError(f"--input {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL.")
+        found.update((file.path, file) for file in files)
+    return sorted(found.values())
+
+
+def _match_one(pattern: str) -> list[InputFile]:
+    if is_web(pattern):
+        return [InputFile(pattern, -1)]
+    if is_remote(pattern):
+        try:
+            metadata = FileSystems.match([pattern])[0].metadata_list
+        except Exception as error:  # Beam wraps each store's errors in its own; all mean that listing failed
+            raise InputError(f"cannot list {pattern}: {error}") from error
+        return [InputFile(m.path, m.size_in_bytes) for m in metadata]
+    if os.path.isdir(pattern):
+        pattern = os.path.join(glob.escape(pattern), "**", "*")
+    paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
+    return [InputFile(path, _size(path)) for path in paths if os.path.isfile(path) or not os.path.exists(path)]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:  # a link to nowhere, or gone since it was listed
+        return -1
+
+
+def open_input(path: str, cache: Path | None = None) -> BinaryIO:
+    """Opens a file for reading its raw bytes (nothing is decompressed).
+
+    Args:
+        path: A local path, a Beam path, or a URL (fetched into the cache first).
+        cache: The cache folder; ``default_cache()`` where None.
+
+    Raises:
+        OSError: The file is missing or unreadable; a failed fetch is one, too.
+    """
+    if is_web(path):
+        try:
+            return fetch(path, cache or default_cache()).open("rb")
+        except FetchError as error:
+            raise OSError(str(error)) from error
+    if not is_remote(path):
+        return open(path, "rb")
+    try:
+        return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+    except OSError:
+        raise
+    except Exception as error:  # see _match_one
+        raise OSError(f"cannot open {path}: {error}") from error
+
+
+def exists(path: str) -> bool:
+    """Tells whether a file is there."""
+    return FileSystems.exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def list_names(folder: str, suffix: str) -> set[str]:
+    """Names, without the suffix, of the files right below a folder that end in it; empty where there is no folder."""
+    if is_remote(folder):
+        found = FileSystems.match([join(folder, f"*{suffix}")])[0].metadata_list
+        names = [m.path.rsplit("/", 1)[-1] for m in found]
+    else:
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+    return {name[: -len(suffix)] for name in names if name.endswith(suffix) and not name.startswith(".")}
+
+
+def list_tree(folder: str, suffix: str) -> list[str]:
+    """Paths, relative to a folder and with ``/`` between their parts, of all files below it that end in a suffix."""
+    if is_remote(folder):
+        found = FileSystems.match([join(folder, "**")])[0].metadata_list
+        paths = [m.path[len(folder.rstrip("/")) + 1 :] for m in found]
+    else:
+        paths = [
+            os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+            for place, _, names in os.walk(folder)
+            for name in names
+        ]
+    return sorted(path for path in paths if path.endswith(suffix))
+
+
+def join(folder: str, *names: str) -> str:
+    """Joins path components on any file system."""
+    return "/".join([folder.rstrip("/"), *names]) if is_remote(folder) else os.path.join(folder, *names)
+
+
+def read_bytes(path: str) -> bytes:
+    """Reads a whole small file."""
+    with open_input(path) as handle:
+        return handle.read()
+
+
+def delete_tree(path: str) -> None:
+    """Removes a folder or a file and all below it; nothing happens where there is none."""
+    if not is_remote(path):
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.remove(path)
+        return
+    found = FileSystems.match([join(path, "**")])[0].metadata_list
+    if found:
+        FileSystems.delete([m.path for m in found])
+
+
+@contextlib.contextmanager
+def atomic_output(path: str) -> Iterator[BinaryIO]:
+    """Opens an output that appears under its final name only when the block ends well.
+
+    Args:
+        path: The final path, local or on an object store.
+
+    Yields:
+        A binary handle with ``tell``; it may be closed in the block.
+
+    Raises:
+        OutputError: The disk is full or the place cannot be written; nothing is left behind.
+    """
+    folder = tempfile.gettempdir() if is_remote(path) else os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
+    try:
+        with refusals_told(path):
+            os.makedirs(folder, exist_ok=True)
+            with open(temporary, "xb") as handle:
+                yield handle
+            _publish(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):  # it is gone where all went well
+            os.remove(temporary)
+
+
+@contextlib.contextmanager
+def refusals_told(path: str) -> Iterator[None]:
+    """Turns an error of the file system that the user can mend, such as a full disk, into an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE and not is_remote(path):
+            raise
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}. Free space or choose another --output, then run the "
+            "same command again: finished shards are kept."
+        ) from error
+
+
+def _publish(temporary: str, path: str) -> None:
+    if not is_remote(path):
+        _to_disk(temporary)
+        os.replace(temporary, path)
+        return
+    with (
+        open(temporary, "rb") as source,
+        FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target,
+    ):
+        shutil.copyfileobj(source, target, COPY_CHUNK)
+
+
+def _to_disk(path: str) -> None:
+    """Has a file's bytes written out, so that a power cut cannot leave its final name with other contents."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Writes a small file, atomically."""
+    with atomic_output(path) as handle:
+        handle.write(data)
+
+
+def remove_temporaries(folder: str) -> None:
+    """Removes what a killed run left half-written below a local folder."""
+    if is_remote(folder):
+        return
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(".") and name.endswith(".tmp"):
+                with contextlib.suppress(OSError):
+                    os.remove(os.path.join(place, name))
+
+
+_REMEDIES = {
+    "model": "Check the path in the recipe, or train one (see README, Models).",
+    "tokenizer": "Check --tokenizer, or train one: python -m tokenizer.train --corpus DIR",
+}
+
+
+def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str:
+    """Gives a model as a local file: models are loaded by C++ code that only opens paths.
+
+    A relative path is looked up in the working directory, then beside the packages, where the embedded models lie.
+
+    Args:
+        uri: A path, a Beam path or a URL; the latter two are copied into the cache once.
+        sha256: The expected checksum, in hex; checked where given.
+        what: What it is called in errors, where it is something else that a recipe names, such as a list.
+
+    Returns:
+        A local path.
+
+    Raises:
+        ModelError: The model is missing, cannot be fetched, or has another checksum.
+    """
+    try:
+        path = _local_path(uri, sha256)
+    except (FetchError, OSError) as error:
+        raise ModelError(f"cannot get the {what} {uri}: {error}") from error
+    if not os.path.isfile(path):
+        raise ModelError(f"there is no {what} at {uri}. {_REMEDIES.get(what, 'Check the path in the recipe.')}")
+    if sha256 and file_sha256(path) != sha256:
+        raise ModelError(
+            f"the {what} {uri} has sha256 {file_sha256(path)}, the recipe asks for {sha256}. Fetch it again."
+        )
+    return path
+
+
+def _local_path(uri: str, sha256: str | None) -> str:
+    if is_web(uri):
+        return str(fetch(uri, default_cache() / "models", sha256=sha256))
+    if not is_remote(uri):
+        beside = Path(__file__).parents[2] / uri
+        return str(beside) if not os.path.exists(uri) and beside.exists() else uri
+    cached = default_cache() / "models" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{uri.rsplit('/', 1)[-1]}"
+    if not cached.exists():
+        with open_input(uri) as source, atomic_output(str(cached)) as target:
+            shutil.copyfileobj(source, target, COPY_CHUNK)
+    return str(cached)
+
+
+def file_sha256(path: str) -> str:
+    """The SHA-256 of a local file, in hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        while chunk := handle.read(COPY_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

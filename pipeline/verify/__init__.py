@@ -1,0 +1,1 @@
+"""``python -m pipeline.verify``: recomputes accounts from files, of a corpus and of token shards."""

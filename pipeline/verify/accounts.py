@@ -1,0 +1,298 @@
+"""``python -m pipeline.verify DIR``: recomputes a source's accounts from its files, and fails where they differ.
+
+A folder of token shards is known by its files, and verified by pipeline.verify.shards.
+
+Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
+characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the
+manifest is the sum of the stats; no Parquet file lies there that no stats file knows; every document has an id of its
+own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xxhash
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+
+from pipeline.corpus.ledger import Ledger, Tally
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest, run_folders
+from pipeline.corpus.shard import Layout, read_json
+from pipeline.corpus.sink import RejectPolicy
+from pipeline.engine.cli import beam_options
+from pipeline.engine.summary import failures
+from pipeline.errors import OutputError
+from pipeline.mix.rows import is_shard_folder
+from pipeline.recipe import difference, fingerprint
+from pipeline.source import HashingReader
+from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input
+from pipeline.verify.shards import verify_shards
+
+THREADS = 4
+FILES_NAMED = 3
+DIFFERENCES_SHOWN = 5
+
+
+@dataclass
+class ShardReport:
+    """What the verification of one shard found.
+
+    Attributes:
+        faults: A sentence for each fault.
+        stats: Its stats; None where they cannot be understood.
+        identifiers: For each file of documents, its path and the hashes of its ids.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    stats: dict[str, Any] | None = None
+    identifiers: list[tuple[str, npt.NDArray[np.uint64]]] = field(default_factory=list)
+
+
+def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
+    """Verifies one source's folder.
+
+    Args:
+        root: The folder, such as ``corpus/commoncrawl``.
+        checksums: Whether every file is read whole; if not, ids and reasons are, but no texts.
+
+    Returns:
+        The number of documents kept, and a sentence for each fault; no sentence means that all is well.
+    """
+    layout = Layout(root)
+    try:
+        manifest = read_manifest(layout)
+    except OutputError as error:
+        return 0, [str(error)]
+    if manifest is None:
+        return 0, [f"{layout.manifest} is missing: no run has ended here. Run the source's command to its end."]
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(root) else THREADS) as pool:
+        reports = list(pool.map(lambda name: _verify_shard(layout, name, manifest, checksums), sorted(layout.done())))
+    stats = [report.stats for report in reports if report.stats]
+    faults = [fault for report in reports for fault in report.faults]
+    faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
+    faults += _verify_configuration(layout, manifest)
+    faults += _verify_manifest(layout, manifest, stats)
+    faults += _verify_listing(layout, stats)
+    return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
+
+
+def _verify_configuration(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:
+    """The configuration that a later run is held to must be the one that the manifest names."""
+    path = join(layout.root, CONFIGURATION)
+    if not exists(path):
+        return [f"{path} is missing"]
+    try:
+        changes = difference(manifest["configuration"], read_json(path))
+    except OutputError as error:
+        return [str(error)]
+    return [f"{path} is not the manifest's configuration: {line}" for line in changes[:5]]
+
+
+def _verify_shard(layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool) -> ShardReport:
+    report = ShardReport()
+    try:
+        stats = layout.read_stats(name)
+        _verify_stats(layout, name, stats, manifest, checksums, report)
+        report.stats = stats
+    except OutputError as error:
+        report.faults.append(str(error))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        report.faults.append(f"{layout.stats(name)} is damaged: {error!r}")
+    return report
+
+
+def _verify_stats(
+    layout: Layout,
+    name: str,
+    stats: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    checksums: bool,
+    report: ShardReport,
+) -> None:
+    ledger = Ledger()
+    ledger.add_json(stats["ledger"])
+    where = layout.stats(name)
+    report.faults += [f"{where}: {fault}" for fault in ledger.check()]
+    if stats["configuration"] != fingerprint(manifest.get("configuration")):
+        report.faults.append(f"{where}: it was made by another configuration than the manifest's")
+    report.faults += [f"{where}: {fault}" for fault in _verify_inputs(ledger, stats["inputs"])]
+    for entry in stats["outputs"]:
+        found, ids, _ = _verify_file(layout, entry, checksums)
+        report.faults += found
+        report.identifiers.append((entry["path"], ids))
+        subset = entry["path"].split("/")[0]
+        kept = ledger.kept.get(subset, Tally())
+        if (entry["documents"], entry["characters"]) != (kept.documents, kept.characters):
+            report.faults.append(f"{where}: {entry['path']} and the ledger's {subset} differ")
+    found, reasons = [], Counter[tuple[str, str]]()
+    if stats["rejects"]:
+        found, _, reasons = _verify_file(layout, stats["rejects"], checksums)
+    report.faults += found or [f"{where}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
+
+
+def _verify_inputs(ledger: Ledger, inputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The records of the files, where they are counted by file, must be those that the read step counts."""
+    read = ledger.step(READ_STEP)
+    failed = sum(tally.documents for tally in read.failed.values())
+    for key, count in (("records", read.entered.documents), ("failed", failed)):
+        found = sum(entry.get(key, 0) for entry in inputs)
+        if found != count and all(key in entry for entry in inputs):
+            yield f"its inputs have {found} {key}, the read step has {count}"
+
+
+def _verify_file(
+    layout: Layout, entry: dict[str, Any], checksums: bool
+) -> tuple[list[str], npt.NDArray[np.uint64], Counter[tuple[str, str]]]:
+    """Counts a file's rows and characters, and its reasons; hashes its bytes and its ids."""
+    path = join(layout.root, *entry["path"].split("/"))
+    nothing: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
+    if not exists(path):
+        return [f"{path} is missing"], nothing, Counter()
+    if checksums:
+        with open_input(path) as handle:
+            sum_ = HashingReader(handle).finish()["sha256"]
+        if sum_ != entry["sha256"]:
+            return [f"{path} has changed: its sha256 is {sum_}, the stats say {entry['sha256']}"], nothing, Counter()
+    try:
+        with open_input(path) as handle:
+            rows, characters, ids, reasons = _count(pq.ParquetFile(handle), texts=checksums)
+    except (pa.ArrowException, KeyError, OSError) as error:
+        return [f"{path} cannot be read: {error}"], nothing, Counter()
+    if rows != entry["documents"] or (checksums and characters != entry["characters"]):
+        counted = f"{rows} documents of {characters} characters"
+        return [f"{path} holds {counted}, the stats say {entry['documents']} of {entry['characters']}"], ids, reasons
+    return [], ids, reasons
+
+
+def _count(file: pq.ParquetFile, *, texts: bool) -> tuple[int, int, npt.NDArray[np.uint64], Counter[tuple[str, str]]]:
+    rows, characters, hashes = 0, 0, []
+    reasons: Counter[tuple[str, str]] = Counter()
+    rejects = "reason" in file.schema_arrow.names
+    columns = ["id", *(["text"] if texts else []), *(["step", "reason"] if rejects else [])]
+    for batch in file.iter_batches(batch_size=1024, columns=columns):
+        rows += batch.num_rows
+        hashes.append(np.fromiter(map(hash_id, batch.column("id").to_pylist()), np.uint64, batch.num_rows))
+        if texts:
+            characters += pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0
+        if rejects:
+            reasons.update(zip(batch.column("step").to_pylist(), batch.column("reason").to_pylist(), strict=True))
+    return rows, characters, np.concatenate(hashes) if hashes else np.empty(0, np.uint64), reasons
+
+
+def hash_id(identifier: str) -> int:
+    """A 64-bit hash of a document's id, to find repeated ones in bounded memory."""
+    return xxhash.xxh3_64_intdigest(identifier.encode())
+
+
+def _verify_rejects(ledger: Ledger, found: Counter[tuple[str, str]], manifest: Mapping[str, Any]) -> Iterator[str]:
+    policy = RejectPolicy(**manifest["configuration"].get("recipe", {}).get("rejects", {}))
+    for step, account in ledger.steps.items():
+        for reason, tally in (*account.dropped.items(), *account.failed.items()):
+            kept = found.pop((step, reason), 0)
+            if kept > tally.documents or (policy.keep == "all" and kept != tally.documents):
+                yield f"{kept} rejects of step {step} for {reason}, the ledger says {tally.documents}"
+    for (step, reason), count in found.items():
+        yield f"{count} rejects of step {step} for {reason}, which the ledger does not know"
+
+
+def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]]) -> list[str]:
+    if not identifiers:
+        return []
+    hashes = np.sort(np.concatenate([ids for _, ids in identifiers]))
+    repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+    if not len(repeated):
+        return []
+    holders = [path for path, ids in identifiers if np.isin(ids, repeated).any()]
+    more = f" and {len(holders) - FILES_NAMED} more" if len(holders) > FILES_NAMED else ""
+    return [f"{len(repeated)} documents have the id of another one, in {', '.join(holders[:FILES_NAMED])}{more}"]
+
+
+def _verify_manifest(layout: Layout, manifest: Mapping[str, Any], stats: Sequence[Mapping[str, Any]]) -> list[str]:
+    try:
+        built = build_manifest(stats, manifest["source"], manifest["configuration"])
+        built["versions"] = manifest["versions"]
+        lines = difference(_by_name({key: manifest[key] for key in built}), _by_name(built))
+    except (KeyError, TypeError, AttributeError) as error:
+        return [f"{layout.manifest} is damaged: {error!r}"]
+    return [f"{layout.manifest} is not the sum of the stats: {line}" for line in lines[:DIFFERENCES_SHOWN]]
+
+
+def _by_name(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with its lists as mappings, so that a difference names the file or the step."""
+    ledger = manifest["ledger"]
+    return {
+        **manifest,
+        **{key: {_place(entry): entry for entry in manifest[key]} for key in ("inputs", "outputs", "rejects")},
+        "ledger": {**ledger, "steps": {entry["step"]: entry for entry in ledger["steps"]}},
+    }
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    """The path of a file, with the place of its part where it is one."""
+    return f"{entry['path']}[{entry['start']}:{entry['end']}]" if "start" in entry else str(entry["path"])
+
+
+def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
+    there = {path for path in list_tree(layout.root, ".parquet") if "/" in path}  # right in the folder lie reports
+    return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
+
+
+def _failures(folder: str) -> str:
+    """What failed, for the sentence on a sound folder."""
+    manifest = read_manifest(Layout(folder))
+    sentence = failures(manifest) if manifest else ""
+    return f"; {sentence}" if sentence else ""
+
+
+def _folders(given: str) -> list[str]:
+    """The folder itself; of a corpus, those of its sources."""
+    return [given] if is_shard_folder(given) else run_folders(given) or [given]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.verify",
+        description="Recomputes the accounts of a corpus from its files; exits with 1 where anything differs.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="a corpus, a source's folder, such as corpus/books, or one of token shards",
+    )
+    parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
+    parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
+    args, flags = parser.parse_known_args(arguments)
+    FileSystems.set_options(beam_options(parser, flags))
+    console = Console(highlight=False, soft_wrap=True)
+    failed = False
+    for folder in (found for given in args.folders for found in _folders(given)):
+        root = folder if is_remote(folder) else folder.rstrip("/")
+        if is_shard_folder(root):
+            count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
+            sound = f"{count:,} rows"
+        else:
+            count, faults = verify(root, checksums=not args.quick)
+            sound = f"{count:,} documents kept{'' if faults else _failures(root)}"
+        failed |= bool(faults)
+        for fault in faults:
+            console.print(f"{folder}: {fault}", style="red", markup=False)
+        if not faults:
+            console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,145 @@
+"""Licences: declarations, licence files, and what follows for a repository."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.code.licenses import UNRECOGNIZED, LicenseGate, LicenseText, Verdict, is_license_file
+from samples.make_github import OUTPUT
+
+GATE = LicenseGate()
+REPOSITORIES = OUTPUT / "repositories"
+
+
+def read(name: str) -> LicenseText:
+    return GATE.read((REPOSITORIES / name).read_bytes())
+
+
+MIT, BSD3 = read("lantern-clock/LICENSE"), read("tide-tables/COPYING")
+APACHE, ODD = read("field-notes/LICENSE"), read("odd-terms/LICENSE")
+
+
+@pytest.mark.parametrize(
+    ("declared", "expression", "chosen"),
+    [
+        ("mit", "MIT", ["MIT"]),
+        ("MIT License", "MIT", ["MIT"]),
+        ("The MIT License", "MIT", ["MIT"]),
+        ("apache-2.0", "Apache-2.0", ["Apache-2.0"]),
+        ("Apache License, Version 2.0", "Apache-2.0", ["Apache-2.0"]),
+        ("License :: OSI Approved :: Apache Software License", "Apache-2.0", ["Apache-2.0"]),
+        ("http://www.apache.org/licenses/LICENSE-2.0.txt", "Apache-2.0", ["Apache-2.0"]),
+        ("https://opensource.org/licenses/MIT", "MIT", ["MIT"]),
+        ("bsd-2-clause", "BSD-2-Clause", ["BSD-2-Clause"]),
+        ("Simplified BSD License", "BSD-2-Clause", ["BSD-2-Clause"]),
+        ("bsd-3-clause", "BSD-3-Clause", ["BSD-3-Clause"]),
+        ("New BSD License", "BSD-3-Clause", ["BSD-3-Clause"]),
+        ('BSD 3-Clause "New" or "Revised" License', "BSD-3-Clause", ["BSD-3-Clause"]),
+        ("MIT OR Apache-2.0", "MIT OR Apache-2.0", ["Apache-2.0", "MIT"]),
+        ("MIT/Apache-2.0", "MIT OR Apache-2.0", ["Apache-2.0", "MIT"]),
+        ("(MIT AND BSD-3-Clause)", "MIT AND BSD-3-Clause", ["BSD-3-Clause", "MIT"]),
+        ("mit or gpl-2.0", "MIT OR GPL-2.0-only", ["MIT"]),
+        ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 WITH LLVM-exception", ["Apache-2.0"]),
+    ],
+)
+def test_allowed_declarations(declared, expression, chosen):
+    assert GATE.judge(declared) == Verdict(expression, None, tuple(chosen))
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        (None, "no_license"),
+        ("  ", "no_license"),
+        ("BSD", "unknown_license"),
+        ("UNLICENSED", "unknown_license"),
+        ("SEE LICENSE IN TERMS", "unknown_license"),
+        ("MIT AND", "unknown_license"),
+        ("(", "unknown_license"),
+        ("MIT " * 1000, "unknown_license"),
+        (UNRECOGNIZED, "unknown_license"),
+        ("gpl-3.0", "other_license"),
+        ("MIT AND GPL-3.0-only", "other_license"),
+        ("MIT-0", "other_license"),
+        ("unlicense", "other_license"),
+        ("GPL-2.0-only OR LGPL-2.1-only", "other_license"),
+    ],
+)
+def test_what_is_not_allowed_or_not_known_is_dropped(declared, reason):
+    assert GATE.judge(declared).reason == reason
+
+
+def test_another_list():
+    gate = LicenseGate(["ISC"])
+    assert gate.judge("isc").chosen == ("ISC",)
+    assert gate.judge("MIT").reason == "other_license"
+    with pytest.raises(ValueError, match="'mit' is no SPDX identifier"):
+        LicenseGate(["mit"])
+
+
+def test_texts_are_recognised():
+    assert [MIT.found, BSD3.found, APACHE.found, ODD.found] == [{"MIT"}, {"BSD-3-Clause"}, {"Apache-2.0"}, set()]
+    assert GATE.read(b"SPDX-License-Identifier: MIT OR Apache-2.0\n").found == {"MIT OR Apache-2.0"}
+    assert GATE.read(b"").found == set()
+    assert GATE.read(b"\xff\0" * 1000).found == set()
+
+
+@pytest.mark.parametrize(
+    ("files", "declared", "expected"),
+    [
+        ({}, None, None),
+        ({}, "MIT", "MIT"),
+        ({}, "custom", "custom"),
+        ({"LICENSE": MIT}, None, "MIT"),
+        ({"LICENSE": MIT}, "GPL-3.0-only", "MIT"),
+        ({"LICENSE-MIT": MIT, "LICENSE-APACHE": APACHE}, None, "Apache-2.0 OR MIT"),
+        ({"LICENSE-MIT": MIT, "LICENSE-APACHE": APACHE}, "MIT OR Apache-2.0", "MIT OR Apache-2.0"),
+        ({"LICENSE": MIT, "COPYING": APACHE}, None, "Apache-2.0 AND MIT"),
+        ({"LICENSE": MIT, "COPYING": APACHE}, "MIT OR Apache-2.0", "MIT OR Apache-2.0"),
+        ({"LICENSE": ODD}, None, UNRECOGNIZED),
+        ({"LICENSE": ODD}, "MIT", UNRECOGNIZED),
+        ({"LICENSE": LicenseText(frozenset(), frozenset(["MIT"]))}, "MIT", "MIT"),
+        ({"LICENSE": LicenseText(frozenset(), frozenset(["MIT"]))}, None, UNRECOGNIZED),
+    ],
+)
+def test_the_licence_of_a_repository(files, declared, expected):
+    assert GATE.repository(files, declared) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("LICENSE", True),
+        ("license.txt", True),
+        ("LICENCE.md", True),
+        ("LICENSE-MIT", True),
+        ("MIT-LICENSE.txt", True),
+        ("COPYING", True),
+        ("COPYING.LESSER", True),
+        ("UNLICENSE", True),
+        ("LICENSE-3RD-PARTY.txt", False),
+        ("LICENSES_bundled.txt", False),
+        ("license.py", False),
+        ("license_header.txt", False),
+        ("README.md", False),
+        ("relicensed.txt", False),
+    ],
+)
+def test_names_of_licence_files(name, is_one):
+    assert is_license_file(name) == is_one
+
+
+def test_several_declarations_all_hold():
+    assert GATE.all_of(["MIT"]) == "MIT"
+    assert GATE.all_of(["MIT", "Apache License 2.0"]) == "Apache-2.0 AND MIT"
+    assert GATE.judge(GATE.all_of(["MIT", "custom"])).reason == "unknown_license"
+    assert GATE.all_of([]) is None
+
+
+@settings(max_examples=200)
+@given(st.text("MITANDORWH()+-. /:\"'2.0license\n", max_size=40) | st.text(max_size=30))
+def test_any_declaration_is_judged(declared):
+    verdict = GATE.judge(declared)
+    assert (verdict.reason is None) == bool(verdict.chosen)
+    if verdict.reason is None:
+        assert GATE.judge(verdict.expression) == verdict

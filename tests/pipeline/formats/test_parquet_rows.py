@@ -1,0 +1,68 @@
+"""Rows of Parquet files, sound and damaged."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.formats.parquet_rows import ParquetFault, ParquetRow, read_parquet_rows
+
+
+def parquet(table: pa.Table, rows: int = 2) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=rows)
+    return buffer.getvalue()
+
+
+def read(data: bytes, columns=("a", "b"), limit: int = 100):
+    return list(read_parquet_rows(io.BytesIO(data), columns, limit))
+
+
+TABLE = pa.table({"a": ["x", "yé", None, "w"], "b": [1, 2, 3, 4], "c": [0, 0, 0, 0]})
+
+
+def test_rows_have_the_columns_that_are_wanted_and_there():
+    assert read(parquet(TABLE), ("b", "a", "missing"))[:3] == [
+        ParquetRow({"a": "x", "b": 1}, 0, 1, False),
+        ParquetRow({"a": "yé", "b": 2}, 1, 3, False),
+        ParquetRow({"a": None, "b": 3}, 2, 0, False),
+    ]
+
+
+def test_a_cell_over_the_limit_costs_its_row():
+    rows = read(parquet(pa.table({"a": ["x" * 101, "x" * 100]})))
+    assert [type(row) for row in rows] == [ParquetFault, ParquetRow]
+    assert (rows[0].reason, rows[0].offset) == ("record_too_large", 0)
+
+
+def test_what_is_no_utf8_is_repaired():
+    column = pa.array([b"a\xff", "\ufffd".encode()]).view(pa.string())
+    assert read(parquet(pa.table({"a": column}))) == [
+        ParquetRow({"a": "a\ufffd"}, 0, 2, True),
+        ParquetRow({"a": "\ufffd"}, 1, 3, False),
+    ]
+
+
+def test_dictionaries_and_large_strings():
+    table = pa.table({"a": pa.array(["x", "x"]).dictionary_encode(), "b": pa.array(["y", "z"], pa.large_string())})
+    assert [row.value for row in read(parquet(table))] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
+
+
+def test_a_file_of_other_columns_is_one_fault():
+    fault = ParquetFault("no_columns", "its columns are a, b, c", 0)
+    assert read(parquet(TABLE), ("z",)) == [fault]
+    assert list(read_parquet_rows(io.BytesIO(parquet(TABLE)), ("a", "z"), 100, required=("z",))) == [fault]
+    rows = read_parquet_rows(io.BytesIO(parquet(TABLE)), ("a", "z"), 100, required=("a",))
+    assert {tuple(row.value) for row in rows} == {("a",)}
+
+
+def test_damage_costs_what_it_must():
+    sound = parquet(pa.table({"a": [f"{n}" * 50 for n in range(4)]}), 2)
+    start = pq.ParquetFile(io.BytesIO(sound)).metadata.row_group(1).column(0).data_page_offset
+    broken = bytearray(sound)
+    broken[start : start + 30] = b"\xff" * 30
+    rows = read(bytes(broken))
+    assert [type(row) for row in rows] == [ParquetRow, ParquetRow, ParquetFault]
+    assert (rows[2].reason, rows[2].offset) == ("damaged_row_group", 2)
+    for data in (b"", b"PAR1", sound[:-10], b"no parquet at all"):
+        assert [row.reason for row in read(data)] == ["damaged_parquet"]

@@ -1,0 +1,52 @@
+"""Pages of WET files, and what else their records are."""
+
+import io
+from collections import Counter
+
+from pipeline.corpus.document import Refused
+from pipeline.formats.wet import Page, page_document, read_pages
+from tests.end_to_end.commands import wet_record
+
+GOOD = wet_record(b"Title\nText.", "http://a.example/")
+
+
+def read(data: bytes, limit: int = 1000):
+    counters = Counter()
+    return list(read_pages(io.BytesIO(data), "dir/a.wet", limit, counters)), counters
+
+
+def test_pages_and_what_is_none():
+    data = GOOD + wet_record(b"software: x", kind="warcinfo", number=2) + wet_record(b"x" * 1001, number=3) + GOOD[:-9]
+    found, counters = read(data)
+    assert [item.body if isinstance(item, Page) else (item.reason, item.failed) for item in found] == [
+        "Title\nText.",
+        ("not_a_conversion", False),
+        ("record_too_large", True),
+        "Title",  # what there is of a record that is cut, and that it is
+        ("truncated_record", True),
+    ]
+    assert {item.file for item in found if isinstance(item, Refused)} == {"dir/a.wet"}
+    assert counters == {"text_bytes": 16}
+
+
+def test_what_is_no_utf8_is_replaced_and_counted_once_a_page():
+    (bad, sound), counters = read(wet_record(b"caf\xe9 \xff") + wet_record("\ufffd".encode(), number=2))
+    assert (bad.body, sound.body) == ("caf\ufffd \ufffd", "\ufffd")
+    assert counters == {"text_bytes": 9, "invalid_utf8": 1}
+
+
+def test_a_page_becomes_a_document():
+    ((page,), _) = read(GOOD)
+    document = page_document(page.record, "dir/a.wet", "c4", "One.\nTwo.", title="Title")
+    assert (document.id, document.url, document.offset) == (page.record.record_id, "http://a.example/", 0)
+    assert (document.source, document.file, document.text) == ("c4", "dir/a.wet", "One.\nTwo.")
+    assert document.created.year > 2000
+    assert document.meta == {
+        "crawl_languages": None,
+        "original_lines": 2,
+        "original_characters": 9,
+        "title": "Title",
+    }
+    page.record.headers["warc-identified-content-language"] = "eng"
+    assert page_document(page.record, "a.wet", "c4", "").meta["crawl_languages"] == "eng"
+    assert page_document(page.record, "a.wet", "c4", "").meta["original_lines"] == 0
