@@ -8,24 +8,23 @@ SHARDS  ?= shards
 MODEL   ?= tokenizer/model
 RUN     ?= run
 WORKERS ?= 2
-SETUP   := $(VENV)/.setup-done
+# What is set up, each when a command first needs it.
+SETUP   := $(VENV)/.set-up-corpus
+TRAINER := $(VENV)/.set-up-train
+TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup $(SOURCES) corpus demo report lint format test bench clean sdist dataflow-commoncrawl container
+.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-22s %s\n", $$1, $$2}'
 
-setup: $(SETUP) ## make .venv and install everything in it (some minutes: fasttext and kenlm are compiled)
+setup: $(SETUP) ## make .venv and install what makes the corpus (the trainer and the tests set up theirs when they first run)
 
-$(SETUP): setup.py constraints.txt
-	@$(PYTHON) tools/check_build_tools.py
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing; fasttext and kenlm are compiled from source, which takes some minutes"
-	@$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[corpus,report,aws,train,dev]'
+$(VENV)/.set-up-%: setup.py constraints.txt tools/set_up.py
+	@$(PYTHON) tools/set_up.py $(VENV) $*
 	@touch $@
 
 commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what happened
@@ -66,7 +65,7 @@ corpus: $(SOURCES) ## all seven samples, a tokenizer trained on them, and the mi
 	@$(BIN)/python -m pipeline.verify $(SHARDS)
 	@$(BIN)/python -m pipeline.trace $(SHARDS) --row 0 --token 5
 
-demo: corpus ## the samples to shards, and a tiny LLaMA that trains on them
+demo: corpus $(TRAINER) ## the samples to shards, and a tiny LLaMA that trains on them
 	@$(BIN)/python -m trainer_bridge.train --model tiny --data $(SHARDS) --output $(RUN)
 	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout > /dev/null
 	@$(BIN)/python -m trainer_bridge.generate $(RUN) "The "
@@ -74,21 +73,26 @@ demo: corpus ## the samples to shards, and a tiny LLaMA that trains on them
 report: corpus ## a page of all that the samples' runs did: report/index.html
 	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output report
 
-lint: $(SETUP) ## ruff and mypy
+lint: $(TESTS) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(SETUP) ## reformat the code
+format: $(TESTS) ## reformat the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-test: $(SETUP) ## all tests
+test: $(TESTS) ## all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-bench: $(SETUP) ## measure speed and memory (see benchmarks/README.md)
+bench: $(TESTS) ## measure speed and memory (see benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.commoncrawl
 	@$(BIN)/python -m benchmarks.rates
+
+pins: $(TESTS) ## write the versions of all packages, as they are newest today, into constraints.txt
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --upgrade --constraint tools/held_back.txt setup.py \
+	  $(addprefix --extra ,corpus report aws gcp train dev) --output-file constraints.txt
 
 sdist: $(SETUP) ## the source archive that Beam workers install
 	@$(BIN)/python -m pip install --quiet build
@@ -100,7 +104,7 @@ container: ## an image for Beam workers, with all that the corpus needs in it: I
 dataflow-commoncrawl: $(SETUP) ## a crawl on Dataflow: PROJECT= REGION= BUCKET= IMAGE= [CRAWL= FILES=]
 	@test -n "$(PROJECT)" -a -n "$(REGION)" -a -n "$(BUCKET)" -a -n "$(IMAGE)" || \
 	  { echo "give PROJECT=, REGION=, BUCKET= (without gs://) and IMAGE= (from make container)"; exit 2; }
-	$(BIN)/python -m pip install --quiet '.[gcp]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[gcp]'
 	$(BIN)/python -m sources.commoncrawl --crawl $(or $(CRAWL),CC-MAIN-2019-30) --files $(or $(FILES),0-99) \
 	  --output gs://$(BUCKET)/corpus --recipe commoncrawl_ccnet --set rejects.keep=sample \
 	  --runner DataflowRunner --project $(PROJECT) --region $(REGION) --temp_location gs://$(BUCKET)/tmp \

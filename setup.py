@@ -2,12 +2,29 @@
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
 training machine needs; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what
-``make lint`` and ``make test`` call.
+``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who has fastText and KenLM of his own.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+# What makes the corpus, but for the two libraries that many have installed already, from source or as other wheels.
+CORPUS = [
+    "apache-beam>=2.70",
+    "datasets>=2.19",
+    "langdetect>=1.0.9",
+    "license-expression>=30.4",
+    "licenseclassifier>=2026.7",
+    "lxml>=6",
+    "orjson>=3.9",
+    "rich>=13",
+    "tomli>=2; python_version < '3.11'",
+    "xxhash>=3.4",
+]
+
+# fastText and KenLM as wheels, under their own import names: no compiler needed, Python 3.10 to 3.14.
+WHEELS = ["fasttext-community>=0.11", "ufal-kenlm>=26"]
 
 # A training machine needs these four, and torch; so they are all that the base install has.
 SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
@@ -21,6 +38,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10",
+    classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)],
     packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
     # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
     package_data={
@@ -39,20 +57,8 @@ setup(
     },
     install_requires=SHARED,
     extras_require={
-        "corpus": [
-            "apache-beam>=2.70",
-            "datasets>=2.19",
-            "fasttext>=0.9.3",
-            "kenlm>=0.2",
-            "langdetect>=1.0.9",
-            "license-expression>=30.4",
-            "licenseclassifier>=2026.7",
-            "lxml>=6",
-            "orjson>=3.9",
-            "rich>=13",
-            "tomli>=2; python_version < '3.11'",
-            "xxhash>=3.4",
-        ],
+        "corpus": [*CORPUS, *WHEELS],
+        "corpus-base": CORPUS,
         "report": ["jinja2>=3.1", "plotly>=7"],
         "gcp": ["apache-beam[gcp]>=2.70"],
         "aws": ["apache-beam[aws]>=2.70"],
@@ -69,6 +75,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3",
             "ruff>=0.6",
+            "tensorboard>=2.16",  # the metrics are read back with it
             "transformers>=4.40",  # the independent LLaMA that the trainer's is compared with
             "types-PyYAML",
         ],
