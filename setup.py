@@ -12,7 +12,6 @@ from setuptools import find_packages, setup
 # What makes the corpus, but for the two libraries that many have installed already, from source or as other wheels.
 CORPUS = [
     "apache-beam>=2.70",
-    "datasets>=2.19",
     "langdetect>=1.0.9",
     "license-expression>=30.4",
     "licenseclassifier>=2026.7",
@@ -65,6 +64,7 @@ setup(
         "train": ["torch>=2.11", "safetensors>=0.4"],
         "dev": [
             "boto3>=1.34",
+            "datasets>=2.19",  # corpora and shards are opened with it
             "datasketch>=1.6",  # the independent MinHash that ours is compared with
             "fastwarc>=0.14",  # the independent reader that ours is compared with
             "hypothesis>=6",

@@ -23,7 +23,7 @@ PARTS = {
     "test": ["corpus-base", "report", "aws", "train", "dev"],
 }
 SIZES = {
-    "corpus": "0.7 GB, no compiler needed",
+    "corpus": "0.6 GB, no compiler needed",
     "train": "torch: with CUDA some 5 GB",
     "test": "torch and all test tools: some 6 GB",
 }
