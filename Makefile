@@ -15,7 +15,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins clean sdist dataflow-commoncrawl container
+.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins pythons clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -93,6 +93,9 @@ pins: $(TESTS) ## write the versions of all packages, as they are newest today, 
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --upgrade --constraint tools/held_back.txt setup.py \
 	  $(addprefix --extra ,corpus report aws gcp train dev) --output-file constraints.txt
+
+pythons: ## set up and run the sample under every other Python (3.10 to 3.14) that this machine has
+	@VERSIONS="$(VERSIONS)" tools/try_pythons.sh
 
 sdist: $(SETUP) ## the source archive that Beam workers install
 	@$(BIN)/python -m pip install --quiet build

@@ -115,7 +115,7 @@ def test_job_service_workers_with_only_the_sdist_give_the_local_runs_bytes(tmp_p
         f"--environment_config=localhost:{pool_port}",
         f"--extra_package={sdist}",
     )
-    assert (packages / "site" / "pipeline" / "graph.py").exists()
+    assert (packages / "site" / "pipeline" / "engine" / "graph.py").exists()
     expected = outputs(tmp_path / "local")
     assert len(expected) >= 12
     assert outputs(tmp_path / "portable") == expected
