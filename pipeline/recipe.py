@@ -114,7 +114,13 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _convert(value, next(a for a in arguments if a is not type(None)), where, key)
+        words = [word for a in arguments if typing.get_origin(a) is typing.Literal for word in typing.get_args(a)]
+        if words and not isinstance(value, dict):  # a word in place of a mapping
+            if value in words:
+                return value
+            raise RecipeError(f"{where}: {key} must be a mapping or {' or '.join(words)}, it is {value!r}")
+        plain = (a for a in arguments if a is not type(None) and typing.get_origin(a) is not typing.Literal)
+        return _convert(value, next(plain), where, key)
     if dataclasses.is_dataclass(hint):
         if value is not None and not isinstance(value, dict):
             raise RecipeError(f"{where}: {key} must hold keys, it is {value!r}")

@@ -18,6 +18,7 @@ from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
 from pipeline.steps import Step
 from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
+from pipeline.survey import Survey
 from pipeline.units import Policy, Units
 
 UNREADABLE = "unreadable_file"
@@ -119,6 +120,20 @@ def rounds_of(source: Source) -> list[Round]:
     """All rounds of dedup of a source, in their order; each reads the shards once."""
     rounds = source.earlier_rounds() if isinstance(source, EarlierRounds) else []
     return [*rounds, Round(source.steps_before_dedup(), source.dedup)] if source.dedup else rounds
+
+
+@runtime_checkable
+class SurveyedSource(Protocol):
+    """A source some of whose steps after dedup judge by what all documents of the scope are like."""
+
+    @property
+    def survey(self) -> Survey | None:
+        """What is measured first, with one reading more; None where nothing is."""
+
+
+def survey_of(source: Source) -> Survey | None:
+    """What a source measures on a whole scope before it judges a document; None where it measures nothing."""
+    return source.survey if isinstance(source, SurveyedSource) else None
 
 
 @runtime_checkable

@@ -24,7 +24,10 @@ _NOT_THE_DOCUMENT = (UserError, OSError, MemoryError)  # what a step raises on b
 
 
 class Step(Protocol):
-    """One step of a source: named by the paper's word for it."""
+    """One step of a source: named by the paper's word for it.
+
+    It may have an attribute ``keys``, the keys of the recipe that decide it, where its name does not say them.
+    """
 
     name: str
 
@@ -56,6 +59,7 @@ class DropShort:
     """A step that all sources share: drops documents with too little text (CCNet's min_len)."""
 
     name = "length"
+    keys = "min_characters"
 
     def __init__(self, min_characters: int) -> None:
         self._minimum = min_characters
@@ -132,10 +136,11 @@ class Chain:
         return Reject(document, READ_STEP, refused.reason)
 
     def _count_read(self, documents: Sequence[Document]) -> None:
-        for document in documents:
-            document.text = encodable(document.text)
-        characters = sum(len(d.text) for d in documents)
         step = self.ledger.step(READ_STEP)
+        for number, document in enumerate(documents, step.left.documents):
+            document.text = encodable(document.text)
+            document.number = number
+        characters = sum(len(d.text) for d in documents)
         step.entered.add(len(documents), characters)
         step.left.add(len(documents), characters)
 

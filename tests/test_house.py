@@ -17,6 +17,7 @@ FLOORS = (
     ("storage",),
     ("corpus",),
     ("formats", "steps"),
+    ("survey",),
     ("source",),
     ("engine",),
     ("mix", "trace"),

@@ -21,7 +21,10 @@ ORIGIN = pa.struct([("file", pa.string()), ("offset", pa.int64())])
 
 @dataclass(slots=True)
 class Document:
-    """One document on its way through the steps; ``offset`` counts bytes, ``text`` is Unicode."""
+    """One document on its way through the steps; ``offset`` counts bytes, ``text`` is Unicode.
+
+    ``number`` is its place among the documents of its shard, in reading order: the chain sets it; it is not written.
+    """
 
     id: str
     text: str
@@ -33,6 +36,7 @@ class Document:
     created: datetime | None = None
     license: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    number: int = -1
 
     @property
     def weight(self) -> int:

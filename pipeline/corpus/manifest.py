@@ -17,6 +17,7 @@ from pipeline.storage.filesystem import exists, is_remote, join, list_names, mat
 
 CONFIGURATION = "configuration.json"
 READERS_REMOTE = 32
+PASSES = {"hash": "hashing", "survey": "survey"}  # what ends the name of a timing file of a pass before the last
 _VERSIONED = (
     "llama-corpus",
     "apache-beam",
@@ -60,9 +61,12 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         The manifest, without times.
     """
     ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
+    surveys: dict[str, Any] = {}  # by scope: what was found there before its documents were judged
     for stats in all_of_them:
         shards += 1
         ledger.add_json(stats["ledger"])
+        if "survey" in stats:
+            surveys[stats["scope"]["name"]] = stats["survey"]
         inputs += stats["inputs"]
         outputs += stats["outputs"]
         rejects += [stats["rejects"]] if stats["rejects"] else []
@@ -72,6 +76,7 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         "versions": versions(),
         "shards": shards,
         "ledger": ledger.as_json(),
+        **({"surveys": surveys} if surveys else {}),
         "outputs": outputs,
         "rejects": rejects,
         "inputs": inputs,
@@ -102,7 +107,7 @@ def timing(layout: Layout) -> dict[str, Any]:
         seconds += entry["seconds"]
         peak = max(peak, entry["peak_bytes"])
         for step, spent in entry["steps"].items():
-            key = f"{step} (hashing pass)" if name.endswith(".hash") else step
+            key = f"{step} ({PASSES[suffix]} pass)" if (suffix := name.rpartition(".")[2]) in PASSES else step
             steps[key] = steps.get(key, 0.0) + spent
     return {
         "worker_seconds": round(seconds, 3),

@@ -11,7 +11,7 @@ Layout of a source's folder::
     _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
     _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
     _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
-    _work/<scope>/...             hashes and decisions of a scope under way; removed when the scope is done
+    _work/<scope>/...             hashes, decisions, measures of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger
 """
 
@@ -153,6 +153,14 @@ class Layout:
     def decisions(self, scope: str, partition: int) -> str:
         """For each shard of a scope, the hashes of one partition that are dropped."""
         return join(self.root, WORK, scope, "decisions", f"{partition:05d}.arrow")
+
+    def measured(self, scope: str, shard: str) -> str:
+        """What a survey measured of each document of a shard."""
+        return join(self.root, WORK, scope, "measured", f"{shard}.arrow")
+
+    def settled(self, scope: str) -> str:
+        """What a survey found in a scope."""
+        return join(self.root, WORK, scope, "settled.json")
 
     @property
     def work(self) -> str:

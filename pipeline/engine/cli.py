@@ -13,8 +13,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.engine.losses import nothing_kept
 from pipeline.engine.run import RunOptions, RunResult
-from pipeline.engine.summary import everything_failed, print_summary
+from pipeline.engine.summary import print_summary
 from pipeline.errors import UserError
 from pipeline.storage.filesystem import default_cache, require
 
@@ -142,7 +143,7 @@ def main(
         quiet: Whether progress is not shown.
 
     Returns:
-        The exit status: 0, or 1 after an error, or where every record failed; 130 after Ctrl-C.
+        The exit status: 0, or 1 after an error, or where records were read and none was kept; 130 after Ctrl-C.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
@@ -154,8 +155,8 @@ def main(
         errors.print("stopped. Finished shards are kept: the same command goes on from here.", markup=False)
         return 130
     print_summary(result, Console(highlight=False), next_commands(result))
-    if everything_failed(result.manifest):
-        errors.print("error: nothing was kept: every record failed", style="bold red", markup=False)
+    if nothing := nothing_kept(result.manifest):
+        errors.print(f"error: {nothing}", style="bold red", markup=False)
         return 1
     return 0
 

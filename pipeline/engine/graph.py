@@ -2,9 +2,9 @@
 
 ``Deduplicate`` hashes the units of each shard (pass 1) and finds the duplicates of each scope (pass 2);
 ``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. A source with several rounds of
-dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. Through
-the GroupByKeys go shards and partition numbers: barriers between the passes, whose payload lies in files (see
-pipeline.engine.dedup).
+dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. A source
+with a survey has one reading more between: ``Measure`` (see pipeline.survey). Through the GroupByKeys go shards and
+partition numbers: barriers between the passes, whose payload lies in files (see pipeline.engine.dedup).
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine.dedup import find_duplicates, partition_count
-from pipeline.engine.process import Decided, hash_shard, read_decided, write_shard
-from pipeline.source import Round, Source, rounds_of
+from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
+from pipeline.engine.process import Decided, hash_shard, loaded, read_decided, write_shard
+from pipeline.source import Round, Source, rounds_of, survey_of
 from pipeline.steps import Step
 from pipeline.storage.filesystem import exists, join
+from pipeline.survey import SettledStep, Survey
 
 # Objects made before Python looks for circles among them. Documents have none, and a shard has many at a time: with the
 # default of 700 the search took a tenth of the time of StackExchange's shards.
@@ -94,6 +96,10 @@ class Worker:
         """The source's rounds of dedup."""
         return rounds_of(self.source)
 
+    def survey(self) -> Survey | None:
+        """What the source measures on a whole scope first."""
+        return survey_of(self.source)
+
     def work(self, task: ShardTask, number: int) -> str:
         """The work folder of one round of a task's scope: the scope's own for the last."""
         rounds = self.rounds()
@@ -146,9 +152,52 @@ class FindDuplicates(beam.DoFn):
         decisions = layout.decisions(work, partition)
         if not exists(decisions):
             find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, policy)
+        more = self._number < len(rounds) - 1 or self._worker.survey() is not None  # they need what is done, too
         for task in tasks:
-            if task.write or self._number < len(rounds) - 1:  # a later round hashes what is done, too
+            if task.write or more:
                 yield task.shard.name, task
+
+
+class MeasureShard(beam.DoFn):
+    """ShardTask -> (work folder, ShardTask): measures one shard; models are loaded once per worker, at need."""
+
+    def __init__(self, worker: Worker, survey: Survey) -> None:
+        self._worker = worker
+        self._survey = survey
+        self._steps: Sequence[Step] | None = None
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, task: ShardTask) -> Iterator[tuple[str, ShardTask]]:
+        """Measures one shard."""
+        w = self._worker
+        if not exists(w.layout.measured(task.work, task.shard.name)):
+            if self._steps is None:
+                self._steps = loaded(self._survey.steps())
+            decided = w.decided(task, len(w.rounds()))
+            measure_shard(w.source, self._survey, w.layout, task.shard, task.work, self._steps, w.cache, decided)
+        yield task.work, task
+
+
+class SettleScope(beam.DoFn):
+    """(work folder, all ShardTasks of the scope) -> the ShardTasks to write."""
+
+    def __init__(self, worker: Worker, survey: Survey) -> None:
+        self._worker = worker
+        self._survey = survey
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+    def process(self, element: tuple[str, Iterable[ShardTask]]) -> Iterator[ShardTask]:
+        """Settles one scope."""
+        work, grouped = element
+        tasks = sorted(grouped, key=lambda task: task.position)
+        settle_scope(self._survey, self._worker.layout, work, [task.shard.name for task in tasks])
+        yield from (task for task in tasks if task.write)
 
 
 class WriteShard(beam.DoFn):
@@ -170,7 +219,14 @@ class WriteShard(beam.DoFn):
         w = self._worker
         decided = w.decided(task, len(w.rounds()))
         last = decided.pop() if w.source.dedup else None
-        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), last, task.stats, w.cache, decided)
+        stats, inputs = task.stats, None
+        if w.survey() is not None:
+            found = read_surveyed(w.layout, task.shard, task.work)
+            stats, inputs = {**stats, "survey": found.settled}, found.inputs
+            for step in self._steps or ():
+                if isinstance(step, SettledStep):
+                    step.settle(found.settled, found.measured)
+        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), last, stats, w.cache, decided, inputs)
         yield task.shard.name
 
 
@@ -197,6 +253,26 @@ class Deduplicate(beam.PTransform):
             | f"Find repeated {unit}s" >> beam.ParDo(FindDuplicates(self._worker, self._number))
             | "Wait for the partitions" >> beam.GroupByKey()
             | "Shards to write" >> beam.Map(first_task)
+        )
+
+
+class Measure(beam.PTransform):
+    """ShardTasks of whole scopes -> ShardTasks to write, once their scope is settled."""
+
+    def __init__(self, worker: Worker, survey: Survey) -> None:
+        super().__init__()
+        self._worker = worker
+        self._survey = survey
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """The steps that measure make the label."""
+        names = ", ".join(step.name for step in self._survey.steps())
+        return (
+            tasks
+            | "Spread the shards" >> beam.Reshuffle()
+            | f"Measure ({names})" >> beam.ParDo(MeasureShard(self._worker, self._survey))
+            | "Wait for the scope" >> beam.GroupByKey()
+            | "Settle the scope" >> beam.ParDo(SettleScope(self._worker, self._survey))
         )
 
 
@@ -230,6 +306,9 @@ def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask]) -
     for number, round_ in enumerate(rounds):
         label = "Deduplicate" if number == len(rounds) - 1 else f"Deduplicate {round_.dedup.unit}s"
         shards |= label >> Deduplicate(worker, number)
-    if not rounds:
+    survey = worker.survey()
+    if survey is not None:
+        shards |= "Survey" >> Measure(worker, survey)
+    elif not rounds:
         shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
     return shards | "Filter and write" >> FilterAndWrite(worker)

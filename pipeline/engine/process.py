@@ -68,7 +68,7 @@ def hash_shard(
     started = time.perf_counter()
     rounds = rounds_of(source)
     this = rounds[len(earlier)]
-    chain = Chain([*_deduplicating(rounds, earlier), *_loaded(this.steps)], source.name)
+    chain = Chain([*deduplicating(rounds, earlier), *loaded(this.steps)], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, Counter(), inputs)
 
@@ -82,15 +82,16 @@ def hash_shard(
     write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, chain)
 
 
-def _deduplicating(rounds: Sequence[Round], decided: Sequence[Decided]) -> list[Step]:
+def deduplicating(rounds: Sequence[Round], decided: Sequence[Decided]) -> list[Step]:
     """The steps, loaded, of the rounds that are decided, each with what it decided."""
     steps: list[Step] = []
     for round_, decision in zip(rounds, decided, strict=False):
-        steps += [*_loaded(round_.steps), DropDuplicates(round_.dedup, decision.mask, round_.name)]
+        steps += [*loaded(round_.steps), DropDuplicates(round_.dedup, decision.mask, round_.name)]
     return steps
 
 
-def _loaded(steps: Sequence[Step]) -> Sequence[Step]:
+def loaded(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps, with their models loaded."""
     for step in steps:
         step.load()
     return steps
@@ -112,6 +113,7 @@ def write_shard(
     stats: dict[str, Any],
     cache: Path | None,
     earlier: Sequence[Decided] = (),
+    measured_inputs: list[dict[str, Any]] | None = None,
 ) -> None:
     """Reads a shard, applies every step, writes its outputs, and last its stats.
 
@@ -119,19 +121,20 @@ def write_shard(
         source: The source.
         layout: Its folder.
         shard: The shard.
-        steps: The steps after dedup, with their models loaded.
+        steps: The steps after dedup, with their models loaded, told what a survey settled.
         decided: What dedup decided; None where the source is not deduplicated.
-        stats: What the stats file says beside the accounts: scope and configuration.
+        stats: What the stats file says beside the accounts: scope, configuration, what a survey settled.
         cache: The cache folder for fetched files.
         earlier: What the rounds of dedup before that decided.
+        measured_inputs: Path, size and checksum of each raw file when a survey read it; None where there is none.
 
     Raises:
-        InputError: A file changed since it was hashed; its scope is marked to be made again.
+        InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
     """
     started = time.perf_counter()
     decisions = [*earlier, *([] if decided is None else [decided])]
-    dedup = _deduplicating(rounds_of(source), decisions)
-    before = [] if decided is not None else _loaded(source.steps_before_dedup())
+    dedup = deduplicating(rounds_of(source), decisions)
+    before = [] if decided is not None else loaded(source.steps_before_dedup())
     chain = Chain([*dedup, *before, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
@@ -144,7 +147,8 @@ def write_shard(
                 chain.ledger.keep(subset, len(item.text))
                 sink.keep(item, subset)
         exhausted = all(step.exhausted for step in dedup if isinstance(step, DropDuplicates))
-        if not exhausted or any(decision.inputs != inputs for decision in decisions):
+        earlier_inputs = [*(d.inputs for d in decisions), *([] if measured_inputs is None else [measured_inputs])]
+        if not exhausted or any(then != inputs for then in earlier_inputs):
             write_bytes(layout.redo(shard.scope), b"")
             raise InputError(
                 f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "

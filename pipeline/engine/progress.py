@@ -39,6 +39,7 @@ class State:
     """How far a run is."""
 
     hashed: int = 0
+    surveyed: int = 0
     written: int = 0
     read: int = 0
     kept: int = 0
@@ -144,6 +145,7 @@ class ProgressReporter(Watcher):
         remote: Whether the output is on an object store, which is asked less often.
         hashes: Whether the run has a hashing pass.
         earlier: The names of the rounds of dedup before the last, each with a hashing pass of its own.
+        surveyed: Whether the run has a survey.
     """
 
     def __init__(
@@ -155,29 +157,32 @@ class ProgressReporter(Watcher):
         remote: bool,
         hashes: bool,
         earlier: Sequence[str] = (),
+        surveyed: bool = False,
     ) -> None:
         super().__init__(console, remote)
         self._layout = layout
         suffixes = ["", *(f".{name}" for name in earlier)] if hashes else []
         self._to_hash = {f"{s.name}{suffix}" for scope in scopes for s in scope.shards for suffix in suffixes}
+        self._to_survey = {s.name for scope in scopes for s in scope.shards} if surveyed else set()
         self._to_write = {s.name for scope in scopes for s in scope.shards} - done
         self._state = State()
-        self._hashed_before = len(self._hashed())
+        self._passed_before = len(self._passed("hash", self._to_hash)) + len(self._passed("survey", self._to_survey))
         self._counted: set[str] = set()
 
     def bars(self) -> list[Bar]:
-        """The hashing pass, where there is one, and the rest."""
+        """The hashing pass and the survey, where they are, and the rest."""
         hashing = [Bar("hash", self._state.hashed, len(self._to_hash))] if self._to_hash else []
-        return [*hashing, Bar("filter", self._state.written, len(self._to_write), note=self._note())]
+        survey = [Bar("survey", self._state.surveyed, len(self._to_survey))] if self._to_survey else []
+        return [*hashing, *survey, Bar("filter", self._state.written, len(self._to_write), note=self._note())]
 
     def line(self) -> str:
         """One line for a log."""
         state, elapsed = self._state, time.monotonic() - self._started
-        work = len(self._to_hash) + len(self._to_write)
-        finished = state.hashed - self._hashed_before + state.written
-        work -= self._hashed_before
+        work = len(self._to_hash) + len(self._to_survey) + len(self._to_write) - self._passed_before
+        finished = state.hashed + state.surveyed + state.written - self._passed_before
         left = time_left(finished, work, elapsed)
         hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
+        hashed += f"surveyed {state.surveyed}/{len(self._to_survey)}, " if self._to_survey else ""
         return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
 
     def _note(self) -> str:
@@ -188,7 +193,8 @@ class ProgressReporter(Watcher):
 
     def look(self) -> None:
         """Counts finished shards, and adds the accounts of the new ones."""
-        self._state.hashed = len(self._hashed())
+        self._state.hashed = len(self._passed("hash", self._to_hash))
+        self._state.surveyed = len(self._passed("survey", self._to_survey))
         written = self._layout.done() & self._to_write
         for shard in sorted(written - self._counted):
             ledger = Ledger()
@@ -198,5 +204,6 @@ class ProgressReporter(Watcher):
         self._counted |= written
         self._state.written = len(written)
 
-    def _hashed(self) -> set[str]:
-        return list_names(join(self._layout.root, TIMING), ".hash.json") & self._to_hash if self._to_hash else set()
+    def _passed(self, kind: str, wanted: set[str]) -> set[str]:
+        """The names, of those wanted, for which a pass before the last has ended."""
+        return list_names(join(self._layout.root, TIMING), f".{kind}.json") & wanted if wanted else set()

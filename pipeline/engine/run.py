@@ -15,9 +15,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -33,11 +33,12 @@ from rich.console import Console
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, write_manifest
 from pipeline.corpus.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
 from pipeline.engine import graph
+from pipeline.engine.losses import decisive_keys
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
 from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.recipe import difference, fingerprint
-from pipeline.source import UNREADABLE, Source, rounds_of
+from pipeline.source import UNREADABLE, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import (
     delete_tree,
     exists,
@@ -80,7 +81,18 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: shards planned, done before it, written by it; seconds; the manifest; the source's own notes."""
+    """What a run did.
+
+    Attributes:
+        planned: Shards planned.
+        done_before: Those of them that were done before it.
+        written: Those that it wrote.
+        seconds: How long it took.
+        manifest: The manifest of all that is there.
+        layout: Where it lies.
+        notes: The source's own sentences for the reader.
+        keys: For steps, the keys of the recipe that decide them.
+    """
 
     planned: int
     done_before: int
@@ -89,6 +101,7 @@ class RunResult:
     manifest: dict[str, Any]
     layout: Layout
     notes: Sequence[str] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_local(options: PipelineOptions) -> bool:
@@ -169,10 +182,11 @@ def run_source(
     """
     started = time.monotonic()
     layout = Layout(join(options.output, source.name))
-    configuration = {"format": FORMAT, "source": source.name, **source.describe()}
-    steps = [step for round_ in rounds_of(source) for step in round_.steps]
-    for step in [*steps, *source.steps_after_dedup()]:
+    steps = [step for round_ in rounds_of(source) for step in round_.steps] or source.steps_before_dedup()
+    steps += source.steps_after_dedup()
+    for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
+    configuration = {"format": FORMAT, "source": source.name, **source.describe()}
     with exclusive(layout):
         claim(layout, configuration, made=bool(layout.done()), stale=(WORK, TIMING, SCOPES))
         if options.retry_failed:
@@ -189,7 +203,13 @@ def run_source(
         planned = {shard.name for shard in shards_of(scopes)}
         manifest = write_manifest(layout, source.name, configuration)
     return RunResult(
-        len(planned), len(planned & done), len(planned - done), time.monotonic() - started, manifest, layout
+        len(planned),
+        len(planned & done),
+        len(planned - done),
+        time.monotonic() - started,
+        manifest,
+        layout,
+        keys=decisive_keys(steps),
     )
 
 
@@ -203,9 +223,11 @@ def _run_missing(
     console: Console,
 ) -> None:
     remote, rounds = is_remote(layout.root), rounds_of(source)
+    surveyed = survey_of(source) is not None
     _remove_unfinished(layout, missing, done)
-    with ProgressReporter(layout, missing, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]]):
-        for scopes in _at_once(missing) if rounds and is_local(options.beam) else [list(missing)]:
+    passes = [r.name for r in rounds[:-1]]
+    with ProgressReporter(layout, missing, done, console, remote, bool(rounds), passes, surveyed):
+        for scopes in _at_once(missing) if (rounds or surveyed) and is_local(options.beam) else [list(missing)]:
             tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration, rounds)]
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
@@ -363,7 +385,8 @@ def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:
             continue
         record = _read_json(layout.scope(scope.name)) or {"fingerprint": scope.fingerprint, "shards": []}
         for name in {*record["shards"], *(shard.name for shard in scope.shards)}:
-            for path in (layout.stats(name), layout.timing(name), layout.timing(f"{name}.hash")):
+            timings = (layout.timing(name), layout.timing(f"{name}.hash"), layout.timing(f"{name}.survey"))
+            for path in (layout.stats(name), *timings):
                 delete_tree(path)
         delete_tree(join(layout.work, graph.work_folder(record["fingerprint"])))
         delete_tree(layout.scope(scope.name))

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline.corpus.ledger import Ledger, Tally, total
 from pipeline.corpus.sink import REJECTS
+from pipeline.engine.losses import great_losses
 from pipeline.engine.run import RunResult
 from pipeline.errors import name_a_few
 from pipeline.steps import READ_STEP
@@ -42,6 +43,8 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     ):
         if line:
             console.print(line, markup=False, soft_wrap=True)
+    for line in great_losses(result.manifest, result.layout.root, result.keys):
+        console.print(line, markup=False, soft_wrap=True, style="bold yellow")
     if next_commands:
         console.print("Next:", markup=False)
     for command in next_commands:
@@ -95,14 +98,6 @@ def failures(manifest: Mapping[str, Any]) -> str:
     parts = [f"{_number(len(lost), 'file')} could not be read: {name_a_few(lost)}"] if lost else []
     parts += [f"{'others ' if lost else ''}in {name_a_few(damaged)}"] if damaged else []
     return f"{_number(count, 'record')} failed" + (f" ({'; '.join(parts)})" if parts else "")
-
-
-def everything_failed(manifest: Mapping[str, Any]) -> bool:
-    """Whether there were records, and every one of them failed."""
-    ledger = Ledger()
-    ledger.add_json(manifest["ledger"])
-    failed = total(tally for step in ledger.steps.values() for tally in step.failed.values())
-    return 0 < failed.documents == ledger.step(READ_STEP).entered.documents
 
 
 def _number(count: int, noun: str) -> str:

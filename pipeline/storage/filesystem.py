@@ -348,12 +348,22 @@ def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str
     return path
 
 
+def model_exists(uri: str) -> bool:
+    """Tells whether ``local_model`` would find a model, which is not fetched; not for web addresses."""
+    return exists(uri if is_remote(uri) else _beside(uri))
+
+
+def _beside(path: str) -> str:
+    """A relative path that is not in the working directory, beside the packages, if it is there."""
+    beside = Path(__file__).parents[2] / path
+    return str(beside) if not os.path.exists(path) and beside.exists() else path
+
+
 def _local_path(uri: str, sha256: str | None) -> str:
     if is_web(uri):
         return str(fetch(uri, default_cache() / "models", sha256=sha256))
     if not is_remote(uri):
-        beside = Path(__file__).parents[2] / uri
-        return str(beside) if not os.path.exists(uri) and beside.exists() else uri
+        return _beside(uri)
     cached = default_cache() / "models" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{uri.rsplit('/', 1)[-1]}"
     if not cached.exists():
         with open_input(uri) as source, atomic_output(str(cached)) as target:

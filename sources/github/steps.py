@@ -23,6 +23,7 @@ class CheckLicense:
     """The licence gate: drops files of repositories whose licence is not allowed, or not known."""
 
     name = "license"
+    keys = "licenses"
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._allowed = allowed
@@ -43,6 +44,7 @@ class CheckPath:
     """Drops files by their paths."""
 
     name = "path"
+    keys = "paths.*"
 
     def __init__(self, recipe: PathsRecipe) -> None:
         self._rules = path_rules(recipe)

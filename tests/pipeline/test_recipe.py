@@ -32,6 +32,7 @@ class Recipe:
     name: str = "x"
     inner: Inner = Inner()
     cutoffs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    marks: Literal["percentiles"] | Mapping[str, float] = "percentiles"
 
     def __post_init__(self) -> None:
         if self.count < 0:
@@ -139,6 +140,9 @@ class TestErrors:
             ("inner: {keep: [en, 5]}", "my.yaml: inner.keep[1] must be of type str, it is 5"),
             ("inner: {keep: [en, no]}", "my.yaml: inner.keep[1] must be of type str, it is False; YAML takes"),
             ("cutoffs: 5", "my.yaml: cutoffs must be a mapping, it is 5"),
+            ("marks: quartiles", "my.yaml: marks must be a mapping or percentiles, it is 'quartiles'"),
+            ("marks: 5", "my.yaml: marks must be a mapping or percentiles, it is 5"),
+            ("marks: {en: x}", "my.yaml: marks.en must be of type float, it is 'x'"),
             ("cutoffs: {en: [1]}", "my.yaml: cutoffs.en must have 2 items, it is [1]"),
             ("cutoffs: {en: [1, x]}", "my.yaml: cutoffs.en[1] must be of type float, it is 'x'"),
             (
