@@ -39,7 +39,7 @@ from pipeline.mix.graph import ShardTask, ShardWriter, write_draw
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.shards import Scratch
 from pipeline.mix.token_files import Coding, TokenStore, encode_file
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from tokenizer.encode import Encoder
 
 RESULTS = Path(__file__).parent / "results"

@@ -50,7 +50,7 @@ PARTS_ROWS = 20_000
 
 def blocks_of(patterns: list[str]) -> list[str]:
     """The blocks of all posts of some dumps, each several times with its words in another order."""
-    from pipeline.storage.filesystem import match  # noqa: PLC0415
+    from pipeline.storage.listing import match  # noqa: PLC0415
 
     parser, found = RowParser(), []
     for site in find_sites(match(patterns)).sites:

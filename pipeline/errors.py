@@ -34,9 +34,9 @@ class OutputError(UserError):
     """The output cannot be written, or holds something that this run must not mix with."""
 
 
-def name_a_few(paths: Sequence[str]) -> str:
-    """The names of the first files, without their folders, and how many more there are."""
-    names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])
+def name_a_few(paths: Sequence[str], *, whole: bool = False) -> str:
+    """The names of the first files, without their folders unless asked for ``whole``, and how many more there are."""
+    names = ", ".join(path if whole else path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])
     return encodable(names) + (f" and {len(paths) - NAMES_SHOWN:,} more" if len(paths) > NAMES_SHOWN else "")
 
 

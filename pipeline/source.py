@@ -137,6 +137,20 @@ def survey_of(source: Source) -> Survey | None:
 
 
 @runtime_checkable
+class RecordIds(Protocol):
+    """A source whose documents' ids are those of raw records: two of one id in a scope mean that inputs overlap."""
+
+    @property
+    def ids_are_records(self) -> bool:
+        """Whether that is so for what it reads."""
+
+
+def tells_overlap(source: Source) -> bool:
+    """Whether two documents of one id mean that the source's inputs overlap."""
+    return isinstance(source, RecordIds) and source.ids_are_records
+
+
+@runtime_checkable
 class PreparedSource(Protocol):
     """A source whose own pass before the rest laid its records out anew: its shards are read from there.
 

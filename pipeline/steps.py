@@ -68,8 +68,13 @@ class DropShort:
         """Nothing to load."""
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Counts the characters of the text; a title that a source keeps apart does not count."""
-        return ["too_short" if len(d.text) < self._minimum else None for d in documents]
+        """Counts the characters of the text, which must not be white space alone; a title kept apart does not count."""
+        return [self._one(document.text) for document in documents]
+
+    def _one(self, text: str) -> str | None:
+        if len(text) < self._minimum:
+            return "too_short"
+        return "empty" if not text or text.isspace() else None
 
 
 @dataclass(slots=True)

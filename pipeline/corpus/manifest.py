@@ -13,7 +13,8 @@ from typing import Any
 from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.shard import MANIFEST, STATS, TIMING, Layout, read_json, write_json
 from pipeline.errors import InputError
-from pipeline.storage.filesystem import exists, is_remote, join, list_names, match, read_bytes
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, read_bytes
+from pipeline.storage.listing import match
 
 CONFIGURATION = "configuration.json"
 READERS_REMOTE = 32
@@ -61,12 +62,14 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         The manifest, without times.
     """
     ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
+    messages: dict[str, str] = {}
     surveys: dict[str, Any] = {}  # by scope: what was found there before its documents were judged
     for stats in all_of_them:
         shards += 1
         ledger.add_json(stats["ledger"])
         if "survey" in stats:
             surveys[stats["scope"]["name"]] = stats["survey"]
+        messages = {**stats.get("messages", {}), **messages}
         inputs += stats["inputs"]
         outputs += stats["outputs"]
         rejects += [stats["rejects"]] if stats["rejects"] else []
@@ -76,6 +79,7 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         "versions": versions(),
         "shards": shards,
         "ledger": ledger.as_json(),
+        "messages": dict(sorted(messages.items())),
         **({"surveys": surveys} if surveys else {}),
         "outputs": outputs,
         "rejects": rejects,

@@ -65,8 +65,11 @@ class Scope:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the scope's inputs: it changes with any of their paths, sizes, or places in their files."""
-        return fingerprint([[s.name, [[f.path, f.size, *f.place] for f in s.inputs]] for s in self.shards])
+        """Identifies the scope's inputs: it changes with any of their names, sizes, or places in their files.
+
+        The folder that they lie in does not count: a corpus goes on where its inputs were moved, or mounted elsewhere.
+        """
+        return fingerprint([[s.name, [[_name(f.path), f.size, *f.place] for f in s.inputs]] for s in self.shards])
 
 
 def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> list[Scope]:
@@ -96,16 +99,26 @@ def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> li
 
 
 def _shard_name(file: InputFile, part: int, taken: set[str]) -> str:
-    """The file's name without its suffixes, the part's number, and a hash of the path where that name is taken.
+    """The file's name without its suffixes, the part's number, and a hash of its folders' names where that is taken.
 
-    The first keeps the plain name, so that files that join in a later run do not change it. Names differ in more than
-    case, for file systems that do not tell it.
+    The first keeps the plain name, so that files that join in a later run do not change it. Of the folders no more are
+    hashed than tell the file from others, so that files keep their shards' names where all of them are moved. Names
+    differ in more than case, for file systems that do not tell it.
     """
-    name = _stem(file.path)[:MAX_NAME] + (f"-{part:05d}" if file.is_part else "")
-    if name.lower() in taken:
-        name += "-" + hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    plain = _stem(file.path)[:MAX_NAME] + (f"-{part:05d}" if file.is_part else "")
+    names = file.path.rstrip("/").split("/")
+    name, above = plain, 1
+    while name.lower() in taken and above <= len(names):
+        above += 1
+        tail = "/".join(names[-above:])
+        name = f"{plain}-{hashlib.sha256(tail.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
     taken.add(name.lower())
     return name
+
+
+def _name(path: str) -> str:
+    """What a path ends in: the name of a file or, where a folder is the input, of a folder."""
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def _stem(path: str) -> str:
@@ -161,6 +174,10 @@ class Layout:
     def settled(self, scope: str) -> str:
         """What a survey found in a scope."""
         return join(self.root, WORK, scope, "settled.json")
+
+    def ids(self, scope: str, shard: str) -> str:
+        """The hashes of a shard's ids."""
+        return join(self.root, WORK, scope, "ids", f"{shard}.npy")
 
     @property
     def work(self) -> str:

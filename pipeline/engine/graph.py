@@ -226,7 +226,8 @@ class WriteShard(beam.DoFn):
             for step in self._steps or ():
                 if isinstance(step, SettledStep):
                     step.settle(found.settled, found.measured)
-        write_shard(w.source, w.layout, task.shard, list(self._steps or ()), last, stats, w.cache, decided, inputs)
+        steps = list(self._steps or ())
+        write_shard(w.source, w.layout, task.shard, steps, last, stats, w.cache, decided, inputs, task.work)
         yield task.shard.name
 
 

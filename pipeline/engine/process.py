@@ -20,12 +20,14 @@ from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.shard import TIMING, Layout, Shard, write_json
 from pipeline.corpus.sink import ShardSink
 from pipeline.engine.dedup import read_mask, write_unit_hashes
+from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
-from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of
+from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of, tells_overlap
 from pipeline.steps import READ_STEP, Chain, Step
 from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.units import Units
 
+MESSAGE_CHARACTERS = 300
 FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
 
 
@@ -114,6 +116,7 @@ def write_shard(
     cache: Path | None,
     earlier: Sequence[Decided] = (),
     measured_inputs: list[dict[str, Any]] | None = None,
+    work: str = "",
 ) -> None:
     """Reads a shard, applies every step, writes its outputs, and last its stats.
 
@@ -127,6 +130,7 @@ def write_shard(
         cache: The cache folder for fetched files.
         earlier: What the rounds of dedup before that decided.
         measured_inputs: Path, size and checksum of each raw file when a survey read it; None where there is none.
+        work: The name of the scope's work folder.
 
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
@@ -138,10 +142,15 @@ def write_shard(
     chain = Chain([*dedup, *before, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
+    ids: list[int] | None = [] if tells_overlap(source) else None
+    messages: dict[tuple[str, str], str] = {}
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
         for item in chain.run(items):
+            if ids is not None:
+                ids.append(hash_id(item.document.id if isinstance(item, Reject) else item.id))
             if isinstance(item, Reject):
                 sink.reject(item)
+                messages.setdefault((item.step, item.reason), item.document.text)
             else:
                 subset = source.subset(item)
                 chain.ledger.keep(subset, len(item.text))
@@ -155,6 +164,8 @@ def write_shard(
                 f"command again: what was deduplicated together with it is made again."
             )
         outputs, rejects = sink.finish()
+    if ids is not None:
+        write_ids(layout, work, shard.name, ids)
     write_json(
         layout.stats(shard.name),
         {
@@ -162,11 +173,21 @@ def write_shard(
             **stats,
             "inputs": inputs,
             "ledger": _checked(chain.ledger, shard),
+            "messages": _first_messages(chain.ledger, messages),
             "outputs": [asdict(output) for output in outputs],
             "rejects": asdict(rejects) if rejects else None,
         },
     )
     write_timing(layout, shard.name, started, chain)
+
+
+def _first_messages(ledger: Ledger, texts: dict[tuple[str, str], str]) -> dict[str, str]:
+    """For each reason for which the read step refused, or any step failed, what the first such record said."""
+    return {
+        f"{step}: {reason}": text.lstrip().partition("\n")[0][:MESSAGE_CHARACTERS]
+        for (step, reason), text in texts.items()
+        if step == READ_STEP or reason in ledger.step(step).failed
+    }
 
 
 def _checked(ledger: Ledger, shard: Shard) -> dict[str, Any]:

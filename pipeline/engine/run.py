@@ -34,14 +34,16 @@ from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, write_manife
 from pipeline.corpus.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
 from pipeline.engine import graph
 from pipeline.engine.losses import decisive_keys
+from pipeline.engine.overlap import overlap_of
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
-from pipeline.errors import OutputError, UserError, user_message, was_interrupted
+from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import UNREADABLE, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import (
     delete_tree,
     exists,
+    file_sizes,
     is_remote,
     join,
     list_names,
@@ -192,13 +194,14 @@ def run_source(
         if options.retry_failed:
             _mark_failed(layout, scopes)
         _forget_marked(layout, scopes)
+        notes = _forget_damaged(layout, scopes)
         done = layout.done()
         _claim_scopes(layout, scopes, done, options.inputs)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
         if missing and prepare is not None:
             prepare(layout, missing)
         if missing:
-            _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
+            notes += _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
         delete_tree(layout.work)  # also what a run left that was killed between its last shard and this line
         planned = {shard.name for shard in shards_of(scopes)}
         manifest = write_manifest(layout, source.name, configuration)
@@ -209,7 +212,8 @@ def run_source(
         time.monotonic() - started,
         manifest,
         layout,
-        keys=decisive_keys(steps),
+        notes,
+        decisive_keys(steps),
     )
 
 
@@ -221,7 +225,9 @@ def _run_missing(
     layout: Layout,
     configuration: str,
     console: Console,
-) -> None:
+) -> list[str]:
+    """Makes the scopes that are not done; gives sentences on what was met."""
+    notes = []
     remote, rounds = is_remote(layout.root), rounds_of(source)
     surveyed = survey_of(source) is not None
     _remove_unfinished(layout, missing, done)
@@ -232,12 +238,14 @@ def _run_missing(
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:
+                notes.append(overlap_of(layout, graph.work_folder(scope.fingerprint), scope))
                 delete_tree(join(layout.work, graph.work_folder(scope.fingerprint)))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
         )
+    return [note for note in notes if note]
 
 
 def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
@@ -353,8 +361,8 @@ def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], input
             there = len(before["shards"]) if before else "other"
             raise OutputError(
                 f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
-                f"({there} shards there, {len(scope.shards)} here, or files of other paths or sizes). Give the same "
-                f"{inputs} as before, written the same way (more files may follow, in whole scopes; --retry-failed "
+                f"({there} shards there, {len(scope.shards)} here, or files of other names or sizes). Give the same "
+                f"{inputs} as before, wherever they lie now (more files may follow, in whole scopes; --retry-failed "
                 "takes in a file that could not be read then), or choose another --output."
             )
         if before != record:
@@ -391,6 +399,27 @@ def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:
         delete_tree(join(layout.work, graph.work_folder(record["fingerprint"])))
         delete_tree(layout.scope(scope.name))
         delete_tree(layout.redo(scope.name))
+
+
+def _forget_damaged(layout: Layout, scopes: Sequence[Scope]) -> list[str]:
+    """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again."""
+    done = layout.done()
+    sizes = file_sizes(layout.root, ".parquet") if done else {}
+    planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        stats = pool.map(layout.read_stats, planned)
+        damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
+    for name in damaged:
+        delete_tree(layout.stats(name))
+    if not damaged:
+        return []
+    return [f"Made again, since Parquet files of theirs were missing or cut: {name_a_few(damaged)}"]
+
+
+def _lacks_files(stats: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+    """Whether a Parquet file of a shard is not there with its size."""
+    files = [*stats["outputs"], *([stats["rejects"]] if stats["rejects"] else [])]
+    return any(sizes.get(file["path"]) != file["bytes"] for file in files)
 
 
 def _read_json(path: str) -> Any:

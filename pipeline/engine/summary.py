@@ -110,10 +110,9 @@ def _edits(ledger: Ledger) -> str:
     for name, step in ledger.steps.items():
         gone = total([*step.dropped.values(), *step.failed.values()]).characters
         removed = step.entered.characters - step.left.characters - gone
-        if removed and step.entered.characters:
-            parts.append(
-                f"{name} cut {removed:,} characters ({removed / step.entered.characters:.1%}) from documents it kept"
-            )
+        kept = step.entered.characters - gone  # what the documents had that stayed
+        if removed and kept:
+            parts.append(f"{name} cut {removed:,} characters ({removed / kept:.1%}) from documents it kept")
     return "; ".join(parts)
 
 

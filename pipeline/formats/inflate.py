@@ -27,9 +27,12 @@ _MAX_MARKS = 100_000  # ends of members that are remembered: a record can be mad
 
 
 class Damage(NamedTuple):
-    """What is wrong with the gzip member that begins at the offset ``member`` of the file."""
+    """What is wrong with the gzip member that begins at the offset ``member`` of the file.
 
-    reason: Literal["truncated_gzip", "corrupt_gzip"]
+    ``trailing_bytes``: it is none, and no other follows: something was appended behind the last member.
+    """
+
+    reason: Literal["truncated_gzip", "corrupt_gzip", "trailing_bytes"]
     member: int
 
 
@@ -98,6 +101,7 @@ def plain_pieces(raw: RawBytes) -> Iterator[Piece]:
 
 def gzip_pieces(raw: RawBytes) -> Iterator[Piece]:
     """The inflated bytes of all sound gzip members, and of damaged ones up to the damage."""
+    any_sound = False
     while head := raw.peek(_FIRST_SLICE):
         padding = len(head) - len(head.lstrip(b"\0"))
         if padding:  # zeros between and behind members are no damage, as gzip itself says
@@ -106,6 +110,7 @@ def gzip_pieces(raw: RawBytes) -> Iterator[Piece]:
         start = raw.offset
         is_sound, reason = yield from _member_pieces(raw)
         if is_sound:
+            any_sound = True
             continue
         # The damage may have run on over sound members: look for the next from just behind this one's start.
         found = raw.find(GZIP_MEMBER, start + 1)
@@ -113,12 +118,21 @@ def gzip_pieces(raw: RawBytes) -> Iterator[Piece]:
             found = raw.find(GZIP_MEMBER, raw.offset + 1)
         if found:  # the file goes on, so it was not its end that cut the member
             reason = "corrupt_gzip"
+        elif any_sound and not _begins_a_member(head):
+            reason = "trailing_bytes"
         yield Piece(b"", damage=Damage(reason, start))
         if not found:
             return
 
 
-def _member_pieces(raw: RawBytes) -> Generator[Piece, None, tuple[bool, Literal["truncated_gzip", "corrupt_gzip"]]]:
+def _begins_a_member(head: bytes) -> bool:
+    """Whether bytes are a gzip member's first, or as much of them as there is."""
+    return head.startswith(GZIP_MAGIC) or (len(head) < len(GZIP_MAGIC) and GZIP_MAGIC.startswith(head))
+
+
+def _member_pieces(
+    raw: RawBytes,
+) -> Generator[Piece, None, tuple[bool, Literal["truncated_gzip", "corrupt_gzip", "trailing_bytes"]]]:
     """Inflate one member; returns whether it is sound, and if not, the reason."""
     member = raw.offset
     inflate = zlib.decompressobj(_GZIP_WBITS)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from pipeline.formats.foreign import foreign
 from pipeline.formats.inflate import GZIP_MAGIC, Damage, Piece, RawBytes, gzip_pieces, plain_pieces
 
 SHOWN_BYTES = 80  # of a broken line, in its fault
@@ -49,6 +50,9 @@ def read_json_lines(stream: BinaryIO, max_record_bytes: int) -> Iterator[JsonRec
     raw = RawBytes(stream)
     if not raw.peek(1):
         yield JsonFault("empty_file", "the file is empty", 0)
+    elif raw.peek(2) != GZIP_MAGIC and (named := foreign(raw.peek(SHOWN_BYTES))):
+        yield JsonFault("no_json_lines", f"this is no file of JSON lines, but {named}", 0)
+        return
     pieces = gzip_pieces(raw) if raw.peek(2) == GZIP_MAGIC else plain_pieces(raw)
     for line, offset, size in _lines(pieces, max_record_bytes):
         if isinstance(line, Damage):

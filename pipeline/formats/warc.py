@@ -1,8 +1,10 @@
 """Read WARC and WET files record by record, whatever has happened to them.
 
 Headers are read by name, bodies by ``Content-Length``, so a body may hold the line ``WARC/1.0``.  A length is
-believed when the two line ends that close a record follow the body.  If they do not, the record ends where
-the next one begins: at a line ``WARC/1.x`` with header lines up to ``WARC-Type`` under it.
+believed when the two line ends that close a record follow the body, and behind them a record, the end of a
+gzip member, or the end of the file.  If they do not, the record ends where the next one begins: at a line
+``WARC/1.x`` with header lines up to ``WARC-Type`` under it.  Once a length in a file was wrong, none is
+believed over the start of another record.
 
 Why not fastwarc, the fast reader of sound files: it stops with an exception behind the first length that is
 too small, takes an LF-only file for one header, and ends without a word inside a damaged gzip.  Here a
@@ -14,6 +16,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
+from pipeline.formats.foreign import foreign
 from pipeline.formats.inflate import GZIP_MAGIC, GZIP_MEMBER, RawBytes, Window, gzip_pieces, plain_pieces
 
 MAX_RECORD_BYTES = 32 << 20  # Common Crawl cuts what it fetches at 1 MiB (5 MiB since 2025)
@@ -24,6 +27,7 @@ Reason = Literal[
     "not_warc",  # no record in it, or none in its first max_record_bytes
     "truncated_gzip",  # the file ends inside a gzip member
     "corrupt_gzip",  # a member that does not inflate, a wrong check sum, or bytes between members
+    "trailing_bytes",  # bytes behind the last gzip member that are none
     "truncated_record",  # the data ends inside a record
     "header_too_large",  # no empty line ends the header
     "bad_header",  # a header without WARC-Type
@@ -54,9 +58,11 @@ _CLOSING_AT_END = re.compile(rb"(?:\r?\n){1,2}\Z")
 _DAMAGE = {
     "truncated_gzip": "The file ends inside the gzip member that begins at byte {}: fetch it again.",
     "corrupt_gzip": "The gzip member at byte {} is damaged: fetch the file again.",
+    "trailing_bytes": "Behind the last gzip member, from byte {} on, bytes are no gzip; they were passed over.",
 }
 # Errors that several in a row, with no record between them, are one damaged stretch of the file.
-_STRETCH = ("corrupt_gzip", "truncated_gzip", "garbage")
+_STRETCH = ("corrupt_gzip", "truncated_gzip", "trailing_bytes", "garbage")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_WARC = "This is no WARC file: it has no line WARC/1.x with a header that names a WARC-Type under it."
 
 
@@ -151,6 +157,12 @@ class _Parser:
     def records(self) -> _Events:
         """All records and errors of the stream."""
         window = self._window
+        window.fill(_VERSION_BYTES)
+        if named := foreign(window.data):
+            yield ReadError("not_warc", f"This is no WARC file, but {named}.", 0)
+            return
+        if window.data.startswith(_BYTE_ORDER_MARK):  # some editor's
+            window.at = len(_BYTE_ORDER_MARK)
         while True:
             if self._pass_line_ends():
                 window.fill(_VERSION_BYTES)
@@ -272,9 +284,10 @@ class _Parser:
         if not (is_exact and window.member_ends(len(window.data))):
             window.fill(size + _LOOKAHEAD_BYTES)
         start = window.at
+        body = window.data[start : start + size]
         window.at += size
-        if self._pass_closing(window.data[max(start, window.at - 4) : window.at]):
-            return window.data[start : start + size]
+        if (self._lengths_hold or not _holds_start(body)) and self._pass_closing(body[-4:]):
+            return body
         window.at = start
         return None
 
@@ -296,8 +309,11 @@ class _Parser:
         end = closing.end() if closing else window.at
         is_last = data[end : end + 2] in (b"", b"\r")
         if data.count(b"\n", window.at, end) == 2:
-            # More line ends before the next record are the body's own, and the length is too small.
-            is_right = not _LINE_ENDS_AND_START.match(data, end)
+            # More line ends before the next record are the body's own, and the length is too small; so it is where
+            # more of the body follows a paragraph's end. Garbage behind a record is told from that by its CRLFs.
+            is_closing = self._lengths_hold and data.startswith(_CRLF_CLOSING, window.at)
+            is_followed = is_last or data.startswith(b"WARC/", end) or window.member_ends(end)
+            is_right = (is_closing or is_followed) and not _LINE_ENDS_AND_START.match(data, end)
         elif (tail + data[window.at : end]).endswith(_CLOSINGS):
             is_right = False  # the length counts a part of the closing
         else:  # the end of the data cut the closing, or the writer leaves it out
@@ -347,18 +363,29 @@ class _Parser:
             yield from self._last_body(headers, offset, length, repair)
 
     def _last_body(self, headers: dict[str, str], offset: int, length: int | None, repair: Repair) -> _Events:
-        """The body of the last record, when its length is wrong."""
+        """The body of the last record, when its length is wrong.
+
+        A length beyond the end says that the file was cut, also at a blank line, unless lengths were wrong before or
+        the end of a sound gzip member vouches for the record's.
+        """
         window = self._window
         is_closed = _CLOSED.search(window.data, max(len(window.data) - 4, window.at)) is not None
-        if length is not None and length <= window.available and not is_closed:
+        is_within = length is not None and length <= window.available
+        if length is not None and is_within and not is_closed:
             yield from self._good(headers, offset, window.take(length))  # and what follows it is garbage
             return
-        is_cut = length is not None and not is_closed
+        vouched = not self._lengths_hold or window.member_ends(len(window.data))
+        is_cut = length is not None and not (is_closed and (is_within or vouched))
         body = _unclosed(window.take(window.available))
         yield from self._good(headers, offset, body, "truncated" if is_cut else repair)
         if is_cut:
             message = f"The data ends in the record at {offset}, whose body should have {length} bytes."
             yield from self._error("truncated_record", message, offset)
+
+
+def _holds_start(body: bytes) -> bool:
+    """Whether another record begins in a body."""
+    return b"WARC/" in body and bool(_START.match(body) or _LATER_START.search(body))
 
 
 def _parse_headers(block: bytes) -> dict[str, str]:

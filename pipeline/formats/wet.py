@@ -9,11 +9,14 @@ from typing import Any, BinaryIO, NamedTuple
 from pipeline.corpus.document import Document, Refused, parse_time
 from pipeline.formats.warc import ReadError, WarcRecord, read_records
 
+_KINDS = "record of type {!r}; the text of pages is in records of type 'conversion', which WET files hold"
+
 
 class Page(NamedTuple):
-    """A ``conversion`` record, and its body as text; what is no UTF-8 in it is U+FFFD."""
+    """A ``conversion`` record, an id that no other page of the file has, its body as text with U+FFFD for no UTF-8."""
 
     record: WarcRecord
+    id: str
     body: str
 
 
@@ -24,13 +27,15 @@ def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) 
         stream: The raw bytes.
         path: The file's path.
         limit: The most bytes of a record.
-        counters: Gets ``text_bytes``, and ``invalid_utf8`` for each page that has some.
+        counters: Gets ``text_bytes``, and counts of the pages with ``invalid_utf8``, with a ``repaired_length`` (see
+            ``WarcRecord.repair``), and with a ``repeated_id``, which the page's offset then tells from the others.
     """
+    ids: set[str] = set()
     for record in read_records(stream, max_record_bytes=limit):
         if isinstance(record, ReadError):
             yield Refused(record.reason, record.message, path, record.offset)
         elif record.kind != "conversion":
-            yield Refused("not_a_conversion", f"record of type {record.kind!r}", path, record.offset, failed=False)
+            yield Refused("not_a_conversion", _KINDS.format(record.kind), path, record.offset, failed=False)
         else:
             counters["text_bytes"] += len(record.body)
             try:
@@ -38,21 +43,29 @@ def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) 
             except UnicodeDecodeError:
                 body = record.body.decode(errors="replace")
                 counters["invalid_utf8"] += 1
-            yield Page(record, body)
+            if record.repair in ("content_length", "missing_content_length"):
+                counters["repaired_length"] += 1
+            name = record.record_id or f"{path.rpartition('/')[2]}@{record.offset}"
+            if name in ids:
+                counters["repeated_id"] += 1
+                name = f"{name}@{record.offset}"
+            ids.add(name)
+            yield Page(record, name, body)
 
 
-def page_document(record: WarcRecord, path: str, source: str, text: str, **meta: Any) -> Document:
+def page_document(page: Page, path: str, source: str, text: str, **meta: Any) -> Document:
     """The document of a page: its id, URL, time, and the crawl's guess of its languages are those of the record.
 
     Args:
-        record: The record.
+        page: The page.
         path: The file's path.
         source: The source's name.
         text: What the source takes for the page's text; its length and its lines go into the meta fields, too.
         **meta: The source's own fields.
     """
+    record = page.record
     return Document(
-        id=record.record_id or f"{path.rpartition('/')[2]}@{record.offset}",
+        id=page.id,
         text=text,
         source=source,
         file=path,

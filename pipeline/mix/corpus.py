@@ -13,7 +13,8 @@ from pipeline.corpus.manifest import CONFIGURATION, read_manifest
 from pipeline.corpus.shard import STATS, Layout
 from pipeline.errors import InputError
 from pipeline.mix.recipe import MixRecipe, SourceShare
-from pipeline.storage.filesystem import exists, is_remote, join, match
+from pipeline.storage.filesystem import exists, is_remote, join
+from pipeline.storage.listing import match
 
 SUFFIX = ".parquet"
 NAMES_SHOWN = 3

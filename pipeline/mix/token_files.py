@@ -23,7 +23,8 @@ from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.mix.corpus import SUFFIX, CorpusFile
 from pipeline.source import HashingReader
 from pipeline.steps import BATCH_CHARACTERS
-from pipeline.storage.filesystem import atomic_output, exists, join, match, open_input
+from pipeline.storage.filesystem import atomic_output, exists, join, open_input
+from pipeline.storage.listing import match
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -113,45 +112,8 @@ def default_cache() -> Path:
         return Path(tempfile.gettempdir()) / "llama-corpus"
 
 
-def match(patterns: Sequence[str]) -> list[InputFile]:
-    """Lists the files that paths, folders, globs and URLs name, sorted by path, each once.
-
-    A link to nowhere is listed, too: reading it then fails by itself, and is accounted for.
-
-    Args:
-        patterns: Local paths, folders (all files below them), globs (``**`` included), Beam paths with globs, URLs.
-
-    Returns:
-        The files with their sizes, sorted by path.
-
-    Raises:
-        InputError: A pattern matches nothing.
-    """
-    found: dict[str, InputFile] = {}
-    for pattern in patterns:
-        files = _match_one(pattern)
-        if not files:
-            raise InputError(f"--input {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL.")
-        found.update((file.path, file) for file in files)
-    return sorted(found.values())
-
-
-def _match_one(pattern: str) -> list[InputFile]:
-    if is_web(pattern):
-        return [InputFile(pattern, -1)]
-    if is_remote(pattern):
-        try:
-            metadata = FileSystems.match([pattern])[0].metadata_list
-        except Exception as error:  # Beam wraps each store's errors in its own; all mean that listing failed
-            raise InputError(f"cannot list {pattern}: {error}") from error
-        return [InputFile(m.path, m.size_in_bytes) for m in metadata]
-    if os.path.isdir(pattern):
-        pattern = os.path.join(glob.escape(pattern), "**", "*")
-    paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
-    return [InputFile(path, _size(path)) for path in paths if os.path.isfile(path) or not os.path.exists(path)]
-
-
-def _size(path: str) -> int:
+def file_size(path: str) -> int:
+    """The bytes of a local file; -1 where there is none to be seen."""
     try:
         return os.path.getsize(path)
     except OSError:  # a link to nowhere, or gone since it was listed
@@ -179,7 +141,7 @@ def open_input(path: str, cache: Path | None = None) -> BinaryIO:
         return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
     except OSError:
         raise
-    except Exception as error:  # see _match_one
+    except Exception as error:  # Beam wraps each store's errors in its own
         raise OSError(f"cannot open {path}: {error}") from error
 
 
@@ -200,16 +162,19 @@ def list_names(folder: str, suffix: str) -> set[str]:
 
 def list_tree(folder: str, suffix: str) -> list[str]:
     """Paths, relative to a folder and with ``/`` between their parts, of all files below it that end in a suffix."""
+    return sorted(file_sizes(folder, suffix))
+
+
+def file_sizes(folder: str, suffix: str) -> dict[str, int]:
+    """The files of ``list_tree`` with their bytes, by one listing of an object store."""
     if is_remote(folder):
         found = FileSystems.match([join(folder, "**")])[0].metadata_list
-        paths = [m.path[len(folder.rstrip("/")) + 1 :] for m in found]
-    else:
-        paths = [
-            os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
-            for place, _, names in os.walk(folder)
-            for name in names
-        ]
-    return sorted(path for path in paths if path.endswith(suffix))
+        sizes = {m.path[len(folder.rstrip("/")) + 1 :]: m.size_in_bytes for m in found}
+        return {path: size for path, size in sizes.items() if path.endswith(suffix)}
+    paths = [
+        os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name.endswith(suffix)
+    ]
+    return {os.path.relpath(path, folder).replace(os.sep, "/"): file_size(path) for path in paths}
 
 
 def join(folder: str, *names: str) -> str:

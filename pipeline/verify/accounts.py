@@ -23,7 +23,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import xxhash
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
@@ -32,6 +31,7 @@ from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manife
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.engine.cli import beam_options
+from pipeline.engine.overlap import hash_id
 from pipeline.engine.summary import failures
 from pipeline.errors import OutputError
 from pipeline.mix.rows import is_shard_folder
@@ -190,11 +190,6 @@ def _count(file: pq.ParquetFile, *, texts: bool) -> tuple[int, int, npt.NDArray[
         if rejects:
             reasons.update(zip(batch.column("step").to_pylist(), batch.column("reason").to_pylist(), strict=True))
     return rows, characters, np.concatenate(hashes) if hashes else np.empty(0, np.uint64), reasons
-
-
-def hash_id(identifier: str) -> int:
-    """A 64-bit hash of a document's id, to find repeated ones in bounded memory."""
-    return xxhash.xxh3_64_intdigest(identifier.encode())
 
 
 def _verify_rejects(ledger: Ledger, found: Counter[tuple[str, str]], manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     recipe = load_recipe(ArxivRecipe, args.recipe, args.set)
     if not args.input:
         raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
-    plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache)
+    plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache, cli.warn)
     say(_planned(plan))
     run = cli.run_options(args, options)
     digest = metadata_digest(args.metadata, args.cache) if args.metadata else None

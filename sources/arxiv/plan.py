@@ -15,7 +15,8 @@ from pathlib import Path
 from pipeline.corpus.shard import Scope, Shard, plan_shards, shards_of
 from pipeline.errors import InputError
 from pipeline.formats.tar import Fault, tar_headers
-from pipeline.storage.filesystem import InputFile, match, open_input
+from pipeline.storage.filesystem import InputFile, open_input
+from pipeline.storage.listing import Tell, match
 from sources.arxiv.identifiers import identify
 
 _BULK = re.compile(r"arXiv_src_(?P<yymm>\d{4})_\d+[^/]*\.tar", re.I)
@@ -52,7 +53,9 @@ class _Found:
     passed_over: list[str] = field(default_factory=list)
 
 
-def plan_inputs(patterns: Sequence[str], eprints_per_shard: int, cache: Path | None = None) -> Plan:
+def plan_inputs(
+    patterns: Sequence[str], eprints_per_shard: int, cache: Path | None = None, tell: Tell | None = None
+) -> Plan:
     """Lists the inputs and groups them in shards.
 
     Args:
@@ -60,13 +63,14 @@ def plan_inputs(patterns: Sequence[str], eprints_per_shard: int, cache: Path | N
             below it, with all that is in it, unless it holds packed files alone (as a mirror's folders do).
         eprints_per_shard: Papers in a shard; a bulk tar is one.
         cache: The cache folder for fetched files.
+        tell: Told which files are others under another name.
 
     Raises:
         InputError: Nothing of it is a paper, or it is a bulk tar of PDFs.
     """
-    found = _Found()
+    found, known = _Found(), dict[object, str]()
     for pattern in patterns:
-        files = match([pattern])
+        files = match([pattern], tell, known)
         base = pattern.rstrip("/" + os.sep) if os.path.isdir(pattern) else None
         for path, members in _papers(files, base):
             _sort_in(path, members, found, cache, is_folder=len(members) > 1 or members[0].path != path)

@@ -13,7 +13,8 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import InputFile, exists, join, match, write_bytes
+from pipeline.storage.filesystem import InputFile, exists, join, write_bytes
+from pipeline.storage.listing import Known, match
 from sources.books.near_dedup import prepare_near_dedup
 from sources.books.near_duplicates import TABLE
 from sources.books.plan import Plan, archive_prefixes, plan_books
@@ -66,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
     say = cli.sentences(console)
     recipe = load_recipe(BooksRecipe, args.recipe, args.set)
-    files = _gutenberg_files(args)
+    known: Known = {}
+    files = _gutenberg_files(args, known)
     if not args.books3:
         say(NO_BOOKS3)
-    books3 = [file for pattern in args.books3 for file in _match("--books3", pattern)]
+    books3 = [file for pattern in args.books3 for file in _match("--books3", pattern, known)]
     plan = plan_books(files, books3, recipe.files_per_shard)
     say(f"books of Gutenberg: {plan.books:,}, chosen from files: {len(files):,}; tars of Books3: {len(books3):,}")
     run = cli.run_options(args, options, inputs="--gutenberg and --books3")
@@ -84,15 +86,15 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     return run_source(source, plan.scopes, run, console, prepare)
 
 
-def _gutenberg_files(args: argparse.Namespace) -> list[InputFile]:
+def _gutenberg_files(args: argparse.Namespace, known: Known) -> list[InputFile]:
     if not args.gutenberg and not args.books3:
         raise InputError("give --gutenberg with a mirror or a folder of texts, --books3 with a tar, or both")
-    return [file for pattern in args.gutenberg for file in _match("--gutenberg", pattern)]
+    return [file for pattern in args.gutenberg for file in _match("--gutenberg", pattern, known)]
 
 
-def _match(flag: str, pattern: str) -> list[InputFile]:
+def _match(flag: str, pattern: str, known: Known) -> list[InputFile]:
     try:
-        return match([pattern])
+        return match([pattern], cli.warn, known)
     except InputError as error:
         raise InputError(str(error).replace("--input", flag)) from error
 

@@ -119,6 +119,11 @@ class C4:
     meta: pa.StructType = META
 
     @property
+    def ids_are_records(self) -> bool:
+        """Whether a document's id is its WARC record's."""
+        return self.origin == "wet"
+
+    @property
     def rejects(self) -> RejectPolicy:
         """Which rejects are kept as text."""
         return self.recipe.rejects
@@ -147,9 +152,7 @@ class C4:
     def _document(self, page: Page, path: str, counters: Counter[str]) -> Document:
         text, header_like = page_text(page.body, drop_header_like=self.recipe.page.drop_header_like)
         counters["header_like_lines"] += header_like
-        document = page_document(
-            page.record, path, self.name, text, normalized_url=normalize_c4_url(page.record.url or "")
-        )
+        document = page_document(page, path, self.name, text, normalized_url=normalize_c4_url(page.record.url or ""))
         document.meta["kept_lines"] = document.meta["original_lines"]
         return document
 

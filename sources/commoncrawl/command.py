@@ -15,7 +15,8 @@ from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.storage.fetch import FetchError
-from pipeline.storage.filesystem import InputFile, default_cache, match
+from pipeline.storage.filesystem import InputFile, default_cache
+from pipeline.storage.listing import match
 from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import CommonCrawl
@@ -78,7 +79,7 @@ def inputs(args: argparse.Namespace) -> list[InputFile]:
     if args.crawl is None:
         if args.files is not None:
             raise InputError("--files goes with --crawl; --input names its files itself")
-        return match(args.input)
+        return match(args.input, cli.warn)
     first, dash, last = (args.files or "").partition("-")
     if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
         raise InputError(f"--files must be a number or a range such as 0-99, it is {args.files!r}")

@@ -70,7 +70,7 @@ class LineDedup:
         document.meta["line_numbers"] = numbers
         if len(numbers) < len(mask):
             document.text = "\n".join(compress(document.text.split("\n"), mask.tobytes()))
-        return None
+        return "no_line_left" if not document.text or document.text.isspace() else None
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class CommonCrawl:
     recipe: CommonCrawlRecipe
     name: str = "commoncrawl"
     meta: pa.StructType = META
+    ids_are_records: bool = True
 
     @property
     def rejects(self) -> RejectPolicy:
@@ -102,7 +103,7 @@ class CommonCrawl:
                 yield page
             else:
                 title, text = split_wet_text(page.body)
-                yield page_document(page.record, file.path, self.name, text, title=title)
+                yield page_document(page, file.path, self.name, text, title=title)
 
     def steps_before_dedup(self) -> list[Step]:
         """Only the minimal length, as in CCNet; nothing later re-checks it."""

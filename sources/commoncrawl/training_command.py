@@ -18,7 +18,8 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, ModelError
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import is_remote, join, list_names, match, open_input
+from pipeline.storage.filesystem import is_remote, join, list_names, open_input
+from pipeline.storage.listing import match
 from sources.commoncrawl.command import add_inputs, inputs
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.training_pages import NEGATIVE, POSITIVE, TrainingPages, hash_urls

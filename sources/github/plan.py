@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from filters.code.licenses import LicenseGate
 from pipeline.corpus.shard import Scope, Shard, plan_shards
 from pipeline.errors import InputError
-from pipeline.storage.filesystem import InputFile, is_remote, match
+from pipeline.storage.filesystem import InputFile, is_remote
+from pipeline.storage.listing import Known, match
 from sources.github.folders import NAME_MARK, SKIPPED, is_repository, look_at, repository_name, walk
 from sources.github.raw_file import FileReader
 from sources.github.repository import RootFiles
@@ -39,6 +40,7 @@ class Found:
         links: Folders' links that are not followed.
         loose: Files that lie beside repositories, in none.
         avoid: The absolute path of a folder that is passed over.
+        known: The dumps by what they are, whatever their names.
     """
 
     repositories: list[str] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Found:
     links: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     avoid: str | None = None
+    known: Known = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def plan_inputs(patterns: Sequence[str], reader: FileReader, say: Callable[[str]
     found = Found(avoid=reader.avoid)
     for pattern in patterns:
         _find(pattern, found)
-    folders = sorted(set(found.repositories), key=os.fsencode)
+    folders = _distinct(found.repositories)
     if len(folders) > _LOOKED_AT:
         say(f"looking at {len(folders):,} repositories")
     repositories, licenses = _repositories(folders, reader)
@@ -87,9 +90,17 @@ def plan_inputs(patterns: Sequence[str], reader: FileReader, say: Callable[[str]
     return Plan([Scope(SCOPE, tuple(shards))], list(_sentences(found, folders, licenses, reader.gate)))
 
 
+def _distinct(repositories: Sequence[str]) -> list[str]:
+    """Repositories without those that others are under another name: a link's, or one given twice."""
+    found: dict[str, str] = {}
+    for place in sorted(set(repositories), key=os.fsencode):
+        found.setdefault(os.path.realpath(place), place)
+    return list(found.values())
+
+
 def _find(pattern: str, found: Found) -> None:
     if is_remote(pattern):
-        found.dumps += [_dump(file) for file in match([pattern])]
+        found.dumps += [_dump(file) for file in match([pattern], known=found.known)]
         return
     paths = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern, recursive=True), key=os.fsencode)
     if not paths:
@@ -102,7 +113,7 @@ def _find(pattern: str, found: Found) -> None:
         elif len(paths) > 1 and kind_of(path) is None:
             found.loose.append(path)
         else:
-            found.dumps.append(_dump(match([glob.escape(path)])[0]))
+            found.dumps += [_dump(file) for file in match([glob.escape(path)], known=found.known)]
     if not found.repositories and not found.dumps:
         raise InputError(
             f"--input {pattern!r} holds neither repositories nor dumps. Give a folder of checked-out repositories, one "

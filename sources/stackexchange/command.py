@@ -19,7 +19,8 @@ from pipeline.engine.run import RunOptions, RunResult, run_source
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import load_recipe
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import delete_tree, exists, join, list_names, match, write_bytes
+from pipeline.storage.filesystem import delete_tree, exists, join, list_names, write_bytes
+from pipeline.storage.listing import match
 from sources.stackexchange.plan import SitePlan, plan_site
 from sources.stackexchange.prepare import count_sites, prepare_sites
 from sources.stackexchange.recipe import StackExchangeRecipe
@@ -75,7 +76,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     if not args.input:
         raise InputError("give --input with the dump's archives (<site>.7z), Posts.xml files, or a folder of them")
     names = [name.strip().lower() for name in args.sites.split(",") if name.strip()]
-    found = find_sites(match(args.input), names)
+    found = find_sites(match(args.input, cli.warn), names)
     run = cli.run_options(args, options)
     layout = Layout(join(run.output, "stackexchange"))
     chosen, passed, counts = _choose(found.sites, names, recipe, run, layout)

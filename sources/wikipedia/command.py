@@ -13,7 +13,8 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import InputFile, default_cache, match
+from pipeline.storage.filesystem import InputFile, default_cache
+from pipeline.storage.listing import match
 from sources.wikipedia.dumps import ARCHIVE, DUMPS, LLAMA, fetch_dumps, languages_of
 from sources.wikipedia.plan import Say, plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe
@@ -75,7 +76,7 @@ def _inputs(args: argparse.Namespace, say: Say) -> list[InputFile]:
     if (args.input is None) == (args.date is None):
         raise InputError("give either --input with dumps, or --date, such as --lang en,de --date 20220701")
     if args.input is not None:
-        return match(args.input)
+        return match(args.input, cli.warn)
     cache = args.cache or default_cache()
     languages = languages_of(args.lang or LLAMA)
     return fetch_dumps(languages, args.date, cache, say, dumps=args.dumps_url, archive=args.archive_url)

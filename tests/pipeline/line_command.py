@@ -8,7 +8,7 @@ from pipeline.corpus.shard import plan_shards
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from tests.pipeline.line_source import LineRecipe, LineSource
 
 RECIPE = "tests/pipeline/line_recipe.yaml"

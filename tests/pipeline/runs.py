@@ -18,7 +18,7 @@ from rich.console import Console
 
 from pipeline.corpus.shard import Scope, plan_shards
 from pipeline.engine.run import RunOptions, RunResult, run_source
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from tests.pipeline.line_source import LineRecipe, LineSource
 
 REPOSITORY = Path(__file__).parents[2]

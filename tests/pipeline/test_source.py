@@ -11,7 +11,8 @@ from pipeline.corpus.shard import Shard
 from pipeline.errors import ModelError
 from pipeline.source import DropDuplicates, HashingReader, read_shard
 from pipeline.steps import Chain
-from pipeline.storage.filesystem import InputFile, match
+from pipeline.storage.filesystem import InputFile
+from pipeline.storage.listing import match
 from tests.pipeline.line_source import LineDedup, LineSource
 
 

@@ -43,6 +43,7 @@ def test_the_sum_of_two_shards():
         "source": "lines",
         "configuration": {"recipe": {}},
         "shards": 2,
+        "messages": {},
         "outputs": [
             {"path": "all/a.parquet", "documents": 3, "characters": 30},
             {"path": "all/b.parquet", "documents": 2, "characters": 20},
@@ -50,6 +51,11 @@ def test_the_sum_of_two_shards():
         "rejects": [{"path": "_rejects/a.parquet", "documents": 2, "characters": 20}],
         "inputs": [{"path": f"{name}.txt", "bytes": 9, "sha256": "s"} for name in "ab"],
     }
+
+
+def test_of_several_shards_messages_the_first_stays():
+    shards = [{**stats(name, 1, 1), "messages": {"read: cut": name, f"read: {name}": name}} for name in "ab"]
+    assert build_manifest(shards, "lines", {})["messages"] == {"read: a": "a", "read: b": "b", "read: cut": "a"}
 
 
 def test_no_shard_at_all():

@@ -13,7 +13,7 @@ from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
 from pipeline.engine.process import write_shard
 from pipeline.engine.run import RunOptions, run_source
 from pipeline.errors import InputError
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from pipeline.verify.accounts import verify
 from tests.pipeline.line_source import LineRecipe, LineSource
 from tests.pipeline.runs import rows, snapshot

@@ -13,7 +13,7 @@ from pipeline.corpus.shard import plan_shards
 from pipeline.engine.run import RunOptions, run_source
 from pipeline.source import Round, rounds_of
 from pipeline.steps import Step
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from pipeline.units import Units
 from pipeline.verify.accounts import verify
 from tests.pipeline.line_source import LineDedup, LineRecipe, LineSource

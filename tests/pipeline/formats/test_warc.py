@@ -243,6 +243,31 @@ def test_all_lengths_wrong_in_a_file_of_bare_newlines():
     assert [item.repair for item in items] == ["content_length"] * 3
 
 
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+def test_lengths_wrong_throughout_a_file_of_paragraphs(eol):
+    """One number for all: some lengths end at the end of a paragraph, of this page or of one far behind."""
+    pages = [b"".join(b"Page %d, paragraph %d.\n\n" % (n, k) for k in range(n % 7 + 1)) for n in range(200)]
+    for length in (20, 24, 25, 48, 500, 3000):
+        items = read(b"".join(make(page, length=length, eol=eol) for page in pages))
+        assert [body.rstrip() for body in bodies(items)] == [page.rstrip() for page in pages]
+        assert reasons(items) == []
+
+
+def test_once_a_length_was_wrong_no_body_holds_the_start_of_a_record():
+    wrong = make(BODIES[0], length=3)
+    swallowing = make(BODIES[1], length=len(BODIES[1]) + 4 + len(C) - 4)  # it ends where the next record does
+    items = read(wrong + swallowing + C)
+    assert bodies(items) == BODIES
+    assert [item.repair for item in items] == ["content_length", "content_length", ""]
+
+
+def test_a_byte_order_mark_costs_nothing():
+    for data in (b"\xef\xbb\xbf" + A + B, zipped(b"\xef\xbb\xbf" + A) + zipped(B)):
+        items = read(data)
+        assert bodies(items) == BODIES[:2]
+        assert reasons(items) == []
+
+
 def test_a_writer_that_leaves_the_closing_out_between_members():
     items = read(members([A.removesuffix(b"\r\n\r\n"), B.removesuffix(b"\r\n"), C]))
     assert bodies(items) == BODIES
@@ -262,6 +287,19 @@ def test_the_last_record_is_cut():
         f"The data ends in the record at {len(A)}, whose body should have 15 bytes.",
         len(A),
     )
+
+
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+def test_a_page_cut_at_a_blank_line_is_cut(eol):
+    page = b"Title\nFirst paragraph.\n\nSecond paragraph.\n\n"
+    cut = make(page, eol=eol)
+    cut = cut[: cut.index(b"Second")]
+    items = read(A + cut)
+    assert [item.repair for item in items[:2]] == ["", "truncated"]
+    assert reasons(items) == ["truncated_record"]
+    # The check sum of its gzip member says that the record is whole: so the length is wrong.
+    items = read(zipped(A) + zipped(cut))
+    assert [item.repair for item in items] == ["", "content_length"]
 
 
 def test_the_last_header_is_cut():
@@ -319,7 +357,13 @@ def test_garbage_between_members(garbage):
 
 
 def test_garbage_behind_the_last_member():
-    assert reasons(read(members([A, B]) + b"trailing")) == ["corrupt_gzip"]
+    for trailing in (b"trailing", b"\n", b"<html>" * 50_000):
+        items = read(members([A, B]) + trailing)
+        assert bodies(items) == BODIES[:2]
+        assert reasons(items) == ["trailing_bytes"]
+        assert items[-1].offset == len(members([A, B]))
+    assert reasons(read(members([A, B]) + zipped(C)[:1])) == ["truncated_gzip"]
+    assert reasons(read(b"no gzip at all" + members([A])[:9])) == ["not_warc"]
 
 
 @pytest.mark.parametrize("size", [100, 5_000, 700_000])

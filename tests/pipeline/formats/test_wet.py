@@ -8,6 +8,7 @@ from pipeline.formats.wet import Page, page_document, read_pages
 from tests.end_to_end.commands import wet_record
 
 GOOD = wet_record(b"Title\nText.", "http://a.example/")
+CUT = wet_record(b"Title\nText.", "http://a.example/", number=4)[:-9]
 
 
 def read(data: bytes, limit: int = 1000):
@@ -16,7 +17,7 @@ def read(data: bytes, limit: int = 1000):
 
 
 def test_pages_and_what_is_none():
-    data = GOOD + wet_record(b"software: x", kind="warcinfo", number=2) + wet_record(b"x" * 1001, number=3) + GOOD[:-9]
+    data = GOOD + wet_record(b"software: x", kind="warcinfo", number=2) + wet_record(b"x" * 1001, number=3) + CUT
     found, counters = read(data)
     assert [item.body if isinstance(item, Page) else (item.reason, item.failed) for item in found] == [
         "Title\nText.",
@@ -37,7 +38,7 @@ def test_what_is_no_utf8_is_replaced_and_counted_once_a_page():
 
 def test_a_page_becomes_a_document():
     ((page,), _) = read(GOOD)
-    document = page_document(page.record, "dir/a.wet", "c4", "One.\nTwo.", title="Title")
+    document = page_document(page, "dir/a.wet", "c4", "One.\nTwo.", title="Title")
     assert (document.id, document.url, document.offset) == (page.record.record_id, "http://a.example/", 0)
     assert (document.source, document.file, document.text) == ("c4", "dir/a.wet", "One.\nTwo.")
     assert document.created.year > 2000
@@ -48,5 +49,19 @@ def test_a_page_becomes_a_document():
         "title": "Title",
     }
     page.record.headers["warc-identified-content-language"] = "eng"
-    assert page_document(page.record, "a.wet", "c4", "").meta["crawl_languages"] == "eng"
-    assert page_document(page.record, "a.wet", "c4", "").meta["original_lines"] == 0
+    assert page_document(page, "a.wet", "c4", "").meta["crawl_languages"] == "eng"
+    assert page_document(page, "a.wet", "c4", "").meta["original_lines"] == 0
+
+
+def test_ids_that_repeat_in_a_file_are_told_apart_and_counted():
+    (first, second, third), counters = read(GOOD + GOOD + wet_record(b"Other", number=2))
+    assert second.id == f"{first.id}@{len(GOOD)}"
+    assert len({first.id, second.id, third.id}) == 3
+    assert counters["repeated_id"] == 1
+
+
+def test_lengths_that_were_wrong_are_counted():
+    wrong = GOOD.replace(b"Content-Length: 11", b"Content-Length: 5")
+    assert wrong != GOOD
+    (page, _), counters = read(wrong + wet_record(b"Other", number=2))
+    assert (page.body, counters["repaired_length"]) == ("Title\nText.", 1)

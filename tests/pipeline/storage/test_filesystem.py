@@ -15,13 +15,13 @@ from pipeline.storage.filesystem import (
     join,
     list_names,
     local_model,
-    match,
     open_input,
     read_bytes,
     remove_temporaries,
     require,
     write_bytes,
 )
+from pipeline.storage.listing import match
 from tests.pipeline.small_disk import small_disk, small_files
 
 

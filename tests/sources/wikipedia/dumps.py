@@ -13,7 +13,7 @@ from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import Layout
 from pipeline.engine.run import RunOptions, run_source
 from pipeline.recipe import from_mapping
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from sources.wikipedia.plan import plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.source import Wikipedia

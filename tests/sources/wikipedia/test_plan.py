@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.corpus.shard import shards_of
 from pipeline.errors import InputError
 from pipeline.recipe import from_mapping
-from pipeline.storage.filesystem import match
+from pipeline.storage.listing import match
 from sources.wikipedia.plan import BadIndex, index_path, plan_dumps, stream_offsets
 from sources.wikipedia.recipe import WikipediaRecipe
 from tests.sources.wikipedia.dumps import multistream, page, write_multistream
