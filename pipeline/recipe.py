@@ -57,15 +57,40 @@ def _read_yaml(name_or_path: str) -> dict[str, Any]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {name_or_path}: {error}") from error
-    try:
-        settings = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
-        raise RecipeError(f"the recipe {name_or_path} is not valid YAML: {error}") from error
+    settings = parse_yaml(text, f"the recipe {name_or_path}")
     if settings is None:
-        return {}
+        raise RecipeError(f"the recipe {name_or_path} is empty: leave --recipe away for the defaults, or give it a key")
     if not isinstance(settings, dict):
         raise RecipeError(f"the recipe {name_or_path} must be a mapping of keys, it is a {type(settings).__name__}")
     return settings
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two, nobody can tell which was meant."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; an error where a key stands twice."""
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for number, key in enumerate(keys):
+            if key in keys[:number] and key[1] != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key[1]} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """The value of a YAML text.
+
+    Args:
+        text: The text.
+        what: What it is, for messages.
+
+    Raises:
+        RecipeError: It is no YAML, or has a key twice.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
+        raise RecipeError(f"{what} is not valid YAML: {error}") from error
 
 
 def _override(settings: dict[str, Any], override: str) -> None:
@@ -79,10 +104,7 @@ def _override(settings: dict[str, Any], override: str) -> None:
             raise RecipeError(f"--set {override!r}: {parent!r} holds a value, it has no keys below it")
         settings[parent] = child = dict(child or {})  # a copy: YAML's aliases share one mapping
         settings = child
-    try:
-        settings[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
-        raise RecipeError(f"--set {override!r}: the value is not valid YAML: {error}") from error
+    settings[last] = parse_yaml(value, f"--set {override!r}: the value")
 
 
 def from_mapping(kind: type[R], settings: Mapping[str, Any], where: str, prefix: str = "") -> R:

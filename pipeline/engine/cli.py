@@ -40,6 +40,7 @@ def source_parser(
     parser.add_argument(
         "--output",
         metavar="DIR",
+        type=folder,
         default=output,
         help=f"{output_help} (default: {output})",
     )
@@ -66,6 +67,13 @@ def source_parser(
     parser.add_argument("--retry-failed", action="store_true", help="make scopes with unreadable files again")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
     return parser
+
+
+def folder(name: str) -> str:
+    """A folder's name on a command line, which must have one: an empty variable of a script is a mistake."""
+    if not name.strip():
+        raise argparse.ArgumentTypeError("it is empty; name a folder")
+    return name
 
 
 def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> PipelineOptions:

@@ -43,6 +43,7 @@ from pipeline.source import UNREADABLE, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import (
     delete_tree,
     exists,
+    file_sha256,
     file_sizes,
     is_remote,
     join,
@@ -365,8 +366,29 @@ def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], input
                 f"{inputs} as before, wherever they lie now (more files may follow, in whole scopes; --retry-failed "
                 "takes in a file that could not be read then), or choose another --output."
             )
+        _check_moved(layout, scope, done)
         if before != record:
             write_json(layout.scope(scope.name), record)
+
+
+def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
+    """Refuses a scope whose files were moved and are not those that were read: it compares one file's checksum."""
+    for shard in scope.shards:
+        if shard.name not in done:
+            continue
+        entries = layout.read_stats(shard.name)["inputs"]
+        pairs = zip(shard.inputs, entries, strict=False) if len(entries) == len(shard.inputs) else ()
+        for file, entry in pairs:
+            is_whole = os.path.isfile(file.path) and not file.is_part and entry["sha256"]
+            if file.path == entry["path"] or not is_whole:
+                continue
+            if file_sha256(file.path) != entry["sha256"]:
+                raise OutputError(
+                    f"{file.path} is not the file of which shard {shard.name} in {layout.root} was made "
+                    f"({entry['path']}), though it has its name and size. Give the same files as before, or choose "
+                    "another --output."
+                )
+            return
 
 
 def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:

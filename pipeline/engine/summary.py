@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,12 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.corpus.ledger import Ledger, Tally, total
-from pipeline.corpus.sink import REJECTS
 from pipeline.engine.losses import great_losses
 from pipeline.engine.run import RunResult
 from pipeline.errors import name_a_few
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import join
+
+REASONS_SHOWN = 5
+_MENDED = {
+    "repaired_length": "records had a wrong Content-Length: they end where the next record begins",
+    "repeated_id": "records had the id of one before them in their file: their offset was added to it",
+}
 
 
 def print_summary(result: RunResult, console: Console, next_commands: Sequence[str]) -> None:
@@ -31,10 +36,10 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     ledger.add_json(result.manifest["ledger"])
     console.print(funnel(ledger, result.manifest["source"]))
     what_failed = failures(result.manifest)
-    if what_failed and result.manifest["rejects"]:
-        what_failed += f"; see {join(result.layout.root, REJECTS)}"
     for line in (
         what_failed,
+        *(_advice(result, ledger) if what_failed else ()),
+        *_told(ledger),
         _edits(ledger),
         *result.notes,
         _what_was_done(result),
@@ -49,6 +54,27 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
         console.print("Next:", markup=False)
     for command in next_commands:
         console.print(f"  {command}", markup=False, soft_wrap=True)
+
+
+def _advice(result: RunResult, ledger: Ledger) -> list[str]:
+    """What the first record that failed for each reason said, and the commands that show and mend them."""
+    failed = [f"{name}: {reason}" for name, step in ledger.steps.items() for reason in sorted(step.failed)]
+    messages = result.manifest.get("messages", {})
+    lines = [f"  {reason}: {messages[reason]}" for reason in failed[:REASONS_SHOWN] if reason in messages]
+    if len(failed) > REASONS_SHOWN:
+        lines.append(f"  and {len(failed) - REASONS_SHOWN} more reasons, in the funnel above")
+    root = shlex.quote(result.layout.root)
+    if result.manifest["rejects"]:
+        step = next((name for name, step in ledger.steps.items() if step.failed), READ_STEP)
+        lines.append(f"  see them: python -m pipeline.inspect {root} --dropped-by {step}")
+    lines.append("  once their files are mended or fetched anew: the same command with --retry-failed")
+    return lines
+
+
+def _told(ledger: Ledger) -> list[str]:
+    """What the read step mended, in sentences."""
+    counters = ledger.step(READ_STEP).counters
+    return [f"{counters[name]:,} {sentence}" for name, sentence in _MENDED.items() if counters.get(name)]
 
 
 def funnel(ledger: Ledger, title: str) -> Table:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.engine.cli import beam_options
+from pipeline.engine.cli import beam_options, folder
 from pipeline.engine.quiet import INTERRUPTED
 from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
@@ -59,7 +59,13 @@ def parser() -> argparse.ArgumentParser:
     add("--tokens", metavar="N", default="auto", help="tokens to write: 1.4T, 10B, 500M, a number, or auto (auto)")
     add("--corpus", metavar="DIR", default="corpus", help="the folder that the sources wrote to (corpus)")
     add("--tokenizer", metavar="FILE", required=True, help="a SentencePiece model: yours, or LLaMA's own")
-    add("--output", metavar="DIR", default="shards", help="folder of the shards: local, gs:// or s3:// (shards)")
+    add(
+        "--output",
+        metavar="DIR",
+        type=folder,
+        default="shards",
+        help="folder of the shards: local, gs:// or s3:// (shards)",
+    )
     add("--token-files", metavar="DIR", help="where token files are kept (_tokens in the corpus)")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
     add("--dry-run", action="store_true", help="encode what is new, show the plan, and write no shard")

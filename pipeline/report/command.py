@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.engine.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, exit_with, folder
 from pipeline.errors import InputError, UserError
 from pipeline.report.content import build_section
 from pipeline.report.corpus import Corpora, SourceCorpus, find
@@ -45,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     result.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
-    result.add_argument("--output", metavar="DIR", default="report", help="where the page goes (default: report)")
+    result.add_argument(
+        "--output", metavar="DIR", type=folder, default="report", help="where the page goes (default: report)"
+    )
     result.add_argument("--title", default="Corpus report", help="the page's title")
     result.add_argument(
         "--documents",

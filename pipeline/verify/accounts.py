@@ -44,6 +44,10 @@ from pipeline.verify.shards import verify_shards
 THREADS = 4
 FILES_NAMED = 3
 DIFFERENCES_SHOWN = 5
+CURE = (
+    "To mend it: run the source's command again, with the same inputs. It makes shards again whose files are missing "
+    "or cut; remove a changed or damaged file, or one that belongs to no shard, before."
+)
 
 
 @dataclass
@@ -288,6 +292,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failed |= bool(faults)
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
+        if faults and not is_shard_folder(root):
+            console.print(f"{folder}: {CURE}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
     sys.exit(1 if failed else 0)

@@ -56,8 +56,20 @@ def says(message: str):
 
 
 class TestFile:
-    def test_an_empty_file_gives_the_defaults(self, load):
-        assert load("") == load("# only a comment\n") == load("{}") == Recipe()
+    def test_an_empty_mapping_gives_the_defaults(self, load):
+        assert load("{}") == Recipe()
+
+    @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
+    def test_an_empty_file_is_a_mistake(self, load, text):
+        with says("the recipe my.yaml is empty: leave --recipe away for the defaults, or give it a key"):
+            load(text)
+
+    @pytest.mark.parametrize("text", ["count: 1\ncount: 2\n", "inner:\n  keep: [a]\n  keep: [b]\n"])
+    def test_a_key_that_stands_twice_is_a_mistake(self, load, text):
+        with pytest.raises(RecipeError, match=r"the key (count|keep) stands twice"):
+            load(text)
+        with pytest.raises(RecipeError, match=r"--set 'inner={.*the key keep stands twice"):
+            load("{}", "inner={keep: [a], keep: [b]}")
 
     def test_all_kinds_of_values(self, load):
         recipe = load(
@@ -172,7 +184,7 @@ class TestSet:
         assert recipe == Recipe(False, 8, "on the line", Inner(0.1, ("de", "fr")), {"en": (1.0, 2.0)})
 
     def test_parents_that_the_file_lacks_or_leaves_empty(self, load):
-        assert load("", "inner.threshold=0.1").inner.threshold == 0.1
+        assert load("{}", "inner.threshold=0.1").inner.threshold == 0.1
         assert load("inner:", "inner.threshold=0.1").inner.threshold == 0.1
 
     def test_other_keys_of_the_parent_stay(self, load):
@@ -182,7 +194,7 @@ class TestSet:
         assert load("count: 1", "count=2", "count=3").count == 3
 
     def test_a_value_may_hold_an_equals_sign(self, load):
-        assert load("", "name=a=b").name == "a=b"
+        assert load("{}", "name=a=b").name == "a=b"
 
     def test_an_empty_value_is_null(self, load):
         assert load("inner: {limit: 4}", "inner.limit=").inner.limit is None

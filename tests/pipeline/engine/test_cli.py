@@ -125,8 +125,10 @@ class TestCommand:
         for _ in range(2):
             assert command(*flags) == 1
             shown = capsys.readouterr()
-            failed = f"3 records failed (2 files could not be read: a.txt, b.txt); see {tmp_path}/out/lines/_rejects\n"
-            assert failed in shown.out
+            assert "\n3 records failed (2 files could not be read: a.txt, b.txt)\n  read: " in shown.out
+            assert f"\n  read: unreadable_file: {tmp_path}/raw/b.txt: [Errno 2] No such file or directory" in shown.out
+            assert f"\n  see them: python -m pipeline.inspect {tmp_path}/out/lines --dropped-by read\n" in shown.out
+            assert "mended or fetched anew: the same command with --retry-failed\n" in shown.out
             assert shown.err == "error: nothing was kept: every record failed\n"
         (tmp_path / "raw" / "c.txt").write_text("sound")
         assert command(*flags, "--retry-failed") == 0

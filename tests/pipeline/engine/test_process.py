@@ -88,6 +88,7 @@ def test_one_shard_from_raw_bytes_to_stats(source, layout, shard, tmp_path):
             ],
             "kept": {"long": {"documents": 1, "characters": 17}},
         },
+        "messages": {"read: comment": "only a comment", "read: damaged": "damaged at 26"},
     }
     assert [(o["path"], o["documents"], o["characters"]) for o in outputs] == [("long/b.parquet", 1, 17)]
     assert (rejects["path"], rejects["documents"]) == ("_rejects/b.parquet", 2)

@@ -118,11 +118,33 @@ class TestAgain:
         run([raw / "a.txt", raw / "b.txt"], tmp_path)
         (tmp_path / "lines" / "_stats" / "a.json").unlink()
         (tmp_path / "lines" / "_stats" / "b.json").unlink()
-        for name in ("long/b.parquet", "medium/b.parquet", "_rejects/a.parquet"):
+        for name in ("long/b.parquet", "medium/b.parquet"):
             (tmp_path / "lines" / name).parent.mkdir(exist_ok=True)
             (tmp_path / "lines" / name).write_bytes(b"other bytes")
         run(raw, tmp_path)
         assert snapshot(tmp_path / "lines") == expected
+
+    def test_files_that_are_missing_or_cut_are_made_again(self, raw, done, tmp_path):
+        expected = snapshot(done / "lines")
+        (done / "lines" / "long" / "b.parquet").unlink()
+        rejects = done / "lines" / "_rejects" / "c.parquet"
+        rejects.write_bytes(rejects.read_bytes()[:-1])
+        result = run(raw, done)
+        assert (result.written, list(result.notes)) == (
+            2,
+            ["Made again, since Parquet files of theirs were missing or cut: b, c"],
+        )
+        assert snapshot(done / "lines") == expected
+        assert list(run(raw, done).notes) == []
+
+    def test_inputs_may_move(self, tmp_path):
+        first = write_input(tmp_path / "first")
+        run(first, tmp_path / "out")
+        moved = first.rename(tmp_path / "moved")
+        result = run(moved, tmp_path / "out")
+        assert (result.written, result.done_before) == (0, 5)
+        (moved / "e.txt").write_text("one more, in a scope of its own")
+        assert run(moved, tmp_path / "out").written == 1
 
     def test_one_file_a_scope_in_many_runs_is_as_good_as_in_one(self, raw, tmp_path):
         recipe = LineRecipe(scope_files=1)
@@ -174,7 +196,7 @@ class TestRefusals:
         (copy / "b.txt").write_text("other")
         self.refused(
             r"shard a in .*/copy/lines was deduplicated with other files than now \(2 shards there, 2 here, or files "
-            r"of other paths or sizes\)\. Give the same --input as before, written the same way \(more files may",
+            r"of other names or sizes\)\. Give the same --input as before, wherever they lie now \(more files may",
             [copy / "a.txt", copy / "b.txt"],
             out,
         )
@@ -190,6 +212,14 @@ class TestRefusals:
         recipe = LineRecipe(scope_files=1)
         run([raw / "a.txt"], tmp_path, recipe)
         self.refused("shard a in .* was deduplicated with other files than now", [raw / "deep"], tmp_path, recipe)
+
+    def test_a_file_of_the_same_name_and_size_from_elsewhere(self, raw, tmp_path):
+        recipe = LineRecipe(scope_files=1)
+        run([raw / "a.txt"], tmp_path, recipe)
+        other = tmp_path / "elsewhere" / "a.txt"
+        other.parent.mkdir()
+        other.write_bytes((raw / "a.txt").read_bytes().replace(b"only", b"lone"))
+        self.refused("a.txt is not the file of which shard a in .* was made", [other], tmp_path, recipe)
 
     def test_a_file_before_a_lone_scope_that_is_done(self, raw, tmp_path):
         run([raw / "d.txt"], tmp_path)

@@ -23,7 +23,12 @@ lines
 │kept  │ in all                   │         2 │  40.0% │         24│
 └──────┴──────────────────────────┴───────────┴────────┴───────────┘
 """
-FAILED = "2 records failed (in b.txt); see corpus/[odd] lines/_rejects\n"
+FAILED = """\
+2 records failed (in b.txt)
+  read: damaged: the [bold]line[/bold] is damaged
+  see them: python -m pipeline.inspect 'corpus/[odd] lines' --dropped-by read
+  once their files are mended or fetched anew: the same command with --retry-failed
+"""
 
 
 def shown(*printed: object) -> str:
@@ -37,6 +42,7 @@ def result(ledger: Ledger, written: int, done_before: int, timing: dict | None =
     manifest = {
         "source": "lines",
         "ledger": ledger.as_json(),
+        "messages": {"read: damaged": "the [bold]line[/bold] is damaged"},
         "configuration": {"recipe": {}},
         "inputs": [entry("raw/b.txt", 3, 1), entry("raw/c.txt", 2, 0)],
         "rejects": [{"path": "_rejects/b.parquet"}],
@@ -70,7 +76,7 @@ def test_a_run_that_wrote_some_of_its_shards():
     ran.manifest["ledger"]["steps"][0]["counters"]["text_bytes"] = 6_000_000
     assert summary(ran, "python -m pipeline.verify corpus/lines") == (
         f"{FUNNEL}{FAILED}"
-        "words cut 4 characters (8.0%) from documents it kept\n"
+        "words cut 4 characters (14.3%) from documents it kept\n"
         "Wrote 3 of 1,203 shards, 1,200 were done before, in 12.3 s.\n"
         "6.0 MB of text, 2.0 MB/s per worker, largest worker 1.23 GB.\n"
         "Output: corpus/[odd] lines\n"
@@ -79,10 +85,19 @@ def test_a_run_that_wrote_some_of_its_shards():
     )
 
 
+def test_what_was_mended_is_told():
+    ran = result(sample(), 1, 0)
+    ran.manifest["ledger"]["steps"][0]["counters"] |= {"repaired_length": 1200, "repeated_id": 3, "other": 9}
+    assert (
+        "\n1,200 records had a wrong Content-Length: they end where the next record begins\n"
+        "3 records had the id of one before them in their file: their offset was added to it\n"
+    ) in summary(ran)
+
+
 def test_a_run_that_had_nothing_to_do():
     assert summary(result(sample(), 0, 7)) == (
         f"{FUNNEL}{FAILED}"
-        "words cut 4 characters (8.0%) from documents it kept\n"
+        "words cut 4 characters (14.3%) from documents it kept\n"
         "Nothing to do: all 7 shards were done before.\n"
         "Output: corpus/[odd] lines\n"
     )

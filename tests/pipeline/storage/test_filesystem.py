@@ -1,12 +1,10 @@
 import hashlib
-import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.storage.filesystem import (
-    InputFile,
     atomic_output,
     delete_tree,
     file_sha256,
@@ -21,7 +19,6 @@ from pipeline.storage.filesystem import (
     require,
     write_bytes,
 )
-from pipeline.storage.listing import match
 from tests.pipeline.small_disk import small_disk, small_files
 
 
@@ -33,71 +30,6 @@ def write_and_fail(path: str) -> None:
     with atomic_output(path) as handle:
         handle.write(b"half")
         raise ZeroDivisionError
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    folder = tmp_path / "raw"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "b.txt").write_text("bb")
-    (folder / "a.txt").write_text("a")
-    (folder / "deep" / "c.txt").write_text("ccc")
-    (folder / "odd[1].txt").write_text("odd!")
-    return folder
-
-
-class TestMatch:
-    def test_a_file_is_listed_with_its_size(self, raw):
-        assert match([f"{raw}/b.txt"]) == [InputFile(f"{raw}/b.txt", 2)]
-
-    def test_a_folder_gives_all_files_below_it_in_the_order_of_their_paths(self, raw):
-        expected = [
-            InputFile(f"{raw}/a.txt", 1),
-            InputFile(f"{raw}/b.txt", 2),
-            InputFile(f"{raw}/deep/c.txt", 3),
-            InputFile(f"{raw}/odd[1].txt", 4),
-        ]
-        assert match([str(raw)]) == expected
-        assert match([f"{raw}/"]) == expected
-
-    def test_a_folder_with_glob_characters_in_its_name(self, tmp_path):
-        (tmp_path / "x[12]").mkdir()
-        (tmp_path / "x[12]" / "a.txt").write_text("a")
-        assert match([str(tmp_path / "x[12]")]) == [InputFile(f"{tmp_path}/x[12]/a.txt", 1)]
-
-    def test_globs(self, raw):
-        assert [f.path for f in match([f"{raw}/*.txt"])] == [f"{raw}/{n}.txt" for n in ("a", "b", "odd[1]")]
-        assert [f.path for f in match([f"{raw}/**/c.*"])] == [f"{raw}/deep/c.txt"]
-
-    def test_a_name_with_glob_characters_is_a_name_first(self, raw):
-        assert match([f"{raw}/odd[1].txt"]) == [InputFile(f"{raw}/odd[1].txt", 4)]
-
-    def test_a_file_that_two_patterns_name_is_listed_once(self, raw):
-        assert len(match([f"{raw}/*.txt", f"{raw}/a.txt", str(raw)])) == 4
-
-    def test_urls_have_no_size(self):
-        url = "https://example.org/x.gz"
-        assert match([url]) == [InputFile(url, -1)]
-
-    def test_nothing_there_is_an_error_that_names_the_pattern(self, raw):
-        with pytest.raises(InputError, match=r"--input '.*/none/\*\.gz' matches no file\. Give a file, a folder"):
-            match([f"{raw}/a.txt", f"{raw}/none/*.gz"])
-
-    def test_an_empty_folder_is_an_error(self, tmp_path):
-        with pytest.raises(InputError, match="matches no file"):
-            match([str(tmp_path)])
-
-    def test_a_link_to_nowhere_is_listed(self, raw):
-        (raw / "gone.txt").symlink_to(raw / "nowhere")
-        assert InputFile(f"{raw}/gone.txt", -1) in match([str(raw)])
-        assert match([f"{raw}/gone.txt"]) == [InputFile(f"{raw}/gone.txt", -1)]
-
-    def test_a_name_that_is_no_utf8(self, tmp_path):
-        path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")
-        Path(path).write_text("x")
-        assert match([str(tmp_path)]) == [InputFile(path, 1)]
-        with open_input(path) as handle:
-            assert handle.read() == b"x"
 
 
 class TestAtomicOutput:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.verify.accounts import main, verify
+from pipeline.verify.accounts import CURE, main, verify
 from tests.pipeline.line_source import LineRecipe
 from tests.pipeline.runs import run, write_input
 
@@ -259,7 +259,7 @@ class TestCommand:
         (corpus / "long/a.parquet").unlink()
         assert self.run(corpus, clean) == 1
         assert capsys.readouterr().out == (
-            f"{corpus}: {corpus}/long/a.parquet is missing\n"
+            f"{corpus}: {corpus}/long/a.parquet is missing\n{corpus}: {CURE}\n"
             f"{clean}: all accounts add up, 6 documents kept; 2 records failed (in b.txt)\n"
         )
 
