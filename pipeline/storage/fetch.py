@@ -6,9 +6,11 @@ range (RFC 9110, If-Range).  One process fetches a file at a time; another that 
 """
 
 import email.utils
+import errno
 import fcntl
 import hashlib
 import http.client
+import logging
 import os
 import re
 import socket
@@ -22,7 +24,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+LOG = logging.getLogger("fetch")  # told of every retry, so that who waits knows for what
 ATTEMPTS = 8  # tries without progress: with the delays below, the last one comes two minutes after the first
+UNREACHABLE_ATTEMPTS = 6  # where the connection is refused: half a minute
 NAME_ATTEMPTS = 3  # where no server of the name is found: that passes soon, or not at all
 FIRST_DELAY = 1.0  # seconds; doubles with each failure
 LONGEST_DELAY = 60.0
@@ -30,6 +34,7 @@ LONGEST_RETRY_AFTER = 300.0  # a server may ask for more patience than this; it 
 TIMEOUT = 60.0  # seconds without a byte
 PROGRESS_BYTES = 1 << 20  # a try that brought so much is none of those without progress
 
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH})
 _COPY_BYTES = 1 << 20
 _LONGEST_NAME = 120
 _TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
@@ -67,6 +72,13 @@ class _TryAgainError(Exception):
         super().__init__(what)
         self.status = status
         self.after = after
+
+
+class _UnreachableError(_TryAgainError):
+    """Nobody listens at the address: a server that starts anew does soon, others never."""
+
+    attempts = UNREACHABLE_ATTEMPTS
+    advice = " Check the address, its port, and whether a proxy is needed (https_proxy)."
 
 
 class _UnknownNameError(_TryAgainError):
@@ -214,8 +226,10 @@ def _persist(download: "_Download", attempts: int, sleep: Callable[[float], obje
                 if download.size:
                     message += " What has come is kept: the same command later goes on from there."
                 raise FetchError(message, download.url, error.status) from error
-            delay = min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)
-            sleep(max(delay, min(error.after, LONGEST_RETRY_AFTER)))
+            delay = max(min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY), min(error.after, LONGEST_RETRY_AFTER))
+            last = min(attempts, error.attempts)
+            LOG.warning("%s: %s; try %d of %d follows in %.0f s", download.url, error, failures + 1, last, delay)
+            sleep(delay)
         else:
             return
 
@@ -299,6 +313,8 @@ class _Download:
             return FetchError(f"Cannot fetch {self.url}: its certificate is not trusted ({reason}).", self.url)
         if isinstance(reason, socket.gaierror):
             return _UnknownNameError(f"no server of that name is found ({reason.strerror})")
+        if isinstance(reason, ConnectionRefusedError) or getattr(reason, "errno", None) in _NO_WAY:
+            return _UnreachableError(f"the connection failed ({reason})")
         return _TryAgainError(f"the connection failed ({reason or type(error).__name__})")
 
     def _receive(self, response: http.client.HTTPResponse, have: int, validator: str) -> None:

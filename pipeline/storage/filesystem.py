@@ -24,6 +24,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.storage.fetch import FetchError, fetch
+from pipeline.storage.reach import check_reach
 
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
@@ -90,7 +91,7 @@ def require(path: str) -> None:
     """Checks that the files of a path can be reached: each store needs packages of its own.
 
     Raises:
-        InputError: They are not installed, or no store has such paths.
+        InputError: They are not installed, no store has such paths, or the store does not answer.
     """
     if not is_remote(path) or is_web(path):
         return
@@ -100,6 +101,7 @@ def require(path: str) -> None:
         raise InputError(
             f"{path} cannot be reached: gs:// paths need pip install '.[gcp]', s3:// paths pip install '.[aws]'"
         ) from error
+    check_reach(path)
 
 
 def default_cache() -> Path:

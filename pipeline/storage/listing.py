@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.errors import InputError, name_a_few
-from pipeline.storage.filesystem import InputFile, file_size, is_remote, is_web
+from pipeline.storage.filesystem import InputFile, file_size, is_remote, is_web, require
 
 Tell = Callable[[str], None]
 Known = dict[object, str]  # what identifies a file, and the path under which it was listed
@@ -79,6 +79,7 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
     if is_web(pattern):
         yield InputFile(pattern, -1)
     elif is_remote(pattern):
+        require(pattern)
         try:
             metadata = FileSystems.match([pattern])[0].metadata_list
         except Exception as error:  # Beam wraps each store's errors in its own; all mean that listing failed
