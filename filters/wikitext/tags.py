@@ -13,6 +13,7 @@ from types import MappingProxyType
 from filters.wikitext.entities import decode_entities
 from filters.wikitext.marks import BREAK, GAP, JOINT, LITERAL_END, LITERAL_START, gap_after
 from filters.wikitext.names import words
+from filters.wikitext.numbers import superscript
 
 # Extension tags whose contents are no text of the article (MediaWiki core, Cite, and the extensions of Wikipedia).
 DROPPED_TAGS = words(
@@ -46,13 +47,7 @@ _ENDS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 )
 _TABLE_TAG = re.compile(r"<(/?)table\b[^<>]*>", re.IGNORECASE)
 _SUPERSCRIPT = re.compile(r"([+\-−–]?[0-9]{1,4})</sup\s*>", re.IGNORECASE)
-_SUPERSCRIPT_DIGITS = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
 _HEADING_TAG = re.compile(r"h([1-6])", re.IGNORECASE)
-
-
-def superscript(number: str) -> str:
-    """Returns digits and signs as superscript characters, so that ``10<sup>6</sup>`` is not read as 106."""
-    return number.translate(_SUPERSCRIPT_DIGITS)
 
 
 def add_literal(text: str, literals: list[str]) -> str:

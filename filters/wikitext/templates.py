@@ -8,22 +8,21 @@ passed a second time, with those taken for text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from filters.wikitext.marks import GAP, gap_after
-from filters.wikitext.parser_functions import function_rule
-from filters.wikitext.rules import Arguments, Rule, keep_name
+from filters.wikitext.marks import GAP, LINK_PIPE, PIPE, gap_after
+from filters.wikitext.rules import Arguments, Rule
+from filters.wikitext.template_table import TemplateTable
+from filters.wikitext.usage import TemplateUses
 from filters.wikitext.work import Work
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _NAME = re.compile(r"\s*([^|{}\n]*)")
 _FIRST_WORD = re.compile(r"[ \t]*[^\s|{}]*")
 _UNCLOSED = re.compile(r"[^{}\n]*(?:[{}](?![{}])[^{}\n]*)*")  # the rest of a line, up to the next run of braces
-_LINK = re.compile(r"\[\[[^\[\]]*\]\]")
+_LINK_OR_PIPE = re.compile(r"\[\[|\]\]|\|")
 _NOT_IN_NAMES = frozenset("[]<>{}\n")  # an equals sign after one of these belongs to a link or to text
 _LONGEST_NAME = 60
-_HIDDEN_PIPE = "\x06"  # a pipe inside a link, while arguments are split
 
 PARAMETER_BRACES = 3  # {{{name|default}}}
 TEMPLATE_BRACES = 2
@@ -40,43 +39,23 @@ class _Frame:
     output: list[str] | None = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class TemplateTable:
-    """Which templates keep text.
-
-    Attributes:
-        language: code of the edition, for number separators and months.
-        rules: rule of each template, by lower-case name.
-        prefixes: rules of families such as ``lang-de``, by what comes before the first hyphen.
-        names_as_text: the names that are themselves what a reader sees (``{{XXe siècle}}``), or None.
-    """
-
-    language: str
-    rules: Mapping[str, Rule]
-    prefixes: Mapping[str, Rule]
-    names_as_text: re.Pattern[str] | None = None
-
-    def find(self, name: str) -> Rule | None:
-        """Returns the rule of a template or parser function, or None where it leaves no text."""
-        name = " ".join(name.replace("_", " ").lower().split())
-        rule = self.rules.get(name)
-        if rule is None and "-" in name:
-            rule = self.prefixes.get(name.partition("-")[0])
-        if rule is None and self.names_as_text and self.names_as_text.fullmatch(name):
-            return keep_name
-        if rule is None and (":" in name or name.startswith("#")):
-            return function_rule(name)
-        return rule
-
-
-def expand_templates(text: str, table: TemplateTable, work: Work, max_nesting: int) -> str:
-    """Replaces each template by the text that its rule makes of it, or by a gap mark.
+def expand_templates(
+    text: str,
+    table: TemplateTable,
+    work: Work,
+    max_nesting: int,
+    title: str = "",
+    uses: TemplateUses | None = None,
+) -> str:
+    """Replaces templates, parser functions and parameters by the text they keep.
 
     Args:
         text: wikitext without tags.
         table: the templates that keep text.
         work: is charged for each character of each argument list.
         max_nesting: templates that are nested deeper leave no text.
+        title: the page's.
+        uses: counts the templates inside prose, where given.
 
     Returns:
         The text without ``{{`` and ``}}``. Of a closing that has no partner only the braces are removed; of an opening,
@@ -84,23 +63,35 @@ def expand_templates(text: str, table: TemplateTable, work: Work, max_nesting: i
     """
     if "{{" not in text and "}}" not in text:
         return text
-    expansion = _Expansion(text, table, work, max_nesting, frozenset())
+    page = Page(title, uses)
+    expansion = _Expansion(text, table, work, max_nesting, frozenset(), page)
     result = expansion.run()
     if expansion.stack:
         literal = frozenset(frame.position for frame in expansion.stack)
-        result = _Expansion(text, table, work, max_nesting, literal).run()
-    return result
+        result = _Expansion(text, table, work, max_nesting, literal, page).run()
+    return result.replace(PIPE, "|") if PIPE in result else result
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a pass over a page knows besides its text: its title, and where uses are counted."""
+
+    title: str = ""
+    uses: TemplateUses | None = None
 
 
 class _Expansion:
     """One pass over the braces of one page."""
 
-    def __init__(self, text: str, table: TemplateTable, work: Work, max_nesting: int, literal: frozenset[int]) -> None:
+    def __init__(
+        self, text: str, table: TemplateTable, work: Work, max_nesting: int, literal: frozenset[int], page: Page
+    ) -> None:
         self.text = text
         self.table = table
         self.work = work
         self.max_nesting = max_nesting
         self.literal = literal
+        self.page = page
         self.stack: list[_Frame] = []
         self.output: list[str] | None = []
         self.last = 0
@@ -142,7 +133,7 @@ class _Expansion:
             return
         if frame.braces == TEMPLATE_BRACES:
             frame.rule = self.rule_at(end)
-            if frame.rule is None:
+            if frame.rule is None or frame.rule is self.table.silent:
                 frame.output = None
         self.output = frame.output
 
@@ -155,7 +146,8 @@ class _Expansion:
         rest = _UNCLOSED.match(self.text, end)
         line = rest[0] if rest else ""
         if "|" in line:
-            if self.table.find(line.partition("|")[0]):
+            rule = self.table.find(line.partition("|")[0])
+            if rule is not None and rule is not self.table.silent:
                 return end + line.rindex("|") + 1
             return end + (line.index("}") + 1 if "}" in line else len(line))
         at_line_start = start == 0 or self.text[start - 1] == "\n"
@@ -178,7 +170,9 @@ class _Expansion:
             used = min(frame.braces, count, PARAMETER_BRACES)
             count -= used
             left = frame.braces - used
-            result = self.result(frame, used)
+            if self.page.uses and used == TEMPLATE_BRACES and frame.parent is not None:
+                self.count(self.page.uses, frame, end - count)
+            result = self.result(frame, used, end - count)
             if left >= TEMPLATE_BRACES:
                 frame.braces = left
                 if frame.output is not None:
@@ -192,8 +186,16 @@ class _Expansion:
             self.output.append("}")
         self.last = end
 
-    def result(self, frame: _Frame, used: int) -> str:
-        """Returns the text of a frame that is being closed with ``used`` braces."""
+    def count(self, uses: TemplateUses, frame: _Frame, end: int) -> None:
+        """Counts a template that stands where text is kept, by its name as it was written."""
+        start = frame.position + frame.braces - TEMPLATE_BRACES
+        name = _NAME.match(self.text, start + TEMPLATE_BRACES)
+        shown = name[1].strip()[:_LONGEST_NAME] if name else ""
+        if shown:
+            uses.note(self.text, start, end, shown, frame.rule is not None)
+
+    def result(self, frame: _Frame, used: int, end: int) -> str:
+        """Returns the text of a frame that is being closed with ``used`` braces, of which the last ends at ``end``."""
         if frame.output is None:
             return ""
         content = "".join(frame.output)
@@ -201,17 +203,29 @@ class _Expansion:
         if used == PARAMETER_BRACES:
             return content.partition("|")[2]
         rule = frame.rule or self.table.find(content.partition("|")[0])
-        return rule(parse_arguments(content, self.table.language)) if rule else ""
+        if rule is None:
+            return ""
+        start = frame.position + frame.braces - used
+        return rule(parse_arguments(content, self.table.language, self.text, start, end, self.page.title))
 
 
-def parse_arguments(content: str, language: str) -> Arguments:
+def parse_arguments(
+    content: str, language: str, page: str = "", start: int = 0, end: int = 0, title: str = ""
+) -> Arguments:
     """Splits what stands between the braces of a template into its arguments.
 
     Pipes inside links do not split. Positional arguments keep their spaces, named ones lose them, as in MediaWiki.
+
+    Args:
+        content: what stands between the braces.
+        language: code of the edition.
+        page: the text that the call stands in, from ``start`` to ``end``.
+        start: where in it the call begins.
+        end: where in it the text goes on.
+        title: the title of the page.
     """
-    if "[[" in content:
-        content = _LINK.sub(lambda match: match[0].replace("|", _HIDDEN_PIPE), content)
-    parts = content.split("|")
+    has_links = "[[" in content
+    parts = (_hide_pipes(content) if has_links else content).split("|")
     values: dict[str, str] = {}
     position = 0
     for part in parts[1:]:
@@ -222,6 +236,29 @@ def parse_arguments(content: str, language: str) -> Arguments:
         else:
             position += 1
             key, value = str(position), part
-        values[key] = value.replace(_HIDDEN_PIPE, "|")
-    raw = tuple(part.replace(_HIDDEN_PIPE, "|") for part in parts)
-    return Arguments(parts[0].strip(), values, language, raw)
+        values[key] = value.replace(LINK_PIPE, "|") if has_links else value
+    if has_links:
+        parts = [part.replace(LINK_PIPE, "|") for part in parts]
+    return Arguments(parts[0].strip(), values, language, tuple(parts), page, start, end, title)
+
+
+def _hide_pipes(content: str) -> str:
+    """Replaces the pipes X what is not closed is no link."""
+    pipes: list[int] = []  # those that no link holds so far
+    openings: list[int] = []  # for each open link how many of them stand before it
+    hidden: list[int] = []
+    for match in _LINK_OR_PIPE.finditer(content):
+        if match[0] == "|":
+            pipes.append(match.start())
+        elif match[0] == "[[":
+            openings.append(len(pipes))
+        elif openings:
+            first = openings.pop()
+            hidden += pipes[first:]
+            del pipes[first:]
+    if not hidden:
+        return content
+    characters = list(content)
+    for place in hidden:
+        characters[place] = LINK_PIPE
+    return "".join(characters)

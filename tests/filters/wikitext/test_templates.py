@@ -3,8 +3,9 @@
 import pytest
 
 from filters.wikitext import WikiSite, Work, to_text
-from filters.wikitext.inline_templates import template_table
+from filters.wikitext.editions import template_table
 from filters.wikitext.languages import LANGUAGES
+from filters.wikitext.template_table import exact_name
 from filters.wikitext.templates import expand_templates, parse_arguments
 
 EN = WikiSite.builtin("en")
@@ -147,6 +148,6 @@ def test_templates_nested_too_deep_leave_no_text():
 def test_every_name_in_the_tables_can_be_reached():
     for language in LANGUAGES:
         table = template_table(language)
-        for name in table.rules:
+        for name in table.exact:
             assert table.find(name) is not None
-            assert name == name.lower().replace("_", " ").strip()
+            assert name == exact_name(name)
