@@ -59,8 +59,8 @@ ENGLISH_SCALES = ("thousand", "million", "billion", "trillion", "quadrillion")
 def converter(scales: tuple[str, ...], range_words: Mapping[str, str]) -> Rule:
     """Returns the rule of an edition.
 
-    ``{{convert|5|to|10|km|mi}}`` is ``5 to 10 km``, ``{{convert|6|ft|2|in|m}}`` ``6 ft 2 in``, ``{{convert|22|e6acre}}``
-    ``22 million acres``.
+    ``{{convert|5|to|10|km|mi}}`` is ``5 to 10 km``, ``{{convert|6|ft|2|in|m}}`` is ``6 ft 2 in``, and
+    ``{{convert|22|e6acre}}`` is ``22 million acres``.
 
     Args:
         scales: words for 10³, 10⁶, 10⁹, ...; where there are none, the power itself is written.

@@ -1,7 +1,7 @@
 """Numbers as authors write them in templates, and as a language writes them.
 
-A template's number may be written for a machine (``21088.5``) or by hand (``21.088,5``). A wrong number is worse than an
-unusual one: what can be read in two ways stays as it is.
+A template's number may be written for a machine (``21088.5``) or by hand (``21.088,5``). A wrong number is worse than
+an unusual one: what can be read in two ways stays as it is.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _SUPERSCRIPTS = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹
 _INTEGER = re.compile(r"[+\-−–]?[0-9]{1,40}")
 
 
-def separators(language: str) -> str:
+def separators(language: str) -> tuple[str, str]:
     """Returns the thousands separator and the decimal mark of a language; those of English where it is unknown."""
-    return LANGUAGES[language].separators if language in LANGUAGES else ",."
+    both = LANGUAGES[language].separators if language in LANGUAGES else ",."
+    return both[0], both[1]
 
 
 def superscript(number: str) -> str:
@@ -64,10 +65,11 @@ def local_number(number: str, language: str) -> str:
         return f"{mixed[1]} {mixed[2]}/{mixed[3]}"
     if "//" in number:
         return number.replace("//", "/")
-    thousands, point = separators(language)
-    if point == ".":
-        return format_number(number.replace(",", ""), language) if _GROUPED.fullmatch(number) else format_number(
-            number, language
+    if separators(language)[1] == ".":
+        return (
+            format_number(number.replace(",", ""), language)
+            if _GROUPED.fullmatch(number)
+            else format_number(number, language)
         )
     if _EITHER.fullmatch(number):
         return number

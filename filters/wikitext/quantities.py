@@ -100,8 +100,8 @@ def population_density(arguments: Arguments) -> str:
 # How the English edition writes sums of each currency (Template:Currency).
 _CURRENCIES: Mapping[str, str] = MappingProxyType(
     {
-        "usd": "US$", "us": "US$", "$": "$", "gbp": "£", "uk": "£", "£": "£", "eur": "€", "euro": "€", "€": "€", "inr": "₹",
-        "in": "₹", "jpy": "¥", "jp": "¥", "cny": "CN¥", "rmb": "CN¥", "aud": "A$", "au": "A$", "cad": "C$", "ca": "C$",
+        "usd": "US$", "us": "US$", "$": "$", "gbp": "£", "uk": "£", "£": "£", "eur": "€", "euro": "€", "€": "€",
+        "inr": "₹", "in": "₹", "jpy": "¥", "jp": "¥", "cny": "CN¥", "rmb": "CN¥", "aud": "A$", "au": "A$", "cad": "C$", "ca": "C$",
         "nzd": "NZ$", "hkd": "HK$", "sgd": "S$", "krw": "₩", "rub": "₽", "php": "₱", "mxn": "Mex$", "brl": "R$",
         "ils": "₪", "try": "₺", "uah": "₴", "ngn": "₦", "vnd": "₫", "thb": "฿", "twd": "NT$", "zar": "R", "dem": "DM ",
     }

@@ -5,7 +5,6 @@ No rule repeats an argument, so that nested templates cannot make a page grow.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -63,6 +62,7 @@ class Arguments:
 
 
 Rule = Callable[[Arguments], str]
+
 
 def keep(*names: str, before: str = "", after: str = "") -> Rule:
     """Keeps the first of these arguments that is not blank, between two fixed texts."""
@@ -146,7 +146,6 @@ def fraction(arguments: Arguments) -> str:
     if len(values) == 1:
         return f"1/{values[0]}"
     return " ".join([*values[:-2], "/".join(values[-2:])]) if values else ""
-
 
 
 def ipa(arguments: Arguments) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
+from filters.wikitext.editions import template_table
 from filters.wikitext.entities import decode_entities, plain_spaces
 from filters.wikitext.gaps import close_spaces
-from filters.wikitext.editions import template_table
 from filters.wikitext.layout import layout
 from filters.wikitext.links import resolve_links
 from filters.wikitext.marks import LITERAL_END, LITERAL_START, MARKS

@@ -69,7 +69,9 @@ def _in_prose(text: str, start: int, end: int) -> bool:
     right = text[end : stop if stop >= 0 else end + _REACH]
     if "\n" in text[start:end] and not left.strip():
         return False  # a box or a list, though text may follow its end
-    around = _MARKUP.sub("", f"{left} {right}") if "{{" in left or "[" in left or "[" in right or "{{" in right else (
-        left + right
+    around = (
+        _MARKUP.sub("", f"{left} {right}")
+        if "{{" in left or "[" in left or "[" in right or "{{" in right
+        else (left + right)
     )
     return len(_LETTERS.findall(around)) >= _LEAST_LETTERS

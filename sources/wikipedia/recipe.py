@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from filters.wikitext import DEFAULT_LIMITS, Limits
+from filters.wikitext import DEFAULT_LIMITS, DEFAULT_OPTIONS, Limits, Options
 from filters.wikitext.languages import WIKIPEDIAS
 from pipeline.corpus.sink import RejectPolicy
 
@@ -66,6 +66,7 @@ class WikipediaRecipe:
         max_page_megabytes: A page with more XML fails by itself. MediaWiki saves no page of more than 2 MiB.
         shard_megabytes: Compressed bytes of a multistream dump that make a shard.
         limits: How much text and work one page may cost.
+        templates: What is written of labels and attributions that pages show; the paper says nothing of them.
     """
 
     language: str | None = None
@@ -73,6 +74,7 @@ class WikipediaRecipe:
     max_page_megabytes: int = 16
     shard_megabytes: float = 64.0
     limits: Limits = DEFAULT_LIMITS
+    templates: Options = DEFAULT_OPTIONS
     dedup: DedupRecipe = DedupRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 

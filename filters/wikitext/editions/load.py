@@ -15,7 +15,6 @@ import yaml
 from filters.wikitext.editions.edition import Edition
 from filters.wikitext.editions.named import NAMED, silent
 from filters.wikitext.editions.patterns import pattern_rule
-from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.options import DEFAULT_OPTIONS, Options
 from filters.wikitext.rules import Rule
 from filters.wikitext.template_table import TemplateTable, exact_name
@@ -26,8 +25,17 @@ ENGLISH_TOO = frozenset(("simple", "sco"))
 
 _KEYS = frozenset(
     (
-        "templates", "silent", "families", "languages", "label", "countries", "country_codes", "scales", "range_words",
+        "templates",
+        "silent",
+        "families",
+        "languages",
+        "label",
+        "countries",
+        "country_codes",
+        "scales",
+        "range_words",
         "sport_codes",
+        "country_names",
     )
 )
 
@@ -54,6 +62,9 @@ def template_table(language: str, options: Options = DEFAULT_OPTIONS) -> Templat
             folded.update({name.lower(): rule for name in names})
         found = [(_regex(file, name), _rule(file, what, edition)) for name, what in table.get("families", {}).items()]
         families = [*found, *families]
+    if any(table.get("country_names") for table in tables.values()):
+        named = "|".join(re.escape(name) for name in sorted(set(edition.countries.values())))
+        families.insert(0, (re.compile(named), NAMED["country_code"](edition)))
     if where := next((table["country_codes"] for table in reversed(tables.values()) if "country_codes" in table), ""):
         codes = "|".join(re.escape(code) for code in edition.countries)
         if where != "none" and codes:

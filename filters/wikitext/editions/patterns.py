@@ -1,7 +1,7 @@
 """Patterns: what a template writes, in one line of a table.
 
-``{1}`` stands for an argument, ``{lt|1}`` for the first of two that is there, and ``{1:number}`` for one as a filter writes
-it. What stands in ``<...>`` is left out where an argument in it is blank; where one outside is blank, all is.
+``{1}`` stands for an argument, ``{lt|1}`` for the first of two that is there, and ``{1:number}`` for one as a filter
+writes it. What stands in ``<...>`` is left out where an argument in it is blank; where one outside is blank, all is.
 """
 
 from __future__ import annotations
