@@ -48,6 +48,8 @@ RANGE_WORDS: Mapping[str, str] = MappingProxyType(
 )
 # fmt: on
 MAX_VALUES = 10  # arguments read; a longer chain of ranges does not occur
+_POSITIONS = tuple(map(str, range(1, MAX_VALUES + 1)))
+_SHORTEST_SCALED = 3  # e3m
 _SCALED = re.compile(r"e(3|6|9|12|15)_?(?=\D)")
 _SCALED_BY_LETTER = re.compile(r"([kMGT])(?=(?:oilbbl|bbl|cuft|USgal|U\.S\.gal|impgal|[LS]T|acre)(?:$|[/.-]))")
 _LETTERS: Mapping[str, str] = MappingProxyType({"k": "3", "M": "6", "G": "9", "T": "12"})
@@ -71,8 +73,8 @@ def converter(scales: tuple[str, ...], range_words: Mapping[str, str]) -> Rule:
 
 
 def _convert(arguments: Arguments, scales: tuple[str, ...], ranges: Mapping[str, str]) -> str:
-    numbers = range(1, MAX_VALUES + 1)
-    values = [value.strip() for number in numbers if (value := arguments.values.get(str(number), "").strip())]
+    get = arguments.values.get
+    values = [value for name in _POSITIONS if (value := get(name, "").strip())]
     if not values:
         return ""
 
@@ -127,6 +129,8 @@ def _with_unit(number: str, code: str, scales: tuple[str, ...], adjective: bool,
 
 def _scale(code: str, scales: tuple[str, ...]) -> tuple[str, str]:
     """Splits the power of ten, as a word, from the code of a unit: ``e6acre``, ``Moilbbl``."""
+    if len(code) < _SHORTEST_SCALED:
+        return "", code
     if found := _SCALED.match(code):
         exponent = found[1]
     elif found := _SCALED_BY_LETTER.match(code):

@@ -61,6 +61,8 @@ def local_number(number: str, language: str) -> str:
     ``21.088`` stays in a language whose decimal mark is the comma, and so does ``3,5``; in English ``1,234.5`` does.
     """
     number = number.strip()
+    if len(number) <= 3 and number.isdecimal():
+        return number
     if mixed := _MIXED.fullmatch(number):
         return f"{mixed[1]} {mixed[2]}/{mixed[3]}"
     if "//" in number:

@@ -101,8 +101,9 @@ def population_density(arguments: Arguments) -> str:
 _CURRENCIES: Mapping[str, str] = MappingProxyType(
     {
         "usd": "US$", "us": "US$", "$": "$", "gbp": "£", "uk": "£", "£": "£", "eur": "€", "euro": "€", "€": "€",
-        "inr": "₹", "in": "₹", "jpy": "¥", "jp": "¥", "cny": "CN¥", "rmb": "CN¥", "aud": "A$", "au": "A$", "cad": "C$", "ca": "C$",
-        "nzd": "NZ$", "hkd": "HK$", "sgd": "S$", "krw": "₩", "rub": "₽", "php": "₱", "mxn": "Mex$", "brl": "R$",
+        "inr": "₹", "in": "₹", "jpy": "¥", "jp": "¥", "cny": "CN¥", "rmb": "CN¥", "aud": "A$", "au": "A$", "cad": "C$",
+        "ca": "C$", "nzd": "NZ$", "hkd": "HK$", "sgd": "S$", "krw": "₩", "rub": "₽", "php": "₱",
+        "mxn": "Mex$", "brl": "R$",
         "ils": "₪", "try": "₺", "uah": "₴", "ngn": "₦", "vnd": "₫", "thb": "฿", "twd": "NT$", "zar": "R", "dem": "DM ",
     }
 )  # fmt: skip

@@ -6,7 +6,7 @@ No rule repeats an argument, so that nested templates cannot make a page grow.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from filters.wikitext.marks import GAP, HOLE
 from filters.wikitext.names import words
@@ -15,8 +15,7 @@ _BLANK = " \t\n" + GAP  # what is left of a comment in an argument is blank, too
 _CONTEXT = 40  # characters on either side of a template that a rule may look at
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The arguments of one template call.
 
     Attributes:
