@@ -3,6 +3,7 @@
 ``to_text`` cleans a page, ``reference_urls`` lists its references, ``WikiSite`` holds the names of one edition.
 """
 
+from filters.wikitext.expansion import Definitions
 from filters.wikitext.options import DEFAULT_OPTIONS, Options
 from filters.wikitext.references import reference_urls
 from filters.wikitext.site import WikiSite
@@ -13,6 +14,7 @@ from filters.wikitext.work import DEFAULT_LIMITS, Limits, WikitextTooComplex, Wo
 __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_OPTIONS",
+    "Definitions",
     "Limits",
     "Options",
     "TemplateUses",

@@ -37,6 +37,11 @@ def power(exponent: str) -> str:
     return superscript(exponent) if _INTEGER.fullmatch(exponent) else f"^({exponent})" if exponent else ""
 
 
+def raised(text: str) -> str:
+    """Returns a superscript; one that is no whole number stands on the line."""
+    return superscript(text) if re.fullmatch(r"[+\-−–]?[0-9]{1,10}", text) else text
+
+
 def is_number(text: str) -> bool:
     """Tells whether a text is a number, however it is written."""
     text = text.strip()

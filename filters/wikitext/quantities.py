@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from filters.wikitext import numbers
 from filters.wikitext.marks import HOLE
 from filters.wikitext.numbers import format_number, is_number, local_number, power, superscript
 from filters.wikitext.rules import Arguments, Rule
@@ -73,9 +74,8 @@ def bare_power_of_ten(arguments: Arguments) -> str:
 
 
 def raised(arguments: Arguments) -> str:
-    """``{{sup|2}}``, ``{{exp|2}}``: a superscript; one that is no number stands on the line."""
-    text = arguments.first("1")
-    return superscript(text) if re.fullmatch(r"[+\-−–]?[0-9]{1,10}", text) else text
+    """``{{sup|2}}``, ``{{exp|2}}``."""
+    return numbers.raised(arguments.first("1"))
 
 
 def nuclide(arguments: Arguments) -> str:

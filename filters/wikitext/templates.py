@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from filters.wikitext.expansion import Definitions
+from filters.wikitext.expansion.tree import Nodes
 from filters.wikitext.marks import GAP, LINK_PIPE, PIPE, gap_after
 from filters.wikitext.rules import Arguments, Rule
 from filters.wikitext.template_table import TemplateTable
-from filters.wikitext.usage import TemplateUses
+from filters.wikitext.usage import TemplateUses, in_prose
 from filters.wikitext.work import Work
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
@@ -26,6 +28,7 @@ _LONGEST_NAME = 60
 
 PARAMETER_BRACES = 3  # {{{name|default}}}
 TEMPLATE_BRACES = 2
+STEP_WORK = 10  # characters of work that a step of an expansion counts as
 
 
 @dataclass
@@ -37,6 +40,7 @@ class _Frame:
     rule: Rule | None
     parent: list[str] | None
     output: list[str] | None = field(default_factory=list)
+    definition: Nodes | None = None  # of a template without a rule
 
 
 def expand_templates(
@@ -46,6 +50,7 @@ def expand_templates(
     max_nesting: int,
     title: str = "",
     uses: TemplateUses | None = None,
+    definitions: Definitions | None = None,
 ) -> str:
     """Replaces templates, parser functions and parameters by the text they keep.
 
@@ -56,6 +61,7 @@ def expand_templates(
         max_nesting: templates that are nested deeper leave no text.
         title: the page's.
         uses: counts the templates inside prose, where given.
+        definitions: expand the templates inside prose that have no rule, where given.
 
     Returns:
         The text without ``{{`` and ``}}``. Of a closing that has no partner only the braces are removed; of an opening,
@@ -63,7 +69,7 @@ def expand_templates(
     """
     if "{{" not in text and "}}" not in text:
         return text
-    page = Page(title, uses)
+    page = Page(title, uses, definitions)
     expansion = _Expansion(text, table, work, max_nesting, frozenset(), page)
     result = expansion.run()
     if expansion.stack:
@@ -74,10 +80,11 @@ def expand_templates(
 
 @dataclass(frozen=True)
 class Page:
-    """What a pass over a page knows besides its text: its title, and where uses are counted."""
+    """What a pass knows besides the text: the page's title, where uses are counted, and the definitions there are."""
 
     title: str = ""
     uses: TemplateUses | None = None
+    definitions: Definitions | None = None
 
 
 class _Expansion:
@@ -133,7 +140,10 @@ class _Expansion:
             return
         if frame.braces == TEMPLATE_BRACES:
             frame.rule = self.rule_at(end)
-            if frame.rule is None or frame.rule is self.table.silent:
+            if frame.rule is None and self.page.definitions is not None:
+                self.define(frame, end, self.page.definitions)
+            is_kept = frame.definition if frame.rule is None else frame.rule is not self.table.silent
+            if not is_kept:
                 frame.output = None
         self.output = frame.output
 
@@ -161,6 +171,13 @@ class _Expansion:
         name = _NAME.match(self.text, position)
         return self.table.find(name[1]) if name and len(self.stack) <= self.max_nesting else None
 
+    def define(self, frame: _Frame, position: int, definitions: Definitions) -> None:
+        """Looks for the definition of a template without a rule, whose name starts at ``position``."""
+        name = _NAME.match(self.text, position)
+        if name and len(self.stack) <= self.max_nesting and definitions.has(name[1]):
+            frame.definition = definitions.nodes(name[1])
+            frame.rule = None if frame.definition else self.table.silent  # that of a box
+
     def close(self, start: int, end: int) -> None:
         """Closes frames with a run of closing braces, innermost first."""
         text, count = self.text, end - start
@@ -170,9 +187,9 @@ class _Expansion:
             used = min(frame.braces, count, PARAMETER_BRACES)
             count -= used
             left = frame.braces - used
+            result = self.result(frame, used, end - count)
             if self.page.uses and used == TEMPLATE_BRACES and frame.parent is not None:
                 self.count(self.page.uses, frame, end - count)
-            result = self.result(frame, used, end - count)
             if left >= TEMPLATE_BRACES:
                 frame.braces = left
                 if frame.output is not None:
@@ -192,7 +209,8 @@ class _Expansion:
         name = _NAME.match(self.text, start + TEMPLATE_BRACES)
         shown = name[1].strip()[:_LONGEST_NAME] if name else ""
         if shown:
-            uses.note(self.text, start, end, shown, frame.rule is not None)
+            is_known = frame.rule is not None or frame.definition is not None
+            uses.note(self.text, start, end, shown, is_known)
 
     def result(self, frame: _Frame, used: int, end: int) -> str:
         """Returns the text of a frame that is being closed with ``used`` braces, of which the last ends at ``end``."""
@@ -203,10 +221,22 @@ class _Expansion:
         if used == PARAMETER_BRACES:
             return content.partition("|")[2]
         rule = frame.rule or self.table.find(content.partition("|")[0])
-        if rule is None:
+        if rule is None and frame.definition is None:
             return ""
         start = frame.position + frame.braces - used
-        return rule(parse_arguments(content, self.table.language, self.text, start, end, self.page.title))
+        arguments = parse_arguments(content, self.table.language, self.text, start, end, self.page.title)
+        return rule(arguments) if rule else self.expanded(frame, arguments)
+
+    def expanded(self, frame: _Frame, arguments: Arguments) -> str:
+        """Returns what a template without a rule gives by its definition, where it stands inside prose."""
+        definitions = self.page.definitions
+        if definitions is None or frame.definition is None or not in_prose(self.text, arguments.start, arguments.end):
+            return ""
+        text, steps = definitions.expand(frame.definition, arguments, self.table)
+        self.work.spend(steps * STEP_WORK)
+        if text is None:
+            frame.definition = None
+        return text or ""
 
 
 def parse_arguments(

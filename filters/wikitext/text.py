@@ -11,6 +11,7 @@ import re
 
 from filters.wikitext.editions import template_table
 from filters.wikitext.entities import decode_entities, plain_spaces
+from filters.wikitext.expansion import Definitions
 from filters.wikitext.gaps import close_spaces
 from filters.wikitext.layout import layout
 from filters.wikitext.links import resolve_links
@@ -43,6 +44,7 @@ def to_text(
     options: Options = DEFAULT_OPTIONS,
     title: str = "",
     uses: TemplateUses | None = None,
+    definitions: Definitions | None = None,
 ) -> str:
     """Returns what a reader would want to read of a page.
 
@@ -58,6 +60,7 @@ def to_text(
         options: what is written of labels and attributions.
         title: the page's, which ``{{PAGENAME}}`` stands for.
         uses: counts the templates inside prose, where given.
+        definitions: expand the templates inside prose that no table knows, where given.
 
     Raises:
         WikitextTooComplex: the page is longer than the limits allow, or takes more work.
@@ -71,7 +74,9 @@ def to_text(
             wikitext = wikitext.replace(mark, "")
     literals: list[str] = []
     text = strip_tags(plain_spaces(wikitext), literals)
-    text = expand_templates(text, template_table(site.language, options), work, limits.max_nesting, title, uses)
+    text = expand_templates(
+        text, template_table(site.language, options), work, limits.max_nesting, title, uses, definitions
+    )
     text = drop_tables(text)
     text = resolve_variants(text)
     text = resolve_links(text, site, work)

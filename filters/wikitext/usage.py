@@ -47,7 +47,7 @@ class TemplateUses:
 
     def note(self, text: str, start: int, end: int, name: str, has_rule: bool) -> None:
         """Counts the template from ``start`` to ``end`` of a text, if it stands inside prose."""
-        if not _in_prose(text, start, end):
+        if not in_prose(text, start, end):
             return
         if has_rule:
             self.with_rule[name] = self.with_rule.get(name, 0) + 1
@@ -59,7 +59,8 @@ class TemplateUses:
         found.numbers += len(_NUMBER.findall(arguments))
 
 
-def _in_prose(text: str, start: int, end: int) -> bool:
+def in_prose(text: str, start: int, end: int) -> bool:
+    """Tells whether what stands from ``start`` to ``end`` of a text has words beside it, and is in no table or box."""
     line_start = text.rfind("\n", max(0, start - _REACH), start) + 1
     is_start = line_start > 0 or start < _REACH
     left = text[line_start or max(0, start - _REACH) : start]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
@@ -20,6 +22,7 @@ from pipeline.errors import InputError, UserError
 from pipeline.storage.filesystem import InputFile, open_input
 from pipeline.storage.listing import match
 from sources.wikipedia.compressed import xml_pieces
+from sources.wikipedia.definitions import TEMPLATES, Collected, write_definitions
 from sources.wikipedia.head import ARTICLES, DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, parse_page, split_pages
 from sources.wikipedia.plan import dumps_of, read_head
@@ -34,8 +37,8 @@ Counts the templates inside the prose of a dump's articles, and shows those that
 and the characters and numbers of its arguments, which a run of the source loses. Faulty pages are passed."""
 
 
-def read_articles(file: InputFile, head: DumpHead, most: int | None = None) -> Iterator[Page]:
-    """The articles of a dump, without redirects and pages that cannot be read; ``most`` at most."""
+def read_pages(file: InputFile, head: DumpHead, most: int | None = None) -> Iterator[Page]:
+    """The articles of a dump, ``most`` at most, and its templates; no redirects of articles, nor faulty pages."""
     with open_input(file.path) as handle:
         for raw in split_pages(xml_pieces(handle), _PAGE_BYTES):
             if most is not None and most <= 0:
@@ -44,15 +47,25 @@ def read_articles(file: InputFile, head: DumpHead, most: int | None = None) -> I
                 page = None if isinstance(raw, Fault) else parse_page(raw.data, head.namespace_of)
             except MalformedPage:
                 continue
-            if page is not None and page.redirect is None and page.namespace == ARTICLES:
+            if page is None:
+                continue
+            if page.namespace == TEMPLATES:
+                yield page
+            elif page.namespace == ARTICLES and page.redirect is None:
                 most = None if most is None else most - 1
                 yield page
 
 
-def measure(
-    files: Sequence[InputFile], language: str | None = None, most: int | None = None
-) -> dict[str, TemplateUses]:
-    """Counts the uses of templates inside prose, by language.
+@dataclass
+class Measured:
+    """What was found in the dumps of one language."""
+
+    uses: TemplateUses = field(default_factory=TemplateUses)
+    templates: Collected = field(default_factory=Collected)
+
+
+def measure(files: Sequence[InputFile], language: str | None = None, most: int | None = None) -> dict[str, Measured]:
+    """Counts the uses of templates inside prose, by language, and collects the definitions.
 
     Args:
         files: The dumps.
@@ -62,16 +75,19 @@ def measure(
     Raises:
         InputError: A dump cannot be read, or nothing tells its language.
     """
-    found: dict[str, TemplateUses] = {}
+    found: dict[str, Measured] = {}
     for file in files:
         head = read_head(file, language, None)
         if head.language is None:
             raise InputError(f"neither the name of {file.path} nor its header tells the language: give --lang")
-        uses = found.setdefault(head.language, TemplateUses())
+        measured = found.setdefault(head.language, Measured())
         try:
-            for page in read_articles(file, head, most):
+            for page in read_pages(file, head, most):
+                if page.namespace == TEMPLATES:
+                    measured.templates.add(page.title, page.text)
+                    continue
                 try:
-                    to_text(page.text, head.site, title=page.title, uses=uses)
+                    to_text(page.text, head.site, title=page.title, uses=measured.uses)
                 except WikitextTooComplex:
                     continue
         except OSError as error:
@@ -111,6 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--lang", metavar="CODE", help="their language; by default each one's name or header says it")
     parser.add_argument("--pages", type=int, metavar="N", help="read the first N articles of each dump")
+    parser.add_argument(
+        "--definitions", metavar="DIR", type=Path, help="write the definitions of those templates there, for the recipe"
+    )
     parser.add_argument("--most", type=int, metavar="N", default=MOST, help=f"templates to show (default: {MOST})")
     args, flags = parser.parse_known_args(arguments)
     FileSystems.set_options(beam_options(parser, flags))
@@ -120,5 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = measure(dumps_of(match(args.dumps)), args.lang, args.pages)
     except UserError as error:
         sys.exit(f"error: {error}")
-    for language in sorted(found):
-        sys.stdout.write(report(found[language], language, args.most) + "\n")
+    for language, measured in sorted(found.items()):
+        sys.stdout.write(report(measured.uses, language, args.most) + "\n")
+        if args.definitions:
+            used = list(measured.templates.used(measured.uses.without_rule))
+            path = write_definitions(args.definitions, language, used)
+            sys.stdout.write(f"{len(used):,} definitions in {path}\n\n")

@@ -21,6 +21,7 @@ from pipeline.storage.filesystem import InputFile
 from pipeline.text import encodable
 from pipeline.units import Policy, Units
 from sources.wikipedia.compressed import xml_pieces
+from sources.wikipedia.definitions import checksums
 from sources.wikipedia.head import ARTICLES, UNNUMBERED, DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, RawPage, parse_page, split_pages
 from sources.wikipedia.recipe import WikipediaRecipe
@@ -168,8 +169,12 @@ class Wikipedia:
         return str(document.language)
 
     def describe(self) -> dict[str, Any]:
-        """The recipe."""
-        return {"recipe": as_mapping(self.recipe)}
+        """The recipe, and the checksums of the definitions of templates that it names."""
+        said: dict[str, Any] = {"recipe": as_mapping(self.recipe)}
+        if folder := self.recipe.templates.definitions:
+            languages = {head.language for head in self.heads.values() if head.language}
+            said["definitions"] = dict(checksums(folder, languages))
+        return said
 
 
 def _no_article(page: Page, head: DumpHead) -> tuple[str, str] | None:

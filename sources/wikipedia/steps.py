@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from filters.wikitext import (
-    DEFAULT_OPTIONS,
+    Definitions,
     Limits,
-    Options,
     TemplateUses,
     WikitextTooComplex,
     reference_urls,
     to_text,
 )
 from pipeline.corpus.document import Document
+from sources.wikipedia.definitions import read_definitions
 from sources.wikipedia.head import DumpHead
+from sources.wikipedia.recipe import TemplatesRecipe
 
 # Counters: uses of templates inside prose, those of them without a rule, and what went with these. The first two are
 # also there for each language, as ``prose_templates_de``.
@@ -37,14 +38,16 @@ class CleanWikitext:
 
     name = "text"
 
-    def __init__(self, heads: Mapping[str, DumpHead], limits: Limits, options: Options = DEFAULT_OPTIONS) -> None:
+    def __init__(self, heads: Mapping[str, DumpHead], limits: Limits, templates: TemplatesRecipe) -> None:
         self.counters: Counter[str] = Counter()
         self._heads = heads
         self._limits = limits
-        self._options = options
+        self._folder = templates.definitions
+        self._options = templates.options
+        self._definitions: dict[str, Definitions] = {}
 
     def load(self) -> None:
-        """Nothing to load: the tables of an edition are read with its first page."""
+        """Nothing to load: tables and definitions of an edition are read with its first page."""
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Cleans a batch; a page that is dropped keeps its wikitext, to be looked at."""
@@ -67,6 +70,7 @@ class CleanWikitext:
                 options=self._options,
                 title=str(document.meta.get("title", "")),
                 uses=uses,
+                definitions=self._defined(str(document.language)),
             ).strip()
         except WikitextTooComplex:
             return "too_long" if len(wikitext) > self._limits.max_characters else "too_complex"
@@ -75,6 +79,14 @@ class CleanWikitext:
         document.meta["references"] = reference_urls(wikitext)
         document.text = text
         return None
+
+    def _defined(self, language: str) -> Definitions | None:
+        """The definitions of a language's templates; None where the recipe names none."""
+        if self._folder is None:
+            return None
+        if language not in self._definitions:
+            self._definitions[language] = read_definitions(self._folder, language)
+        return self._definitions[language]
 
 
 def count_uses(uses: TemplateUses, language: str) -> dict[str, int]:
