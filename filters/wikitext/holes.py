@@ -13,7 +13,9 @@ _OPENING = "(（"
 _BRACKET = re.compile(r"[()（）]")
 # The end of a sentence: a stop behind a word of two letters or more, and no small letter behind the space.
 _ENDED = re.compile(r"[.!?…:][\"'”»)\]]*\s*$")
-_SENTENCE_END = re.compile(r"(?<=\w\w)[.!?…]+[\"'”»)\]]*\s+(?=[^\s])|(?<=[0-9)%’'\"”»])[.!?…]+[\"'”»)\]]*\s+(?=[^\s])")
+_SENTENCE_END = re.compile(
+    r"(?<=\w\w)[.!?…]+[\"'”»)\]]*\s+(?=\S)" + rf"|(?<=[0-9)%’'\"”»{GAP}{HOLE}])[.!?…]+[\"'”»)\]]*\s+(?=\S)"
+)
 
 
 def drop_holes(line: str) -> str:

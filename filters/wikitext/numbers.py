@@ -38,8 +38,10 @@ def power(exponent: str) -> str:
 
 
 def raised(text: str) -> str:
-    """Returns a superscript; one that is no whole number stands on the line."""
-    return superscript(text) if re.fullmatch(r"[+\-−–]?[0-9]{1,10}", text) else text
+    """Returns a superscript; one that has no such characters stands on the line, a number behind a caret."""
+    if re.fullmatch(r"[+\-−–]?[0-9]{1,10}", text):
+        return superscript(text)
+    return f"^{text}" if re.fullmatch(r"[+\-−–]?[0-9]+[.,/][0-9]+", text) else text
 
 
 def is_number(text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from filters.wikitext.marks import GAP
 from filters.wikitext.parser_functions import function_rule
 from filters.wikitext.rules import Rule
 
@@ -18,8 +19,13 @@ _LONGEST_REMEMBERED = 60
 
 def exact_name(name: str) -> str:
     """Returns a template's name as MediaWiki compares it: the first letter small, spaces for underscores."""
-    name = " ".join(name.replace("_", " ").split())
+    name = shown_name(name)
     return name[:1].lower() + name[1:]
+
+
+def shown_name(name: str) -> str:
+    """Returns a name with single spaces, and without what a comment in it has left."""
+    return " ".join(name.replace("_", " ").replace(GAP, " ").split())
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class TemplateTable:
             return rule
 
     def _find(self, name: str) -> Rule | None:
-        shown = " ".join(name.replace("_", " ").split())
+        shown = shown_name(name)
         rule = self.exact.get(exact_name(shown))
         if rule is not None:
             return rule

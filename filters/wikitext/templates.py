@@ -25,6 +25,7 @@ _UNCLOSED = re.compile(r"[^{}\n]*(?:[{}](?![{}])[^{}\n]*)*")  # the rest of a li
 _LINK_OR_PIPE = re.compile(r"\[\[|\]\]|\|")
 _NOT_IN_NAMES = frozenset("[]<>{}\n")  # an equals sign after one of these belongs to a link or to text
 _LONGEST_NAME = 60
+_BLANK = " \t\n" + GAP
 
 PARAMETER_BRACES = 3  # {{{name|default}}}
 TEMPLATE_BRACES = 2
@@ -260,7 +261,7 @@ def parse_arguments(
     position = 0
     for part in parts[1:]:
         name, equals, value = part.partition("=")
-        key = name.strip().lower()
+        key = name.strip(_BLANK).lower()
         if equals and 0 < len(key) <= _LONGEST_NAME and _NOT_IN_NAMES.isdisjoint(key):
             value = value.strip()
         else:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_REACH = 120  # characters of the line that are looked at on either side
-_LEAST_LETTERS = 12  # beside the template, that make its line prose
-_MARKUP = re.compile(r"\{\{[^{}|\n]*\|?|\}\}|\[\[[^\[\]|\n]*\||<[^<>]*>|https?://\S+")
-_LETTERS = re.compile(r"[^\W\d_]")
-_ROW = re.compile(r"[ \t]*[|!]|[ \t]*\{\|")
+_REACH = 100  # characters of the line that are looked at on either side
+_TWO_WORDS = re.compile(r"[^\W\d_]{2,}[,;:]?[ \[\]|']+[^\W\d_]{2,}")  # side by side, they make a line prose
+_ROW = ("|", "!", "{|")  # what a line of a table or a box begins with
 _ARGUMENT_NAME = re.compile(r"\|\s*[^|=\[\]{}<>]{1,60}?\s*=")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 
@@ -61,18 +59,13 @@ class TemplateUses:
 
 def in_prose(text: str, start: int, end: int) -> bool:
     """Tells whether what stands from ``start`` to ``end`` of a text has words beside it, and is in no table or box."""
-    line_start = text.rfind("\n", max(0, start - _REACH), start) + 1
-    is_start = line_start > 0 or start < _REACH
-    left = text[line_start or max(0, start - _REACH) : start]
-    if is_start and _ROW.match(left):
+    left = text[max(0, start - _REACH) : start]
+    _, newline, left = left.rpartition("\n")
+    if (newline or start < _REACH) and left.lstrip().startswith(_ROW):
         return False
-    stop = text.find("\n", end, end + _REACH)
-    right = text[end : stop if stop >= 0 else end + _REACH]
-    if "\n" in text[start:end] and not left.strip():
+    if not left.strip() and "\n" in text[start:end]:
         return False  # a box or a list, though text may follow its end
-    around = (
-        _MARKUP.sub("", f"{left} {right}")
-        if "{{" in left or "[" in left or "[" in right or "{{" in right
-        else (left + right)
-    )
-    return len(_LETTERS.findall(around)) >= _LEAST_LETTERS
+    if _TWO_WORDS.search(left.rpartition("}}")[2]):
+        return True
+    right = text[end : end + _REACH].partition("\n")[0]
+    return bool(_TWO_WORDS.search(right.partition("{{")[0]))
