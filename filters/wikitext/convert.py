@@ -94,7 +94,8 @@ def _convert(arguments: Arguments, scales: tuple[str, ...], ranges: Mapping[str,
     text = _with_unit(text, values[position], scales, adjective in ("on", "mid", "1"), is_one)
     position += 1
     while position + 1 < len(values) and values[position - 1] in _UNIT_AND_UNIT and is_number(values[position]):
-        text += " " + _with_unit(values[position], values[position + 1], scales, False, values[position] == "1")
+        number = write(values[position])
+        text += " " + _with_unit(number, values[position + 1], scales, False, number == "1")
         position += 2
     ending = values[-1] if adjective == "mid" and position < len(values) else ""
     return text + ending if ending.startswith("-") else f"{text} {ending}".rstrip()

@@ -78,11 +78,6 @@ def written_date(arguments: Arguments) -> str:
     return " ".join(values)
 
 
-def year_span(arguments: Arguments) -> str:
-    """``{{reign|1500|1520}}``: the first and the last of two years."""
-    return "–".join(arguments.positional()[:2])
-
-
 def old_style_date(arguments: Arguments) -> str:
     """``{{OldStyleDate|2 February|1905|20 January}}``: the date and, in brackets, the one of the old calendar."""
     date = " ".join(value for number in "12" if (value := arguments.first(number)))

@@ -22,8 +22,7 @@ _SPACES = " \t"
 _NO_SPACE_BEFORE = ".,;:!?…)]}”"
 _NO_SPACE_AFTER = "“„"
 _DASHES = "–—"
-_CURRENCIES = frozenset("$€£¥₹")
-_CURRENCY_LETTERS = "$€£¥₹"
+_CURRENCIES = ("$", "€", "£", "¥", "₹")
 _AT_START = _WEAK + ":" + _DASHES  # parts what has gone from what follows
 
 # Each begins with the one character that is looked for, which makes the search a fast one.
@@ -80,9 +79,9 @@ def _cut_before(places: list[int], text: str, what: str) -> str:
 def _join(left: str, right: str) -> str:
     """Joins the texts before and after one gap."""
     before = left.rstrip(_SPACES)
-    if before[-1:] in _CURRENCIES and len(before) == len(left) and not right[:1].isdigit():
-        left = before = before.rstrip(_CURRENCY_LETTERS).rstrip(_SPACES)  # a sign whose sum has gone
-        left += " "
+    if before.endswith(_CURRENCIES) and not right.lstrip(_SPACES)[:1].isdigit():  # a sign whose sum has gone
+        before = before[:-1].rstrip(_SPACES)
+        left = f"{before} "
     after = right.lstrip(_SPACES)
     last, first = before[-1:], after[:1]
     if last and last in _OPEN:

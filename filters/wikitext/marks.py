@@ -17,7 +17,7 @@ HOLE = "\x07"  # here stood what the sentence cannot do without (a sum in today'
 MARKS = GAP + LITERAL_START + LITERAL_END + BREAK + JOINT + PIPE + LINK_PIPE + HOLE
 
 # After one of these a removed thing can leave a dangling space, bracket or comma; after a letter it cannot.
-GAP_CONTEXT = frozenset(" \t\n([{,;:/-–—«„“\"'|=" + MARKS)
+GAP_CONTEXT = frozenset(" \t\n([{,;:/-–—«„“\"'|=$€£¥₹" + MARKS)
 
 
 def gap_after(text: str, position: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 _REACH = 100  # characters of the line that are looked at on either side
 _TWO_WORDS = re.compile(r"[^\W\d_]{2,}[,;:]?[ \[\]|']+[^\W\d_]{2,}")  # side by side, they make a line prose
+_TEMPLATES = re.compile(r"\{\{[^{}]*\}\}|^[^{}]*\}\}|\{\{[^{}|]*\|?")  # whole, or cut by the window
 _ROW = ("|", "!", "{|")  # what a line of a table or a box begins with
 _ARGUMENT_NAME = re.compile(r"\|\s*[^|=\[\]{}<>]{1,60}?\s*=")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
@@ -65,7 +66,7 @@ def in_prose(text: str, start: int, end: int) -> bool:
         return False
     if not left.strip() and "\n" in text[start:end]:
         return False  # a box or a list, though text may follow its end
-    if _TWO_WORDS.search(left.rpartition("}}")[2]):
+    if _TWO_WORDS.search(_TEMPLATES.sub(" ", left) if "{{" in left or "}}" in left else left):
         return True
     right = text[end : end + _REACH].partition("\n")[0]
-    return bool(_TWO_WORDS.search(right.partition("{{")[0]))
+    return bool(_TWO_WORDS.search(_TEMPLATES.sub(" ", right) if "{{" in right else right))

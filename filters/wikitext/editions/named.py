@@ -178,7 +178,6 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "written_date": _always(dates.written_date),
         "as_of": _always(dates.as_of),
         "old_style_date": _always(dates.old_style_date),
-        "year_span": _always(dates.year_span),
         "hours": _always(_hours),
         "century": _always(centuries.century),
         "two_centuries": _always(centuries.two_centuries),

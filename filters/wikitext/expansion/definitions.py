@@ -30,7 +30,7 @@ _BOX = re.compile(
 )
 _HIDDEN = re.compile(r"<(span|small|sup)\b[^<>]*display\s*:\s*none[^<>]*>.*?</\1\s*>", re.S | re.I)
 _SUPERSCRIPT = re.compile(r"<sup\b[^<>]*>((?:(?!</?sup).)*)</sup\s*>", re.S | re.I)
-_NAME = re.compile(r"\{\{\s*([^|{}<>\n#:]+)")
+_NAME = re.compile(r"(?<!\{)\{\{(?!\{)\s*([^|{}<>\n#:]+)")
 
 
 class _CannotExpand(ValueError):
