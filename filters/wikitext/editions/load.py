@@ -51,7 +51,7 @@ def template_table(language: str, options: Options = DEFAULT_OPTIONS) -> Templat
     The files are read once in each process.
     """
     own = [name for name in _files_of(language) if name == COMMON or _path(name).is_file()]
-    tables = {name: _read(name) for name in own}
+    tables = {name: read_table(name) for name in own}
     edition = _edition(language, options, tables)
     exact: dict[str, Rule] = {}
     folded: dict[str, Rule] = {}
@@ -82,7 +82,20 @@ def _path(name: str) -> Any:
     return files(__package__) / f"{name}.yaml"
 
 
-def _read(name: str) -> Mapping[str, Any]:
+def table_names() -> list[str]:
+    """The names of the files, the common one first."""
+    names = sorted(
+        path.name.removesuffix(".yaml") for path in files(__package__).iterdir() if path.name.endswith(".yaml")
+    )
+    return sorted(names, key=lambda name: (name != COMMON, name))
+
+
+def read_table(name: str) -> Mapping[str, Any]:
+    """Reads one file.
+
+    Raises:
+        BadTable: it has keys that there are not.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is there
     text = _path(name).read_text(encoding="utf-8")
     table = yaml.load(text, Loader=loader)

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import yaml
 
 from filters.wikitext import Options, WikiSite, to_text
 from filters.wikitext.editions import template_table
+from filters.wikitext.editions.__main__ import page
 from filters.wikitext.editions.edition import Edition
-from filters.wikitext.editions.load import BadTable, _rule, _split
+from filters.wikitext.editions.load import BadTable, _rule, _split, read_table
 from filters.wikitext.editions.named import NAMED, silent
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.template_table import exact_name
@@ -168,3 +170,14 @@ def test_the_names_of_rules_are_all_in_use():
         rows = [*map(str, content.get("templates", {})), *content.get("families", {}).values()]
         used |= {what[1:].split()[0] for what in rows if what.startswith("=")}
     assert set(NAMED) - used == {"country_code"}  # the families of {{ESP}} and {{Espagne}}
+
+
+def test_the_page_of_the_docs_is_that_of_the_files():
+    assert (Path(__file__).parents[3] / "docs" / "wikipedia-templates.md").read_text(encoding="utf-8") == page()
+
+
+def test_a_key_that_there_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("filters.wikitext.editions.load.files", lambda package: tmp_path)
+    (tmp_path / "xx.yaml").write_text("tempaltes: {}")
+    with pytest.raises(BadTable, match=r"xx\.yaml has keys that there are not: tempaltes"):
+        read_table("xx")
