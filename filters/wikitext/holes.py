@@ -39,25 +39,27 @@ def drop_item(text: str) -> str:
 
 def _drop_brackets(line: str) -> str:
     """Replaces each innermost pair of brackets around a hole by a gap. Every character is passed once."""
-    levels: list[list[str]] = [[]]  # for each open bracket the pieces behind it; the first are those of the line
-    holes = [False]
+    out: list[str] = []
+    starts: list[int] = []  # for each open bracket where in ``out`` it stands
+    holes = [False]  # for the line, and each open bracket, whether a hole stands in it so far
     position = 0
     for match in _BRACKET.finditer(line):
         piece, position = line[position : match.start()], match.end()
-        levels[-1].append(piece)
+        out.append(piece)
         holes[-1] = holes[-1] or HOLE in piece
         if match[0] in _OPENING:
-            levels.append([match[0]])
+            starts.append(len(out))
             holes.append(False)
-        elif len(levels) == 1:
-            levels[-1].append(match[0])
+            out.append(match[0])
+        elif starts and holes[-1]:
+            holes.pop()
+            out[starts.pop() :] = [GAP]
         else:
-            inner = levels.pop()
-            levels[-1] += [GAP] if holes.pop() else [*inner, match[0]]
-    while len(levels) > 1:  # those that are not closed are text
-        inner = levels.pop()
-        levels[-1] += inner
-    return "".join([*levels[0], line[position:]])
+            if starts:
+                starts.pop()
+                holes.pop()
+            out.append(match[0])
+    return "".join([*out, line[position:]])
 
 
 def _sentences(line: str) -> list[str]:

@@ -92,7 +92,8 @@ def _lines_under(sections: Sequence[_Section], place: int) -> list[Line]:
     """Returns the lines of a section and of those below it."""
     top = sections[place].title
     lines = list(sections[place].lines)
-    for section in sections[place + 1 :]:
+    for below in range(place + 1, len(sections)):
+        section = sections[below]
         if section.title and top and section.title.title_level <= top.title_level:
             break
         lines += section.lines

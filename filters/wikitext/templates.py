@@ -29,7 +29,9 @@ _BLANK = " \t\n" + GAP
 
 PARAMETER_BRACES = 3  # {{{name|default}}}
 TEMPLATE_BRACES = 2
-STEP_WORK = 10  # characters of work that a step of an expansion counts as
+# Steps of expansions that a page may take; with them used up, templates without a rule leave no text again.
+PAGE_STEPS = 50_000
+CHARACTERS_PER_STEP = 2
 
 
 @dataclass
@@ -100,6 +102,7 @@ class _Expansion:
         self.max_nesting = max_nesting
         self.literal = literal
         self.page = page
+        self.steps = PAGE_STEPS + len(text) // CHARACTERS_PER_STEP
         self.stack: list[_Frame] = []
         self.output: list[str] | None = []
         self.last = 0
@@ -231,12 +234,13 @@ class _Expansion:
     def expanded(self, frame: _Frame, arguments: Arguments) -> str:
         """Returns what a template without a rule gives by its definition, where it stands inside prose."""
         definitions = self.page.definitions
-        if definitions is None or frame.definition is None or not in_prose(self.text, arguments.start, arguments.end):
+        is_inside = in_prose(self.text, arguments.start, arguments.end)
+        if definitions is None or frame.definition is None or not is_inside or self.steps <= 0:
             return ""
         text, steps = definitions.expand(frame.definition, arguments, self.table)
-        self.work.spend(steps * STEP_WORK)
+        self.steps -= steps
         if text is None:
-            frame.definition = None
+            frame.definition = None  # it counts as unknown
         return text or ""
 
 

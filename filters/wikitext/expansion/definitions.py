@@ -14,18 +14,20 @@ from filters.wikitext.tags import strip_tags
 from filters.wikitext.template_table import TemplateTable, exact_name
 
 MAX_CHARACTERS = 20_000  # of a definition; longer ones are boxes
-MAX_DEPTH = 20  # templates inside templates
-MAX_STEPS = 2_000  # calls, parameters and pieces of text that one use may expand
+MAX_DEPTH = 60  # templates, functions and parameters inside one another
+MAX_REDIRECTS = 5
+MAX_STEPS = 2_000  # calls, parameters and pieces of up to 100 characters that one use may expand
+STEP_CHARACTERS = 100
 MAX_TEXT = 1_000  # characters that stand for one use inside a sentence
 
 _REDIRECT = re.compile(r"\s*#[^\s\[\]:]+\s*:?\s*\[\[[^\[\]|:]*:([^\[\]|#]+)")
-_ONLY = re.compile(r"<onlyinclude>(.*?)</onlyinclude>", re.S | re.I)
+_ONLY = re.compile(r"<(/?)onlyinclude>", re.I)
 _NOT_INCLUDED = re.compile(r"<noinclude>.*?(?:</noinclude>|$)|<!--.*?(?:-->|$)", re.S | re.I)
 _INCLUDED = re.compile(r"</?includeonly>", re.I)
 # What shows a box, a notice or a table, or is not printed, is no part of a sentence.
 _BOX = re.compile(
     r"\{\||\{\{\{!\}\}|<(?:table|div|ul|ol|gallery|ref|references|math|score|timeline|pre|nowiki|syntaxhighlight)\b"
-    r"|class\s*=\s*[\"']?[^\"'>]*(?:noprint|metadata|ambox|navbox|infobox|hatnote|reference|error)",
+    r"|class\s*=\s*[\"']?[^\"'>]{0,200}(?:noprint|metadata|ambox|navbox|infobox|hatnote|reference|error)",
     re.I,
 )
 _HIDDEN = re.compile(r"<(span|small|sup)\b[^<>]*display\s*:\s*none[^<>]*>.*?</\1\s*>", re.S | re.I)
@@ -54,7 +56,7 @@ class Definitions:
         name = exact_name(name)
         if name not in self._parsed:
             text = self._texts.get(name, "")
-            for _ in range(MAX_DEPTH):
+            for _ in range(MAX_REDIRECTS):
                 if not (found := _REDIRECT.match(text)):
                     break
                 text = self._texts.get(exact_name(found[1]), "")
@@ -94,15 +96,18 @@ class _Use:
         """Writes nodes, with these values of the parameters."""
         out: list[str] = []
         for node in nodes:
-            self.steps += 1
+            if isinstance(node, str):
+                text = node
+            elif depth > MAX_DEPTH:
+                raise _CannotExpand("too deep")
+            elif isinstance(node, Parameter):
+                text = self.parameter(node, values, depth + 1)
+            else:
+                text = self.call(node, values, depth + 1)
+            self.steps += 1 + len(text) // STEP_CHARACTERS
             if self.steps > MAX_STEPS:
                 raise _CannotExpand("too many steps")
-            if isinstance(node, str):
-                out.append(node)
-            elif isinstance(node, Parameter):
-                out.append(self.parameter(node, values, depth))
-            else:
-                out.append(self.call(node, values, depth))
+            out.append(text)
         text = "".join(out)
         if len(text) > MAX_CHARACTERS:
             raise _CannotExpand("too long")
@@ -117,26 +122,24 @@ class _Use:
 
     def call(self, node: Call, values: Mapping[str, str], depth: int) -> str:
         """Writes a call of a parser function, of a template with a rule, or of one that is expanded in its turn."""
-        if depth > MAX_DEPTH:
-            raise _CannotExpand("too deep")
         name = self.expand(node.name, values, depth).strip(" \n\t" + GAP)
         word, colon, subject = name.partition(":")
         function = FUNCTIONS.get(word.strip().lower()) if colon else None
         if function is not None:
 
             def expand(nodes: Nodes) -> str:
-                return self.expand(nodes, values, depth + 1)
+                return self.expand(nodes, values, depth)
 
             return function(subject.strip(" \n\t" + GAP), node.arguments, expand, self.table.language)
         given: dict[str, str] = {}
         position = 0
         for argument in node.arguments:
-            value = self.expand(argument.value, values, depth + 1)
+            value = self.expand(argument.value, values, depth)
             if argument.name is None:
                 position += 1
                 given[str(position)] = value
             else:
-                given[self.expand(argument.name, values, depth + 1).strip().lower()] = value.strip()
+                given[self.expand(argument.name, values, depth).strip().lower()] = value.strip()
         return self.template(name, given, depth)
 
     def template(self, name: str, given: Mapping[str, str], depth: int) -> str:
@@ -150,14 +153,16 @@ class _Use:
         if not self.definitions.has(name):
             raise _CannotExpand(f"{name[:60]} is not known")
         nodes = self.definitions.nodes(name)
-        return self.expand(nodes, given, depth + 1) if nodes is not None else ""
+        return self.expand(nodes, given, depth) if nodes is not None else ""
 
 
 def _prepare(text: str) -> Nodes | None:
     """Parses what a definition gives to pages that use it; None where that is no part of a sentence."""
     text = included(text)
+    if len(text) > MAX_CHARACTERS:
+        return None
     text = _HIDDEN.sub("", text)
-    if not text or len(text) > MAX_CHARACTERS or _BOX.search(text):
+    if not text or _BOX.search(text):
         return None
     literals: list[str] = []
     text = strip_tags(_SUPERSCRIPT.sub(r"{{#sup:\1}}", text), literals)
@@ -170,8 +175,9 @@ def _prepare(text: str) -> Nodes | None:
 def included(text: str) -> str:
     """Returns the part of a definition that goes into the pages that use it (``<includeonly>`` and its like)."""
     text = _NOT_INCLUDED.sub("", text)
-    if only := _ONLY.findall(text):
-        text = "".join(only)
+    first, *rest = _ONLY.split(text)  # then in pairs: whether a tag closes, and the text behind it
+    only = "".join(part for slash, part in zip(rest[::2], rest[1::2], strict=True) if not slash)
+    text = only if rest else first
     return _INCLUDED.sub("", text)
 
 
