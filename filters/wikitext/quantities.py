@@ -152,3 +152,31 @@ def metres(arguments: Arguments) -> str:
     """``{{Höhe|1041}}``: a height in metres; with a country's code, and ``link``, as if they were not there."""
     value = arguments.first("1")
     return f"{local_number(value, arguments.language)} m" if value and is_number(value) else value
+
+
+def height(arguments: Arguments) -> str:
+    """``{{height|ft=5|in=11}}``: ``5 ft 11 in``; ``{{height|m=1.8}}``: ``1.8 m``."""
+    units = ("m", "cm", "ft", "in")
+    return " ".join(f"{value} {unit}" for unit in units if (value := arguments.first(unit)))
+
+
+def duration(arguments: Arguments) -> str:
+    """``{{duration|m=3|s=5}}``: ``3:05``; positional arguments are hours, minutes, seconds."""
+    values = [arguments.first(name, number) for name, number in (("h", "1"), ("m", "2"), ("s", "3"))]
+    first, *rest = [value for value in values if value] or [""]
+    return ":".join([first, *(value.zfill(2) for value in rest)])
+
+
+def sky_angle(signs: str) -> Rule:
+    """Writes an angle on the sky, ``{{RA|12|30|49.4}}``: its parts, each with the sign that goes after it."""
+    marks = signs.split()
+    return lambda arguments: " ".join(map("".join, zip(arguments.positional()[:3], marks, strict=False)))
+
+
+def ordinal(arguments: Arguments) -> str:
+    """``{{ordinal|21}}``: ``21st``."""
+    number = arguments.first("1")
+    if not number.isdecimal():
+        return number
+    is_teen = number[-2:-1] == "1"
+    return number + ("th" if is_teen else {"1": "st", "2": "nd", "3": "rd"}.get(number[-1], "th"))

@@ -5,16 +5,21 @@ Source: Template:Ship and its family in the English edition, which others have t
 
 from __future__ import annotations
 
-from filters.wikitext.rules import Arguments
+from filters.wikitext.rules import Arguments, Rule
 
 # The last argument says what is shown (Template:Ship, "Display options").
 _NUMBER_ONLY, _NAME_ONLY, _NAME_AND_NUMBER = "1", "2", "5"
 _WITHOUT_NUMBER = ("3", "6")
 
 
-def prefixed_ship(arguments: Arguments) -> str:
-    """Writes a ship whose prefix is the template's name: ``USS Enterprise (CV-6)``."""
-    return _write(arguments.name.upper() if arguments.name.islower() else arguments.name, arguments, 1)
+def prefixed_ship(prefix: str) -> Rule:
+    """Returns the rule of ships with one prefix, or with the template's own name: ``USS Enterprise (CV-6)``."""
+
+    def rule(arguments: Arguments) -> str:
+        name = arguments.name
+        return _write(prefix or (name.upper() if name.islower() else name), arguments, 1)
+
+    return rule
 
 
 def ship(arguments: Arguments) -> str:

@@ -149,7 +149,7 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         # names
         "country_code": _country_code,
         "flag": _flag,
-        "prefixed_ship": _always(ships.prefixed_ship),
+        "prefixed_ship": lambda edition, prefix="": ships.prefixed_ship(prefix),
         "ship": _always(ships.ship),
         "ship_class": _always(ships.ship_class),
         # numbers
@@ -165,6 +165,10 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "amount": lambda edition, sign: quantities.amount_of(sign),
         "currency": _always(quantities.currency),
         "rupees": _always(quantities.rupees),
+        "height": _always(quantities.height),
+        "duration": _always(quantities.duration),
+        "sky_angle": lambda edition, signs: quantities.sky_angle(signs),
+        "ordinal": _always(quantities.ordinal),
         "density": _always(quantities.population_density),
         "roman": _always(_roman),
         "nuclide": _always(quantities.nuclide),

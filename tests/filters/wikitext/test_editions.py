@@ -45,6 +45,10 @@ WRITTEN = {
          "US$13 million ₹10 crore £5 billion XYZ 7"),
         ("{{rquote|left|A saying.|B}}\n{{div col|3}}\n* c\n{{div col end}}", "A saying.\n\n- c"),
         ("{{columns-list|3|\n* a\n* b}}{{div col||20em|small=yes}}", "- a\n- b"),
+        ("{{height|ft=5|in=11}} {{duration|m=3|s=5}} {{RA|12|30|49.4}} {{ordinal|21}} {{ordinal|112}} {{roman|9}}",
+         "5 ft 11 in 3:05 12h 30m 49.4s 21st 112th IX"),
+        ("{{GS|U-47|1938|2}} {{GS|U-47}} {{slink|A|B}} {{1/2}} {{lang-zh|s=你|p=ni}} {{sqrt|2}}{{cite weird|x}}",
+         "U-47 German submarine U-47 A § B 1/2 你, ni √2"),
         ("It is {{...}} {{ellipsis}}.", "It is … …."),
     ],
     "es": [

@@ -9,6 +9,8 @@ import pytest
 from pipeline.corpus.document import Document
 from pipeline.engine.dedup import Units
 from pipeline.errors import InputError
+from pipeline.report.content import _facts
+from pipeline.report.corpus import find
 from pipeline.verify.accounts import verify
 from sources.wikipedia.definitions import read_definitions
 from sources.wikipedia.measure import main
@@ -149,6 +151,8 @@ class TestTemplates:
             "template uses inside prose without a rule: 1 of 3 (33.33%); 9 characters and 2 numbers went with them"
         )
         assert uses_in_words({}) == ""
+        (corpus,) = find([str(found.root)]).sources
+        assert dict(_facts(corpus))["template uses inside prose without a rule"] == "1 of 3 (33.3%)"
 
     def test_labels_and_attributions_are_keys(self, tmp_path):
         text = "In {{lang-de|Wien}} and {{PAGENAME}}.\n{{quote|Words.|Author}}"
