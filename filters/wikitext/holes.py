@@ -12,10 +12,11 @@ from filters.wikitext.marks import GAP, HOLE
 _OPENING = "(（"
 _BRACKET = re.compile(r"[()（）]")
 # The end of a sentence: a stop behind a word of two letters or more (not Mr., St.), no small letter behind the space.
-_ENDED = re.compile(r"[.!?…:][\"'”»)\]]*\s*$")
+_ENDED = re.compile(r"[.!?…:。！？][\"'”»)\]]*\s*$")
 _SENTENCE_END = re.compile(
     r"(?<=\w\w)(?<!\b[A-Z][a-z])[.!?…]+[\"'”»)\]]*\s+(?=\S)"
-    + rf"|(?<=[0-9)%’'\"”»{GAP}{HOLE}])[.!?…]+[\"'”»)\]]*\s+(?=\S)"
+    rf"|(?<=[0-9)%’'\"”»{GAP}{HOLE}])[.!?…]+[\"'”»)\]]*\s+(?=\S)"
+    r"|(?<=[。！？])(?=.)"
 )
 
 

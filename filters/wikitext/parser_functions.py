@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from filters.wikitext.marks import GAP, HOLE
 from filters.wikitext.numbers import format_number
-from filters.wikitext.rules import Arguments, Rule
+from filters.wikitext.rules import Arguments, Rule, hole
 
 _BLANK = " \t\n" + GAP  # a comment leaves its mark, and is nothing
 
@@ -60,7 +60,8 @@ def _format(arguments: Arguments) -> str:
     return number if HOLE in number or _part(arguments, 1) else format_number(number, arguments.language)
 
 
-# Help:Magic words and Extension:ParserFunctions. What depends on other pages, on the title or on the clock is not here.
+# Help:Magic words and Extension:ParserFunctions. What depends on the clock or on Wikidata is a hole, and so are
+# calculations: in articles they are made with such numbers. What depends on other pages is not here.
 _FUNCTIONS: Mapping[str, Rule] = MappingProxyType(
     {
         "#if": _if,
@@ -73,6 +74,7 @@ _FUNCTIONS: Mapping[str, Rule] = MappingProxyType(
         "lcfirst": _uncapitalised,
         "formatnum": _format,
         "plural": lambda arguments: _part(arguments, 1 if _subject(arguments) == "1" else 2),
+        **dict.fromkeys(("#expr", "#time", "#timel", "#property", "#statements"), hole),
         "gender": lambda arguments: _part(arguments, 1),
     }
 )

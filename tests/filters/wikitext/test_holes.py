@@ -18,6 +18,7 @@ EN = WikiSite.builtin("en")
         ("(a (b \x07) c) d.", "(a \x01 c) d."),
         ("(open \x07. Next one.", "Next one."),
         (") \x07 (.", ""),
+        ("一。二\x07三。四。", "一。四。"),
         ("Mr. A has \x07 of it.", ""),
     ],
 )
@@ -38,6 +39,7 @@ def test_a_list_item_goes_as_a_whole():
         ("* about {{Inflation|US|5|1929}} a\n* b", "- b"),
         ("It had {{formatnum:{{Inflation|US|5|1929}}}} points ({{NUMBEROFARTICLES}}). So.", "So."),
         ("a {{CURRENTYEAR}} b", "a b"),
+        ("It has {{#property:P1082}} people. It grows (by {{#expr:{{EWZ}}/2}} a year).", "It grows."),
         ("It is $ {{unknown thing}} or ${{unknown thing}}.", "It is or."),
     ],
 )
