@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from filters.wikitext import centuries, coordinates, dates, quantities, quotations, rules, ships
+from filters.wikitext import biography, centuries, coordinates, dates, quantities, quotations, rules, ships
 from filters.wikitext.convert import converter
 from filters.wikitext.editions.edition import Edition
 from filters.wikitext.marks import PIPE
@@ -146,6 +146,7 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "incise": _always(_incise),
         "accidental": _always(_accidental),
         "after_first_word": _always(_after_first_word),
+        "italian_biography": _always(biography.italian_biography),
         # names
         "country_code": _country_code,
         "flag": _flag,

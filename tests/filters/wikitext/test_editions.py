@@ -49,6 +49,8 @@ WRITTEN = {
          "5 ft 11 in 3:05 12h 30m 49.4s 21st 112th IX"),
         ("{{GS|U-47|1938|2}} {{GS|U-47}} {{slink|A|B}} {{1/2}} {{lang-zh|s=你|p=ni}} {{sqrt|2}}{{cite weird|x}}",
          "U-47 German submarine U-47 A § B 1/2 你, ni √2"),
+        ("{{airport codes|LAX|KLAX|LAX}} {{NYSE|IBM}} {{Cite quran|2|255}} {{IAST|ā}}",
+         "(IATA: LAX, ICAO: KLAX, FAA LID: LAX) NYSE: IBM Quran 2:255 ā"),
         ("It is {{...}} {{ellipsis}}.", "It is … …."),
     ],
     "es": [
