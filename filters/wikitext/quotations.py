@@ -43,7 +43,7 @@ def _next(name: str) -> str:
 
 def columns(arguments: Arguments) -> str:
     """``{{columns-list|3|...}}``: the contents; a number of columns or their width is no text."""
-    value = arguments.first("content", "list")
+    value = arguments.first("content", "list", "liste", "lista", "inhoud", "zawartość", "contenuto", "texte", "text")
     if not value:
         texts = [text for text in arguments.positional() if not _WIDTH.fullmatch(text)]
         value = texts[-1] if texts else ""

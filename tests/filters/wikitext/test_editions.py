@@ -68,6 +68,7 @@ WRITTEN = {
          "XVIe et XVIIe siècles, Ier au IIIe siècle, IVe siècle"),
         ("{{n°|5}} {{M.|Petit}} {{heure|8}} {{heure|8|30}} {{euro|1234}} {{Espagne}}",
          "no 5 M. Petit 8 h 8 h 30 1 234 € Espagne"),
+        ("{{colonnes|taille=24|\n* a\n* {{Jumelage|Paris|France}}\n}}", "- a\n- Paris (France)"),
         ("mots{{etc.}}, a, {{etc.}} {{incise|b}} {{abréviation|OTAN|organisation}}", "mots, etc., a, etc. – b – OTAN"),
     ],
     "hr": [("{{Z+X|ITA}} {{ZID|HRV}} {{jez-de|riječ}} {{Z|ITA}}[[Rim]]", "Italija Hrvatska riječ Rim")],
