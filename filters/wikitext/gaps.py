@@ -38,7 +38,8 @@ def close_gaps(line: str) -> str:
     """Removes the gap marks of one line and what they leave dangling.
 
     ``Berlin (GAP; GAP) is`` becomes ``Berlin is``; ``(GAP, born 1920)`` becomes ``(born 1920)``; ``a GAP, b`` becomes
-    ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter or digit becomes empty.
+    ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter becomes empty: a mere number says
+    nothing once what it is of has gone (``GAP 1.940``).
     """
     pieces = line.split(GAP)
     done: list[str] = []
@@ -49,7 +50,7 @@ def close_gaps(line: str) -> str:
             left = left[-REACH:]
         left = _join(left, right)
     line = "".join([*done, left]).rstrip()
-    return line if LITERAL_START in line or any(map(str.isalnum, line)) else ""
+    return line if LITERAL_START in line or any(map(str.isalpha, line)) else ""
 
 
 def close_spaces(text: str) -> str:

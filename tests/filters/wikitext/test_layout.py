@@ -41,6 +41,7 @@ def test_apostrophes(wikitext, text):
         ("a [\x01] b", "a b"),
         ("a(\x01)b", "a b"),
         ("\x01; \x01 -", ""),
+        ("\x01 1.940", ""),
         ("( a , b ) ; c\x01", "( a , b ) ; c"),
         ("\x01: a", "a"),
         ("\x01 – a – b", "a – b"),
