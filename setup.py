@@ -50,6 +50,7 @@ setup(
             "arxiv/bulk/*",
             "arxiv/eprints/**/*",
         ],
+        "filters.wikitext.editions": ["*.yaml"],
         "sources.github": ["*.sql"],
         "pipeline.card": ["templates/*"],
         "pipeline.report": ["templates/*"],

@@ -136,7 +136,7 @@ class Chain:
         step = self.ledger.step(READ_STEP)
         step.entered.add(1, 0)
         (step.fail if refused.failed else step.drop)(refused.reason, 0)
-        name = f"{refused.file.rsplit('/', 1)[-1]}@{refused.offset}"
+        name = f"{refused.file.rsplit('/', 1)[-1]}@{refused.offset}{f'.{refused.number}' if refused.number else ''}"
         document = Document(name, refused.message, self.source, refused.file, refused.offset)
         return Reject(document, READ_STEP, refused.reason)
 

@@ -68,6 +68,16 @@ def as_of(arguments: Arguments) -> str:
     return (date if arguments.first("bare") else f"{words} {date}") + arguments.first("post")
 
 
+def written_date(arguments: Arguments) -> str:
+    """A date in whatever order: three numbers with the year first or last, or words as they are."""
+    values = arguments.positional()[:3]
+    if len(values) == 3 and all(value.isdecimal() for value in values):
+        is_year_first = len(values[0]) > 2
+        year, day = (values[0], values[2]) if is_year_first else (values[2], values[0])
+        return write_date(year, values[1], day, arguments.language, day_first=True)
+    return " ".join(values)
+
+
 def old_style_date(arguments: Arguments) -> str:
     """``{{OldStyleDate|2 February|1905|20 January}}``: the date and, in brackets, the one of the old calendar."""
     date = " ".join(value for number in "12" if (value := arguments.first(number)))

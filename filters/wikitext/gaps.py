@@ -22,6 +22,7 @@ _SPACES = " \t"
 _NO_SPACE_BEFORE = ".,;:!?…)]}”"
 _NO_SPACE_AFTER = "“„"
 _DASHES = "–—"
+_CURRENCIES = ("$", "€", "£", "¥", "₹")
 _AT_START = _WEAK + ":" + _DASHES  # parts what has gone from what follows
 
 # Each begins with the one character that is looked for, which makes the search a fast one.
@@ -37,7 +38,8 @@ def close_gaps(line: str) -> str:
     """Removes the gap marks of one line and what they leave dangling.
 
     ``Berlin (GAP; GAP) is`` becomes ``Berlin is``; ``(GAP, born 1920)`` becomes ``(born 1920)``; ``a GAP, b`` becomes
-    ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter or digit becomes empty.
+    ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter becomes empty: a mere number says
+    nothing once what it is of has gone (``GAP 1.940``).
     """
     pieces = line.split(GAP)
     done: list[str] = []
@@ -48,7 +50,7 @@ def close_gaps(line: str) -> str:
             left = left[-REACH:]
         left = _join(left, right)
     line = "".join([*done, left]).rstrip()
-    return line if LITERAL_START in line or any(map(str.isalnum, line)) else ""
+    return line if LITERAL_START in line or any(map(str.isalpha, line)) else ""
 
 
 def close_spaces(text: str) -> str:
@@ -78,6 +80,9 @@ def _cut_before(places: list[int], text: str, what: str) -> str:
 def _join(left: str, right: str) -> str:
     """Joins the texts before and after one gap."""
     before = left.rstrip(_SPACES)
+    if before.endswith(_CURRENCIES) and not right.lstrip(_SPACES)[:1].isdigit():  # a sign whose sum has gone
+        before = before[:-1].rstrip(_SPACES)
+        left = f"{before} "
     after = right.lstrip(_SPACES)
     last, first = before[-1:], after[:1]
     if last and last in _OPEN:

@@ -25,7 +25,7 @@ class Language:
         redirect: words that start a redirect page, without ``#``.
         months: the twelve months, as they stand inside a date.
         separators: thousands separator and decimal mark.
-        century: how a century is written after its numeral (``{{s|XX}}`` of the French edition).
+        media: names of the Media namespace (number -2), beside the English one.
     """
 
     file: str
@@ -34,12 +34,13 @@ class Language:
     redirect: str
     months: str
     separators: str
-    century: str = ""
+    media: str = ""
 
 
 # MediaWiki accepts these English names in every language.
 ENGLISH_FILE = "file|image"
 ENGLISH_CATEGORY = "category"
+ENGLISH_MEDIA = "media"
 ENGLISH_OTHER = "media|special|talk|user|user talk|project|wikipedia|mediawiki|template|help|portal|draft|module|wp"
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
@@ -49,6 +50,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="категория",
             other="медия|специални|беседа|потребител|уикипедия|шаблон|помощ|портал|модул",
             redirect="пренасочване|виж",
+            media="медия",
             months="януари|февруари|март|април|май|юни|юли|август|септември|октомври|ноември|декември",
             separators=" ,",
         ),
@@ -57,6 +59,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="categoria",
             other="mèdia|especial|discussió|usuari|usuària|viquipèdia|plantilla|ajuda|portal|viquiprojecte|mòdul",
             redirect="redirecció|redireccio",
+            media="mèdia",
             months="gener|febrer|març|abril|maig|juny|juliol|agost|setembre|octubre|novembre|desembre",
             separators=".,",
         ),
@@ -65,6 +68,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="kategorie",
             other="média|speciální|diskuse|uživatel|wikipedista|wikipedistka|wikipedie|šablona|nápověda|portál|modul",
             redirect="přesměruj",
+            media="média",
             months="ledna|února|března|dubna|května|června|července|srpna|září|října|listopadu|prosince",
             separators=" ,",
         ),
@@ -73,6 +77,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="kategori",
             other="medie|speciel|diskussion|bruger|skabelon|hjælp|portal|modul",
             redirect="omdirigering",
+            media="medie",
             months="januar|februar|marts|april|maj|juni|juli|august|september|oktober|november|december",
             separators=".,",
         ),
@@ -81,6 +86,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="kategorie",
             other="medium|spezial|diskussion|benutzer|benutzerin|vorlage|hilfe|portal|modul",
             redirect="weiterleitung",
+            media="medium",
             months="Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember",
             separators=".,",
         ),
@@ -97,6 +103,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="categoría|categoria|cat",
             other="medio|especial|discusión|usuario|usuaria|plantilla|ayuda|portal|wikiproyecto|anexo|módulo",
             redirect="redirección|redireccion",
+            media="medio",
             months="enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre",
             separators=" ,",
         ),
@@ -105,15 +112,16 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="catégorie",
             other="média|spécial|discussion|utilisateur|utilisatrice|wikipédia|modèle|aide|portail|projet|référence",
             redirect="redirection",
+            media="média",
             months="janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
             separators=" ,",
-            century="siècle",
         ),
         "hr": Language(
             file="datoteka|slika|dt|f",
             category="kategorija|kt|ct",
             other="mediji|posebno|razgovor|suradnik|suradnica|wikipedija|predložak|pomoć|portal|dodatak|modul",
             redirect="preusmjeri",
+            media="mediji|medij",
             months="siječnja|veljače|ožujka|travnja|svibnja|lipnja|srpnja|kolovoza|rujna|listopada|studenoga|prosinca",
             separators=".,",
         ),
@@ -122,6 +130,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="kategória",
             other="média|speciális|vita|szerkesztő|wikipédia|sablon|segítség|portál|modul",
             redirect="átirányítás",
+            media="média",
             months="január|február|március|április|május|június|július|augusztus|szeptember|október|november|december",
             separators=" ,",
         ),
@@ -146,6 +155,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="kategoria",
             other="specjalna|dyskusja|wikipedysta|wikipedystka|użytkownik|szablon|pomoc|wikiprojekt|moduł",
             redirect="patrz|przekieruj|tam",
+            media="media",
             months="stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia",
             separators=" ,",
         ),
@@ -154,6 +164,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="categoria",
             other="multimédia|especial|discussão|usuário|usuária|utilizador|wikipédia|predefinição|ajuda|anexo|módulo",
             redirect="redirecionamento|redirecione",
+            media="multimédia|média",
             months="janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro",
             separators=" ,",
         ),
@@ -162,6 +173,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="categorie",
             other="discuție|discuţie|utilizator|format|ajutor|proiect|modul",
             redirect="redirecteaza|redirectează",
+            media="media",
             months="ianuarie|februarie|martie|aprilie|mai|iunie|iulie|august|septembrie|octombrie|noiembrie|decembrie",
             separators=".,",
         ),
@@ -170,6 +182,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="категория|к",
             other="медиа|служебная|обсуждение|участник|участница|википедия|шаблон|справка|портал|проект|модуль",
             redirect="перенаправление|перенапр",
+            media="медиа",
             months="января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
             separators=" ,",
         ),
@@ -187,6 +200,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             other="медиј|медија|посебно|разговор|корисник|википедија|шаблон|помоћ|портал|модул|medij|medija|posebno"
             "|razgovor|korisnik|vikipedija|šablon|pomoć|portal|modul",
             redirect="преусмери|preusmeri",
+            media="медиј|медија|medij|medija",
             months="јануар|фебруар|март|април|мај|јун|јул|август|септембар|октобар|новембар|децембар",
             separators=".,",
         ),
@@ -203,6 +217,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType(
             category="категорія|категория",
             other="медіа|медиа|спеціальна|обговорення|користувач|користувачка|вікіпедія|шаблон|довідка|портал|модуль",
             redirect="перенаправлення|перенаправление",
+            media="медіа|медиа",
             months="січня|лютого|березня|квітня|травня|червня|липня|серпня|вересня|жовтня|листопада|грудня",
             separators=" ,",
         ),

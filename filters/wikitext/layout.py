@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from filters.wikitext.gaps import close_gaps
-from filters.wikitext.marks import BREAK, GAP, JOINT
+from filters.wikitext.holes import drop_holes, drop_item
+from filters.wikitext.marks import BREAK, GAP, HOLE, JOINT
 from filters.wikitext.quotes import unwrap_quotes
 
 ITEM_MARK = "- "
@@ -78,6 +79,8 @@ def clean_line(line: str) -> str:
     """Unwraps bold and italics, closes gaps, and collapses spaces, as a browser does."""
     if "''" in line:
         line = unwrap_quotes(line)
+    if HOLE in line:
+        line = drop_holes(line)
     if GAP in line:
         line = close_gaps(line)
     if JOINT in line:
@@ -90,7 +93,7 @@ def clean_line(line: str) -> str:
 def _preformatted(source: str) -> str:
     """Returns a line that starts with spaces as a browser shows it: with its spaces, but for the first."""
     text = source[1:].rstrip()
-    if GAP in text or BREAK in text:
+    if GAP in text or BREAK in text or HOLE in text:
         return ""
     content = text.lstrip(" ")
     return text[: len(text) - len(content)] + unwrap_quotes(content).replace(JOINT, "") if content else ""
@@ -110,6 +113,7 @@ def _item(source: str, numbering: _Numbering) -> Iterator[Line]:
     """Yields the line of a list item, or the two lines of a term with its definition."""
     content = source.lstrip(_LIST_MARKS)
     marks = source[: len(source) - len(content)]
+    content = drop_item(content) if HOLE in content else content
     text = clean_line(content.replace(BREAK, " ") if BREAK in content else content)
     if not text:
         return

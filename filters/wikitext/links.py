@@ -78,6 +78,7 @@ class _Resolver:
     def __init__(self, site: WikiSite) -> None:
         self.dropped = site.file_namespaces | site.category_namespaces | INTERLANGUAGE_CODES
         self.files = site.file_namespaces
+        self.media = site.media_namespaces
         self.prefixes = site.namespaces | INTERLANGUAGE_CODES | SISTER_PREFIXES
 
     def label(self, match: re.Match[str]) -> str:
@@ -86,6 +87,8 @@ class _Resolver:
         prefix = target.partition(":")[0].strip().replace("_", " ").lower() if ":" in target else ""
         if prefix in self.dropped and ":" in target:
             return gap_after(match.string, match.start())
+        if prefix in self.media:  # a link to the recording itself, which shows its label
+            return label or target.partition(":")[2].strip()
         if prefix and label is not None and prefix not in SISTER_PREFIXES and _MEDIA.search(target):
             return gap_after(match.string, match.start())
         if prefix in ("http", "https"):

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from filters.wikitext.rules import Arguments, Rule, format_number
+from filters.wikitext.marks import GAP, HOLE
+from filters.wikitext.numbers import format_number
+from filters.wikitext.rules import Arguments, Rule, hole
+
+_BLANK = " \t\n" + GAP  # a comment leaves its mark, and is nothing
 
 
 def _subject(arguments: Arguments) -> str:
     """Returns what stands between the colon and the first pipe."""
-    return arguments.parts[0].partition(":")[2].strip()
+    return arguments.parts[0].partition(":")[2].strip(_BLANK)
 
 
 def _part(arguments: Arguments, number: int) -> str:
     """Returns one of the parts after the subject, or nothing."""
-    return arguments.parts[number].strip() if number < len(arguments.parts) else ""
+    return arguments.parts[number].strip(_BLANK) if number < len(arguments.parts) else ""
 
 
 def _if(arguments: Arguments) -> str:
@@ -51,7 +55,13 @@ def _uncapitalised(arguments: Arguments) -> str:
     return text[:1].lower() + text[1:]
 
 
-# Help:Magic words and Extension:ParserFunctions. What depends on other pages, on the title or on the clock is not here.
+def _format(arguments: Arguments) -> str:
+    number = _subject(arguments)
+    return number if HOLE in number or _part(arguments, 1) else format_number(number, arguments.language)
+
+
+# Help:Magic words and Extension:ParserFunctions. What depends on the clock or on Wikidata is a hole, and so are
+# calculations: in articles they are made with such numbers. What depends on other pages is not here.
 _FUNCTIONS: Mapping[str, Rule] = MappingProxyType(
     {
         "#if": _if,
@@ -62,8 +72,9 @@ _FUNCTIONS: Mapping[str, Rule] = MappingProxyType(
         "uc": lambda arguments: _subject(arguments).upper(),
         "ucfirst": _capitalised,
         "lcfirst": _uncapitalised,
-        "formatnum": lambda arguments: format_number(_subject(arguments), arguments.language),
+        "formatnum": _format,
         "plural": lambda arguments: _part(arguments, 1 if _subject(arguments) == "1" else 2),
+        **dict.fromkeys(("#expr", "#time", "#timel", "#property", "#statements"), hole),
         "gender": lambda arguments: _part(arguments, 1),
     }
 )

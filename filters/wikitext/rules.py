@@ -1,21 +1,21 @@
-"""What a template that keeps text makes of its arguments: the kinds of rule, and the ones that need a calculation.
+"""What a template that keeps text makes of its arguments: the arguments, and the kinds of rule that any edition uses.
 
 No rule repeats an argument, so that nested templates cannot make a page grow.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from filters.wikitext.languages import LANGUAGES
+from filters.wikitext.marks import GAP, HOLE
 from filters.wikitext.names import words
-from filters.wikitext.tags import superscript
+
+_BLANK = " \t\n" + GAP  # what is left of a comment in an argument is blank, too
+_CONTEXT = 40  # characters on either side of a template that a rule may look at
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The arguments of one template call.
 
     Attributes:
@@ -23,25 +23,41 @@ class Arguments:
         values: text of each argument; positional ones under ``"1"``, ``"2"``, ...; names are lower-case.
         language: code of the edition.
         parts: the call split at its pipes, with nothing taken off.
+        page: the text that the call stands in.
+        start: where in it the call begins.
+        end: where in it the text goes on.
+        title: the title of the page.
     """
 
     name: str
     values: Mapping[str, str]
     language: str
     parts: tuple[str, ...]
+    page: str = ""
+    start: int = 0
+    end: int = 0
+    title: str = ""
 
     def first(self, *names: str) -> str:
         """Returns the first of these arguments that is not blank, without outer spaces; else nothing."""
         for name in names:
-            if value := self.values.get(name, "").strip():
+            if value := self.values.get(name, "").strip(_BLANK):
                 return value
         return ""
 
     def positional(self, start: int = 1) -> list[str]:
         """Returns the positional arguments that are not blank, from number ``start`` on."""
         numbers = sorted(int(name) for name in self.values if name.isdecimal() and len(name) < 4)
-        values = (self.values[str(number)].strip() for number in numbers if number >= start)
+        values = (self.values[str(number)].strip(_BLANK) for number in numbers if number >= start)
         return [value for value in values if value]
+
+    def before(self) -> str:
+        """Returns the characters before the call, up to the start of its line."""
+        return self.page[max(0, self.start - _CONTEXT) : self.start].rpartition("\n")[2]
+
+    def after(self) -> str:
+        """Returns the characters after the call, up to the end of its line."""
+        return self.page[self.end : self.end + _CONTEXT].partition("\n")[0]
 
 
 Rule = Callable[[Arguments], str]
@@ -65,6 +81,11 @@ def keep_spaced(arguments: Arguments) -> str:
 def keep_name(arguments: Arguments) -> str:
     """Keeps the template's own name, and its positional arguments: ``{{84e|Congrès}}``."""
     return " ".join([arguments.name, *arguments.positional()])
+
+
+def hole(arguments: Arguments) -> str:
+    """Stands for what cannot be told from the page alone, and the sentence cannot do without."""
+    return HOLE
 
 
 def fixed(text: str) -> Rule:
@@ -124,69 +145,6 @@ def fraction(arguments: Arguments) -> str:
     if len(values) == 1:
         return f"1/{values[0]}"
     return " ".join([*values[:-2], "/".join(values[-2:])]) if values else ""
-
-
-_EXPONENT = re.compile(r"(?<=[^\W\d_]) ([23])$")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-
-
-def format_number(number: str, language: str) -> str:
-    """Writes a number with the thousands separator and decimal mark of a language; other text stays as it is."""
-    number = number.strip()
-    if not _NUMBER.fullmatch(number) or len(number) > 40:
-        return number
-    separators = LANGUAGES[language].separators if language in LANGUAGES else ",."
-    whole, _, decimals = number.partition(".")
-    grouped = f"{int(whole):,}".replace(",", separators[0])
-    if whole.startswith("-0"):
-        grouped = whole
-    return f"{grouped}{separators[1]}{decimals}" if decimals else grouped
-
-
-def number_with_unit(arguments: Arguments) -> str:
-    """``{{unité|5000|km|2}}``, ``{{unité|5000 km 2}}``: number, unit, exponent, and more such pairs."""
-    first, *rest = arguments.positional()[:4] or [""]
-    number, space, words_after = first.partition(" ")
-    words_after = _EXPONENT.sub(lambda match: superscript(match[1]), words_after)
-    text = format_number(number.replace(",", "."), arguments.language) + space + words_after
-    for unit in rest:
-        text += superscript(unit) if unit.lstrip("-").isdecimal() else f" {unit}"
-    return text
-
-
-def measured_value(arguments: Arguments) -> str:
-    """``{{val|1.2|0.1|e=6|u=km}}``: value, uncertainty, power of ten, unit."""
-    values = arguments.positional()
-    text = format_number(values[0], arguments.language) if values else ""
-    if len(values) > 1:
-        text += values[1] if values[1].startswith("(") else f" ± {values[1]}"
-    if exponent := arguments.first("e"):
-        text += " × 10" + superscript(exponent)
-    unit = arguments.first("u", "ul")
-    return f"{arguments.first('p')}{text} {unit}".rstrip() if unit else f"{arguments.first('p')}{text}"
-
-
-def population_density(arguments: Arguments) -> str:
-    """``{{pop density|3645257|640081.87|km2}}``: inhabitants for each unit of area, to one place below ten."""
-    population, area, unit, *_ = [*arguments.positional()[:3], "", "", ""]
-    try:
-        density = float(population.replace(",", "")) / float(area.replace(",", ""))
-    except (ValueError, ZeroDivisionError):
-        return ""
-    if not 0 < density < 1e9:
-        return ""
-    number = f"{density:.1f}" if density < 10 else f"{density:.0f}"
-    symbol = {"km2": "km²", "sqmi": "sq mi"}.get(unit, unit)
-    return f"{format_number(number, arguments.language)}/{symbol}"
-
-
-def century(arguments: Arguments) -> str:
-    """``{{s|XX}}``, ``{{s-|XX}}`` of the French edition: the century, with its era where there is one."""
-    numeral, era = arguments.first("1"), arguments.first("3")
-    if not numeral:
-        return ""
-    ordinal = "Ier" if numeral.upper() == "I" else f"{numeral}e"
-    return " ".join(part for part in (ordinal, "siècle", era) if part)
 
 
 def ipa(arguments: Arguments) -> str:

@@ -90,3 +90,30 @@ REFERENCE_TITLES: Mapping[str, str] = MappingProxyType(
         "|джерела і література|рекомендована література|джерело",
     }
 )
+
+# Of these, titles that also head a part of the article itself (a country's literature, the springs of a river, what
+# goes into depth): whether such a section holds references is told by what stands in it.
+AMBIGUOUS_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "bg": "литература|източници",
+        "ca": "fonts",
+        "cs": "literatura|prameny|zdroje|citace",
+        "da": "litteratur|kilder",
+        "de": "literatur|quellen|sekundärliteratur",
+        "en": "literature|sources|source|citations|primary sources|secondary sources",
+        "es": "fuentes|citas",
+        "fr": "sources|sources primaires|sources secondaires|pour approfondir",
+        "hr": "literatura|izvori",
+        "hu": "irodalom|források|forrás|szakirodalom|további információk",
+        "it": "approfondimenti|fonti|fonte",
+        "nl": "literatuur|bronnen|bron",
+        "pl": "literatura|źródła|opracowania",
+        "pt": "fontes",
+        "ro": "surse|sursă|izvoare",
+        "ru": "литература|источники|комментарии",
+        "sl": "literatura|viri",
+        "sr": "литература|извори|literatura|izvori",
+        "sv": "litteratur|källor",
+        "uk": "література|джерела|джерело|коментарі",
+    }
+)

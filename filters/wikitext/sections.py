@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from filters.wikitext.layout import Line
@@ -11,6 +12,18 @@ DEEPEST_TITLE = 6
 # In a section of references, a line that is no list item and at least this long is prose, and is kept. Shorter ones
 # are citations without a template, and remarks such as "General references:".
 MIN_REFERENCE_PROSE = 200
+# Where the title may as well be that of a part of the article (``Literature``), a sentence of this length is prose.
+MIN_PROSE = 60
+_LEAST_SMALL = 0.5  # share of its words that begin with a small letter; of a citation they are fewer
+
+_SENTENCE_END = re.compile(r"[^\W\d_][\"'”»)\]]*[.!?…:][\"'”»)\]]*$")
+# What a citation has, in any of the languages: a number of a book or page, an address, or a year between marks.
+_CITED = re.compile(
+    r"\b(?:ISBN|ISSN|OCLC|doi|DOI)\b|https?://"
+    r"|\b(?:pp?|S|s|str|стр|с|С|Vol|vol|Bd|Nr|No|nr|vyd|wyd|изд|вид|ed|eds|Hrsg|Hg|red|Aufl|oldal)\.\s"
+)
+_YEAR = re.compile(r"(?<![0-9–-])(?:1[5-9]|20)[0-9]{2}(?![0-9]|\s?[–-]\s?[0-9])")
+_MARKS = re.compile(r"[.,:;—–]")
 
 
 @dataclass
@@ -21,14 +34,17 @@ class _Section:
     lines: list[Line] = field(default_factory=list)
 
 
-def keep_sections(lines: Iterable[Line], reference_titles: frozenset[str]) -> list[Line]:
+def keep_sections(
+    lines: Iterable[Line], reference_titles: frozenset[str], ambiguous_titles: frozenset[str] = frozenset()
+) -> list[Line]:
     """Drops sections with nothing under them.
 
     A section stays if text is left in it or in a section below it. In sections with a reference title, and in those
-    below them, list items and short lines do not count as text, and go.
+    below them, list items and short lines do not count as text, and go. An ambiguous title is only taken for one where
+    its lines are citations: prose in it stays, and so do items that cite nothing.
     """
     sections = _split(lines)
-    _strip_references(sections, reference_titles)
+    _strip_references(sections, reference_titles, ambiguous_titles)
     kept = [False] * (DEEPEST_TITLE + 2)  # by level: whether a section below the one now looked at stays
     result: list[_Section] = []
     for section in reversed(sections):
@@ -53,23 +69,62 @@ def _split(lines: Iterable[Line]) -> list[_Section]:
     return sections
 
 
-def _strip_references(sections: list[_Section], reference_titles: frozenset[str]) -> None:
+def _strip_references(
+    sections: list[_Section], reference_titles: frozenset[str], ambiguous_titles: frozenset[str]
+) -> None:
     """Empties sections of references down to their prose."""
     level = 0  # of the section of references that we are in; 0: in none
-    for section in sections:
+    is_ambiguous = False
+    for place, section in enumerate(sections):
         title = section.title
         if title is None:
             continue
-        if level and title.title_level > level:
-            pass
-        elif title.text.strip(" .:").lower() in reference_titles:
-            level = title.title_level
-        else:
-            level = 0
+        if not level or title.title_level <= level:
+            name = title.text.strip(" .:").lower()
+            is_ambiguous = name in ambiguous_titles
+            holds = name in reference_titles and not (is_ambiguous and _is_body(_lines_under(sections, place)))
+            level = title.title_level if holds else 0
         if level:
-            section.lines = [
-                line for line in section.lines if not line.is_item and len(line.text) >= MIN_REFERENCE_PROSE
-            ]
+            section.lines = [line for line in section.lines if _is_prose(line, is_ambiguous)]
+
+
+def _lines_under(sections: Sequence[_Section], place: int) -> list[Line]:
+    """Returns the lines of a section and of those below it."""
+    top = sections[place].title
+    lines = list(sections[place].lines)
+    for below in range(place + 1, len(sections)):
+        section = sections[below]
+        if section.title and top and section.title.title_level <= top.title_level:
+            break
+        lines += section.lines
+    return lines
+
+
+def _is_body(lines: Sequence[Line]) -> bool:
+    """Tells whether a section with an ambiguous title holds prose, and no list of citations beside it."""
+    items = [line.text for line in lines if line.is_item]
+    return any(map(_is_sentence, lines)) and 2 * sum(map(_is_citation, items)) <= len(items)
+
+
+def _is_prose(line: Line, is_ambiguous: bool) -> bool:
+    """Tells whether a line of a section of references is prose."""
+    if line.is_item:
+        return False
+    return len(line.text) >= MIN_REFERENCE_PROSE or (is_ambiguous and _is_sentence(line))
+
+
+def _is_sentence(line: Line) -> bool:
+    """Tells whether a line is a sentence, or more of them, and no citation: by its end, its length and its words."""
+    text = line.text
+    if line.is_item or len(text) < MIN_PROSE or not _SENTENCE_END.search(text) or _CITED.search(text):
+        return False
+    words = [word for word in text.split() if word[0].isalpha()]
+    return sum(word[0].islower() for word in words) >= _LEAST_SMALL * len(words)
+
+
+def _is_citation(text: str) -> bool:
+    """Tells whether an item cites a book or a page: by its numbers, or a year with marks around it."""
+    return bool(_CITED.search(text)) or (bool(_YEAR.search(text)) and len(_MARKS.findall(text)) > 1)
 
 
 def join_lines(lines: Iterable[Line]) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from filters.wikitext.languages import (
     ENGLISH_CATEGORY,
     ENGLISH_FILE,
+    ENGLISH_MEDIA,
     ENGLISH_OTHER,
     EVERY_CATEGORY,
     EVERY_FILE,
     LANGUAGES,
     Language,
 )
-from filters.wikitext.section_titles import REFERENCE_TITLES
+from filters.wikitext.section_titles import AMBIGUOUS_TITLES, REFERENCE_TITLES
 
+MEDIA_NAMESPACE = -2
 FILE_NAMESPACE = 6  # MediaWiki's numbers, includes/Defines.php
 CATEGORY_NAMESPACE = 14
 
@@ -32,7 +34,9 @@ class WikiSite:
         namespaces: every namespace name and alias.
         file_namespaces: names of the File namespace; their links are pictures and leave no text.
         category_namespaces: names of the Category namespace; their links leave no text.
+        media_namespaces: names of the Media namespace; their links lead to a file and show their label.
         reference_titles: titles of sections that hold references and links.
+        ambiguous_titles: those of them that also head parts of the article itself.
         redirect_words: words that start a redirect, without ``#``.
     """
 
@@ -40,7 +44,9 @@ class WikiSite:
     namespaces: frozenset[str]
     file_namespaces: frozenset[str]
     category_namespaces: frozenset[str]
+    media_namespaces: frozenset[str]
     reference_titles: frozenset[str]
+    ambiguous_titles: frozenset[str]
     redirect_words: frozenset[str]
 
     @classmethod
@@ -69,7 +75,9 @@ class WikiSite:
             namespaces=_fold(every, names.other, ENGLISH_OTHER) | file | category,
             file_namespaces=file,
             category_namespaces=category,
+            media_namespaces=_fold(namespaces.get(MEDIA_NAMESPACE, ()), names.media, ENGLISH_MEDIA),
             reference_titles=_fold((), REFERENCE_TITLES.get(language, ""), REFERENCE_TITLES["en"]),
+            ambiguous_titles=_fold((), AMBIGUOUS_TITLES.get(language, ""), AMBIGUOUS_TITLES["en"]),
             redirect_words=_fold((), names.redirect, "redirect"),
         )
 

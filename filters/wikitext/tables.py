@@ -8,6 +8,7 @@ import re
 _TABLE_EDGE = re.compile(r"\n[ \t:*#;]*(?:(\{\|)|\|\}(?!\}))")
 # A row, cell or heading whose table was opened by a template, or not at all.
 _ORPHAN_ROW = re.compile(r"\n[ \t:*#;]*(?:\{\||\|)[^\n]*")
+_REACH = 1000  # characters before a row in which a link may have been opened
 _ORPHAN_HEADING_CELL = re.compile(r"\n![^\n]*")
 
 
@@ -18,10 +19,18 @@ def drop_tables(text: str) -> str:
     if "{|" in text:
         text, has_unclosed = _drop_closed(text)
     if "\n|" in text or "|" in text:
-        text = _ORPHAN_ROW.sub("\n", text)
+        text = _ORPHAN_ROW.sub(_orphan, text)
     if has_unclosed:
         text = _ORPHAN_HEADING_CELL.sub("", text)
     return text
+
+
+def _orphan(match: re.Match[str]) -> str:
+    """Removes a row; a line that begins with a pipe inside a link (``[[target`` on the line before) is none."""
+    before = match.string[max(0, match.start() - _REACH) : match.start()].rpartition("\n\n")[2]
+    if before.count("[[") <= before.count("]]"):
+        return "\n"
+    return match[0].lstrip("\n \t")
 
 
 def _drop_closed(text: str) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from filters.wikitext.entities import decode_entities
 from filters.wikitext.marks import BREAK, GAP, JOINT, LITERAL_END, LITERAL_START, gap_after
 from filters.wikitext.names import words
+from filters.wikitext.numbers import raised
 
 # Extension tags whose contents are no text of the article (MediaWiki core, Cite, and the extensions of Wikipedia).
 DROPPED_TAGS = words(
@@ -45,14 +46,8 @@ _ENDS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | LITERAL_TAGS}
 )
 _TABLE_TAG = re.compile(r"<(/?)table\b[^<>]*>", re.IGNORECASE)
-_SUPERSCRIPT = re.compile(r"([+\-−–]?[0-9]{1,4})</sup\s*>", re.IGNORECASE)
-_SUPERSCRIPT_DIGITS = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
+_SUPERSCRIPT = re.compile(r"([+\-−–]?[0-9]{1,4}(?:[.,/][0-9]{1,4})?)</sup\s*>", re.IGNORECASE)
 _HEADING_TAG = re.compile(r"h([1-6])", re.IGNORECASE)
-
-
-def superscript(number: str) -> str:
-    """Returns digits and signs as superscript characters, so that ``10<sup>6</sup>`` is not read as 106."""
-    return number.translate(_SUPERSCRIPT_DIGITS)
 
 
 def add_literal(text: str, literals: list[str]) -> str:
@@ -96,7 +91,7 @@ class _TagPass:
             if name in _ENDS:
                 return self.extension(match, start, name, attributes.rstrip().endswith("/"))
             if name == "sup" and (digits := _SUPERSCRIPT.match(self.text, match.end())):
-                return superscript(digits[1]), digits.end()
+                return raised(digits[1]), digits.end()
             if name == "table":
                 return BREAK, self.table_end(match)
         return _html(match, slash, name), match.end()

@@ -8,25 +8,30 @@ passed a second time, with those taken for text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from filters.wikitext.marks import GAP, gap_after
-from filters.wikitext.parser_functions import function_rule
-from filters.wikitext.rules import Arguments, Rule, keep_name
+from filters.wikitext.expansion import Definitions
+from filters.wikitext.expansion.tree import Nodes
+from filters.wikitext.marks import GAP, LINK_PIPE, PIPE, gap_after
+from filters.wikitext.rules import Arguments, Rule
+from filters.wikitext.template_table import TemplateTable
+from filters.wikitext.usage import TemplateUses, in_prose
 from filters.wikitext.work import Work
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _NAME = re.compile(r"\s*([^|{}\n]*)")
 _FIRST_WORD = re.compile(r"[ \t]*[^\s|{}]*")
 _UNCLOSED = re.compile(r"[^{}\n]*(?:[{}](?![{}])[^{}\n]*)*")  # the rest of a line, up to the next run of braces
-_LINK = re.compile(r"\[\[[^\[\]]*\]\]")
+_LINK_OR_PIPE = re.compile(r"\[\[|\]\]|\|")
 _NOT_IN_NAMES = frozenset("[]<>{}\n")  # an equals sign after one of these belongs to a link or to text
 _LONGEST_NAME = 60
-_HIDDEN_PIPE = "\x06"  # a pipe inside a link, while arguments are split
+_BLANK = " \t\n" + GAP
 
 PARAMETER_BRACES = 3  # {{{name|default}}}
 TEMPLATE_BRACES = 2
+# Steps of expansions that a page may take; with them used up, templates without a rule leave no text again.
+PAGE_STEPS = 50_000
+CHARACTERS_PER_STEP = 2
 
 
 @dataclass
@@ -38,45 +43,28 @@ class _Frame:
     rule: Rule | None
     parent: list[str] | None
     output: list[str] | None = field(default_factory=list)
+    definition: Nodes | None = None  # of a template without a rule
 
 
-@dataclass(frozen=True)
-class TemplateTable:
-    """Which templates keep text.
-
-    Attributes:
-        language: code of the edition, for number separators and months.
-        rules: rule of each template, by lower-case name.
-        prefixes: rules of families such as ``lang-de``, by what comes before the first hyphen.
-        names_as_text: the names that are themselves what a reader sees (``{{XXe siècle}}``), or None.
-    """
-
-    language: str
-    rules: Mapping[str, Rule]
-    prefixes: Mapping[str, Rule]
-    names_as_text: re.Pattern[str] | None = None
-
-    def find(self, name: str) -> Rule | None:
-        """Returns the rule of a template or parser function, or None where it leaves no text."""
-        name = " ".join(name.replace("_", " ").lower().split())
-        rule = self.rules.get(name)
-        if rule is None and "-" in name:
-            rule = self.prefixes.get(name.partition("-")[0])
-        if rule is None and self.names_as_text and self.names_as_text.fullmatch(name):
-            return keep_name
-        if rule is None and (":" in name or name.startswith("#")):
-            return function_rule(name)
-        return rule
-
-
-def expand_templates(text: str, table: TemplateTable, work: Work, max_nesting: int) -> str:
-    """Replaces each template by the text that its rule makes of it, or by a gap mark.
+def expand_templates(
+    text: str,
+    table: TemplateTable,
+    work: Work,
+    max_nesting: int,
+    title: str = "",
+    uses: TemplateUses | None = None,
+    definitions: Definitions | None = None,
+) -> str:
+    """Replaces templates, parser functions and parameters by the text they keep.
 
     Args:
         text: wikitext without tags.
         table: the templates that keep text.
         work: is charged for each character of each argument list.
         max_nesting: templates that are nested deeper leave no text.
+        title: the page's.
+        uses: counts the templates inside prose, where given.
+        definitions: expand the templates inside prose that have no rule, where given.
 
     Returns:
         The text without ``{{`` and ``}}``. Of a closing that has no partner only the braces are removed; of an opening,
@@ -84,23 +72,37 @@ def expand_templates(text: str, table: TemplateTable, work: Work, max_nesting: i
     """
     if "{{" not in text and "}}" not in text:
         return text
-    expansion = _Expansion(text, table, work, max_nesting, frozenset())
+    page = Page(title, uses, definitions)
+    expansion = _Expansion(text, table, work, max_nesting, frozenset(), page)
     result = expansion.run()
     if expansion.stack:
         literal = frozenset(frame.position for frame in expansion.stack)
-        result = _Expansion(text, table, work, max_nesting, literal).run()
-    return result
+        result = _Expansion(text, table, work, max_nesting, literal, page).run()
+    return result.replace(PIPE, "|") if PIPE in result else result
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a pass knows besides the text: the page's title, where uses are counted, and the definitions there are."""
+
+    title: str = ""
+    uses: TemplateUses | None = None
+    definitions: Definitions | None = None
 
 
 class _Expansion:
     """One pass over the braces of one page."""
 
-    def __init__(self, text: str, table: TemplateTable, work: Work, max_nesting: int, literal: frozenset[int]) -> None:
+    def __init__(
+        self, text: str, table: TemplateTable, work: Work, max_nesting: int, literal: frozenset[int], page: Page
+    ) -> None:
         self.text = text
         self.table = table
         self.work = work
         self.max_nesting = max_nesting
         self.literal = literal
+        self.page = page
+        self.steps = PAGE_STEPS + len(text) // CHARACTERS_PER_STEP
         self.stack: list[_Frame] = []
         self.output: list[str] | None = []
         self.last = 0
@@ -142,7 +144,10 @@ class _Expansion:
             return
         if frame.braces == TEMPLATE_BRACES:
             frame.rule = self.rule_at(end)
-            if frame.rule is None:
+            if frame.rule is None and self.page.definitions is not None:
+                self.define(frame, end, self.page.definitions)
+            is_kept = frame.definition if frame.rule is None else frame.rule is not self.table.silent
+            if not is_kept:
                 frame.output = None
         self.output = frame.output
 
@@ -155,7 +160,8 @@ class _Expansion:
         rest = _UNCLOSED.match(self.text, end)
         line = rest[0] if rest else ""
         if "|" in line:
-            if self.table.find(line.partition("|")[0]):
+            rule = self.table.find(line.partition("|")[0])
+            if rule is not None and rule is not self.table.silent:
                 return end + line.rindex("|") + 1
             return end + (line.index("}") + 1 if "}" in line else len(line))
         at_line_start = start == 0 or self.text[start - 1] == "\n"
@@ -169,6 +175,13 @@ class _Expansion:
         name = _NAME.match(self.text, position)
         return self.table.find(name[1]) if name and len(self.stack) <= self.max_nesting else None
 
+    def define(self, frame: _Frame, position: int, definitions: Definitions) -> None:
+        """Looks for the definition of a template without a rule, whose name starts at ``position``."""
+        name = _NAME.match(self.text, position)
+        if name and len(self.stack) <= self.max_nesting and definitions.has(name[1]):
+            frame.definition = definitions.nodes(name[1])
+            frame.rule = None if frame.definition else self.table.silent  # that of a box
+
     def close(self, start: int, end: int) -> None:
         """Closes frames with a run of closing braces, innermost first."""
         text, count = self.text, end - start
@@ -178,7 +191,9 @@ class _Expansion:
             used = min(frame.braces, count, PARAMETER_BRACES)
             count -= used
             left = frame.braces - used
-            result = self.result(frame, used)
+            result = self.result(frame, used, end - count)
+            if self.page.uses and used == TEMPLATE_BRACES and frame.parent is not None:
+                self.count(self.page.uses, frame, end - count)
             if left >= TEMPLATE_BRACES:
                 frame.braces = left
                 if frame.output is not None:
@@ -192,8 +207,17 @@ class _Expansion:
             self.output.append("}")
         self.last = end
 
-    def result(self, frame: _Frame, used: int) -> str:
-        """Returns the text of a frame that is being closed with ``used`` braces."""
+    def count(self, uses: TemplateUses, frame: _Frame, end: int) -> None:
+        """Counts a template that stands where text is kept, by its name as it was written."""
+        start = frame.position + frame.braces - TEMPLATE_BRACES
+        name = _NAME.match(self.text, start + TEMPLATE_BRACES)
+        shown = name[1].strip()[:_LONGEST_NAME] if name else ""
+        if shown:
+            is_known = frame.rule is not None or frame.definition is not None
+            uses.note(self.text, start, end, shown, is_known)
+
+    def result(self, frame: _Frame, used: int, end: int) -> str:
+        """Returns the text of a frame that is being closed with ``used`` braces, of which the last ends at ``end``."""
         if frame.output is None:
             return ""
         content = "".join(frame.output)
@@ -201,27 +225,75 @@ class _Expansion:
         if used == PARAMETER_BRACES:
             return content.partition("|")[2]
         rule = frame.rule or self.table.find(content.partition("|")[0])
-        return rule(parse_arguments(content, self.table.language)) if rule else ""
+        if rule is None and frame.definition is None:
+            return ""
+        start = frame.position + frame.braces - used
+        arguments = parse_arguments(content, self.table.language, self.text, start, end, self.page.title)
+        return rule(arguments) if rule else self.expanded(frame, arguments)
+
+    def expanded(self, frame: _Frame, arguments: Arguments) -> str:
+        """Returns what a template without a rule gives by its definition, where it stands inside prose."""
+        definitions = self.page.definitions
+        is_inside = in_prose(self.text, arguments.start, arguments.end)
+        if definitions is None or frame.definition is None or not is_inside or self.steps <= 0:
+            return ""
+        text, steps = definitions.expand(frame.definition, arguments, self.table)
+        self.steps -= steps
+        if text is None:
+            frame.definition = None  # it counts as unknown
+        return text or ""
 
 
-def parse_arguments(content: str, language: str) -> Arguments:
+def parse_arguments(
+    content: str, language: str, page: str = "", start: int = 0, end: int = 0, title: str = ""
+) -> Arguments:
     """Splits what stands between the braces of a template into its arguments.
 
     Pipes inside links do not split. Positional arguments keep their spaces, named ones lose them, as in MediaWiki.
+
+    Args:
+        content: what stands between the braces.
+        language: code of the edition.
+        page: the text that the call stands in, from ``start`` to ``end``.
+        start: where in it the call begins.
+        end: where in it the text goes on.
+        title: the title of the page.
     """
-    if "[[" in content:
-        content = _LINK.sub(lambda match: match[0].replace("|", _HIDDEN_PIPE), content)
-    parts = content.split("|")
+    has_links = "[[" in content
+    parts = (_hide_pipes(content) if has_links else content).split("|")
     values: dict[str, str] = {}
     position = 0
     for part in parts[1:]:
         name, equals, value = part.partition("=")
-        key = name.strip().lower()
+        key = name.strip(_BLANK).lower()
         if equals and 0 < len(key) <= _LONGEST_NAME and _NOT_IN_NAMES.isdisjoint(key):
             value = value.strip()
         else:
             position += 1
             key, value = str(position), part
-        values[key] = value.replace(_HIDDEN_PIPE, "|")
-    raw = tuple(part.replace(_HIDDEN_PIPE, "|") for part in parts)
-    return Arguments(parts[0].strip(), values, language, raw)
+        values[key] = value.replace(LINK_PIPE, "|") if has_links else value
+    if has_links:
+        parts = [part.replace(LINK_PIPE, "|") for part in parts]
+    return Arguments(parts[0].strip(), values, language, tuple(parts), page, start, end, title)
+
+
+def _hide_pipes(content: str) -> str:
+    """Replaces the pipes X what is not closed is no link."""
+    pipes: list[int] = []  # those that no link holds so far
+    openings: list[int] = []  # for each open link how many of them stand before it
+    hidden: list[int] = []
+    for match in _LINK_OR_PIPE.finditer(content):
+        if match[0] == "|":
+            pipes.append(match.start())
+        elif match[0] == "[[":
+            openings.append(len(pipes))
+        elif openings:
+            first = openings.pop()
+            hidden += pipes[first:]
+            del pipes[first:]
+    if not hidden:
+        return content
+    characters = list(content)
+    for place in hidden:
+        characters[place] = LINK_PIPE
+    return "".join(characters)

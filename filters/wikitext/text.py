@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 
+from filters.wikitext.editions import template_table
 from filters.wikitext.entities import decode_entities, plain_spaces
+from filters.wikitext.expansion import Definitions
 from filters.wikitext.gaps import close_spaces
-from filters.wikitext.inline_templates import template_table
 from filters.wikitext.layout import layout
 from filters.wikitext.links import resolve_links
 from filters.wikitext.marks import LITERAL_END, LITERAL_START, MARKS
+from filters.wikitext.options import DEFAULT_OPTIONS, Options
 from filters.wikitext.sections import join_lines, keep_sections
 from filters.wikitext.site import WikiSite
 from filters.wikitext.tables import drop_tables
 from filters.wikitext.tags import strip_tags
 from filters.wikitext.templates import expand_templates
+from filters.wikitext.usage import TemplateUses
 from filters.wikitext.variants import resolve_variants
 from filters.wikitext.work import DEFAULT_LIMITS, Limits, Work
 
@@ -32,7 +35,17 @@ _LITERAL = re.compile(f"{LITERAL_START}([0-9]+){LITERAL_END}")
 _PAIRS = ("[[", "{{", "}}", "''")
 
 
-def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work: Work | None = None) -> str:
+def to_text(
+    wikitext: str,
+    site: WikiSite,
+    limits: Limits = DEFAULT_LIMITS,
+    work: Work | None = None,
+    *,
+    options: Options = DEFAULT_OPTIONS,
+    title: str = "",
+    uses: TemplateUses | None = None,
+    definitions: Definitions | None = None,
+) -> str:
     """Returns what a reader would want to read of a page.
 
     Section titles stand as paragraphs of their own, list items as lines (``- item``, ``1. item``), paragraphs are
@@ -44,6 +57,10 @@ def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work
         site: names of the site's namespaces and of its reference sections.
         limits: bounds on the page.
         work: counter to use (and to read afterwards); by default a new one of these limits.
+        options: what is written of labels and attributions.
+        title: the page's, which ``{{PAGENAME}}`` stands for.
+        uses: counts the templates inside prose, where given.
+        definitions: expand the templates inside prose that no table knows, where given.
 
     Raises:
         WikitextTooComplex: the page is longer than the limits allow, or takes more work.
@@ -57,13 +74,15 @@ def to_text(wikitext: str, site: WikiSite, limits: Limits = DEFAULT_LIMITS, work
             wikitext = wikitext.replace(mark, "")
     literals: list[str] = []
     text = strip_tags(plain_spaces(wikitext), literals)
-    text = expand_templates(text, template_table(site.language), work, limits.max_nesting)
+    text = expand_templates(
+        text, template_table(site.language, options), work, limits.max_nesting, title, uses, definitions
+    )
     text = drop_tables(text)
     text = resolve_variants(text)
     text = resolve_links(text, site, work)
     if "__" in text:
         text = _MAGIC_WORD.sub(_magic_word, text)
-    text = close_spaces(join_lines(keep_sections(layout(text), site.reference_titles)))
+    text = close_spaces(join_lines(keep_sections(layout(text), site.reference_titles, site.ambiguous_titles)))
     for pair in _PAIRS:
         while pair in text:
             text = text.replace(pair, pair[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+MAX_DEPTH = 10  # of variants inside variants (MediaWiki's LanguageConverter::MAX_DEPTH)
+
 _VARIANT = re.compile(r"-\{(?!\{)([^{}]*)\}-")
 # Flags that add rules or set the title, and show nothing (MediaWiki's ConverterRule).
 _SILENT_FLAGS = frozenset("HT-")
@@ -15,9 +17,15 @@ def resolve_variants(text: str) -> str:
     """Replaces each ``-{...}-`` by its first variant, the one an editor wrote first, or by its plain text.
 
     ``-{sr-ec:а; sr-el:a}-`` is ``а``; ``-{Berlin}-`` (do not convert) is ``Berlin``; ``-{T|...}-`` (the title) is
-    nothing.
+    nothing. Those inside others go first.
     """
-    return _VARIANT.sub(_resolve, text) if "-{" in text else text
+    for _ in range(MAX_DEPTH):
+        if "-{" not in text:
+            break
+        text, resolved = _VARIANT.subn(_resolve, text)
+        if not resolved:
+            break
+    return text
 
 
 def _resolve(match: re.Match[str]) -> str:

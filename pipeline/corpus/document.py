@@ -49,7 +49,8 @@ class Document:
 class Refused:
     """A raw record that gave no document: why, in a word and in a sentence, and where it lies.
 
-    It counts as failed where it is damaged, and as dropped where it is sound but no document (``failed=False``).
+    It counts as failed where it is damaged, and as dropped where it is sound but no document (``failed=False``). Where
+    many records lie at one offset, as in a compressed stream, ``number`` tells them apart.
     """
 
     reason: str
@@ -57,6 +58,7 @@ class Refused:
     file: str
     offset: int
     failed: bool = True
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

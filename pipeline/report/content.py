@@ -16,7 +16,7 @@ from pipeline.report.charts import Chart, Series, bars, columns, histogram, hori
 from pipeline.report.corpus import SourceCorpus
 from pipeline.report.distributions import Bars, distributions, populations
 from pipeline.report.distributions import histogram as histogram_of
-from pipeline.report.fields import EXTRAS, MONTHLY, NO_COUNTER, Monthly, list_fields
+from pipeline.report.fields import EXTRAS, MONTHLY, NO_COUNTER, SHARES, Monthly, list_fields
 from pipeline.report.funnel import characters_chart, funnel_chart
 from pipeline.report.harmless import harmless, one_line
 from pipeline.report.paper import title_of
@@ -119,6 +119,11 @@ def _facts(corpus: SourceCorpus) -> Iterator[tuple[str, str]]:
     yield "documents kept", f"{kept.documents:,} ({share(kept.documents / read.documents if read.documents else 0)})"
     yield "characters kept", f"{short(kept.characters)} ({share(_part(kept.characters, read.characters))})"
     yield "Parquet", bytes_(sum(file.bytes for file in corpus.documents))
+    for said in SHARES.get(corpus.name, ()):
+        counters = corpus.ledger.step(said.step).counters
+        if counters[said.whole]:
+            part, whole = counters[said.part], counters[said.whole]
+            yield said.title, f"{part:,} of {whole:,} ({share(part / whole)})"
     if timing["worker_seconds"]:
         yield "worker time", seconds(timing["worker_seconds"])
         yield "speed of a worker", _speed(text, read.documents, timing["worker_seconds"])

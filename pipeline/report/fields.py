@@ -5,7 +5,7 @@ A field that stands in no table is plotted by its type, so a new source has plot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -209,6 +209,30 @@ class Monthly:
 
 
 MONTHLY: Mapping[str, Monthly] = {"arxiv": Monthly(("read", "members_"), ("length", "kept_"))}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share that two counters of a step make.
+
+    Attributes:
+        title: What it is a share of.
+        step: The step.
+        part: The counter that is divided.
+        whole: The counter that it is divided by.
+    """
+
+    title: str
+    step: str
+    part: str
+    whole: str
+
+
+SHARES: Mapping[str, Sequence[Share]] = {
+    "wikipedia": (
+        Share("template uses inside prose without a rule", "text", "prose_templates_without_rule", "prose_templates"),
+    )
+}
 
 # Counters that are shown elsewhere: the bytes read, the records joined, and the months.
 NO_COUNTER = ("text_bytes", "records", "joined", "members_", "kept_")

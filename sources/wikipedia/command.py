@@ -9,6 +9,7 @@ from dataclasses import replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.corpus.ledger import Ledger
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
@@ -19,6 +20,7 @@ from sources.wikipedia.dumps import ARCHIVE, DUMPS, LLAMA, fetch_dumps, language
 from sources.wikipedia.plan import Say, plan_dumps
 from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.source import Wikipedia
+from sources.wikipedia.steps import CleanWikitext, uses_in_words
 
 DESCRIPTION = """\
 Wikipedia XML dumps to clean documents: articles only, their wikitext turned into text, short ones and repeated texts
@@ -68,7 +70,15 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     for warning in plan.warnings:
         cli.warn(warning)
     run = cli.run_options(args, options, inputs="--input, or --lang and --date,")
-    return run_source(Wikipedia(recipe, plan.heads), plan.scopes, run, console)
+    result = run_source(Wikipedia(recipe, plan.heads), plan.scopes, run, console)
+    return replace(result, notes=(*result.notes, *_notes(result)))
+
+
+def _notes(result: RunResult) -> list[str]:
+    ledger = Ledger()
+    ledger.add_json(result.manifest["ledger"])
+    said = uses_in_words(ledger.step(CleanWikitext.name).counters)
+    return [said] if said else []
 
 
 def _inputs(args: argparse.Namespace, say: Say) -> list[InputFile]:

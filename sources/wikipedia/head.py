@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from xml.parsers import expat
 
 from filters.wikitext import WikiSite
 from filters.wikitext.languages import WIKIPEDIAS
+from filters.wikitext.site import CATEGORY_NAMESPACE, FILE_NAMESPACE
 from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.compressed import Damage, XmlPiece
 from sources.wikipedia.pages import HEAD_BYTES, PAGE
@@ -18,8 +19,12 @@ from sources.wikipedia.pages import HEAD_BYTES, PAGE
 # Sites that are no language have longer names (metawiki, commonswiki, wikidatawiki).
 _WIKI = re.compile(r"(?P<language>[a-z]{2,3}(_[a-z]+)*|simple)wiki(?=[-.]|$)")
 _DATE = re.compile(r"-(?P<date>20\d{6})-")
+_WIKIPEDIA_BASE = re.compile(r"(?:https?:)?//(?P<language>[a-z-]{2,20})\.wikipedia\.org/")
+_XML_LANGUAGE = re.compile(rb"<mediawiki\b[^>]*?\bxml:lang=[\"'](?P<language>[a-z-]{2,20})[\"']")
 _SITEINFO = re.compile(rb"<siteinfo>.*?</siteinfo>", re.S)
 _DOCUMENT_TYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
+ARTICLES = 0  # the number of the main namespace (MediaWiki, includes/Defines.php)
+UNNUMBERED = -100  # a namespace whose number is not known; none has this one
 # Wikimedia's terms of use of 7 June 2023 put texts under 4.0, those before under 3.0; the GFDL stayed beside both.
 _VERSION_4 = date(2023, 6, 7)
 
@@ -34,7 +39,8 @@ class DumpHead:
         date: The dump's date; None where its name has none.
         document_type: Whether the dump declares a document type, which no dump does.
         named: The language that the file's name tells.
-        database: The ``<dbname>`` of the header; empty where it has none.
+        database: The ``<dbname>`` of the header, or, before schema 0.10, what it would be; empty where nothing tells.
+        numbers: The numbers of the namespaces by the names in the header, lower-case.
     """
 
     language: str | None
@@ -43,6 +49,24 @@ class DumpHead:
     document_type: bool = False
     named: str | None = None
     database: str = ""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def namespace_of(self, title: str) -> int:
+        """The namespace of a page whose dump does not say it (before schema 0.6), told by what stands before a colon.
+
+        Names that the header does not number, and the site knows, are those of no article: they get ``UNNUMBERED``.
+        """
+        prefix, colon, _ = title.partition(":")
+        name = prefix.strip().replace("_", " ").lower()
+        if not colon or not name:
+            return ARTICLES
+        if name in self.numbers:
+            return self.numbers[name]
+        if name in self.site.category_namespaces:
+            return CATEGORY_NAMESPACE
+        if name in self.site.file_namespaces:
+            return FILE_NAMESPACE
+        return UNNUMBERED if name in self.site.namespaces else ARTICLES
 
     def license(self, revised: datetime | None) -> str | None:
         """The licence of a text: that of the dump's date, or where that is unknown, of the revision's."""
@@ -55,15 +79,17 @@ class DumpHead:
 def dump_head(file: InputFile, head: bytes, language: str | None = None) -> DumpHead:
     """Puts together what is known of a dump.
 
-    What the user says goes before the name, and that before the header's ``<dbname>``: publishers name their dumps
-    right, and cut-down copies are known that carry the header of another wiki.
+    What the user says goes before the name, and that before the header: its ``<dbname>``, or where it has none (before
+    schema 0.10), the site of its ``<base>``, or else its ``xml:lang``. Publishers name their dumps right, and cut-down
+    copies are known that carry the header of another wiki.
 
     Args:
         file: The dump.
         head: Its XML up to the first page; may be empty.
         language: The language, where the user says it.
     """
-    database, namespaces = _siteinfo(head)
+    info = _siteinfo(head)
+    database, namespaces = _database(head, info), info.namespaces
     name = file.path.rsplit("/", 1)[-1]
     named, told = _language(_WIKI.match(name)), _language(_WIKI.fullmatch(database))
     if named not in WIKIPEDIAS and named != told:  # a name of the user's own, such as cutwiki.xml
@@ -77,6 +103,7 @@ def dump_head(file: InputFile, head: bytes, language: str | None = None) -> Dump
         bool(_DOCUMENT_TYPE.search(head)),
         named,
         database,
+        {name.replace("_", " ").lower(): number for number, names in namespaces.items() for name in names if name},
     )
 
 
@@ -108,12 +135,24 @@ def _day(digits: str) -> date | None:
         return None
 
 
-def _siteinfo(head: bytes) -> tuple[str, dict[int, list[str]]]:
-    """The database's name, and the names of the namespaces by number; nothing of a header that is damaged."""
+def _database(head: bytes, info: _SiteinfoHandler) -> str:
+    """The database's name: as the header says it, or as the address or the language in it tell it."""
+    if info.database is not None:
+        return info.database
+    if info.base:
+        found = _WIKIPEDIA_BASE.match(info.base)
+        return database_of(found["language"]) if found else ""
+    written = _XML_LANGUAGE.search(head)
+    language = written["language"].decode() if written else ""
+    return database_of(language) if language in WIKIPEDIAS else ""
+
+
+def _siteinfo(head: bytes) -> _SiteinfoHandler:
+    """What the header says; nothing of one that is damaged."""
+    handler = _SiteinfoHandler()
     found = _SITEINFO.search(head)
     if not found:
-        return "", {}
-    handler = _SiteinfoHandler()
+        return handler
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = handler.start
@@ -122,15 +161,16 @@ def _siteinfo(head: bytes) -> tuple[str, dict[int, list[str]]]:
     try:
         parser.Parse(found[0], True)
     except expat.ExpatError:
-        return "", {}
-    return handler.database, handler.namespaces
+        return _SiteinfoHandler()
+    return handler
 
 
 class _SiteinfoHandler:
-    """Collects ``<dbname>`` and ``<namespace key="...">``."""
+    """Collects ``<dbname>``, ``<base>`` and ``<namespace key="...">``; ``database`` is None where there is none."""
 
     def __init__(self) -> None:
-        self.database = ""
+        self.database: str | None = None
+        self.base = ""
         self.namespaces: dict[int, list[str]] = {}
         self._key = ""
         self._text = ""
@@ -145,5 +185,7 @@ class _SiteinfoHandler:
     def end(self, name: str) -> None:
         if name == "dbname":
             self.database = self._text.strip()
+        elif name == "base":
+            self.base = self._text.strip()
         elif name == "namespace" and re.fullmatch(r"-?\d{1,6}", self._key):
             self.namespaces.setdefault(int(self._key), []).append(self._text)

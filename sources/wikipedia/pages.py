@@ -8,7 +8,7 @@ page, a malformed page costs only itself, and no document type, and so no entity
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from xml.parsers import expat
@@ -251,11 +251,16 @@ class _PageHandler:
         self._path.pop()
 
 
-def parse_page(data: bytes) -> Page:
+def parse_page(data: bytes, namespace_of: Callable[[str], int] | None = None) -> Page:
     """Parses the bytes from ``<page>`` to ``</page>``.
 
+    Args:
+        data: The bytes.
+        namespace_of: Tells a page's namespace by its title, where the dump does not (before schema 0.6).
+
     Raises:
-        MalformedPage: They are not well-formed XML in UTF-8, or lack a title, a number, or a revision.
+        MalformedPage: They are not well-formed XML in UTF-8, or lack a title, a number, a revision, or a namespace that
+            nothing tells.
     """
     handler = _PageHandler()
     try:
@@ -266,9 +271,10 @@ def parse_page(data: bytes) -> Page:
         del handler.parser  # parser and handler hold each other
     found = handler.found
     try:
+        title = found["page/title"]
         return Page(
-            title=found["page/title"],
-            namespace=int(found["page/ns"]),
+            title=title,
+            namespace=int(found["page/ns"]) if "page/ns" in found or not namespace_of else namespace_of(title),
             page_id=int(found["page/id"]),
             revision_id=int(found[f"{_REVISION}/id"]),
             timestamp=found.get(f"{_REVISION}/timestamp"),

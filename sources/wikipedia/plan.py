@@ -58,10 +58,8 @@ def plan_dumps(files: Sequence[InputFile], recipe: WikipediaRecipe, cache: Path 
     Raises:
         InputError: There are only indexes, or dumps contradict what is said of them or one another.
     """
-    dumps = [file for file in files if not _INDEX.search(file.path)]
-    if not dumps:
-        raise InputError(f"{files[0].path} is the index of a dump; give the dump, and leave the index beside it")
-    heads = {file.path: _read_head(file, recipe.language, cache) for file in dumps}
+    dumps = dumps_of(files)
+    heads = {file.path: read_head(file, recipe.language, cache) for file in dumps}
     warnings = check_agreement(heads, recipe.language)
     if not recipe.dedup.enabled:
         warnings += _warnings_without_dedup(heads)
@@ -94,7 +92,19 @@ def _scopes(scope: Scope, heads: dict[str, DumpHead]) -> Iterator[Scope]:
         yield Scope(language, tuple(languages[language]))
 
 
-def _read_head(file: InputFile, language: str | None, cache: Path | None) -> DumpHead:
+def dumps_of(files: Sequence[InputFile]) -> list[InputFile]:
+    """The files that are dumps: all but the indexes beside them.
+
+    Raises:
+        InputError: There are only indexes.
+    """
+    dumps = [file for file in files if not _INDEX.search(file.path)]
+    if not dumps:
+        raise InputError(f"{files[0].path} is the index of a dump; give the dump, and leave the index beside it")
+    return dumps
+
+
+def read_head(file: InputFile, language: str | None, cache: Path | None) -> DumpHead:
     """The head of a dump; one that cannot be opened has none, and fails when its shard is read."""
     try:
         with open_input(file.path, cache) as handle:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from filters.wikitext import DEFAULT_LIMITS, Limits
+from filters.wikitext import DEFAULT_LIMITS, Limits, Options
 from filters.wikitext.languages import WIKIPEDIAS
 from pipeline.corpus.sink import RejectPolicy
 
@@ -57,6 +57,28 @@ class DedupRecipe:
 
 
 @dataclass(frozen=True)
+class TemplatesRecipe:
+    """What templates leave in the text; the paper says nothing of them.
+
+    Attributes:
+        language_labels: Whether ``{{lang-de|Wien}}`` names its language, as the page does (``German: Wien``).
+        quote_attributions: Whether a quotation ends with a line that says whose it is (``— Author, Book``).
+        definitions: A folder of definitions, made by ``python -m sources.wikipedia.templates DUMP --definitions DIR``:
+            templates inside prose that have no rule are then expanded from them. Off by default: it takes one more
+            pass over the dump.
+    """
+
+    language_labels: bool = False
+    quote_attributions: bool = False
+    definitions: str | None = None
+
+    @property
+    def options(self) -> Options:
+        """What the cleaner must know of it."""
+        return Options(self.language_labels, self.quote_attributions)
+
+
+@dataclass(frozen=True)
 class WikipediaRecipe:
     """All of the source's choices.
 
@@ -66,6 +88,7 @@ class WikipediaRecipe:
         max_page_megabytes: A page with more XML fails by itself. MediaWiki saves no page of more than 2 MiB.
         shard_megabytes: Compressed bytes of a multistream dump that make a shard.
         limits: How much text and work one page may cost.
+        templates: What templates leave in the text.
     """
 
     language: str | None = None
@@ -73,6 +96,7 @@ class WikipediaRecipe:
     max_page_megabytes: int = 16
     shard_megabytes: float = 64.0
     limits: Limits = DEFAULT_LIMITS
+    templates: TemplatesRecipe = TemplatesRecipe()
     dedup: DedupRecipe = DedupRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -21,7 +21,8 @@ from pipeline.storage.filesystem import InputFile
 from pipeline.text import encodable
 from pipeline.units import Policy, Units
 from sources.wikipedia.compressed import xml_pieces
-from sources.wikipedia.head import DumpHead
+from sources.wikipedia.definitions import checksums
+from sources.wikipedia.head import ARTICLES, UNNUMBERED, DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, RawPage, parse_page, split_pages
 from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.steps import CleanWikitext
@@ -35,7 +36,6 @@ META = pa.struct(
         ("references", pa.list_(pa.string())),
     ]
 )
-ARTICLES = 0  # the number of the main namespace (MediaWiki, includes/Defines.php)
 _LARGEST_ID = 2**63 - 1
 _URL_CHARACTERS = ";@$!*(),/~:"  # what MediaWiki's wfUrlencode leaves as it is, beside letters, digits and "_.-"
 
@@ -98,25 +98,29 @@ class Wikipedia:
             message = "the dump declares a document type; no dump does. Its entities are not read"
             yield Refused("document_type", message, file.path, 0)
         limit = self.recipe.max_page_megabytes << 20
+        at, number = -1, 0  # pages of one compressed stream have one offset, and are told apart by their number
         for page in split_pages(xml_pieces(stream, file.start), limit, closes=file.end is None):
+            number = number + 1 if page.offset == at else int(page.offset == file.start)  # 0 there is the file itself
+            at = page.offset
             if isinstance(page, Fault):
-                yield Refused(page.reason, page.message, file.path, page.offset)
+                yield Refused(page.reason, page.message, file.path, page.offset, number=number)
                 continue
             if head.language is None:
-                yield Refused("unknown_language", _no_language(head), file.path, page.offset)
+                yield Refused("unknown_language", _no_language(head), file.path, page.offset, number=number)
                 return
-            yield self._page(page, file.path, head, head.language, counters)
+            found = self._page(page, file.path, head, head.language, counters)
+            yield replace(found, number=number) if isinstance(found, Refused) else found
 
     def _page(
         self, raw: RawPage, path: str, head: DumpHead, language: str, counters: Counter[str]
     ) -> Document | Refused:
         try:
-            page = parse_page(raw.data)
+            page = parse_page(raw.data, head.namespace_of)
             if not 0 <= page.page_id <= _LARGEST_ID or not 0 <= page.revision_id <= _LARGEST_ID:
                 raise MalformedPage(f"page {page.title!r} has a number that no page has")
         except MalformedPage as error:
             return Refused("malformed_page", str(error), path, raw.offset)
-        reason = _no_article(page)
+        reason = _no_article(page, head)
         if reason:
             message = f"page {page.page_id}, {page.title!r}: {reason[1]}"
             return Refused(reason[0], message, path, raw.offset, failed=False)
@@ -151,7 +155,10 @@ class Wikipedia:
         dedup of wikitext would miss them. Cleaning is as fast as decompression, so the second time costs little more
         than reading does.
         """
-        return [CleanWikitext(self.heads, self.recipe.limits), DropShort(self.recipe.min_characters)]
+        return [
+            CleanWikitext(self.heads, self.recipe.limits, self.recipe.templates),
+            DropShort(self.recipe.min_characters),
+        ]
 
     def steps_after_dedup(self) -> list[Step]:
         """None."""
@@ -162,16 +169,23 @@ class Wikipedia:
         return str(document.language)
 
     def describe(self) -> dict[str, Any]:
-        """The recipe."""
-        return {"recipe": as_mapping(self.recipe)}
+        """The recipe, and the checksums of the definitions of templates that it names."""
+        said: dict[str, Any] = {"recipe": as_mapping(self.recipe)}
+        if folder := self.recipe.templates.definitions:
+            languages = {head.language for head in self.heads.values() if head.language}
+            said["definitions"] = dict(checksums(folder, languages))
+        return said
 
 
-def _no_article(page: Page) -> tuple[str, str] | None:
+def _no_article(page: Page, head: DumpHead) -> tuple[str, str] | None:
     """Why a page is no article, in a word and in a sentence; None for an article."""
     if page.namespace != ARTICLES:
-        return "not_an_article", f"namespace {page.namespace}"
+        name = repr(page.title.partition(":")[0]) if page.namespace == UNNUMBERED else page.namespace
+        return "not_an_article", f"namespace {name}"
     if page.redirect is not None:
         return "redirect", f"redirects to {page.redirect!r}"
+    if head.site.is_redirect(page.text):  # dumps before schema 0.4 have no <redirect>
+        return "redirect", f"its text begins with {page.text.strip()[:80]!r}"
     if page.model not in (None, "wikitext"):
         return "not_wikitext", f"content model {page.model!r}"
     return None

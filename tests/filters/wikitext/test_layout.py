@@ -41,6 +41,7 @@ def test_apostrophes(wikitext, text):
         ("a [\x01] b", "a b"),
         ("a(\x01)b", "a b"),
         ("\x01; \x01 -", ""),
+        ("\x01 1.940", ""),
         ("( a , b ) ; c\x01", "( a , b ) ; c"),
         ("\x01: a", "a"),
         ("\x01 – a – b", "a – b"),
@@ -116,3 +117,30 @@ def test_lines(wikitext, text):
 )
 def test_sections(wikitext, text):
     assert to_text(wikitext, EN) == text
+
+
+PROSE = "In this country the novel came late, and most of it was written abroad by exiles."
+CITED = "* Author: ''Title''. Press, City 1990, ISBN 3-1\n* Another: ''Book''. Berlin: Publisher, 2001."
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "body", "kept"),
+    [
+        ("en", "Literature", f"{PROSE}\n* [[A. Writer]], novelist", f"{PROSE}\n- A. Writer, novelist"),
+        ("en", "Literature", CITED, ""),
+        ("en", "Literature", f"{PROSE}\n{CITED}", PROSE),
+        ("en", "Literature", "* [[A. Writer]], novelist", ""),  # a bare list does not tell
+        ("sv", "Litteratur", "Sedan 2001 hålls i september varje år en festival med inriktning på samtida prosa.",
+         "Sedan 2001 hålls i september varje år en festival med inriktning på samtida prosa."),
+        ("it", "Approfondimenti", "Il tema è stato ripreso nel dopoguerra da molti autori, anche stranieri.",
+         "Il tema è stato ripreso nel dopoguerra da molti autori, anche stranieri."),
+        ("de", "Literatur", "Max Müller, Anna Schmidt: ''Die Geschichte der Stadt''. Verlag, Berlin 1990, S. 5.", ""),
+        ("ru", "Источники", "Вода поступает из двух больших источников, которые не замерзают и зимой.",
+         "Вода поступает из двух больших источников, которые не замерзают и зимой."),
+        ("en", "References", PROSE, ""),
+    ],
+)  # fmt: skip
+def test_a_title_alone_makes_no_references(language, title, body, kept):
+    page = f"a\n== Culture ==\n=== {title} ===\n{body}\n=== Music ===\nb"
+    expected = f"a\n\nCulture\n\n{title}\n\n{kept}\n\nMusic\n\nb" if kept else "a\n\nCulture\n\nMusic\n\nb"
+    assert to_text(page, WikiSite.builtin(language)) == expected

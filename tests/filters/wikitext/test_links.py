@@ -24,6 +24,9 @@ EN = WikiSite.builtin("en")
         ("[[Image:a.jpg|thumb|x [[File:b.png|20px]] {{lang|de|y}} [[z]]]] text", "text"),
         ("[[File:a.jpg|thumb|never closed [[b]]\ntext", "text"),
         ("[[a\nb]] [[c d]] [[e", "a\nb c d e"),
+        ("see [[Media:Buzz.ogg|the sound]] [[media:a.ogg]] [[Image:b.ogg|x]]!", "see the sound a.ogg!"),
+        ('the so-called "[[target\n|label]]", goes on', 'the so-called "label", goes on'),
+        ("a [[b|c]]\n| d\ne [[File:f.jpg\n|thumb\n|g [[h\n|i]] j]] k", "a c\n\ne k"),
         ("a ]] b [c [d]] e", "a b [c [d]] e"),
     ],
 )
@@ -67,7 +70,15 @@ def test_tables(wikitext, text):
         ("a -{ b", "a -{ b"),
         ("-{ijekav:bijelo; ekav:belo}-", "-{ijekav:bijelo; ekav:belo}-"[2:-2]),
         ("http://x.org/a-b", "http://x.org/a-b"),
+        ("-{zh-hans:外-{内}-面;zh-hant:外-{內}-面}-。-{a-{b-{c}-}-}-", "外内面。abc"),
     ],
 )
 def test_variants(wikitext, text):
     assert resolve_variants(wikitext) == text
+
+
+def test_the_media_namespace_has_its_name_in_each_language():
+    for language, name in (("de", "Medium"), ("ru", "Медиа"), ("fr", "Média")):
+        assert to_text(f"[[{name}:A.ogg|ein Ton]]", WikiSite.builtin(language)) == "ein Ton"
+    site = WikiSite.from_siteinfo("xx", {-2: ["Meedia"]})
+    assert to_text("[[Meedia:A.ogg|heli]]", site) == "heli"

@@ -3,8 +3,9 @@
 import pytest
 
 from filters.wikitext import WikiSite, Work, to_text
-from filters.wikitext.inline_templates import template_table
+from filters.wikitext.editions import template_table
 from filters.wikitext.languages import LANGUAGES
+from filters.wikitext.template_table import exact_name
 from filters.wikitext.templates import expand_templates, parse_arguments
 
 EN = WikiSite.builtin("en")
@@ -130,6 +131,26 @@ def test_coordinates(wikitext, text):
     assert to_text(wikitext, EN) == text
 
 
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{quote|text=We met [[A|b]] [[File:c.jpg|thumb|d [[e|f]] g]] and left.}}", "We met b and left."),
+        ("{{nowrap|{{{1|a{{!}}b}}}}} {{nowrap|[[c{{!}}d]]}} {{#if:x|[[e{{!}}f]]|g}}", "a|b d f"),
+        ("{{#if:<!-- c -->|full|empty}} {{#if:x|<!-- y -->z}} {{#ifeq:<!-- -->|{{unknown}}|a|b}}", "empty z a"),
+        ("{{nowrap<!-- c -->|a}} {{quote|<!-- c -->text=b}}", "a\nb"),
+        ("{{nowrap|[[a|b]] ([[c|d [[e|f]] g]])}} {{nowrap|[[h|i}} j", "b (d f g) h j"),
+        ("{{hidden|T|\n{{{!}} class=x\n{{!}} cell\n{{!}}}\n}}\nafter", "after"),
+        ("{{nowrap|1=[https://x.example/?a=1 label]}}", "label"),
+    ],
+)
+def test_pipes_comments_and_pictures_inside_arguments(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+def test_the_title_of_the_page():
+    assert to_text("{{PAGENAME}} is {{FULLPAGENAME}}", EN, title="A B") == "A B is A B"
+
+
 def test_arguments():
     arguments = parse_arguments("name| a |b= c |[[d|e]]|2=f", "en")
     assert arguments.name == "name"
@@ -147,6 +168,6 @@ def test_templates_nested_too_deep_leave_no_text():
 def test_every_name_in_the_tables_can_be_reached():
     for language in LANGUAGES:
         table = template_table(language)
-        for name in table.rules:
+        for name in table.exact:
             assert table.find(name) is not None
-            assert name == name.lower().replace("_", " ").strip()
+            assert name == exact_name(name)

@@ -168,6 +168,12 @@ HURTFUL = {
     "ampersands": "&" * SIZE + "#1;",
     "magic words": "__A" + "_A" * SIZE,
     "ranges": "{{convert|1" + "|to|1" * SIZE + "}}",
+    "holes in brackets": "(" * SIZE + "{{CURRENTYEAR}}" + ")" * SIZE,
+    "holes in sentences": "two words {{CURRENTYEAR}}. " * SIZE,
+    "sections of books": "\n== Literature ==\n* A, 1990: B\n" * SIZE,
+    "links in an argument": "{{nowrap|" + "[[a|" * SIZE + "]]" * SIZE + "}}",
+    "rows inside links": "[[a\n|b\n" * SIZE,
+    "variants in variants": "-{a-{" * SIZE + "}-" * SIZE,
     "archive of archives": "<ref>" + "https://web.archive.org/web/1234/" * SIZE + "</ref>",
     "closing brackets": "<ref>http://a.b/" + ")" * SIZE + "</ref>",
 }

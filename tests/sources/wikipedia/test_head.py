@@ -5,7 +5,7 @@ import pytest
 from filters.wikitext import WikiSite
 from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.compressed import Damage, XmlPiece
-from sources.wikipedia.head import dump_head, head_of
+from sources.wikipedia.head import UNNUMBERED, dump_head, head_of
 from tests.sources.wikipedia.dumps import header
 
 GERMAN = '<namespace key="0" /><namespace key="6">Datei</namespace><namespace key="100">Portal</namespace>'
@@ -35,6 +35,41 @@ def head(name: str, xml: str = "", language: str | None = None):
 )
 def test_the_language(name, database, language):
     assert head(name, header(database)).language == language
+
+
+BASE = "<base>https://{}/wiki/Main_Page</base>"
+
+
+@pytest.mark.parametrize(
+    ("info", "language"),
+    [
+        (BASE.format("it.wikipedia.org"), "it"),
+        (BASE.format("zh-min-nan.wikipedia.org"), "zh-min-nan"),
+        (BASE.format("simple.wikipedia.org"), "simple"),
+        (BASE.format("de.wiktionary.org"), None),
+        ("", "de"),  # xml:lang
+        ("<dbname>dewiktionary</dbname>" + BASE.format("de.wikipedia.org"), None),
+    ],
+)
+def test_a_header_without_a_database_tells_the_language_by_its_address_or_its_own(info, language):
+    xml = f'<mediawiki xml:lang="de"><siteinfo>{info}<namespaces/></siteinfo>'
+    assert head("articles.xml", xml).language == language
+
+
+def test_a_header_in_no_known_language_tells_none():
+    assert head("articles.xml", '<mediawiki xml:lang="qq"><siteinfo/>').language is None
+
+
+@pytest.mark.parametrize(
+    ("title", "namespace"),
+    [
+        ("Berlin", 0), ("Datei:A.jpg", 6), ("datei: A.jpg", 6), ("Bild:A.jpg", 6), ("Kategorie:B", 14),
+        ("Portal:C", 100),
+        ("Star Trek: D", 0), (":E", 0), ("Hilfe:F", UNNUMBERED), ("Category:G", 14),
+    ],
+)  # fmt: skip
+def test_the_namespace_by_the_title(title, namespace):
+    assert head("dewiki.xml", header("dewiki", GERMAN)).namespace_of(title) == namespace
 
 
 def test_what_the_user_says_goes_before_all():

@@ -158,6 +158,10 @@ class TestParsing:
         with pytest.raises(MalformedPage, match=message):
             parse_page(page(7).replace(old, new).strip().encode())
 
+    def test_a_namespace_that_is_not_said(self):
+        data = page(7, title="Kategorie:A").replace("<ns>0</ns>", "").strip().encode()
+        assert parse_page(data, lambda title: 14 if title.startswith("Kategorie:") else 0).namespace == 14
+
     def test_invalid_utf_8(self):
         with pytest.raises(MalformedPage, match="not well-formed"):
             parse_page(page(7).strip().encode().replace(b"sentence", b"sent\xe9nce"))

@@ -31,6 +31,7 @@ def test_the_recipe_in_the_folder_names_every_key():
         ("max_page_megabytes=0", "max_page_megabytes must be at least 1, it is 0"),
         ("shard_megabytes=0", "shard_megabytes must be above 0, it is 0.0"),
         ("limits.max_nesting=0", "limits.max_nesting must be at least 1, it is 0"),
+        ("templates.expand=yes", "there is no key templates.expand"),
         ("dedup.scope=files", "dedup.scope is 'files'; allowed: all, language"),
     ],
 )

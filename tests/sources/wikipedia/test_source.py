@@ -1,14 +1,21 @@
 import bz2
 import gzip
 import hashlib
+import json
 from datetime import datetime, timezone
 
 import pytest
 
 from pipeline.corpus.document import Document
-from pipeline.units import Units
+from pipeline.engine.dedup import Units
+from pipeline.errors import InputError
+from pipeline.report.content import _facts
+from pipeline.report.corpus import find
 from pipeline.verify.accounts import verify
+from sources.wikipedia.definitions import read_definitions
+from sources.wikipedia.measure import main
 from sources.wikipedia.source import PageDedup
+from sources.wikipedia.steps import uses_in_words
 from tests.sources.wikipedia.dumps import END, header, multistream, page, run, write_multistream, xml
 
 GROUPS = [page(1, "One."), page(2, "Two.") + page(3, "Three."), page(4, "Four.") + page(5, "Five.")]
@@ -92,6 +99,103 @@ class TestDocuments:
             write(tmp_path / f"{language}wiki.xml", xml(page(1, "Same."), page(2, "Same.")))
         assert run(tmp_path / "a", tmp_path / "*.xml").kept() == {"de": 1}
         assert run(tmp_path / "b", tmp_path / "*.xml", dedup={"scope": "language"}).kept() == {"de": 1, "en": 1}
+
+
+class TestOldDumps:
+    """Dumps of schemas before 0.10."""
+
+    def test_without_ns_and_dbname(self, tmp_path):
+        head = '<mediawiki xml:lang="it"><siteinfo><base>https://it.wikipedia.org/wiki/X</base><namespaces>'
+        head += '<namespace key="6">File</namespace><namespace key="14">Categoria</namespace></namespaces></siteinfo>'
+        titles = ["Roma", "Categoria:Roma", "Utente:A", "Immagine:B.jpg", "Dune: parte"]
+        pages = [page(n, f"Testo {n}.", title) for n, title in enumerate(titles, 1)]
+        pages.append(page(9, "#RINVIA [[Roma]]", "Urbe"))
+        data = (head + "".join(pages).replace("<ns>0</ns>", "") + END).encode()
+        found = run(tmp_path / "out", write(tmp_path / "articles.xml", data))
+        assert texts(found) == {1: "Testo 1.", 5: "Testo 5."}
+        assert found.kept() == {"it": 2}
+        messages = sorted(r["text"] for r in found.rejects())
+        assert messages == [
+            "page 2, 'Categoria:Roma': namespace 14",
+            "page 3, 'Utente:A': namespace 'Utente'",
+            "page 4, 'Immagine:B.jpg': namespace 6",
+            "page 9, 'Urbe': its text begins with '#RINVIA [[Roma]]'",
+        ]
+
+
+@pytest.mark.parametrize("pack", [bytes, bz2.compress, gzip.compress])
+def test_every_reject_has_an_id_of_its_own(tmp_path, pack):
+    bomb = "<!DOCTYPE mediawiki>"
+    pages = "".join([page(1, "Talk.", namespace=1), page(2).replace("</title>", ""), page(3, "Talk.", namespace=1)])
+    found = run(tmp_path / "out", write(tmp_path / "enwiki-x.xml", pack((bomb + header() + pages + END).encode())))
+    ids = [reject["id"] for reject in found.rejects()]
+    assert len(ids) == len(set(ids)) == 4
+    if pack is not bytes:
+        assert ids == ["enwiki-x.xml@0", "enwiki-x.xml@0.1", "enwiki-x.xml@0.2", "enwiki-x.xml@0.3"]
+
+
+class TestTemplates:
+    def test_uses_inside_prose_are_counted_with_what_is_lost(self, tmp_path):
+        text = "The tower there is {{convert|5|m}} high and {{unheard of|12 tons|34}} heavy.{{citation needed}}"
+        found = run(tmp_path / "out", write(tmp_path / "enwiki.xml", xml(page(1, text), page(2, "Two."))))
+        assert texts(found)[1] == "The tower there is 5 m high and heavy."
+        assert found.steps["text"]["counters"] == {
+            "prose_templates": 3,
+            "prose_templates_en": 3,
+            "prose_templates_without_rule": 1,
+            "prose_templates_without_rule_en": 1,
+            "prose_template_characters_lost": 9,
+            "prose_template_numbers_lost": 2,
+        }
+        assert uses_in_words(found.steps["text"]["counters"]).startswith(
+            "template uses inside prose without a rule: 1 of 3 (33.33%); 9 characters and 2 numbers went with them"
+        )
+        assert uses_in_words({}) == ""
+        (corpus,) = find([str(found.root)]).sources
+        assert dict(_facts(corpus))["template uses inside prose without a rule"] == "1 of 3 (33.3%)"
+
+    def test_labels_and_attributions_are_keys(self, tmp_path):
+        text = "In {{lang-de|Wien}} and {{PAGENAME}}.\n{{quote|Words.|Author}}"
+        path = write(tmp_path / "enwiki.xml", xml(page(1, text, title="Vienna")))
+        assert texts(run(tmp_path / "a", path)) == {1: "In Wien and Vienna.\n\nWords."}
+        keys = {"language_labels": True, "quote_attributions": True}
+        shown = run(tmp_path / "b", path, templates=keys)
+        assert texts(shown) == {1: "In German: Wien and Vienna.\n\nWords.\n— Author"}
+
+    def test_definitions_of_the_dump(self, tmp_path):
+        text = "The tower there is {{tall|12.5|m}} high, {{lua}} and {{boxed|x}} so on."
+        templates = [
+            page(2, "{{{1}}} {{unit of|{{{2}}}}}", "Template:Tall", 10),
+            page(3, "{{lc:{{{1}}}}}<noinclude>x</noinclude>", "Template:Unit of", 10),
+            page(4, "{{#invoke:a|b}}", "Template:Lua", 10),
+            page(5, "<div>{{{1}}}</div>", "Template:Boxed", 10),
+            page(6, "never used", "Template:Other", 10),
+        ]
+        path = write_multistream(tmp_path, page(1, text), "".join(templates))
+        folder = tmp_path / "definitions"
+        main([str(path), "--definitions", str(folder)])
+        lines = gzip.decompress((folder / "en.jsonl.gz").read_bytes()).splitlines()
+        names = [json.loads(line)["name"] for line in lines]
+        assert names == ["boxed", "lua", "tall", "unit of"]
+        without = run(tmp_path / "a", path)
+        assert texts(without) == {1: "The tower there is high, and so on."}
+        expanded = run(tmp_path / "b", path, templates={"definitions": str(folder)}, shard_megabytes=TINY)
+        assert texts(expanded) == {1: "The tower there is 12.5 m high, and so on."}
+        assert expanded.steps["text"]["counters"]["prose_templates_without_rule"] == 1  # the one in Lua
+        sha256 = hashlib.sha256((folder / "en.jsonl.gz").read_bytes()).hexdigest()
+        assert expanded.manifest["configuration"]["definitions"] == {"en": sha256}
+
+    @pytest.mark.parametrize("data", [None, b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b"[1]\n")])
+    def test_definitions_that_cannot_be_read(self, tmp_path, data):
+        if data is not None:
+            write(tmp_path / "en.jsonl.gz", data)
+        with pytest.raises(InputError, match=r"en\.jsonl\.gz is no file of definitions .* make it again with python"):
+            read_definitions(str(tmp_path), "en")
+
+    def test_definitions_that_are_not_there_stop_the_run_at_once(self, tmp_path):
+        path = write(tmp_path / "enwiki.xml", xml(page(1)))
+        with pytest.raises(InputError, match=r"templates.definitions: .*en\.jsonl\.gz cannot be read; make it with"):
+            run(tmp_path / "out", path, templates={"definitions": str(tmp_path)})
 
 
 class TestForms:

@@ -1,0 +1,85 @@
+"""Numbers: none is made wrong, whatever the language and however it is written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filters.wikitext import WikiSite, to_text
+from filters.wikitext.numbers import format_number, is_number, local_number, power, raised
+
+EN, IT = WikiSite.builtin("en"), WikiSite.builtin("it")
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "german"),
+    [
+        ("5", "5", "5"),
+        ("1234567.89", "1,234,567.89", "1.234.567,89"),
+        ("21.088", "21.088", "21.088"),  # thousands to a German, decimals to a machine
+        ("0.125", "0.125", "0,125"),
+        ("1,234.5", "1,234.5", "1,234.5"),
+        ("3,5", "3,5", "3,5"),
+        ("12345,6", "12345,6", "12.345,6"),
+        ("-1234", "-1,234", "-1.234"),
+        ("−1234", "−1,234", "−1.234"),
+        ("3+1/2", "3 1/2", "3 1/2"),
+        ("1//2", "1/2", "1/2"),
+        ("007", "007", "007"),
+        ("about 5", "about 5", "about 5"),
+        ("", "", ""),
+    ],
+)
+def test_a_number_that_an_author_wrote(number, english, german):
+    assert (local_number(number, "en"), local_number(number, "de")) == (english, german)
+
+
+@given(st.text("0123456789.,+-/ e", max_size=50), st.sampled_from(["en", "it", "de", "xx"]))
+def test_digits_stay_in_their_order(number, language):
+    digits = [character for character in local_number(number, language) if character.isdecimal()]
+    assert digits == [character for character in number if character.isdecimal()]
+
+
+@given(st.integers(-(10**30), 10**30))
+def test_a_machines_number_is_grouped(number):
+    assert format_number(str(number), "en") == f"{number:,}"
+
+
+def test_powers():
+    assert [power(text) for text in ("6", "-6", "1,9", "", " 2 ")] == ["⁶", "⁻⁶", "^(1,9)", "", "²"]
+    assert [raised(text) for text in ("2", "th", "1,5", "-3.5", "1/2")] == ["²", "th", "^1,5", "^-3.5", "^1/2"]
+    assert to_text("10<sup>6</sup> 10<sup>-3.5</sup> x<sup>th</sup>", EN) == "10⁶ 10^-3.5 xth"
+
+
+def test_what_is_a_number():
+    assert all(map(is_number, ["5", "1,234.5", "3+1/2", "~5", "1 000", "2e6"]))
+    assert not any(map(is_number, ["", "km", "5 km", "to"]))
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("{{convert|22|e6acre|km2}}, {{convert|3|e3carat}}, {{convert|1|e9m3}}",
+         "22 million acres, 3 thousand carats, 1 billion m³"),
+        ("{{convert|1.4|Moilbbl/d|m3/d}}, {{convert|50|koilbbl}}, {{convert|85|Tcuft}}, {{convert|11|MUSgal}}",
+         "1.4 million barrels per day, 50 thousand barrels, 85 trillion cu ft, 11 million US gal"),
+        ("{{convert|1|acre}} {{convert|25|acre|adj=on}} {{convert|3|LT}} {{convert|1|LT}}",
+         "1 acre 25-acre 3 long tons 1 long ton"),
+        ("{{convert|9000|sqft|adj=on}} {{convert|204|m|ft|adj=mid|-high}} {{convert|3|nautical|mi|adj=pre}}",
+         "9,000-sq-ft 204-m-high 3 nautical mi"),
+        ("{{convert|60|and(-)|80|kg}} {{convert|2|x|3|x|4|m}} {{convert|5|±|1|C}} {{convert|4|by|5|ft}}",
+         "60 and 80 kg 2 × 3 × 4 m 5 ± 1 °C 4 by 5 ft"),
+        ("{{convert|5|ft|6+1/2|in|cm}} {{convert|7|st|5|lb}} {{convert|1,234.5|km}} {{convert|-5|C}}",
+         "5 ft 6 1/2 in 7 st 5 lb 1,234.5 km -5 °C"),
+        ("{{convert|6|m3/s}} {{convert|7|kg/m3}} {{convert|90|PD/sqmi}} {{convert|5}} {{convert}}{{convert|a|b}}",
+         "6 m³/s 7 kg/m³ 90/sq mi 5 a b"),
+        ("{{val|5|3|e=5|ul=m}} {{val|e=6}} {{val|1,234.5|u=m/s2}} {{val|1.2|(3)|p=~}}",
+         "5 ± 3 × 10⁵ m 10⁶ 1,234.5 m/s² ~1.2(3)"),
+    ],
+)  # fmt: skip
+def test_measures(wikitext, text):
+    assert to_text(wikitext, EN) == text
+
+
+def test_a_scale_without_a_word_is_a_power():
+    assert to_text("{{convert|22|e6m3}} {{convert|5|e12km}}", WikiSite.builtin("nds")) == "22×10⁶ m³ 5×10¹² km"
+    assert to_text("{{convert|22|e6m3}}", IT) == "22 milioni di m³"
