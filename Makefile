@@ -28,7 +28,8 @@ $(VENV)/.set-up-%: setup.py constraints.txt tools/set_up.py
 	@touch $@
 
 commoncrawl: $(SETUP) ## run CommonCrawl on the embedded sample, and show what happened
-	@$(BIN)/python -m sources.commoncrawl --input 'samples/commoncrawl/*.warc.wet.gz' --output $(CORPUS)
+	@$(BIN)/python -m sources.commoncrawl --input 'samples/commoncrawl/*.warc.wet.gz' --output $(CORPUS) \
+	  --set reference.model=samples/models/reference.ftz
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/commoncrawl
 
 wikipedia: $(SETUP) ## run Wikipedia on the embedded sample, and show what happened

@@ -28,11 +28,12 @@ class LanguageIdentifier:
 
     Attributes:
         classifier: The model; it counts the texts, and those that the library was asked about.
+        languages: The codes of the languages that the model knows.
     """
 
     def __init__(self, path: str, *, cache_words: int = CACHE_WORDS) -> None:
         self.classifier = LinearTextClassifier(path, cache_words=cache_words, decimals=SCORE_DECIMALS)
-        self._languages = [label.removeprefix(LABEL_PREFIX) for label in self.classifier.labels]
+        self.languages = [label.removeprefix(LABEL_PREFIX) for label in self.classifier.labels]
 
     def identify(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         r"""The language of each page.
@@ -49,7 +50,7 @@ class LanguageIdentifier:
         """
         labels, scores = self.classifier.predict([text.replace("\n", "") for text in texts])
         pairs = zip(labels.tolist(), scores.tolist(), strict=True)
-        return [("" if label < 0 else self._languages[label], score) for label, score in pairs]
+        return [("" if label < 0 else self.languages[label], score) for label, score in pairs]
 
 
 def keep_language(language: str, score: float, wanted: frozenset[str], threshold: float) -> str | None:

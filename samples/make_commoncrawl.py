@@ -3,9 +3,10 @@
 Usage::
 
     python -m samples.make_commoncrawl wet [--output DIR]
-    python -m samples.make_commoncrawl models [--output DIR] [--kenlm-programs DIR]
+    python -m samples.make_commoncrawl models --packages DIR [--output DIR] [--kenlm-programs DIR]
 
-The same sources give the same bytes. ``models/lid.176.ftz`` alone is not made here (see models/README.md).
+The same sources give the same bytes. The models also learn from Debian packages, which ``--packages`` holds;
+``models/lid.176.ftz`` alone is not made here (see models/README.md).
 """
 
 import argparse
@@ -30,9 +31,9 @@ def write_wet(output: Path) -> None:
         sys.stdout.write(f"{output / name} ({len(data)} bytes)\n")
 
 
-def write_models(output: Path, kenlm_programs: Path | None) -> None:
+def write_models(output: Path, packages: Path, kenlm_programs: Path | None) -> None:
     """Trains the models into ``output``, and prints the reports of the trainings."""
-    train_models.train_perplexity(output, kenlm_programs)
+    train_models.train_perplexity(output, packages, kenlm_programs)
     report = train_models.train_reference(output)
     model = output / "reference.ftz"
     facts = orjson.dumps({**dataclasses.asdict(report), "model": str(model)}).decode()
@@ -50,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     pages.add_argument("--output", type=Path, default=wet.SOURCES, help="folder (default: the sample's own)")
     models = commands.add_parser("models", help="train the perplexity models and the reference classifier")
     models.add_argument("--output", type=Path, default=MODELS, help="folder (default: the sample's own)")
+    models.add_argument(
+        "--packages", type=Path, required=True, help="folder into which the Debian packages were unpacked"
+    )
     models.add_argument("--kenlm-programs", type=Path, help="folder of lmplz and build_binary, if not on PATH")
     return result
 
@@ -61,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.command == "wet":
         write_wet(arguments.output)
     else:
-        write_models(arguments.output, arguments.kenlm_programs)
+        write_models(arguments.output, arguments.packages, arguments.kenlm_programs)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ from typing import Any, Literal
 
 import kenlm
 import numpy as np
+import numpy.typing as npt
 import sentencepiece
 
 from filters.commoncrawl.normalize import LanguageModelNormalizer
 
 Bucket = Literal["head", "middle", "tail", "all"]
+Array = npt.NDArray[Any]
 
 # CCNet's published cut-offs (cc_net/data/cutoff.csv, rows 30 and 60), for its own models: a document is in the head
 # below the first, in the middle below the second. There are none for sl, sr and sv.
@@ -52,6 +54,7 @@ CCNET_CUTOFFS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 PERCENTILES = (30.0, 60.0)  # CCNet, PerplexityBucket: percentile_head, percentile_tail
+LARGEST_COUNTED = 1e6  # so that counts by distinct value, of one decimal, have a bound
 
 # White space other than the space that normalisation leaves in place. CCNet counts pieces with str.split, which splits
 # here too, should a model let them into its pieces.
@@ -165,18 +168,38 @@ def bucket(perplexity: float | None, language: str, cutoffs: Mapping[str, tuple[
     return "middle" if perplexity < middle else "tail"
 
 
-def cutoffs_of(perplexities: Sequence[float]) -> tuple[float, float]:
+def cutoffs_of(
+    perplexities: Sequence[float] | Array,
+    counts: Sequence[int] | Array | None = None,
+    percentiles: tuple[float, float] = PERCENTILES,
+) -> tuple[float, float]:
     """Returns the cut-offs of a reference set: its 30th and 60th percentile, to one decimal.
 
-    A percentile that falls between two values is interpolated linearly, as ``numpy.percentile`` does.
+    A percentile that falls between two values is interpolated linearly, as ``numpy.percentile`` does. Values over
+    ``LARGEST_COUNTED`` count as that.
+
+    Args:
+        perplexities: the values, in any order; distinct ones where ``counts`` is given.
+        counts: how often each value occurs; once if None.
+        percentiles: those of head and middle.
 
     Raises:
         ValueError: there are no values.
     """
-    if not perplexities:
+    values = np.minimum(np.asarray(perplexities, np.float64), LARGEST_COUNTED)
+    if not len(values):
         raise ValueError("no document has a perplexity, so there is nothing to take percentiles of")
-    head, middle = np.percentile(np.array(perplexities, np.float64), PERCENTILES)
-    return round(float(head), 1), round(float(middle), 1)
+    order = np.argsort(values, kind="stable")
+    last = np.cumsum(np.ones(len(values), np.int64) if counts is None else np.asarray(counts, np.int64)[order])
+    head, middle = (_percentile(values[order], last, percent) for percent in percentiles)
+    return round(head, 1), round(middle, 1)
+
+
+def _percentile(values: Array, last: Array, percent: float) -> float:
+    """Returns a percentile of sorted values, the ``i``-th of which holds the ranks up to ``last[i]``, from 1 on."""
+    rank, part = divmod((int(last[-1]) - 1) * percent / 100, 1)
+    low, high = (float(values[np.searchsorted(last, at, "right")]) for at in (rank, min(rank + 1, last[-1] - 1)))
+    return low + (high - low) * part
 
 
 def load_sentencepiece(path: Path) -> Any:

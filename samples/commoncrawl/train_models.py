@@ -1,11 +1,13 @@
-"""Trains the small English models that ship with the sample, from text that ships with it too.
+"""Trains the small English models that ship with the sample.
 
-``en.sp.model`` and ``en.arpa.bin`` learn from ``prose/*.txt``; ``reference.ftz`` learns from pages that the templates
-in ``training/*.txt`` give. The pages of the WET files are in neither, so that they can be scored fairly.
+``en.sp.model`` and ``en.arpa.bin`` learn from ``prose/*.txt`` and from free texts of four Debian packages
+(:mod:`samples.commoncrawl.free_texts`); ``reference.ftz`` learns from pages that the templates in ``training/*.txt``
+give. The pages of the WET files are in neither, so that they can be scored fairly.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +15,14 @@ import fasttext
 
 from filters.commoncrawl import lm_cli
 from filters.commoncrawl.reference import TrainingReport, train_reference_model
+from samples.commoncrawl import free_texts
 from samples.commoncrawl.assemble import Blocks, expand, read_blocks
 
 SOURCES = Path(__file__).parent
 
-# Perplexity. The prose (79 KB) supports 1,972 pieces at most; quantised tries are KenLM's smallest form.
-PERPLEXITY_OPTIONS = ("--language", "en", "--vocab-size", "1900", "--structure", "trie-quantized", "--memory", "1G")
+# Perplexity. 2.6 MB of text; n-grams that occur seldom are left out, and quantised tries are KenLM's smallest form.
+PERPLEXITY_OPTIONS = ("--language", "en", "--vocab-size", "4000", "--structure", "trie-quantized", "--memory", "1G")
+PRUNE = ("--prune", "0", "0", "1", "2", "2")
 
 # Reference classifier. Ten templates of cited pages and eleven of others are filled so many times in all.
 PAGES_OF_EACH_KIND = 1_000
@@ -26,21 +30,25 @@ REFERENCE_SEED = 0
 REFERENCE_DIM = 16  # a vocabulary of some four thousand words; the sample needs no more
 
 
-def train_perplexity(output: Path, kenlm_programs: Path | None = None) -> None:
-    """Runs ``python -m filters.perplexity train`` on the prose.
+def train_perplexity(output: Path, packages: Path, kenlm_programs: Path | None = None) -> None:
+    """Runs ``python -m filters.perplexity train`` on the prose and the free texts.
 
     Args:
         output: folder of the models.
+        packages: folder into which the Debian packages were unpacked.
         kenlm_programs: folder of ``lmplz`` and ``build_binary``, if they are not on the path.
 
     Raises:
+        FileNotFoundError: a package is not there.
         RuntimeError: the command failed; it has said why.
     """
-    arguments = ["train", "--input", str(SOURCES / "prose" / "*.txt"), "--output", str(output), *PERPLEXITY_OPTIONS]
-    if kenlm_programs:
-        arguments += ["--kenlm-programs", str(kenlm_programs)]
-    if status := lm_cli.main(arguments):
-        raise RuntimeError(f"the language model could not be trained (status {status})")
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [*free_texts.write_texts(packages, Path(folder)), *sorted((SOURCES / "prose").glob("*.txt"))]
+        arguments = ["train", "--input", *map(str, texts), "--output", str(output), *PERPLEXITY_OPTIONS, *PRUNE]
+        if kenlm_programs:
+            arguments += ["--kenlm-programs", str(kenlm_programs)]
+        if status := lm_cli.main(arguments):
+            raise RuntimeError(f"the language model could not be trained (status {status})")
 
 
 def training_library() -> Blocks:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
@@ -18,6 +19,8 @@ from pipeline.storage.fetch import FetchError
 from pipeline.storage.filesystem import InputFile, default_cache
 from pipeline.storage.listing import match
 from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
+from sources.commoncrawl.models import settle_languages, unscored
+from sources.commoncrawl.percentiles import cutoff_notes
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.source import CommonCrawl
 
@@ -37,7 +40,14 @@ examples:
 Every flag of Apache Beam passes through. Without --runner, all cores of this machine are used; --direct_num_workers N
 takes N. The same command again makes only what is missing."""
 
-SAMPLE_MODELS = "The recipe's models are the sample's small ones; for real work see README, Models."
+EMBEDDED_MODEL = (
+    "The perplexity model is the small embedded one, which tells prose from the rest, roughly; for real work train one "
+    "or take CCNet's (docs/commoncrawl.md)."
+)
+NO_CLASSIFIER = (
+    "No reference classifier is given (reference.model), so pages unlike those that Wikipedia cites are kept, too. "
+    "Train one: python -m sources.commoncrawl.train_reference --input {inputs} --urls urls.txt"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,11 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
-    recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
-    if recipe.perplexity.enabled and recipe.perplexity.lm.startswith("samples/"):
-        cli.sentences(console)(SAMPLE_MODELS)
+    recipe = settle_languages(load_recipe(CommonCrawlRecipe, args.recipe, args.set))
     scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
-    return run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
+    result = run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
+    return replace(result, notes=[note for note in _notes(recipe, result, args) if note])
+
+
+def _notes(recipe: CommonCrawlRecipe, result: RunResult, args: argparse.Namespace) -> Iterator[str]:
+    """What a reader of the funnel should know of the models that made it."""
+    yield unscored(recipe)
+    yield from cutoff_notes(result.manifest.get("surveys", {}), recipe.perplexity)
+    if recipe.perplexity.languages and recipe.perplexity.lm.startswith("samples/"):
+        yield EMBEDDED_MODEL
+    if recipe.reference.enabled and not recipe.reference.model:
+        yield NO_CLASSIFIER.format(inputs="..." if args.input is None else shlex.join(args.input[:1]))
 
 
 def inputs(args: argparse.Namespace) -> list[InputFile]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from filters.commoncrawl.perplexity import CCNET_CUTOFFS
+from filters.commoncrawl.perplexity import CCNET_CUTOFFS, PERCENTILES
 from pipeline.corpus.sink import RejectPolicy
 
 BUCKETS = ("head", "middle", "tail", "all")
@@ -64,15 +64,27 @@ class PerplexityRecipe:
         enabled: Whether pages are scored; if not, all are kept in subset ``all``.
         sentencepiece: Address of the SentencePiece model, ``{language}`` standing for the language.
         lm: Address of the KenLM model, likewise.
-        cutoffs: For each language the perplexities below which a page is head, and middle.
-        keep: The buckets kept, or ``all`` for every one. A language without cut-offs has bucket ``all``.
+        languages: The languages that are scored, each with models; where left out, those kept whose models are there
+            (at an https address, those with cut-offs). Pages in others have bucket ``all``, as in CCNet.
+        cutoffs: For each language the perplexities below which a page is head, and middle; or ``percentiles``: those
+            of the scope's own pages, as CCNet took its own.
+        percentiles: With ``cutoffs: percentiles``, those of head and middle (CCNet: 30 and 60).
+        percentile_pages: With fewer pages of a language in a scope, percentiles say little: ``few_pages_cutoffs`` hold.
+        few_pages_cutoffs: As a table of ``cutoffs``. A language that is not in it has bucket ``all`` then.
+        keep: The buckets kept; ``all`` alone keeps every one, beside others the pages without cut-offs or a perplexity.
         join_lines: ``fuse`` words across line ends as CCNet does, or put a ``space`` between them.
     """
 
     enabled: bool = True
     sentencepiece: str = "samples/models/{language}.sp.model"
     lm: str = "samples/models/{language}.arpa.bin"
-    cutoffs: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(CCNET_CUTOFFS))
+    languages: tuple[str, ...] | None = None
+    cutoffs: Literal["percentiles"] | Mapping[str, tuple[float, float]] = field(
+        default_factory=lambda: dict(CCNET_CUTOFFS)
+    )
+    percentiles: tuple[float, float] = PERCENTILES
+    percentile_pages: int = 100
+    few_pages_cutoffs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     keep: tuple[str, ...] = ("head", "middle")
     join_lines: Literal["fuse", "space"] = "fuse"
 
@@ -80,9 +92,22 @@ class PerplexityRecipe:
         unknown = set(self.keep) - set(BUCKETS)
         if unknown or not self.keep:
             raise ValueError(f"keep is {list(self.keep)}; allowed: some of {', '.join(BUCKETS)}")
-        for language, (head, middle) in self.cutoffs.items():
-            if not 0 < head <= middle:
-                raise ValueError(f"cutoffs.{language} must rise, they are {head} and {middle}")
+        _check_cutoffs("few_pages_cutoffs", self.few_pages_cutoffs)
+        if not isinstance(self.cutoffs, str):
+            _check_cutoffs("cutoffs", self.cutoffs)
+        head, middle = self.percentiles
+        if not 0 < head <= middle < 100:
+            raise ValueError(f"percentiles must rise between 0 and 100, they are {head} and {middle}")
+        if self.percentile_pages < 1:
+            raise ValueError(f"percentile_pages must be at least 1, it is {self.percentile_pages}")
+        if "all" in (self.languages or ()):
+            raise ValueError("languages must be codes such as en; leave it out for all that have a model")
+
+
+def _check_cutoffs(key: str, cutoffs: Mapping[str, tuple[float, float]]) -> None:
+    for language, (head, middle) in cutoffs.items():
+        if not 0 < head <= middle:
+            raise ValueError(f"{key}.{language} must rise, they are {head} and {middle}")
 
 
 @dataclass(frozen=True)
@@ -90,13 +115,14 @@ class ReferenceRecipe:
     """The classifier of pages that Wikipedia cites.
 
     Attributes:
-        enabled: Whether it runs.
-        model: A fastText model with the label ``__label__reference``.
+        enabled: Whether it runs, where there is a model.
+        model: A fastText model with the label ``__label__reference``. None, and the step is left out: none was
+            published, and one trained on a sample says nothing about a crawl.
         threshold: The smallest probability of a reference that is kept (the paper gives none; RedPajama used 0.25).
     """
 
     enabled: bool = True
-    model: str = "samples/models/reference.ftz"
+    model: str | None = None
     threshold: float = 0.25
 
     def __post_init__(self) -> None:
@@ -127,9 +153,3 @@ class CommonCrawlRecipe:
             raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
         if self.max_record_megabytes < 1:
             raise ValueError(f"max_record_megabytes must be at least 1, it is {self.max_record_megabytes}")
-        uncut = set(self.language.keep) - set(self.perplexity.cutoffs)
-        if self.perplexity.enabled and uncut and "all" not in self.perplexity.keep:
-            raise ValueError(
-                f"perplexity.cutoffs has no entry for {', '.join(sorted(uncut))}, so all such pages would be dropped: "
-                "add one (python -m filters.perplexity calibrate), or set perplexity.keep=all"
-            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -22,12 +22,8 @@ from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model
 from pipeline.units import Policy, Units
 from sources.commoncrawl.recipe import CommonCrawlRecipe
-from sources.commoncrawl.steps import (
-    ClassifyReferences,
-    IdentifyLanguage,
-    ScorePerplexity,
-    model_addresses,
-)
+from sources.commoncrawl.steps import ClassifyReferences, IdentifyLanguage, ScorePerplexity, model_addresses
+from sources.commoncrawl.survey import PerplexitySurvey
 
 META = pa.struct(
     [
@@ -114,10 +110,22 @@ class CommonCrawl:
         recipe = self.recipe
         steps: list[Step] = [IdentifyLanguage(recipe.language)]
         if recipe.perplexity.enabled:
-            steps.append(ScorePerplexity(recipe.perplexity, recipe.language.keep))
-        if recipe.reference.enabled:
+            steps.append(ScorePerplexity(recipe.perplexity, self._scored))
+        if recipe.reference.enabled and recipe.reference.model:
             steps.append(ClassifyReferences(recipe.reference))
         return steps
+
+    @property
+    def survey(self) -> PerplexitySurvey | None:
+        """The perplexities of the scope's pages, where the cut-offs are percentiles of them."""
+        wanted = self.recipe.perplexity.enabled and self.recipe.perplexity.cutoffs == "percentiles"
+        return PerplexitySurvey(self.recipe.language, self.recipe.perplexity, self._scored) if wanted else None
+
+    @property
+    def _scored(self) -> Sequence[str]:
+        """The languages whose pages are scored (see ``sources.commoncrawl.models``)."""
+        recipe = self.recipe.perplexity
+        return (recipe.languages or ()) if recipe.enabled else ()
 
     def subset(self, document: Document) -> str:
         """The perplexity bucket."""
@@ -125,7 +133,8 @@ class CommonCrawl:
 
     @cached_property
     def _model_sums(self) -> dict[str, str]:
-        return {address: file_sha256(local_model(address, sum_)) for address, sum_ in model_addresses(self.recipe)}
+        addresses = model_addresses(self.recipe, self._scored)
+        return {address: file_sha256(local_model(address, sum_)) for address, sum_ in addresses}
 
     def describe(self) -> dict[str, Any]:
         """The recipe, and the checksums of its models."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from filters.commoncrawl.perplexity import PerplexityModel, bucket
 from filters.commoncrawl.reference import ReferenceClassifier
 from filters.language import LanguageIdentifier, keep_language
 from pipeline.corpus.document import Document
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, RecipeError
 from pipeline.storage.filesystem import local_model
+from pipeline.survey import Row, Settled
+from sources.commoncrawl.percentiles import settled_cutoffs
 from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
 
 
@@ -17,49 +19,69 @@ class IdentifyLanguage:
     """fastText language identification; drops other languages and unsure pages."""
 
     name = "language"
+    keys = "language.keep, language.threshold"
 
     def __init__(self, recipe: LanguageRecipe) -> None:
         self._recipe = recipe
         self._wanted = None if "all" in recipe.keep else frozenset(recipe.keep)
         self._identifier: LanguageIdentifier | None = None
+        self._measured: Mapping[int, Row] = {}
 
     def load(self) -> None:
-        """Loads the model."""
+        """Loads the model, and refuses languages that it does not know."""
         path = local_model(self._recipe.model, self._recipe.sha256)
         try:
             self._identifier = LanguageIdentifier(path)
         except ValueError as error:
             raise ModelError(f"the language model cannot be used: {error}") from error
+        known = self._identifier.languages
+        unknown = sorted((self._wanted or frozenset()) - set(known))
+        if unknown:
+            raise RecipeError(
+                f"language.keep names {', '.join(unknown)}, which the model {self._recipe.model} does not know. "
+                f"It knows {', '.join(sorted(known))}; all keeps every one."
+            )
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages kept, of those that the model knows; loaded."""
+        assert self._identifier is not None
+        return sorted(self._identifier.languages if self._wanted is None else self._wanted)
+
+    def settle(self, settled: Settled, measured: Mapping[int, Row]) -> None:
+        """Takes the languages that a survey found already."""
+        self._measured = measured
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Sets each page's language and score."""
         assert self._identifier is not None
-        reasons = []
-        found = self._identifier.identify([d.text for d in documents])
-        for document, (language, score) in zip(documents, found, strict=True):
-            document.language = language
-            document.meta["language_score"] = score
-            wanted = self._wanted if self._wanted is not None else frozenset([language])
-            reasons.append(keep_language(language, score, wanted, self._recipe.threshold))
-        return reasons
+        known = [self._measured.get(document.number) for document in documents]
+        unknown = [d.text for d, row in zip(documents, known, strict=True) if row is None]
+        found = iter(self._identifier.identify(unknown) if unknown else ())
+        return [self._judge(d, *(row[:2] if row else next(found))) for d, row in zip(documents, known, strict=True)]
+
+    def _judge(self, document: Document, language: str, score: float) -> str | None:
+        document.language = language
+        document.meta["language_score"] = score
+        wanted = self._wanted if self._wanted is not None else frozenset([language])
+        return keep_language(language, score, wanted, self._recipe.threshold)
 
 
-class ScorePerplexity:
-    """The n-gram model: sets perplexity and bucket, drops the buckets that the recipe does not keep."""
+class MeasurePerplexity:
+    """The n-gram model: sets the perplexity of pages whose language has one; drops none."""
 
     name = "perplexity"
 
     def __init__(self, recipe: PerplexityRecipe, languages: Sequence[str]) -> None:
         self._recipe = recipe
-        self._languages = [] if "all" in languages else list(languages)
+        self._languages = languages
         self._models: dict[str, PerplexityModel] = {}
 
     def load(self) -> None:
-        """Loads the models of all languages asked for."""
+        """Loads the models of the languages that are scored."""
         for language in self._languages:
-            addresses = [a.format(language=language) for a in (self._recipe.sentencepiece, self._recipe.lm)]
             try:
-                paths = [local_model(address) for address in addresses]
+                paths = [local_model(address) for address in perplexity_addresses(self._recipe, language)]
                 self._models[language] = PerplexityModel(*paths, join_lines=self._recipe.join_lines)
             except ValueError as error:
                 raise ModelError(f"the perplexity model of {language!r} cannot be used: {error}") from error
@@ -68,26 +90,57 @@ class ScorePerplexity:
         """Scores each page with its language's model."""
         for language in {document.language for document in documents if document.language}:
             pages = [document for document in documents if document.language == language]
-            self._score(pages, language)
+            model = self._models.get(language)
+            scores = model.perplexities([page.text for page in pages]) if model else [None] * len(pages)
+            for page, score in zip(pages, scores, strict=True):
+                page.meta["perplexity"] = score
+        return [None] * len(documents)
+
+
+class ScorePerplexity:
+    """The n-gram model: sets perplexity and bucket, drops the buckets that the recipe does not keep."""
+
+    name = "perplexity"
+    keys = "perplexity.keep, perplexity.cutoffs"
+
+    def __init__(self, recipe: PerplexityRecipe, languages: Sequence[str]) -> None:
+        self._keep = recipe.keep
+        self._measure = MeasurePerplexity(recipe, languages)
+        self._cutoffs: Mapping[str, tuple[float, float]] = {} if isinstance(recipe.cutoffs, str) else recipe.cutoffs
+        self._measured: Mapping[int, Row] = {}
+
+    def load(self) -> None:
+        """Loads the models."""
+        self._measure.load()
+
+    def settle(self, settled: Settled, measured: Mapping[int, Row]) -> None:
+        """Takes the cut-offs of the scope, and the perplexities that were found with them."""
+        self._cutoffs = settled_cutoffs(settled)
+        self._measured = measured
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Scores each page that no survey scored, and judges all."""
+        missing = []
+        for document in documents:
+            row = self._measured.get(document.number)
+            if row is None or row[2] is None:
+                missing.append(document)
+            else:
+                document.meta["perplexity"] = row[2]
+        self._measure.apply(missing)
         return [self._judge(document) for document in documents]
 
-    def _score(self, pages: Sequence[Document], language: str) -> None:
-        model = self._models.get(language)
-        scores = model.perplexities([page.text for page in pages]) if model else [None] * len(pages)
-        for page, score in zip(pages, scores, strict=True):
-            page.meta["perplexity"] = score
-            page.meta["bucket"] = bucket(score, language, self._recipe.cutoffs)
-
     def _judge(self, document: Document) -> str | None:
-        name = document.meta.setdefault("bucket", "all")  # a page without a language has no model
-        kept = "all" in self._recipe.keep or name in self._recipe.keep
-        return None if kept else f"bucket_{name}"
+        language = document.language or ""
+        name = document.meta["bucket"] = bucket(document.meta.get("perplexity"), language, self._cutoffs)
+        return None if self._keep == ("all",) or name in self._keep else f"bucket_{name}"
 
 
 class ClassifyReferences:
     """The linear model of pages that Wikipedia cites; drops pages unlike them."""
 
     name = "reference"
+    keys = "reference.threshold, reference.model"
 
     def __init__(self, recipe: ReferenceRecipe) -> None:
         self._recipe = recipe
@@ -95,7 +148,7 @@ class ClassifyReferences:
 
     def load(self) -> None:
         """Loads the model."""
-        path = local_model(self._recipe.model)
+        path = local_model(self._recipe.model or "")
         try:
             self._classifier = ReferenceClassifier(path, self._recipe.threshold)
         except ValueError as error:
@@ -110,14 +163,21 @@ class ClassifyReferences:
         return [self._classifier.keep(score) for score in scores]
 
 
-def model_addresses(recipe: CommonCrawlRecipe) -> list[tuple[str, str | None]]:
-    """The address and, where given, the checksum of every model that a recipe uses."""
+def perplexity_addresses(recipe: PerplexityRecipe, language: str) -> list[str]:
+    """The addresses of a language's SentencePiece and KenLM model."""
+    return [address.replace("{language}", language) for address in (recipe.sentencepiece, recipe.lm)]
+
+
+def model_addresses(recipe: CommonCrawlRecipe, scored: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The address and, where given, the checksum of every model that a recipe uses.
+
+    Args:
+        recipe: The recipe.
+        scored: The languages whose pages are scored.
+    """
     addresses: list[tuple[str, str | None]] = [(recipe.language.model, recipe.language.sha256)]
-    if recipe.perplexity.enabled:
-        for language in recipe.language.keep if "all" not in recipe.language.keep else ():
-            addresses += [
-                (a.format(language=language), None) for a in (recipe.perplexity.sentencepiece, recipe.perplexity.lm)
-            ]
-    if recipe.reference.enabled:
+    for language in scored:
+        addresses += [(address, None) for address in perplexity_addresses(recipe.perplexity, language)]
+    if recipe.reference.enabled and recipe.reference.model:
         addresses.append((recipe.reference.model, None))
     return addresses

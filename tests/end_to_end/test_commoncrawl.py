@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.end_to_end.commands import (
@@ -25,6 +27,7 @@ from tests.end_to_end.commands import (
     wet_record,
 )
 
+CLASSIFIER = ("--set", "reference.model=samples/models/reference.ftz")  # the sample's, as in make commoncrawl
 SAMPLE = sorted(SAMPLES.glob("*.warc.wet.gz"))
 PROSE = (
     "The old harbour town lies on the northern shore of the bay, and its history reaches back to the thirteenth "
@@ -39,7 +42,7 @@ WORDS = [letter * 5 for letter in "abcdefghijklmnopqrstuvwxyz"]  # dedup keys fo
 def sample(tmp_path_factory) -> Path:
     """One run over the embedded sample."""
     output = tmp_path_factory.mktemp("sample")
-    commoncrawl(output, "--input", *SAMPLE)
+    commoncrawl(output, "--input", *SAMPLE, *CLASSIFIER)
     return output
 
 
@@ -113,20 +116,20 @@ def test_kept_lines_are_those_that_no_other_page_holds(sample):
 
 
 def test_two_workers_and_another_input_order_give_the_same_bytes(sample, tmp_path):
-    flags = ["--input", *reversed(SAMPLE), "--output", tmp_path, "--direct_num_workers", "2", "--quiet"]
+    flags = ["--input", *reversed(SAMPLE), "--output", tmp_path, "--direct_num_workers", "2", "--quiet", *CLASSIFIER]
     run("sources.commoncrawl", *flags)
     assert outputs(tmp_path) == outputs(sample)
 
 
 def test_the_same_command_again_does_nothing_and_says_so(sample):
     before = outputs(sample)
-    again = commoncrawl(sample, "--input", *SAMPLE)
+    again = commoncrawl(sample, "--input", *SAMPLE, *CLASSIFIER)
     assert f"Nothing to do: all {len(SAMPLE)} shards were done before." in again.stdout
     assert outputs(sample) == before
 
 
 def test_a_changed_recipe_on_old_output_is_refused_with_the_difference(sample):
-    refused = commoncrawl(sample, "--input", *SAMPLE, "--set", "reference.threshold=0.5", status=1)
+    refused = commoncrawl(sample, "--input", *SAMPLE, *CLASSIFIER, "--set", "reference.threshold=0.5", status=1)
     assert "recipe.reference.threshold: 0.25 -> 0.5" in refused.stderr
     assert "Traceback" not in refused.stderr
 
@@ -135,7 +138,7 @@ def test_a_changed_recipe_on_old_output_is_refused_with_the_difference(sample):
 def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
     command = [sys.executable, "-m", "sources.commoncrawl", "--input", *map(str, SAMPLE), "--output", str(tmp_path)]
     process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
+        [*command, *CLASSIFIER, "--direct_num_workers", "2"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -144,7 +147,7 @@ def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
     time.sleep(delay)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    commoncrawl(tmp_path, "--input", *SAMPLE)
+    commoncrawl(tmp_path, "--input", *SAMPLE, *CLASSIFIER)
     assert outputs(tmp_path) == outputs(sample)
 
 
@@ -183,6 +186,46 @@ def test_each_kind_of_damage_costs_its_own_records_only(tmp_path):
     assert ("no_text.warc.wet", "too_short") in reasons
 
 
+# Read and judged by hand, of the 45 English pages: most of the text is sentences by a person, or nearly none is.
+PROSE_HOSTS = (
+    "120dollarsfoodchallenge.com",
+    "24ahead.com",
+    "2happy.typepad.com",
+    "4crazykings.blogspot.com",
+    "5b4.blogspot.com",
+    "abaragambi.com",
+    "activehistory.ca",
+    "antonyloewenstein.com",
+    "archiveisi.sfu-kras.ru",
+    "b10g.blogspot.com",
+    "bedfordstrong.org",
+)
+JUNK_HOSTS = (
+    "0pointer.de",
+    "0x20.be",
+    "1450espnradio.com",
+    "1980s.fm",
+    "247sports.com/Player",
+    "247sports.com/Recruitment",
+    "333.furthur.net",
+    "365project.org",
+    "4everphotography.smugmug.com",
+    "4mydjs.com",
+    "500px.com",
+    "6dollarshirts.com",
+    "100.ubc.ca",
+    "2e-vaucresson-garches.agse.fr",
+    "anyreplicawatches-blog.com",
+    "archives.cshl.edu",
+    "atac-inc.com",
+    "au-urlm.com",
+    "aviationspottersonline.com",
+    "battlebrothersgame.com",
+    "billige-koder.dk",
+    "bjcc.bangor.ac.uk",
+)
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="the real samples are not here")
 def test_real_wet_files_run_through_every_step(tmp_path):
     files = sorted((REAL / "commoncrawl" / "wet").iterdir())
@@ -192,7 +235,11 @@ def test_real_wet_files_run_through_every_step(tmp_path):
     assert read["dropped"]["not_a_conversion"]["documents"] == 3
     pages = 109 + 58 + 2
     assert step(tmp_path, "length")["entered"]["documents"] == pages
-    assert 10 <= step(tmp_path, "language")["left"]["documents"] <= pages // 2
+    assert step(tmp_path, "perplexity")["entered"]["documents"] == 45
+    kept = {document["url"] for document in documents(tmp_path)}
+    assert {host for url in kept for host in PROSE_HOSTS if host in url} == set(PROSE_HOSTS)
+    assert [host for url in kept for host in JUNK_HOSTS if host in url] == []
+    assert len(kept) == 15
 
 
 @pytest.mark.parametrize(
@@ -202,13 +249,69 @@ def test_real_wet_files_run_through_every_step(tmp_path):
         ("language.threshold=2", "threshold must lie between 0 and 1, it is 2"),
         ("dedup.policy=some", "dedup.policy is 'some'; allowed: drop_all, keep_first"),
         ("language.model=nowhere.bin", "there is no model at nowhere.bin"),
-        ("language.keep=[en,fr]", "perplexity.cutoffs has no entry for fr"),
+        ("language.keep=[en,fr]", "there is no perplexity model for fr (samples/models/fr.sp.model and "),
+        ("language.keep=[en,xx,qq]", "language.keep names qq, xx, which the model samples/models/lid.176.ftz does not"),
+        ("perplexity.cutoffs={de: [370, 590]}", "perplexity.cutoffs has no entry for en"),
+        ("perplexity.cutoffs=quartiles", "perplexity.cutoffs must be a mapping or percentiles, it is 'quartiles'"),
+        ("perplexity.percentiles=[60, 30]", "percentiles must rise between 0 and 100, they are 60.0 and 30.0"),
+        ("perplexity.languages=[de]", "perplexity.languages names de, which language.keep does not keep"),
     ],
 )
 def test_wrong_settings_end_with_one_clear_message(tmp_path, setting, message):
     refused = commoncrawl(tmp_path, "--input", *SAMPLE, "--set", setting, status=1)
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_percentiles_are_those_of_the_pages_of_the_scope(sample, tmp_path):
+    flags = ["--input", *SAMPLE, *CLASSIFIER, "--set", "perplexity.percentile_pages=70"]
+    said = commoncrawl(tmp_path / "one", *flags).stdout
+    found = manifest(tmp_path / "one")
+    head, middle = found["surveys"]["CC-MAIN-20260312010203-20260312040203-00000"]["cutoffs"]["en"].pop("cutoffs")
+    assert list(found["surveys"].values()) == [{"cutoffs": {"en": {"pages": 70, "from": "percentiles"}}}]
+    assert (
+        f"Perplexity cut-offs for en: head below {head}, middle below {middle}, percentiles 30 and 60 of 70 pages."
+        in said
+    )
+    scored = [d for d in [*documents(tmp_path / "one"), *rejects(tmp_path / "one")] if d["meta"]["perplexity"]]
+    values = [d["meta"]["perplexity"] for d in scored]
+    assert (len(values), [head, middle]) == (70, [round(float(p), 1) for p in np.percentile(values, [30, 60])])
+    assert Counter(d["meta"]["bucket"] for d in scored) == {"head": 21, "middle": 21, "tail": 28}
+    assert sorted(values) == sorted(
+        d["meta"]["perplexity"] for d in [*documents(sample), *rejects(sample)] if d["meta"]["perplexity"]
+    )
+    assert run("pipeline.verify", tmp_path / "one" / "commoncrawl").stdout.count("all accounts add up") == 1
+
+
+def test_the_sample_has_few_pages_so_the_cutoffs_of_the_recipe_hold(sample):
+    assert manifest(sample)["surveys"] == {
+        "CC-MAIN-20260312010203-20260312040203-00000": {
+            "cutoffs": {"en": {"pages": 70, "from": "few_pages_cutoffs", "cutoffs": [240.0, 290.0]}}
+        }
+    }
+    kept = {name: tally["documents"] for name, tally in manifest(sample)["ledger"]["kept"].items()}
+    assert kept == {"head": 31, "middle": 3}
+
+
+def test_languages_without_a_model_have_bucket_all_and_no_classifier_is_said(tmp_path):
+    every = ["--set", "perplexity.keep=all", "--set", "language.keep=all"]
+    said = commoncrawl(tmp_path / "all", "--input", *SAMPLE, *every).stdout
+    assert "Perplexity is scored for en; pages in every other language have bucket all." in said
+    assert "No reference classifier is given (reference.model)" in said
+    kept = documents(tmp_path / "all")
+    assert {(d["language"] == "en", d["meta"]["bucket"] == "all") for d in kept} == {(True, False), (False, True)}
+    assert Counter(d["language"] == "en" for d in kept) == {True: 70, False: 67}
+    some = ["--set", "perplexity.keep=[head, all]", "--set", "language.keep=[en, de, fr]"]
+    said = commoncrawl(tmp_path / "some", "--input", *SAMPLE, *some).stdout
+    assert "Perplexity is scored for en; pages in de, fr have bucket all." in said
+    assert {d["meta"]["bucket"] for d in documents(tmp_path / "some")} == {"head", "all"}
+
+
+def test_a_run_that_keeps_nothing_says_where_all_went_and_ends_with_1(tmp_path):
+    done = commoncrawl(tmp_path, "--input", *SAMPLE, "--set", "perplexity.cutoffs={en: [1, 2]}", status=1)
+    assert "Nearly all went at step perplexity: 70 of the 70 documents that reached it (bucket_tail 70)" in done.stdout
+    assert "what decides it in the recipe: perplexity.keep, perplexity.cutoffs" in done.stdout
+    assert "error: nothing was kept: all 161 records read were dropped or failed" in done.stderr
 
 
 @pytest.mark.parametrize("key", ["language.model", "perplexity.lm", "perplexity.sentencepiece", "reference.model"])

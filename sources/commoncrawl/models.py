@@ -1,0 +1,89 @@
+"""Which languages are scored: settled, and refused where a choice would drop them all, before a run begins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from pipeline.errors import RecipeError, name_a_few
+from pipeline.storage.filesystem import is_web, model_exists
+from sources.commoncrawl.recipe import CommonCrawlRecipe, PerplexityRecipe
+from sources.commoncrawl.steps import IdentifyLanguage, perplexity_addresses
+
+TRAIN = "python -m filters.perplexity train"
+
+
+def settle_languages(recipe: CommonCrawlRecipe) -> CommonCrawlRecipe:
+    """Names in a recipe the languages whose pages are scored: ``perplexity.languages``.
+
+    Args:
+        recipe: The recipe as the user gave it.
+
+    Raises:
+        RecipeError: A language is unknown to the language model, or all of its pages would be dropped.
+        ModelError: The language model cannot be used.
+    """
+    identify = IdentifyLanguage(recipe.language)
+    identify.load()
+    perplexity = recipe.perplexity
+    if not perplexity.enabled:
+        return recipe
+    scored = _scored(perplexity, identify.languages)
+    if "all" not in perplexity.keep:
+        _refuse_to_drop_all(perplexity, identify.languages, scored)
+    return dataclasses.replace(recipe, perplexity=dataclasses.replace(perplexity, languages=tuple(scored)))
+
+
+def unscored(recipe: CommonCrawlRecipe) -> str:
+    """Says which pages are not scored; empty where all are."""
+    scored, kept = recipe.perplexity.languages, recipe.language.keep
+    if scored is None or not recipe.perplexity.enabled:
+        return ""
+    if not scored:
+        at = f"{recipe.perplexity.sentencepiece} and {recipe.perplexity.lm}"
+        return f"No language kept has a perplexity model at {at}: no page is scored, all have bucket all."
+    others = "every other language" if "all" in kept else ", ".join(sorted(set(kept) - set(scored)))
+    return f"Perplexity is scored for {', '.join(scored)}; pages in {others} have bucket all." if others else ""
+
+
+def _scored(recipe: PerplexityRecipe, kept: Sequence[str]) -> list[str]:
+    """The languages kept that have models."""
+    if recipe.languages is not None:
+        strangers = sorted(set(recipe.languages) - set(kept))
+        if strangers:
+            raise RecipeError(f"perplexity.languages names {', '.join(strangers)}, which language.keep does not keep")
+        return sorted(set(recipe.languages))
+    if len(kept) > 1 and not any("{language}" in address for address in (recipe.sentencepiece, recipe.lm)):
+        raise RecipeError(
+            "perplexity.sentencepiece and perplexity.lm name the models of one language, and language.keep keeps more: "
+            "write {language} in their place, or name the language in perplexity.languages, for example [en]"
+        )
+    return [language for language in kept if _has_models(recipe, language)]
+
+
+def _has_models(recipe: PerplexityRecipe, language: str) -> bool:
+    addresses = perplexity_addresses(recipe, language)
+    if any(map(is_web, addresses)) and language not in _table(recipe):
+        return False
+    return all(is_web(address) or model_exists(address) for address in addresses)
+
+
+def _table(recipe: PerplexityRecipe) -> Mapping[str, tuple[float, float]]:
+    return recipe.few_pages_cutoffs if isinstance(recipe.cutoffs, str) else recipe.cutoffs
+
+
+def _refuse_to_drop_all(recipe: PerplexityRecipe, kept: Sequence[str], scored: Sequence[str]) -> None:
+    """Refuses to keep languages whose pages all have bucket ``all`` where that bucket is not kept."""
+    mute = [language for language in kept if language not in scored]
+    if mute:
+        addresses = " and ".join(perplexity_addresses(recipe, mute[0]))
+        raise RecipeError(
+            f"there is no perplexity model for {name_a_few(mute)} ({addresses}), so all such pages would be dropped: "
+            f"train one ({TRAIN}), or set perplexity.keep=[head,middle,all], or all"
+        )
+    uncut = [] if isinstance(recipe.cutoffs, str) else sorted(set(kept) - set(recipe.cutoffs))
+    if uncut:
+        raise RecipeError(
+            f"perplexity.cutoffs has no entry for {name_a_few(uncut)}, so all such pages would be dropped: add one "
+            "(python -m filters.perplexity calibrate), or set perplexity.cutoffs=percentiles, or perplexity.keep=all"
+        )
