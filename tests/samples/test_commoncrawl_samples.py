@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from filters.commoncrawl.reference_url import normalize_url
 from samples import make_commoncrawl
-from samples.commoncrawl import train_models, wet
+from samples.commoncrawl import free_texts, train_models, wet
 from samples.commoncrawl.assemble import Blocks, expand, fill, read_blocks, read_pages
 
 SAMPLE = Path(make_commoncrawl.__file__).parent / "commoncrawl"
@@ -246,8 +246,8 @@ def test_name_defined_twice_is_an_error(tmp_path):
 MODELS = SAMPLE.parent / "models"
 SHA256 = {
     "lid.176.ftz": "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83",
-    "en.sp.model": "2376371a587c156693031647afa1952076f97b5dbd1e046255e8b199bee1e969",
-    "en.arpa.bin": "a68e16f48dca9d5e30a009ffec74ee060c2766776175b9b5b627844aa341a9a8",
+    "en.sp.model": "848231018ce66cdd909d2e8e86a08a5ced7d9a83a6a7738df25b620ea7a2b7c1",
+    "en.arpa.bin": "12324c999cc7fb46cc5c99610feb801f39962a5bc849516f8058284db05f501b",
     "reference.ftz": "0af0f17de8d9dd3f1474a264f6abd661fed6b10e9776baf524e6eaf26356cbcf",
 }
 ENCYCLOPEDIC = "The river rises in the hills to the north of the town and flows into the sea after eighty kilometres."
@@ -259,11 +259,13 @@ def test_model_is_the_documented_one(name):
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == SHA256[name]
 
 
-def test_language_model_record_names_the_committed_prose():
+def test_language_model_record_names_the_packages_and_the_committed_prose():
     recorded = orjson.loads((MODELS / "en.lm.json").read_bytes())
     prose = sorted((SAMPLE / "prose").glob("*.txt"))
-    assert [(file["name"], file["sha256"]) for file in recorded["inputs"]] == [
-        (path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in prose
+    names = ["dict-jargon.txt", "dict-devil.txt", "gnome-user-docs.txt", "debian-handbook.txt"]
+    assert [file["name"] for file in recorded["inputs"]] == [*names, *(path.name for path in prose)]
+    assert [file["sha256"] for file in recorded["inputs"][4:]] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in prose
     ]
     assert {file["name"]: file["sha256"] for file in recorded["outputs"]} == {
         name: SHA256[name] for name in ("en.sp.model", "en.arpa.bin")
@@ -273,13 +275,40 @@ def test_language_model_record_names_the_committed_prose():
 def test_perplexity_models_know_prose_from_salad():
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(MODELS / "en.sp.model"))
     model = kenlm.Model(str(MODELS / "en.arpa.bin"))
-    assert (pieces.vocab_size(), model.order) == (1900, 5)
+    assert (pieces.vocab_size(), model.order) == (4000, 5)
 
     def perplexity(text):
         words = pieces.encode_as_pieces(text.lower())
         return round(10 ** (-model.score(" ".join(words)) / (len(words) + 1)), 1)
 
-    assert (perplexity(ENCYCLOPEDIC), perplexity(SALAD)) == (57.6, 1900.0)
+    assert (perplexity(ENCYCLOPEDIC), perplexity(SALAD)) == (51.6, 394.6)
+
+
+def test_free_texts_are_the_longer_paragraphs_of_each_package(tmp_path):
+    long, short = "A paragraph of more than forty characters is prose. " * 4, "Too short."
+    dictionary = f"hacker\n     {short}\n\n     {long}\n\n     {long}\nluser\n     {long}\n"
+    page = (
+        f'<page xmlns="http://projectmallard.org/1.0/"><title>{long}</title><p>See <em>{long}</em></p><p>No.</p></page>'
+    )
+    section = f"<html><body><h1>{long}</h1><div class='para'>{long}</div><pre>{long}</pre></body></html>"
+    for path, data in {
+        "usr/share/dictd/jargon.dict.dz": gzip.compress(dictionary.encode()),
+        "usr/share/dictd/devil.dict.dz": gzip.compress(dictionary.encode()),
+        "usr/share/help/C/gnome-help/a.page": page.encode(),
+        "usr/share/doc/debian-handbook/html/en-US/a.html": section.encode(),
+    }.items():
+        with pytest.raises(FileNotFoundError, match="holds nothing of the Debian package "):
+            free_texts.write_texts(tmp_path, tmp_path)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    texts = {path.name: path.read_text().splitlines() for path in free_texts.write_texts(tmp_path, tmp_path)}
+    line = long.strip()
+    assert texts == {
+        "dict-jargon.txt": [f"{line} {line}", f"luser {line}"],
+        "dict-devil.txt": [f"{line} {line}", f"luser {line}"],
+        "gnome-user-docs.txt": [f"See {line}"],
+        "debian-handbook.txt": [line],
+    }
 
 
 def test_classifier_knows_report_from_shop():
