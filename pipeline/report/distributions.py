@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.report.corpus import SourceCorpus
-from pipeline.report.fields import CREATED, MONTHLY, NO_PLOT, Field, by_language, cutoffs, fields_of
+from pipeline.report.fields import CREATED, MONTHLY, NO_PLOT, Field, by_language, cutoffs, fields_of, surveyed
 from pipeline.report.sample import Sample
 from pipeline.steps import READ_STEP
 
@@ -124,10 +124,11 @@ def distributions(corpus: SourceCorpus, samples: Sequence[Population]) -> Iterat
         for name in columns
         if name.startswith("meta.") and name not in known and not name.endswith("_id")
     ]
+    recipe = surveyed(corpus.recipe, corpus.manifest.get("surveys", {}))
     for field in (*named, *generic):
-        languages = by_language(field, corpus.recipe)
+        languages = by_language(field, recipe)
         for one, rows in _of_languages(languages, samples) if languages else [(field, samples)]:
-            drawn = distribution(one, rows, corpus.recipe)
+            drawn = distribution(one, rows, recipe)
             if drawn is not None:
                 yield drawn
 

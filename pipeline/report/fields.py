@@ -284,6 +284,25 @@ def by_language(field: Field, recipe: Mapping[str, Any]) -> dict[str, Field]:
     return {name: replace(field, title=f"{field.title}, {name}", cutoffs=f"{above}{name}") for name in judged}
 
 
+def surveyed(recipe: Mapping[str, Any], surveys: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The recipe with the perplexity cut-offs that a survey found in place of ``percentiles``, where all scopes agree.
+
+    Args:
+        recipe: The source's recipe.
+        surveys: What was found, by scope, from its manifest.
+    """
+    section = recipe.get("perplexity")
+    if not surveys or not isinstance(section, Mapping) or section.get("cutoffs") != "percentiles":
+        return recipe
+    found: dict[str, list[Any]] = {}
+    for survey in surveys.values():
+        for language, entry in survey["cutoffs"].items():
+            if entry["cutoffs"] not in found.setdefault(language, []):
+                found[language].append(entry["cutoffs"])
+    agreed = {language: pairs[0] for language, pairs in found.items() if len(pairs) == 1 and pairs[0]}
+    return {**recipe, "perplexity": {**section, "cutoffs": agreed}}
+
+
 def cutoffs(field: Field, recipe: Mapping[str, Any]) -> tuple[float, ...]:
     """The cut-offs of a field, from the recipe that a source was made by; none where the recipe has none.
 

@@ -88,6 +88,7 @@ def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
     faults = [fault for report in reports for fault in report.faults]
     faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
     faults += _verify_configuration(layout, manifest)
+    faults += _verify_surveys(stats)
     faults += _verify_manifest(layout, manifest, stats)
     faults += _verify_listing(layout, stats)
     return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
@@ -103,6 +104,16 @@ def _verify_configuration(layout: Layout, manifest: Mapping[str, Any]) -> list[s
     except OutputError as error:
         return [str(error)]
     return [f"{path} is not the manifest's configuration: {line}" for line in changes[:5]]
+
+
+def _verify_surveys(stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """All shards of a scope must have been judged by the same survey."""
+    first: dict[str, tuple[str, Any]] = {}
+    for entry in stats:
+        name, found = entry.get("shard"), entry.get("survey")
+        shard, expected = first.setdefault(str(entry.get("scope")), (name, found))
+        if found != expected:
+            yield f"shards {shard} and {name} of one scope were judged by different surveys"
 
 
 def _verify_shard(layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool) -> ShardReport:

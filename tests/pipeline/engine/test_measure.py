@@ -121,6 +121,9 @@ def test_each_scope_is_judged_by_what_is_in_it_after_dedup(raw, tmp_path, dedup)
     }
     assert verify(str(root)) == (4, [])
     assert not (root / "_work").exists()
+    stats = root / "_stats" / "d.json"
+    stats.write_text(stats.read_text().replace('"mean": 3.0', '"mean": 9.0'))
+    assert verify(str(root))[1][0] == "shards c and d of one scope were judged by different surveys"
 
 
 def test_the_scope_is_what_is_left_of_dedup_over_all_of_it(raw, tmp_path):

@@ -4,7 +4,17 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from pipeline.recipe import as_mapping
-from pipeline.report.fields import COMMON, EXTRAS, SPECIAL, Field, by_language, cutoffs, fields_of, list_fields
+from pipeline.report.fields import (
+    COMMON,
+    EXTRAS,
+    SPECIAL,
+    Field,
+    by_language,
+    cutoffs,
+    fields_of,
+    list_fields,
+    surveyed,
+)
 from sources.books.near_duplicates import REPORT, REPORT_SCHEMA
 
 RECIPES = {
@@ -48,6 +58,18 @@ def test_every_cutoff_of_the_table_is_a_key_of_the_recipe(source, field):
 def test_the_columns_beside_the_documents():
     assert {(e.file, e.field.column) for e in EXTRAS["books"]} == {(REPORT, "overlap")}
     assert "overlap" in REPORT_SCHEMA.names
+
+
+def test_cutoffs_that_a_survey_found_are_drawn_where_all_scopes_agree():
+    field = Field("meta.perplexity", "Perplexity", cutoffs="perplexity.cutoffs.{language}")
+    recipe = {"language": {"keep": ["en"]}, "perplexity": {"cutoffs": "percentiles"}}
+    one = {"en": {"cutoffs": [240.0, 290.0]}, "de": {"cutoffs": None}}
+    assert cutoffs(field, recipe) == ()
+    assert cutoffs(field, surveyed(recipe, {"a": {"cutoffs": one}, "b": {"cutoffs": one}})) == (240.0, 290.0)
+    other = {"cutoffs": {"en": {"cutoffs": [230.0, 290.0]}}}
+    assert cutoffs(field, surveyed(recipe, {"a": {"cutoffs": one}, "b": other})) == ()
+    table = {"perplexity": {"cutoffs": {"en": [1, 2]}}}
+    assert surveyed(table, {"a": {"cutoffs": one}}) is table
 
 
 def test_cutoffs_of_one_language_alone():
