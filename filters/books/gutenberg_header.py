@@ -183,6 +183,7 @@ _LANGUAGES = {
     "turkish": "tr", "cebuano": "ceb", "iloko": "ilo", "maori": "mi", "napoletano-calabrese": "nap", "friulian": "fur",
     "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "nederlands": "nl",
 }  # fmt: skip
+LANGUAGE_CODES = frozenset(_LANGUAGES.values())  # those that a header can give
 
 
 def parse_header(header: str) -> Header:
@@ -235,6 +236,6 @@ def _first_line(lines: list[str]) -> tuple[str | None, str | None]:
 def language_code(name: str) -> str | None:
     """The ISO 639 code of a language's name in a header, of the first where it names several; None where unknown."""
     first = re.split(r"[,;/&(]|\s+and\s+|\s+with\s+", name.strip().lower())[0].strip(" .*")
-    if first in _LANGUAGES.values():
+    if first in LANGUAGE_CODES:
         return first
     return _LANGUAGES.get(first) or _LANGUAGES.get(first.split(" ")[-1])

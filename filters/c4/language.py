@@ -21,6 +21,11 @@ class Langdetect:
         self._factory.load_profile(PROFILES_DIRECTORY)
         self._factory.seed = SEED
 
+    @property
+    def languages(self) -> list[str]:
+        """The codes of the languages that there are profiles of."""
+        return list(self._factory.get_lang_list())
+
     def identify(self, text: str) -> tuple[str, float]:
         """The most probable language of a text and its probability.
 

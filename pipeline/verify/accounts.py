@@ -110,7 +110,7 @@ def _verify_surveys(stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """All shards of a scope must have been judged by the same survey."""
     first: dict[str, tuple[str, Any]] = {}
     for entry in stats:
-        name, found = entry.get("shard"), entry.get("survey")
+        name, found = str(entry.get("shard")), entry.get("survey")
         shard, expected = first.setdefault(str(entry.get("scope")), (name, found))
         if found != expected:
             yield f"shards {shard} and {name} of one scope were judged by different surveys"

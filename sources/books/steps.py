@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from filters.books.gutenberg_header import LANGUAGE_CODES
 from filters.books.layout import tidy
 from filters.language import LanguageIdentifier, keep_language
 from pipeline.corpus.document import Document
@@ -12,6 +13,7 @@ from pipeline.steps import DropShort
 from pipeline.storage.filesystem import local_model
 from sources.books.near_duplicates import read_removed
 from sources.books.recipe import BooksRecipe, LanguageRecipe
+from sources.languages import refuse_unknown
 
 LANGUAGE_CHARACTERS = 10_000  # of the middle of a book: prefaces and indexes may be in another language than it
 
@@ -31,6 +33,7 @@ class IdentifyLanguage:
             self._identifier = LanguageIdentifier(local_model(self._recipe.model, self._recipe.sha256))
         except ValueError as error:
             raise ModelError(f"the language model cannot be used: {error}") from error
+        refuse_unknown(self._recipe.keep, {*self._identifier.languages, *LANGUAGE_CODES}, self._recipe.model)
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Sets each book's language, and its score where the model gave it."""

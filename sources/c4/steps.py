@@ -14,6 +14,7 @@ from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
 from pipeline.storage.filesystem import local_model
 from sources.c4.recipe import BadWordsRecipe, LanguageRecipe, PageRecipe, SentencesRecipe
+from sources.languages import refuse_unknown
 
 # The counters of lines, by the original's names: "line-filtered:" and these, and "line-passed".
 LINE_RULES = ("too_long_word", "no_endmark", "too_short", "javascript", "policy")
@@ -131,12 +132,14 @@ class IdentifyLanguage:
     def load(self) -> None:
         """Loads the model, or langdetect's profiles, which takes a second."""
         if self._recipe.method == "langdetect":
-            self._model = Langdetect()
-            return
-        try:
-            self._model = LanguageIdentifier(local_model(self._recipe.model, self._recipe.sha256))
-        except ValueError as error:
-            raise ModelError(f"the language model cannot be used: {error}") from error
+            self._model, name = Langdetect(), "langdetect"
+        else:
+            name = self._recipe.model
+            try:
+                self._model = LanguageIdentifier(local_model(name, self._recipe.sha256))
+            except ValueError as error:
+                raise ModelError(f"the language model cannot be used: {error}") from error
+        refuse_unknown([self._recipe.keep], self._model.languages, name)
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Sets each page's language and its probability."""

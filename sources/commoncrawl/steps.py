@@ -8,11 +8,12 @@ from filters.commoncrawl.perplexity import PerplexityModel, bucket
 from filters.commoncrawl.reference import ReferenceClassifier
 from filters.language import LanguageIdentifier, keep_language
 from pipeline.corpus.document import Document
-from pipeline.errors import ModelError, RecipeError
+from pipeline.errors import ModelError
 from pipeline.storage.filesystem import local_model
 from pipeline.survey import Row, Settled
 from sources.commoncrawl.percentiles import settled_cutoffs
 from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
+from sources.languages import refuse_unknown
 
 
 class IdentifyLanguage:
@@ -34,13 +35,7 @@ class IdentifyLanguage:
             self._identifier = LanguageIdentifier(path)
         except ValueError as error:
             raise ModelError(f"the language model cannot be used: {error}") from error
-        known = self._identifier.languages
-        unknown = sorted((self._wanted or frozenset()) - set(known))
-        if unknown:
-            raise RecipeError(
-                f"language.keep names {', '.join(unknown)}, which the model {self._recipe.model} does not know. "
-                f"It knows {', '.join(sorted(known))}; all keeps every one."
-            )
+        refuse_unknown(self._recipe.keep, self._identifier.languages, self._recipe.model)
 
     @property
     def languages(self) -> list[str]:

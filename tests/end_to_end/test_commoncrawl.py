@@ -250,7 +250,7 @@ def test_real_wet_files_run_through_every_step(tmp_path):
         ("dedup.policy=some", "dedup.policy is 'some'; allowed: drop_all, keep_first"),
         ("language.model=nowhere.bin", "there is no model at nowhere.bin"),
         ("language.keep=[en,fr]", "there is no perplexity model for fr (samples/models/fr.sp.model and "),
-        ("language.keep=[en,xx,qq]", "language.keep names qq, xx, which the model samples/models/lid.176.ftz does not"),
+        ("language.keep=[en,xx,qq]", "language.keep names 'qq', 'xx', which the model samples/models/lid.176.ftz does"),
         ("perplexity.cutoffs={de: [370, 590]}", "perplexity.cutoffs has no entry for en"),
         ("perplexity.cutoffs=quartiles", "perplexity.cutoffs must be a mapping or percentiles, it is 'quartiles'"),
         ("perplexity.percentiles=[60, 30]", "percentiles must rise between 0 and 100, they are 60.0 and 30.0"),

@@ -66,7 +66,7 @@ def test_languages_can_be_named():
             {"lm": "a", "sentencepiece": "b"},
             r"name the models of one language, and language\.keep keeps more",
         ),
-        (("en", "zz"), {}, r"language\.keep names zz, which the model"),
+        (("en", "zz"), {}, r"language\.keep names 'zz', which the model"),
     ],
 )
 def test_choices_that_would_drop_all_are_refused(languages, settings, message):

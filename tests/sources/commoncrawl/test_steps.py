@@ -44,6 +44,6 @@ def test_languages_without_a_model_have_bucket_all_and_so_has_a_page_without_pie
 def test_a_language_that_the_model_does_not_know_is_refused_by_name(keep):
     step = IdentifyLanguage(LanguageRecipe(keep=keep))
     with pytest.raises(
-        RecipeError, match=rf"names {keep[-1]}, which the model .* does not know\. It knows af, als, am,"
+        RecipeError, match=rf"names '{keep[-1]}', which the model .* does not know\. It knows af, als, am,"
     ):
         step.load()
