@@ -84,7 +84,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
 
     result = run_source(source, plan.scopes, run, console, prepare)
     write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
-    return replace(result, notes=notes(result.manifest))
+    return replace(result, notes=[*result.notes, *notes(result.manifest)])
 
 
 def _planned(plan: Plan) -> str:

@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     recipe = settle_languages(load_recipe(CommonCrawlRecipe, args.recipe, args.set))
     scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
     result = run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
-    return replace(result, notes=[note for note in _notes(recipe, result, args) if note])
+    return replace(result, notes=[*result.notes, *filter(None, _notes(recipe, result, args))])
 
 
 def _notes(recipe: CommonCrawlRecipe, result: RunResult, args: argparse.Namespace) -> Iterator[str]:

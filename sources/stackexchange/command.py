@@ -94,7 +94,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
         prepare_sites(source, run, console, layout, scopes)
 
     result = run_source(source, scopes, run, console, prepare)
-    return replace(result, notes=_notes(result))
+    return replace(result, notes=[*result.notes, *_notes(result)])
 
 
 def _choose(
