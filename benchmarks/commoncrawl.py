@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+ALL_STEPS = ("reference.model=samples/models/reference.ftz",)  # the default recipe has no classifier
 
 
 def run(inputs: list[str], workers: int, settings: list[str], folder: Path) -> dict[str, Any]:
@@ -65,7 +66,9 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--megabytes", type=int, default=40, help="of text in each made file")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--set", action="append", default=[], help="recipe overrides, such as other models")
+    parser.add_argument(
+        "--set", action="append", default=list(ALL_STEPS), help="recipe overrides, such as other models"
+    )
     parser.add_argument("--result", type=Path, default=RESULTS / "commoncrawl.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -60,8 +60,11 @@ def nothing_kept(manifest: Mapping[str, Any]) -> str:
     if not read or total(ledger.kept.values()).documents:
         return ""
     failed = total(tally for step in ledger.steps.values() for tally in step.failed.values()).documents
-    why = "every record failed" if failed == read else f"all {read:,} records read were dropped or failed"
-    return f"nothing was kept: {why}"
+    if failed == read:
+        return "nothing was kept: every record failed"
+    gone = [(name, step.entered.documents - step.left.documents) for name, step in ledger.steps.items()]
+    where = ", ".join(f"{count:,} at step {name}" for name, count in gone if count)
+    return f"nothing was kept of {read:,} records read: {where}"
 
 
 def decisive_keys(steps: Iterable[Step]) -> dict[str, str]:

@@ -84,12 +84,13 @@ def _note(language: str, origin: str, entries: Sequence[Mapping[str, Any]], reci
     pages = sum(entry["pages"] for entry in entries)
     scopes = f" of {len(entries):,} scopes" if len(entries) > 1 else ""
     found = f"Perplexity cut-offs for {language}"
-    few = f"{pages:,} pages{scopes} are fewer than perplexity.percentile_pages ({recipe.percentile_pages:,} a scope)"
+    what = "1 page is" if pages == 1 else f"{pages:,} pages{scopes} are"
+    few = f"{what} fewer than perplexity.percentile_pages ({recipe.percentile_pages:,} a scope)"
     if origin == NONE:
         return f"{found}: none, since {few} and perplexity.few_pages_cutoffs has no {language}; they have bucket all."
     head, middle = (_span([entry["cutoffs"][place] for entry in entries]) for place in (0, 1))
     if origin == OF_RECIPE:
-        return f"{found}: head below {head}, middle below {middle}, from the recipe, since {few}."
+        return f"{found}: head below {head}, middle below {middle}, from perplexity.few_pages_cutoffs, since {few}."
     shares = " and ".join(f"{percent:g}" for percent in recipe.percentiles)
     return f"{found}: head below {head}, middle below {middle}, percentiles {shares} of {pages:,} pages{scopes}."
 

@@ -72,10 +72,10 @@ def test_what_is_said_of_many_scopes():
         "d": {"cutoffs": {}},
     }
     assert cutoff_notes(surveys, RECIPE) == [
-        "Perplexity cut-offs for de: none, since 1 pages are fewer than perplexity.percentile_pages (5 a scope) and "
+        "Perplexity cut-offs for de: none, since 1 page is fewer than perplexity.percentile_pages (5 a scope) and "
         "perplexity.few_pages_cutoffs has no de; they have bucket all.",
-        "Perplexity cut-offs for en: head below 240.0, middle below 290.0, from the recipe, since 1 pages are fewer "
-        "than perplexity.percentile_pages (5 a scope).",
+        "Perplexity cut-offs for en: head below 240.0, middle below 290.0, from perplexity.few_pages_cutoffs, since 1 "
+        "page is fewer than perplexity.percentile_pages (5 a scope).",
         "Perplexity cut-offs for en: head below 220.0 to 350.0, middle below 340.0 to 500.0, percentiles 30 and 60 of "
         "11 pages of 2 scopes.",
     ]
