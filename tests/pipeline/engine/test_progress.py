@@ -43,6 +43,19 @@ def test_the_line_of_a_log(tmp_path):
     assert line(shown) == "hashed 4/4, written 4/4 shards, N documents/s, 25.0% kept, N s, N s left"
 
 
+def test_a_survey_is_a_pass_of_its_own(tmp_path):
+    layout = Layout(str(tmp_path))
+    shown = ProgressReporter(layout, SCOPES, {"a"}, console(), False, True, [], True)
+    for name in ("a.hash", "b.hash", "a.survey"):
+        write_bytes(layout.timing(name), b"{}")
+    assert line(shown) == "hashed 2/4, surveyed 1/4, written 0/3 shards, reading, N s, N s left"
+    assert [(bar.name, bar.done, bar.total) for bar in shown.bars()] == [
+        ("hash", 2, 4),
+        ("survey", 1, 4),
+        ("filter", 0, 3),
+    ]
+
+
 def test_without_a_hashing_pass(tmp_path):
     layout = Layout(str(tmp_path))
     shown = reporter(layout, console(), hashes=False)
