@@ -28,7 +28,7 @@ def settle_languages(recipe: CommonCrawlRecipe) -> CommonCrawlRecipe:
     perplexity = recipe.perplexity
     if not perplexity.enabled:
         return recipe
-    scored = _scored(perplexity, identify.languages)
+    scored = _scored(perplexity, identify.languages, named="all" not in recipe.language.keep)
     if "all" not in perplexity.keep:
         _refuse_to_drop_all(perplexity, identify.languages, scored)
     return dataclasses.replace(recipe, perplexity=dataclasses.replace(perplexity, languages=tuple(scored)))
@@ -46,8 +46,11 @@ def unscored(recipe: CommonCrawlRecipe) -> str:
     return f"Perplexity is scored for {', '.join(scored)}; pages in {others} have bucket all." if others else ""
 
 
-def _scored(recipe: PerplexityRecipe, kept: Sequence[str]) -> list[str]:
-    """The languages kept that have models."""
+def _scored(recipe: PerplexityRecipe, kept: Sequence[str], *, named: bool) -> list[str]:
+    """The languages kept that have models.
+
+    What lies at a web address is not known before it is fetched: a language that the user named is taken to be there.
+    """
     if recipe.languages is not None:
         strangers = sorted(set(recipe.languages) - set(kept))
         if strangers:
@@ -58,12 +61,12 @@ def _scored(recipe: PerplexityRecipe, kept: Sequence[str]) -> list[str]:
             "perplexity.sentencepiece and perplexity.lm name the models of one language, and language.keep keeps more: "
             "write {language} in their place, or name the language in perplexity.languages, for example [en]"
         )
-    return [language for language in kept if _has_models(recipe, language)]
+    return [language for language in kept if _has_models(recipe, language, named)]
 
 
-def _has_models(recipe: PerplexityRecipe, language: str) -> bool:
+def _has_models(recipe: PerplexityRecipe, language: str, named: bool) -> bool:
     addresses = perplexity_addresses(recipe, language)
-    if any(map(is_web, addresses)) and language not in _table(recipe):
+    if any(map(is_web, addresses)) and not named and language not in _table(recipe):
         return False
     return all(is_web(address) or model_exists(address) for address in addresses)
 

@@ -65,7 +65,8 @@ class PerplexityRecipe:
         sentencepiece: Address of the SentencePiece model, ``{language}`` standing for the language.
         lm: Address of the KenLM model, likewise.
         languages: The languages that are scored, each with models; where left out, those kept whose models are there
-            (at an https address, those with cut-offs). Pages in others have bucket ``all``, as in CCNet.
+            (at a web address: those named in ``language.keep``, or with ``all`` those with cut-offs). Pages in others
+            have bucket ``all``, as in CCNet.
         cutoffs: For each language the perplexities below which a page is head, and middle; or ``percentiles``: those
             of the scope's own pages, as CCNet took its own.
         percentiles: With ``cutoffs: percentiles``, those of head and middle (CCNet: 30 and 60).

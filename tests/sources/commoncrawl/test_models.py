@@ -38,10 +38,12 @@ def test_a_language_needs_both_its_models(tmp_path):
         scored("de", "en", **where)
 
 
-def test_at_a_web_address_those_with_cutoffs_are_scored_and_nothing_is_fetched():
+def test_at_a_web_address_those_named_or_with_cutoffs_are_scored_and_nothing_is_fetched():
     where = {"sentencepiece": "https://localhost:1/{language}.sp", "lm": "https://localhost:1/{language}.lm"}
     assert scored("en", "de", **where)[0] == ("de", "en")
-    assert scored("sl", "de", keep=("all",), **where)[0] == ("de",)
+    assert scored("sl", "de", keep=("all",), **where)[0] == ("de", "sl")
+    assert scored("en", cutoffs="percentiles", **where)[0] == ("en",)
+    assert len(scored("all", keep=("all",), **where)[0]) == 17
     fewer = {"cutoffs": "percentiles", "few_pages_cutoffs": {"fr": (1.0, 2.0)}, "keep": ("all",)}
     assert scored("all", **fewer, **where)[0] == ("fr",)
 
