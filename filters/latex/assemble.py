@@ -6,7 +6,8 @@ Paths come from archives and are never trusted: they are keys to look up, nothin
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from filters.latex.decode import declared_encoding, decode, is_binary, uncommented
 from filters.latex.tokens import Masker, declared_verbatim
@@ -32,6 +33,18 @@ _PLAIN_END = re.compile(rb"\\(?:bye|end|enddocument|magnification)(?![A-Za-z{])"
 _COMMAND = re.compile(rb"\\[A-Za-z]{2,}")
 # Names by which authors tell the paper from what else they submit.
 _LIKELY = re.compile(r"(?:^|[-_. ])(?:ms|main|paper|article|manuscript|arxiv|root)(?:$|[-_. ])", re.IGNORECASE)
+# A version at a name's end: paper_v2, paper-rev1, paper_20200131, paper_final.
+_VERSION = re.compile(
+    r"[-_. ]*(?:(?:v|ver|version|rev|revision|r)[-_. ]?(?P<number>\d{1,8})|[-_. ](?:final|revised|revision|new))\Z",
+    re.IGNORECASE,
+)
+_LATEST = 10**8
+# What is no document of the paper's, though it is a whole one.
+_BESIDE = re.compile(
+    r"template|sample|example|cover|letter|response|rebuttal|reply|test|old|backup|draft|diff|slides|talk|figure|macros"
+    r"|copyright|poster|readme",
+    re.IGNORECASE,
+)
 _UNLIKELY = re.compile(
     r"supp|append|template|sample|example|cover|letter|response|rebuttal|reply|test|old|backup|draft|diff|slides|talk|figure"
     r"|macros|\bsi\b",
@@ -56,10 +69,11 @@ class Files:
         masker: holds the verbatim pieces of all of them.
     """
 
-    def __init__(self, files: Mapping[str, bytes], main: str) -> None:
+    def __init__(self, files: Mapping[str, bytes], main: str, recoded: Mapping[str, str] | None = None) -> None:
         self.raw = {normal_path(path): data for path, data in files.items()}
         self.main = normal_path(main)
         self.encoding = ""
+        self._recoded = {normal_path(path): encoding for path, encoding in (recoded or {}).items()}
         self.read: list[str] = []
         self._declared = declared_encoding(self.raw.get(self.main, b""))
         sources = [
@@ -82,7 +96,7 @@ class Files:
             declared = declared_encoding(data) or self._declared
             text, encoding = ("", "binary") if is_binary(data) else decode(data, declared)
             if path == self.main:
-                self.encoding = encoding
+                self.encoding = self._recoded.get(path, encoding)
             self.read.append(path)
             self._texts[path] = self.masker.clean(text)
         return self._texts[path]
@@ -117,28 +131,39 @@ class Files:
         found = [path for low, path in self._lower.items() if posixpath.basename(low) in (bare, bare + ".tex")]
         return found[0] if len(found) == 1 and bare else None
 
-    def style(self, name: str) -> str | None:
-        """The path of a package's style file among the paper's files; None the second time."""
-        for base in (posixpath.dirname(self.main), ""):
-            path = normal_path(posixpath.join(base, name + ".sty"))
-            if name and path in self.raw and path not in self._styles:
-                self._styles.add(path)
-                return path
+    def style(self, name: str, directory: str = "") -> str | None:
+        """The path of a style file, or of a file that one loads, among the paper's files; None the second time."""
+        for base in dict.fromkeys((directory, posixpath.dirname(self.main), "")):
+            for suffix in ("", ".tex"):
+                path = normal_path(posixpath.join(base, name + suffix))
+                if name and path in self.raw and path not in self._styles:
+                    self._styles.add(path)
+                    return path
         return None
 
 
-def find_main(files: Mapping[str, bytes]) -> tuple[str, str]:
-    r"""The main file and the rule that chose it, ("", reason) where no file is TeX.
+class Main(NamedTuple):
+    """The main file and the rule that chose it; "" and a reason where no file is TeX. ``others``: other documents."""
+
+    path: str
+    rule: str
+    others: tuple[str, ...] = ()
+
+
+def find_main(files: Mapping[str, bytes]) -> Main:
+    r"""The main file of a submission, and other whole documents in it, such as a supplement, the likeliest first.
 
     The rules, in order: the one file of the submission; the ``toplevelfile`` of arXiv's 00README; files with a
     \documentclass or \documentstyle that no other file inputs; failing these, plain TeX. Among several candidates:
     one with \begin{document}, with a TeX suffix, without an unlikely name (supplement, template, reply), with a .bbl of
-    its name, with a likely name (ms, main, paper), nearest to the top, largest with what it inputs, first by name.
+    its name, with a likely name (ms, main, paper), nearest to the top, of the highest version (paper_v2 before
+    paper_v1), largest with what it inputs, first by name. Earlier versions, templates, letters and the like are no
+    other documents.
     """
     usable = {path: data for path, data in files.items() if data.strip() and not is_binary(data)}
     named = _named_by_readme(files)
     if named:
-        return named, "readme"
+        return Main(named[0], "readme", tuple(named[1:]))
     tex = {path: data for path, data in usable.items() if not path.lower().endswith(OTHER_SUFFIXES)}
     tex = {path: data for path, data in tex.items() if not _README.match(path) and not _is_foreign(data)}
     classed = [path for path, data in tex.items() if uncommented(_CLASS, data)]
@@ -151,18 +176,42 @@ def find_main(files: Mapping[str, bytes]) -> tuple[str, str]:
         candidates = [p for p, d in tex.items() if uncommented(_PLAIN_END, d) or uncommented(_BODY, d)]
         candidates = candidates or [path for path, data in tex.items() if _is_tex(path, data)]
     if not candidates:
-        return "", _reason(files, usable)
+        return Main("", _reason(files, usable))
     included = {name for path in candidates for name in _included(path, tex)}
     roots = [path for path in candidates if normal_path(path) not in included] or candidates
-    return (
-        (roots[0], rule)
-        if len(roots) == 1
-        else (max(roots, key=lambda p: _rank(p, tex, files)), f"{rule}, best of several")
-    )
+    if len(roots) == 1:
+        return Main(roots[0], rule)
+    ranked = sorted(roots, key=lambda path: _rank(path, tex, files), reverse=True)
+    return Main(ranked[0], f"{rule}, best of several", tuple(_documents(ranked, tex)))
+
+
+def _documents(ranked: list[str], tex: Mapping[str, bytes]) -> Iterable[str]:
+    """Those behind the first that are whole documents, no other version of one, and no letter or template."""
+    seen = {_version(ranked[0])[0]}
+    for path in ranked[1:]:
+        base = _version(path)[0]
+        whole = uncommented(_CLASS, tex[path]) and uncommented(_BODY, tex[path])
+        if whole and base not in seen and not _BESIDE.search(_stem(path)):
+            yield path
+        seen.add(base)
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
+def _version(path: str) -> tuple[str, int]:
+    """A name without its version, and the version: (paper, 2) for paper_v2, (paper, 0) for paper."""
+    stem, folder = _stem(path), posixpath.dirname(path)
+    match = _VERSION.search(stem)
+    if match is None or not match.start():
+        return posixpath.join(folder, stem.lower()), 0
+    number = int(match["number"]) if match["number"] else _LATEST
+    return posixpath.join(folder, stem[: match.start()].lower()), number
 
 
 def _rank(path: str, tex: Mapping[str, bytes], files: Mapping[str, bytes]) -> tuple[object, ...]:
-    stem = posixpath.splitext(posixpath.basename(path))[0]
+    stem = _stem(path)
     bibliography = posixpath.splitext(path)[0] + ".bbl" in files
     inputs = _included(path, tex)
     size = len(tex[path]) + sum(len(data) for other, data in tex.items() if normal_path(other) in inputs)
@@ -171,8 +220,9 @@ def _rank(path: str, tex: Mapping[str, bytes], files: Mapping[str, bytes]) -> tu
         path.lower().endswith(TEX_SUFFIXES),
         not _UNLIKELY.search(stem),
         bibliography,
-        bool(_LIKELY.search(stem)),
+        bool(_LIKELY.search(posixpath.basename(_version(path)[0]))),
         -path.count("/"),
+        _version(path)[1],
         size,
         [-ord(char) for char in path],
     )
@@ -195,7 +245,8 @@ def _is_tex(path: str, data: bytes) -> bool:
     return commands >= (1 if path.lower().endswith(TEX_SUFFIXES) else 10) and not looks_like_html(data)
 
 
-def _named_by_readme(files: Mapping[str, bytes]) -> str:
+def _named_by_readme(files: Mapping[str, bytes]) -> list[str]:
+    known = {normal_path(other): other for other in files}
     for path, data in sorted(files.items()):
         if not _README.match(path):
             continue
@@ -203,14 +254,15 @@ def _named_by_readme(files: Mapping[str, bytes]) -> str:
         names = (
             _from_json(text) if path.lower().endswith(".json") else re.findall(r"(?m)^\s*(\S+)\s+toplevelfile\b", text)
         )
-        known = {normal_path(other): other for other in files}
-        for name in names:
-            found = known.get(normal_path(name)) or known.get(
-                normal_path(posixpath.join(posixpath.dirname(path), name))
-            )
-            if found and not is_binary(files[found]):
-                return found
-    return ""
+        beside = [posixpath.join(posixpath.dirname(path), name) for name in names]
+        found = [
+            known.get(normal_path(name)) or known.get(normal_path(other))
+            for name, other in zip(names, beside, strict=True)
+        ]
+        usable = [name for name in dict.fromkeys(found) if name and not is_binary(files[name])]
+        if usable:
+            return usable
+    return []
 
 
 def _from_json(text: str) -> list[str]:

@@ -1,10 +1,14 @@
-"""Bytes to text: UTF-8, else the encoding that the preamble declares, else Windows-1252. No paper is lost here.
+"""Bytes to text: UTF-8, else the encoding that the preamble declares, else a guess. No paper is lost here.
 
 Order of the rules: LLaMA section 2.1 says nothing; RedPajama's ``arxiv_cleaner.py`` drops what is not UTF-8 or
-Latin-1 by a detector's guess. A declaration is better evidence than a guess, so it comes before the fallback.
+Latin-1 by a detector's guess. A declaration is better evidence than a guess, so it comes first. Papers in Japanese,
+Chinese, Korean and Cyrillic letters are often without one, and guessed (`guess`); Windows-1252 is the last.
 """
 
+import codecs
 import re
+
+from filters.latex.guess import guess_encoding
 
 # inputenc's option names (LaTeX's ``inputenc.dtx``, section "The encodings") and Python's names for them. latin1
 # is read as Windows-1252, a superset wherever Latin-1 has printable characters.
@@ -37,7 +41,14 @@ INPUTENC = {
     "iso88595": "iso8859-5",
 }
 # Encodings that the CJK package's environments name in their first argument.
-CJK = {"GBK": "gb18030", "GB": "gb18030", "Bg5": "big5", "JIS": "euc_jp", "SJIS": "shift_jis", "KS": "cp949"}
+CJK = {"GBK": "gb18030", "GB": "gb18030", "Bg5": "big5", "JIS": "euc_jp", "SJIS": "cp932", "KS": "cp949"}
+# Marks at the beginning, the longer first, and what they mark.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 _DECLARED = re.compile(rb"\\(?:usepackage\s*\[([^\[\]]{0,200})\]\s*\{inputen[cx]\}|inputencoding\s*\{([^{}]{0,50})\})")
 _CJK = re.compile(rb"\\begin\s*\{CJK\*?\}(?:\[[^\[\]]{0,200}\])?\{(\w+)\}")
@@ -46,17 +57,40 @@ _MAX_LINE = 2000  # bytes looked at before a command for the comment sign that w
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {127: None}
 _LINE_ENDS = re.compile(r"\r\n?|\f|\x0b|\x85|\u2028|\u2029")
+_HEAD = 1000  # bytes by which wide characters are known
 _SAMPLE = 65536  # bytes looked at to tell text from binary
 _MAX_CONTROL_SHARE = 0.02  # of the sample: TeX sources hold tabs, line ends and perhaps a Ctrl-L or a Ctrl-Z
 _MAX_CONTROLS = 10  # in a short file: a stray one makes no binary
 _TEXT_CONTROLS = b"\t\n\r\x0c\x1a\x0b"
 
 
+def wide_encoding(data: bytes) -> str | None:
+    """The encoding of a text of two or four bytes a character, by its mark or by its zeros; None for all else."""
+    if b"\0" not in data[:_HEAD] and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    marked = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), None)
+    if marked:
+        return marked
+    head = data[: _HEAD - _HEAD % 2]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if odd > 0.7 * len(head) / 2 and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 * len(head) / 2 and not odd else None
+
+
+def as_utf8(data: bytes) -> tuple[bytes, str | None]:
+    """Bytes of a text of wide characters as UTF-8, and its encoding; other bytes as they are, and None."""
+    encoding = wide_encoding(data)
+    return (data, None) if encoding is None else (data.decode(encoding, "replace").encode("utf-8", "replace"), encoding)
+
+
 def is_binary(data: bytes) -> bool:
     """Whether the bytes are no text in any encoding a TeX source is written in (NULs, or many control bytes)."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if wide_encoding(data):
         return False
     sample = data[:_SAMPLE]
+    if b"\x1b" in sample and b"\x1b$" in sample:  # ISO-2022: escapes between kanji and ASCII
+        sample = sample.replace(b"\x1b", b"")
     controls = len(sample) - len(sample.translate(None, bytes(b for b in range(32) if b not in _TEXT_CONTROLS)))
     return controls > max(_MAX_CONTROLS, _MAX_CONTROL_SHARE * len(sample))
 
@@ -101,8 +135,11 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
 
 
 def _decode(data: bytes, declared: str | None) -> tuple[str, str]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace"), "utf-16"
+    wide = wide_encoding(data)
+    if wide:
+        return data.decode(wide, "replace"), wide
+    if b"\x1b" in data and b"\x1b$" in data:
+        return data.decode("iso2022_jp_2", "replace"), "iso2022_jp"
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
@@ -113,8 +150,9 @@ def _decode(data: bytes, declared: str | None) -> tuple[str, str]:
     if good > bad and good > 2:  # UTF-8 with some stray 8-bit bytes (a pasted name): only those are read otherwise
         repair = {0xDC00 + b: _cp1252(bytes([b])) for b in range(128, 256)}
         return escaped.translate(repair), "utf-8+cp1252"
-    if declared:
-        return data.decode(declared, "replace"), declared
+    encoding = declared or guess_encoding(data)
+    if encoding:
+        return data.decode(encoding, "replace"), encoding
     return _cp1252(data), "cp1252"
 
 

@@ -1,7 +1,8 @@
 r"""The expander: reads a paper as TeX's gullet does and writes its text with the author's macros expanded.
 
-It knows groups, definitions (`definitions`), conditionals (`conditionals`), files (`inputs`) and replacement texts; all
-other commands are written as they stand. What it does otherwise than TeX, so that the result reads well:
+It knows groups and replacement texts, and is handed the commands that it carries out (`commands`): those that define,
+that decide, that bring files in. All other commands are written as they stand. What it does otherwise than TeX, so that
+the result reads well:
 
 - Blanks after a use are kept: ``\foo bar`` gives ``text bar``. TeX would swallow them, which authors see and mend.
 - ``\foo{}`` drops the empty group; a blank is put where a control word and a letter would fuse; braces are put around a
@@ -11,34 +12,23 @@ other commands are written as they stand. What it does otherwise than TeX, so th
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from filters.latex.assemble import Files
-from filters.latex.conditionals import CONDITIONALS
-from filters.latex.definitions import DEFINITIONS
-from filters.latex.inputs import INPUTS
+from filters.latex.landing import ENDS_IN_WORD, as_argument
 from filters.latex.macros import Macro, read_arguments
-from filters.latex.names import NAMES
-from filters.latex.reader import LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
+from filters.latex.reader import BLANKS, LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
 from filters.latex.scopes import Meaning, Primitive, Scopes
-from filters.latex.tokens import GROUP_END
+from filters.latex.tokens import GROUP_END, KERNEL
+from filters.latex.vocabulary import LATEX, TEX
 
 BRACE = Primitive("{")
 _COST = 20  # characters that an expansion counts for, whatever it makes: so that empty ones are bounded too
 _TURN = 1000  # the same for a turn of a loop that \\expandafter makes: 1,000 turns, where an alphabet has 52
 _TAIL = 80  # characters of output looked at to see where an expansion lands
 
-# Commands whose arguments are often given without braces; two arguments, then one.
-_TWO = "d?frac|tfrac|cfrac|d?binom|tbinom|stackrel|overset|underset"
-_ONE = (
-    "sqrt|math(?:bf|bb|cal|rm|frak|scr|sf|it|tt|bold|op|bin|rel|ord|ring)|operatorname|boldsymbol|bm|pmb|text(?:bf|it|rm|sf|tt|sc|sl|up)?|emph"
-    "|mbox|hat|widehat|bar|tilde|widetilde|vec|dot|ddot|check|breve|acute|grave|overline|underline|overrightarrow|cal"
-)
-_ARGUMENT = r"(?:[^\s\\{}]|\\[A-Za-z]+|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})"
-_TAKES_ARGUMENT = re.compile(rf"\\(?:(?:{_TWO})\s*(?:{_ARGUMENT}\s*)?|(?:{_ONE})(?![A-Za-z])\*?(?:\[[^\[\]]*\])?\s*)\Z")
-_SCRIPT = re.compile(r"(?<!\\)[\^_]\s*\Z")
-_SINGLE = re.compile(r"(?:\\(?:[A-Za-z@]+|.)|[^\\{}]|\{[^{}\\]*\})\Z", re.DOTALL)
-_ENDS_IN_WORD = re.compile(r"\\[A-Za-z@]+\Z")
+LATEX_MAIN = re.compile(r"\\document(?:class|style)(?![A-Za-z])|\\begin\s*\{document\}")
 _XSPACE = re.compile(r"(?:\\xspace\s*)+\Z")
 
 
@@ -72,44 +62,56 @@ class _Base:
     start: int
     written: int
     conditions: int
+    groups: int
 
 
 class Expander:
     """One paper's expansion. ``run`` may be called once.
 
     Attributes:
+        latex: whether the paper is LaTeX; in plain TeX the names of LaTeX are not defined.
+        preamble: whether a preamble is being read, which leaves no text.
         out: the text written so far, in pieces.
         counters: definitions, expansions, and every reason for which a use stayed.
         defined: names that the author defined.
-        programs: those of them that are programs, or call one: their uses stay, rather than parts of programs.
-        kernel: names written with the kernel's meaning, kept by a ``\\let`` although the author has redefined them.
+        unread: names whose definition could not be read, or was not the author's to expand.
+        declared: names that the author gave to registers, counters, fonts and theorems.
+        packages: packages and classes that are loaded.
+        programs: those of the defined that are programs, or call one: their uses stay, rather than parts of programs.
         flags: truth of the conditionals and toggles that the author made.
-        conditions: one entry per open conditional: whether it was decided here (its ``\\fi`` goes) or is written out.
+        numbers: values of registers and counters (``c@name``); ``reckoned``: those of them that are known no more.
+        conditions: one entry per open conditional: None where it was decided here (its ``\\fi`` goes), else the files
+            that its branches have read.
+        at_begin: code that waits for the document's beginning, and whether ``@`` is a letter in it.
     """
 
-    def __init__(self, files: Files, limits: Limits) -> None:
+    def __init__(
+        self, files: Files, limits: Limits, commands: Mapping[str | None, Primitive], latex: bool = True
+    ) -> None:
         self.files = files
         self.limits = limits
+        self.latex = latex
         self.reader = Reader()
         self.frames = self.reader.frames
-        self.scopes = Scopes(
-            {None: BRACE, "xspace": Primitive("xspace", _xspace), "mathchoice": Primitive("mathchoice", _mathchoice)}
-            | DEFINITIONS
-            | CONDITIONALS
-            | INPUTS
-            | NAMES
-        )
+        self.commands = commands
+        self.scopes = Scopes({None: BRACE, **commands})
         self.out: list[str] = []
         self.counters: Counter[str] = Counter()
         self.defined: set[str] = set()
+        self.unread: set[str] = set()
+        self.declared: set[str] = set()
+        self.packages: set[str] = set()
         self.programs: set[str] = set()  # names whose meaning is, or calls, a program (`macros.PROGRAMMING`)
-        self.kernel: set[str] = set()
         self.endless: set[tuple[str | int, ...]] = set()  # replacement texts that are banned, whoever defines them anew
         self.flags: dict[str, bool] = {}
-        self.conditions: list[bool] = []
+        self.numbers: dict[str, int] = {"pdfoutput": 1}
+        self.reckoned: set[str] = set()
+        self.conditions: list[set[str] | None] = []
+        self.at_begin: list[tuple[str, bool]] = []
         self.everywhere = False  # a \global prefix waits for its definition
         self.long = False  # so does a \long
-        self.in_document = False
+        self.preamble = self.in_document = False
+        self.before = ""  # what is left of the preamble
         self.joined = False  # the output ends with an expansion: what comes next must not fuse with it
         self.start = 0  # of the token being carried out
         self.read = 0  # characters of the files read
@@ -121,7 +123,7 @@ class Expander:
     def run(self, path: str) -> str:
         """The text of the paper whose main file is ``path``: from ``\\begin{document}``, where there is one."""
         text = self.files.text(path)
-        self.scopes.active = "\\begin{document}" not in text
+        self.preamble = bool(LATEX_MAIN.search(text))
         self.push_file(text, path)
         self._loop(0)
         return "".join(self.out)
@@ -133,6 +135,7 @@ class Expander:
         self.budget = limits.growth * self.read + limits.slack
         self.reader.budget = limits.work * self.read + limits.slack
         self._base = None
+        self.joined = True
         self.frames.append(Frame(text, 0, path.endswith((".sty", ".cls")), path))
 
     def push(self, text: str, nested: bool = False) -> None:
@@ -154,7 +157,7 @@ class Expander:
         self._nested -= 1
         self._base = base
         saved, self.out = self.out, saved
-        return "".join(saved)
+        return "".join(saved).replace(KERNEL, "")
 
     def stop(self) -> None:
         """The paper ends here."""
@@ -164,10 +167,46 @@ class Expander:
         """Carry out the command of this name, as if it stood here."""
         meaning = self.scopes.meanings.get(name)
         if meaning is None:
-            self.out.append(f"\\{name}")
-            self.joined = True
+            self.write(name)
         else:
             self._carry_out(meaning, f"\\{name}", self.frames[-1])
+
+    def write(self, name: str) -> None:
+        """Write a command as it stands; what comes next must not become part of its name."""
+        self.out.append(f"\\{name}")
+        self.joined = True
+
+    def begin_document(self) -> None:
+        """The preamble is read: its text goes, its definitions stay, and the code that waits for this place is next."""
+        self.before = "".join(self.out)
+        self.in_document, self.preamble = True, False
+        self.out.clear()
+        self.scopes.begin_document()
+        for code, at_letter in reversed(self.at_begin):
+            self.frames.append(Frame(code, self.frames[-1].depth + 1, at_letter))
+        self.at_begin.clear()
+
+    def is_conditional(self, name: str) -> bool:
+        """Whether a name begins a conditional that ends with ``\\fi``."""
+        meaning = self.scopes.meanings.get(name)
+        return isinstance(meaning, Primitive) and meaning.conditional
+
+    def is_defined(self, name: str) -> bool:
+        """Whether a name has a meaning for TeX here: the author's, or one that it has before a paper begins."""
+        meaning = self.scopes.meanings.get(name)
+        if name in self.defined:
+            return meaning is not None
+        if name in TEX or name in self.declared or (meaning is not None and name not in self.commands):
+            return True
+        return self.latex and (name in LATEX or meaning is not None)
+
+    def plain_text(self, name: str) -> str | None:
+        """The replacement text of a macro without parameters, if it holds no command; None for all else."""
+        meaning = self.scopes.meanings.get(name)
+        if not isinstance(meaning, Macro) or meaning.parameters or len(meaning.pieces) != 1:
+            return None
+        text = str(meaning.pieces[0])
+        return text if "\\" not in text and "{" not in text else None
 
     def abandon(self) -> bool:
         """Leave the outermost use that is being expanded as it is, from now on; False outside of any."""
@@ -195,9 +234,13 @@ class Expander:
         """After something that leaves no text: if it stood alone on its line, the line goes. Whether it did."""
         tail = self.tail()
         line = tail[tail.rfind("\n") + 1 :]
-        if line.strip(" \t") or not self.frames or (len(line) == len(tail) and len(tail) >= _TAIL):
+        if not self.frames:
             return False
         frame = self.frames[-1]
+        if frame.depth and line[-1:] in (" ", "\t"):  # within a replacement text, blanks before and after are one
+            frame.pos = BLANKS.match(frame.text, frame.pos).end()  # type: ignore[union-attr]  # matches the empty string
+        if line.strip(" \t") or (len(line) == len(tail) and len(tail) >= _TAIL):
+            return False
         rest = LINE_REST.match(frame.text, frame.pos)
         if not rest:
             return False
@@ -215,7 +258,13 @@ class Expander:
         if depth == 1:
             self._spent = 0
             self._base = _Base(
-                macro, len(self.frames) - 1, self.frames[-1], self.start, len(self.out), len(self.conditions)
+                macro,
+                len(self.frames) - 1,
+                self.frames[-1],
+                self.start,
+                len(self.out),
+                len(self.conditions),
+                len(self.scopes.groups),
             )
         if depth > self.limits.depth:
             self._cut(macro, token, "recursion")
@@ -253,7 +302,7 @@ class Expander:
         text, last, out, groups = frame.text, frame.pos, self.out, self.scopes.groups
         if self.joined and last < len(text):
             self.joined = False
-            if text[last].isalpha() and _ENDS_IN_WORD.search(self.tail()):
+            if text[last].isalpha() and ENDS_IN_WORD.search(self.tail()):
                 out.append(" ")
         get = self.scopes.meanings.get
         for match in (TOKEN_AT if frame.at_letter else TOKEN).finditer(text, last):
@@ -286,25 +335,24 @@ class Expander:
         if isinstance(meaning, Macro):
             self.use(meaning, token)
         elif meaning.handler:
-            meaning.handler(self, meaning.name, token)
+            meaning.handler(self, meaning.name)
         elif meaning is BRACE:
             self.scopes.close_expanded()
             self.reader.settle()
             self.drop_line()
         else:
-            self.kernel.add(meaning.name)
-            self.out.append(f"\\{meaning.name}")
+            self.out.append(f"{KERNEL}\\{meaning.name}")
             self.joined = True
 
     def _deliver(self, macro: Macro, body: str, depth: int, active: bool) -> None:
-        if not macro.parameters:
+        if not macro.parameters or macro.parameters[-1].word_end:
             body = self._without_group(body)
         if not body.strip() and (self.drop_line() or not body):
             return
         tail = self.tail()
-        if self._as_argument(tail, body):
+        if as_argument(tail, body):
             body = f"{{{body}}}"
-        elif body[0].isalpha() and _ENDS_IN_WORD.search(tail):
+        elif body[0].isalpha() and ENDS_IN_WORD.search(tail):
             self.out.append(" ")
         if macro.checked != self.scopes.version:
             macro.checked = self.scopes.version
@@ -316,15 +364,6 @@ class Expander:
             self.frames.append(Frame(body, depth, macro.at_letter))
             self.joined = True
 
-    def _as_argument(self, tail: str, body: str) -> bool:
-        """Whether ``body`` lands where one token is read as an argument, and is more than that."""
-        end = tail.rstrip()[-1:]
-        if not (end.isalnum() or (end and end in "}]^_*")) or _SINGLE.match(body):
-            return False
-        if end in "^_":
-            return body[0] == "\\" and bool(_SCRIPT.search(tail))
-        return "\\" in tail and bool(_TAKES_ARGUMENT.search(tail))
-
     def _without_group(self, body: str) -> str:
         """Skip the ``{}`` of ``\\foo{}`` where it only ends the name."""
         frame = self.frames[-1]
@@ -332,7 +371,7 @@ class Expander:
         if not after.startswith("{}") or after[2:] in ("^", "_"):
             return body
         bare = _XSPACE.sub("", body)
-        if after[2:].isalpha() and _ENDS_IN_WORD.search(bare):
+        if after[2:].isalpha() and ENDS_IN_WORD.search(bare):
             return body
         frame.pos += 2
         return bare
@@ -359,28 +398,6 @@ class Expander:
         del self.frames[base.index + 1 :]
         del self.out[base.written :]
         del self.conditions[base.conditions :]
+        self.scopes.unwind(base.groups)
         base.frame.pos = base.start
         self._base = None
-
-
-def _mathchoice(expander: Expander, name: str, token: str) -> None:
-    r"""``\mathchoice{display}{text}{script}{scriptscript}``: four sizes of one thing, of which the text's is taken."""
-    del name
-    reader = expander.reader
-    reader.mark()
-    choices = [reader.group() for _ in range(4)]
-    if choices[1] is None or choices[3] is None:
-        reader.reset()
-        expander.out.append(token)
-    else:
-        expander.push(choices[1])
-
-
-def _xspace(expander: Expander, name: str, token: str) -> None:
-    r"""``\xspace``: a blank, unless what follows is one already, or punctuation, or closes something."""
-    del name, token
-    frame = expander.reader.settle()
-    after = frame.text[frame.pos : frame.pos + 2]
-    if after[:1].isalnum() or (after[:1] and after[:1] in "($`[") or (after[:1] == "\\" and after[1:].isalpha()):
-        expander.out.append(" ")
-    expander.joined = True

@@ -23,12 +23,15 @@ _XPARSE = re.compile(
     r"\s*[+!]?\s*(?:([mov])|(s)|O\s*\{([^{}]*)\}|t\s*(\S)|([rd])\s*(\S)\s*(\S)|D\s*(\S)\s*(\S)\s*\{([^{}]*)\})"
 )
 
-# Replacement texts with these are programs for TeX's stomach or its tables; uses of such macros stay.
+# Replacement texts with these are programs for TeX's stomach, its tables or its boxes; uses of such macros stay.
 PROGRAMMING = words(
-    "catcode futurelet afterassignment aftergroup openin read write immediate lowercase uppercase "
-    "loop advance ifcat ifdim ifodd ifvmode ifhmode ifinner ifvoid ifhbox ifvbox ifeof ifcase ifcsname halign "
-    "@whilenum setbox everypar obeylines obeyspaces"
+    "catcode futurelet afterassignment aftergroup openin read lowercase uppercase "
+    "loop advance ifcat ifdim ifvmode ifhmode ifinner ifvoid ifhbox ifvbox ifeof halign "
+    "@whilenum everypar obeylines obeyspaces "
+    "setbox sbox savebox box copy usebox unhbox unhcopy unvbox unvcopy vsplit lastbox"
 )
+
+_NO_ARGUMENT = ("literal", "brace")
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class Parameter:
 
     ``kind``: "mandatory", "optional" (in brackets, else ``default``), "star", "token" (``marks``, there or not),
     "enclosed" (between the two ``marks``, else ``default``; None: must be there), "literal" (``marks`` must come next
-    and is no argument), "until" (up to ``delimiter``).
+    and is no argument), "until" (up to ``delimiter``), "brace" (a brace must come next, and is no argument).
     """
 
     kind: str
     default: str | None = None
     marks: str = ""
     delimiter: re.Pattern[str] | None = None
+    word_end: bool = False  # whether the delimiter ends in a control word, so that ``{}`` behind it ends but a name
 
 
 MANDATORY = Parameter("mandatory")
@@ -70,7 +74,7 @@ class Macro:
         self, body: str, parameters: Sequence[Parameter] = (), at_letter: bool = False, long: bool = True
     ) -> None:
         self.parameters = tuple(parameters)
-        self.pieces = _pieces(_edges(body), sum(p.kind != "literal" for p in parameters))
+        self.pieces = _pieces(_edges(body), sum(p.kind not in _NO_ARGUMENT for p in parameters))
         self.calls = frozenset(_NAMES.findall(body))
         self.internal = frozenset(name for name in self.calls if "@" in name) if at_letter else frozenset()
         self.at_letter = at_letter
@@ -127,23 +131,36 @@ def latex_parameters(count: int, default: str | None) -> tuple[Parameter, ...]:
 
 
 def tex_parameters(text: str) -> tuple[Parameter, ...] | None:
-    r"""Parameters of ``\def\x<text>{``; None for a parameter text that is not understood (``#{``, wrong numbers)."""
-    parts = re.split(r"#", text)
+    r"""Parameters of ``\def\x<text>{``, ``#{`` at its end among them; None for one that is not understood."""
+    braced = text.endswith("#")
+    parts = re.split(r"#", text[:-1] if braced else text)
     parameters = [Parameter("literal", marks=parts[0])] if parts[0] else []
     for number, part in enumerate(parts[1:], 1):
         if number > MAX_PARAMETERS or part[:1] != str(number):
             return None
-        if len(part) > 1:
-            parameters.append(Parameter("until", delimiter=delimiter(part[1:])))
+        last = number == len(parts) - 1
+        if len(part) > 1 or (last and braced):
+            parameters.append(Parameter("until", delimiter=delimiter(part[1:], last and braced), word_end=_ends(part)))
         else:
             parameters.append(MANDATORY)
-    return tuple(parameters)
+    return (*parameters, Parameter("brace")) if braced and len(parts) == 1 else tuple(parameters)
 
 
-def delimiter(text: str) -> re.Pattern[str]:
-    """The pattern that `Reader.until` wants for the delimiter ``text``; a blank in it stands for any blanks."""
+def _ends(text: str) -> bool:
+    return bool(_ENDS_IN_WORD.search(text))
+
+
+def delimiter(text: str, brace: bool = False) -> re.Pattern[str]:
+    """The pattern that `Reader.until` wants for the delimiter ``text``; a blank in it stands for any blanks.
+
+    Args:
+        text: the delimiter.
+        brace: whether an opening brace, which is not read, must follow it.
+    """
     exact = r"\s+".join(re.escape(part) for part in re.split(r"\s+", text))
     end = r"(?![A-Za-z@])" if _ENDS_IN_WORD.search(text) else ""
+    if brace:
+        end = r"(?=\{)"
     return re.compile(rf"({exact}{end})|\\.|[{{}}]", re.DOTALL)
 
 
@@ -184,7 +201,7 @@ def read_arguments(reader: Reader, macro: Macro) -> list[str] | None:
         if value is None:
             reader.reset()
             return None
-        if parameter.kind != "literal":
+        if parameter.kind not in _NO_ARGUMENT:
             arguments.append(value)
     return arguments
 
@@ -198,6 +215,8 @@ def _read(reader: Reader, parameter: Parameter, long: bool) -> str | None:
         return parameter.default if value is None else value
     if kind in ("star", "token"):
         return TRUE if reader.skip(parameter.marks or "*") else FALSE
+    if kind == "brace":
+        return "" if reader.peek() == "{" else None
     if kind == "literal":
         marks = parameter.marks.strip()
         return "" if not marks or reader.skip(marks) else None

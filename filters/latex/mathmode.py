@@ -7,8 +7,9 @@ ends a formula.
 
 import re
 
-from filters.latex.conditionals import RAW, find_branch
+from filters.latex.branches import find_branch
 from filters.latex.tokens import close_brace, words
+from filters.latex.vocabulary import CONDITIONALS
 
 _MATH_ENVIRONMENTS = words(
     "math displaymath equation eqnarray align gather multline flalign alignat xalignat xxalignat aligned alignedat "
@@ -103,7 +104,7 @@ class _Resolver:
             return self._if(match)
         if word in ("else", "fi") and self.conditions:
             return self._end_branch(match, word)
-        if word in RAW:
+        if word in CONDITIONALS:
             self.conditions.append(False)
         if _TEXT_BOX.match(word):
             self.box = self.text[end : end + 1] in ("{", "[")
@@ -134,7 +135,7 @@ class _Resolver:
     def _if(self, match: re.Match[str]) -> tuple[str | None, int]:
         if self.budget < 0:
             return None, match.end()
-        name, start, after = find_branch(self.text, match.end(), None, match.end() + _MAX_BRANCH)
+        name, start, after = find_branch(self.text, match.end(), limit=match.end() + _MAX_BRANCH)
         self.budget -= start - match.end()
         if not name:
             return None, match.end()
@@ -150,7 +151,7 @@ class _Resolver:
             return None, end
         self.conditions.pop()
         if word == "else" and self.budget >= 0:
-            name, start, after = find_branch(self.text, end, None)
+            name, start, after = find_branch(self.text, end)
             self.budget -= start - match.end()
             end = after if name else end
         return "", self._after(match, end)

@@ -7,11 +7,12 @@ Class files (``.cls``) are publishers' work and are never read.
 """
 
 import re
+from dataclasses import dataclass, field
 
-from filters.latex.definitions import STRUCTURE
 from filters.latex.macros import Macro, latex_parameters, tex_parameters
 from filters.latex.reader import Frame, Reader
 from filters.latex.tokens import words
+from filters.latex.vocabulary import STRUCTURE
 
 # Names that tell machinery from abbreviation.
 _MACHINERY = words(
@@ -24,31 +25,53 @@ _MACHINERY = words(
     "vcenter vfill vskip vspace vtop write xdef def thepage"
 )
 _DEFINES = re.compile(
-    r"\\(newcommand|renewcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|def|gdef|let)(?![A-Za-z@])(\*?)|[{}]|\\."
+    r"\\(newcommand|renewcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|def|gdef|let)(?![A-Za-z@])(\*?)"
+    r"|\\(RequirePackage|usepackage|input)(?![A-Za-z@])|[{}]|\\."
 )
+_LOADS = re.compile(r"\s*(?:\[[^\[\]]{0,500}\]\s*)?\{([^{}\\]{1,500})\}")
 _PARAMETERS = re.compile(r"((?:\\.|[^\\{}]){0,300})(?=\{)", re.DOTALL)
 
 
-def package_macros(text: str) -> list[tuple[str, Macro]]:
-    """The plain macros of a style file's text, in order."""
+@dataclass
+class Style:
+    """What a style file gives.
+
+    Attributes:
+        macros: its plain macros, in order.
+        passed_over: names of its other macros.
+        loads: names of the files that it loads: style files with their suffix, others as they are written.
+    """
+
+    macros: list[tuple[str, Macro]] = field(default_factory=list)
+    passed_over: set[str] = field(default_factory=set)
+    loads: list[str] = field(default_factory=list)
+
+
+def package_macros(text: str) -> Style:
+    """What a style file's text gives."""
     reader = Reader(20 * len(text))
     frame = Frame(text, at_letter=True)
     reader.frames.append(frame)
-    found: list[tuple[str, Macro]] = []
+    style = Style()
     depth = position = 0
     while match := _DEFINES.search(text, position):
         position = match.end()
         if match[0] in ("{", "}"):
             depth = max(0, depth + (1 if match[0] == "{" else -1))
-        if match[1] is None:
-            continue
-        frame.pos = position
-        definition = _read(reader, match[1], match[2])
-        if definition and frame.pos > position:
-            position = frame.pos
-            if depth == 0 and _plain(*definition):
-                found.append(definition)
-    return found
+        elif match[3] is not None:
+            loads = _LOADS.match(text, position)
+            suffix = "" if match[3] == "input" else ".sty"
+            style.loads += [name.strip() + suffix for name in loads[1].split(",")] if loads else []
+        elif match[1] is not None:
+            frame.pos = position
+            definition = _read(reader, match[1], match[2])
+            if definition and frame.pos > position:
+                position = frame.pos
+                if depth == 0 and _plain(*definition):
+                    style.macros.append(definition)
+                elif definition[0].isalpha() and definition[0] not in STRUCTURE:
+                    style.passed_over.add(definition[0])
+    return style
 
 
 def _plain(name: str, macro: Macro) -> bool:

@@ -5,22 +5,24 @@ LLaMA section 2.1, "ArXiv": everything before the first section removed, as well
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from filters.latex.assemble import Files, find_main
-from filters.latex.definitions import STRUCTURE
-from filters.latex.expand import Expander, Limits
+from filters.latex.commands import PRIMITIVES
+from filters.latex.decode import as_utf8
+from filters.latex.expand import LATEX_MAIN, Expander, Limits
+from filters.latex.left import count_left
 from filters.latex.mathmode import resolve_math_mode
-from filters.latex.sections import cut_references, find_start
+from filters.latex.sections import cut_end, find_start
 from filters.latex.title import find_title
-from filters.latex.tokens import COMMENT_END, GROUP_END, restore
+from filters.latex.tokens import GROUP_END, KERNEL, join_comment_lines, restore
 
-AFTER_BIBLIOGRAPHY = ("drop_appendix", "keep", "drop")
+KEEP_OR_DROP = ("keep", "drop")
+SECOND_DOCUMENTS = ("leave", "take")
 
-_CONTROL = re.compile(r"\\([A-Za-z]+)")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_LATEX = re.compile(r"\\document(?:class|style)(?![A-Za-z])|\\begin\s*\{document\}")
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,26 @@ class LatexOptions:
     """What the paper leaves open.
 
     Attributes:
-        after_bibliography: what becomes of the text behind the bibliography: "drop_appendix" (kept, up to an appendix),
-            "keep" (kept whole) or "drop" (all from the bibliography or the appendix on goes, as RedPajama does).
+        after_bibliography: what becomes of the text behind the bibliography: "keep" or "drop".
+        appendix: what becomes of the appendix, from its command on: "keep" or "drop".
+        second_documents: what becomes of other whole documents in a submission, such as a supplement: "leave", or
+            "take", each from its own first section on, behind the paper.
         limits: what stops macros that never end.
     """
 
-    after_bibliography: str = "drop_appendix"
+    after_bibliography: str = "keep"
+    appendix: str = "keep"
+    second_documents: str = "leave"
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if self.after_bibliography not in AFTER_BIBLIOGRAPHY:
-            raise ValueError(
-                f"after_bibliography: {self.after_bibliography!r} is not one of {', '.join(AFTER_BIBLIOGRAPHY)}"
-            )
+        for key, allowed in (
+            ("after_bibliography", KEEP_OR_DROP),
+            ("appendix", KEEP_OR_DROP),
+            ("second_documents", SECOND_DOCUMENTS),
+        ):
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"{key}: {getattr(self, key)!r} is not one of {', '.join(allowed)}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class CleanPaper:
         encoding: encoding of the main file.
         macros_defined: names that the author defined.
         macros_expanded: uses expanded.
-        macros_left: uses of the author's macros that still stand in the text, verbatim text aside.
+        macros_left: uses of the author's macros that still stand in the text, verbatim text aside (`left`).
         counters: reasons for which uses stayed, inputs that were missing, pieces of bibliography, and so on.
     """
 
@@ -89,35 +98,57 @@ def clean_paper(files: Mapping[str, bytes], options: LatexOptions | None = None)
         options: what the paper leaves open.
     """
     options = options or LatexOptions()
-    main, rule = find_main(files)
-    if not main:
-        return Reject(rule)
-    sources = Files(files, main)
-    expander = Expander(sources, options.limits)
-    body = expander.run(sources.main)
-    body = body.replace(COMMENT_END, "").replace(GROUP_END, "")
-    latex = bool(_LATEX.search(sources.text(sources.main)))
-    start, started_at = find_start(body, latex)
-    body, references = cut_references(body[start:], options.after_bibliography)
-    body = resolve_math_mode(body)
-    left = _left(body, expander)
-    text = tidy(restore(body, sources.masker.store))
-    if not text:
+    recoded = {path: as_utf8(data) for path, data in files.items()}
+    files = {path: data for path, (data, _) in recoded.items()}
+    encodings = {path: encoding for path, (_, encoding) in recoded.items() if encoding}
+    main = find_main(files)
+    if not main.path:
+        return Reject(main.rule)
+    taken = main.others if options.second_documents == "take" else ()
+    first, *more = (_Document(Files(files, path, encodings), options) for path in (main.path, *taken))
+    texts = [document.text for document in (first, *more) if document.text]
+    if not texts:
         return Reject("no_text")
-    counters = {**expander.counters, "references": references}
+    counters = Counter({"second_documents": len(main.others), "second_documents_taken": len(taken)})
+    for document in (first, *more):
+        counters.update(document.counters)
     return CleanPaper(
-        text=text,
-        title=_title(sources, expander),
-        main_file=sources.main,
-        main_rule=rule,
-        included=tuple(sources.read),
-        started_at=started_at,
-        encoding=sources.encoding,
-        macros_defined=len(expander.defined),
-        macros_expanded=counters.get("expanded", 0),
-        macros_left=left,
+        text="\n".join(texts),
+        title=first.title,
+        main_file=first.files.main,
+        main_rule=main.rule,
+        included=tuple(dict.fromkeys(path for document in (first, *more) for path in document.files.read)),
+        started_at=first.started_at,
+        encoding=first.files.encoding,
+        macros_defined=counters["definitions_of_names"],
+        macros_expanded=counters["expanded"],
+        macros_left=counters["left"],
         counters=counters,
     )
+
+
+class _Document:
+    """One main file with what it inputs, cleaned."""
+
+    def __init__(self, files: Files, options: LatexOptions) -> None:
+        self.files = files
+        latex = bool(LATEX_MAIN.search(files.text(files.main)))
+        expander = Expander(files, options.limits, PRIMITIVES, latex)
+        body = expander.run(files.main)
+        body = join_comment_lines(body.replace(GROUP_END, ""))
+        start, self.started_at = find_start(body, latex)
+        body, cut = cut_end(body[start:], options.after_bibliography, options.appendix)
+        body = resolve_math_mode(body)
+        left = count_left(body, expander)
+        self.text = tidy(restore(body.replace(KERNEL, ""), files.masker.store))
+        self.counters = {
+            **expander.counters,
+            **cut,
+            "left": left.macros,
+            "conditionals_left": left.conditionals,
+            "definitions_of_names": len(expander.defined),
+        }
+        self.title = _title(files, expander)
 
 
 def _title(sources: Files, expander: Expander) -> str | None:
@@ -134,9 +165,3 @@ def tidy(text: str) -> str:
     lines = [line.rstrip(" \t") for line in text.split("\n")]
     text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
     return f"{text}\n" if text else ""
-
-
-def _left(text: str, expander: Expander) -> int:
-    r"""Uses of the author's macros in the text; names that mean the kernel's command where they stand do not count."""
-    names = {name for name in expander.defined if name not in STRUCTURE} - expander.kernel
-    return sum(name in names for name in _CONTROL.findall(text))

@@ -13,6 +13,7 @@ from filters.latex.tokens import COMMENT_END, MASK_CLOSE, MASK_OPEN, close_brace
 TOKEN = re.compile(r"\\([A-Za-z]+|.)|[{}\x05]", re.DOTALL)
 TOKEN_AT = re.compile(r"\\([A-Za-z@]+|.)|[{}\x05]", re.DOTALL)
 LINE_REST = re.compile(rf"[ \t]*{COMMENT_END}?\n")  # the rest of a line that holds nothing more
+BLANKS = re.compile(r"[ \t]*")
 MAX_ARGUMENT = 1_000_000  # characters: no argument of a paper is longer; bounds the search for a brace
 
 _BLANK = re.compile(r"\s*")

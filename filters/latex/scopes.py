@@ -1,14 +1,13 @@
 """What each name means at this point of the paper, and which groups will undo that."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Union
+from typing import Union
 
 from filters.latex.macros import Macro
+from filters.latex.tokens import words
+from filters.latex.vocabulary import LATEX, TEX
 
-if TYPE_CHECKING:
-    from filters.latex.expand import Expander
-
-Handler = Callable[["Expander", str, str], None]  # the expander, the name, the token as written
+Handler = Callable[..., None]  # called with the expander, which this module does not know, and the command's name
 Meaning = Union[Macro, "Primitive"]
 _LOOK_DOWN = (
     8  # groups looked at for the one to close: sources whose braces and environments cross are mended no further
@@ -19,17 +18,32 @@ class Primitive:
     r"""A command that the expander carries out itself, or one it writes as it stands (the kernel's meaning after \let).
 
     Attributes:
-        name: the name it had when it was defined.
+        name: its own name, under whatever name a \\let has put it.
         handler: what it does; None: it is written out.
         conditional: whether it begins a conditional that ends with ``\\fi``.
+        yields: whether a definition of the author's takes its place; else the name stays what it is.
     """
 
-    __slots__ = ("conditional", "handler", "name")
+    __slots__ = ("conditional", "handler", "name", "yields")
 
-    def __init__(self, name: str, handler: Handler | None = None, conditional: bool = False) -> None:
+    def __init__(
+        self, name: str, handler: Handler | None = None, conditional: bool = False, yields: bool = False
+    ) -> None:
         self.name = name
         self.handler = handler
         self.conditional = conditional
+        self.yields = yields
+
+
+def primitives(
+    handlers: Mapping[Handler, str], conditional: bool = False, yields: bool = False
+) -> dict[str | None, Primitive]:
+    """A table of commands: each handler with the names, in one line, that it carries out."""
+    return {
+        name: Primitive(name, handler, conditional, yields)
+        for handler, names in handlers.items()
+        for name in sorted(words(names))
+    }
 
 
 class _Group:
@@ -49,14 +63,11 @@ class Scopes:
     Attributes:
         meanings: name to meaning. The key None stands for braces, so that a scan may look every token up at once.
         version: grows whenever the table changes.
-        active: whether groups count; off in a preamble, where definitions inside the arguments of other commands are
-            carried out by these at the outer level.
     """
 
-    def __init__(self, primitives: Mapping[str | None, Primitive]) -> None:
-        self.meanings: dict[str | None, Meaning] = dict(primitives)
+    def __init__(self, table: Mapping[str | None, Primitive]) -> None:
+        self.meanings: dict[str | None, Meaning] = dict(table)
         self.version = 0
-        self.active = True
         self.groups: list[_Group | None] = []  # None: a brace in which nothing has been defined
         self.undoing: list[_Group] = []
         self.ending: list[str] = []  # environments whose closing text is being expanded
@@ -67,7 +78,7 @@ class Scopes:
         if everywhere:
             for group in self.undoing:
                 group.undo.pop(name, None)
-        elif self.groups and self.active:
+        elif self.groups:
             group = self.groups[-1] or _Group()
             if not (self.undoing and self.undoing[-1] is group):
                 self.groups[-1] = group
@@ -89,6 +100,16 @@ class Scopes:
                     self._pop()
                 return
 
+    def unwind(self, count: int) -> None:
+        """Close the innermost groups until ``count`` are open: what opened the others is not expanded after all."""
+        while len(self.groups) > count:
+            self._pop()
+
+    def begin_document(self) -> None:
+        """Leave what a preamble has left open: its definitions are the document's."""
+        self.groups.clear()
+        self.undoing.clear()
+
     def close_expanded(self) -> None:
         """Close the group of the environment whose closing text has been expanded."""
         if self.ending:
@@ -102,7 +123,8 @@ class Scopes:
             self.undoing.pop()
         self.version += bool(group.undo)
         for name, meaning in group.undo.items():
-            self._set(name, meaning)
+            known = meaning is None and (name in TEX or name in LATEX)
+            self._set(name, Primitive(name) if known else meaning)
 
     def _set(self, name: str, meaning: Meaning | None) -> None:
         if meaning is None:

@@ -2,12 +2,14 @@ r"""Where a paper's text begins and what of its end goes: the first section, the
 
 LLaMA section 2.1: "we removed everything before the first section, as well as the bibliography". RedPajama's
 ``arxiv_cleaner.py`` drops all from the first of ``\appendix``, ``\bibliography``, ``\begin{references}`` and
-``\begin{thebibliography}`` on; that is the option "drop" here. A bibliography in the middle (revtex papers put figures
-and their captions after it) costs only itself by default.
+``\begin{thebibliography}`` on; that is "drop" twice here. By default a bibliography costs only itself (revtex papers
+put figures and their captions after it), and an appendix, which the paper does not name, stays.
 """
 
 import bisect
 import re
+
+from filters.latex.tokens import KERNEL
 
 # LaTeX's sectioning commands, and those of AMS-TeX and plain TeX.
 _LEVELS = "part|chapter|section|subsection|subsubsection|paragraph|subparagraph"
@@ -16,14 +18,26 @@ _PLAIN_SECTION = re.compile(
     r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|newsec|subsec|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
 )
 # A heading that is set by hand, on a line of its own: {\bf 1. Introduction}, \centerline{\bf I. INTRODUCTION}.
-_LAYOUT_WORD = r"\\(?!item|bibitem|ref|cite|label|title|author)[A-Za-z]+\*?|\\/|\\\\"
+_LAYOUT_WORD = rf"{KERNEL}?\\(?!item|bibitem|ref|cite|label|title|author)[A-Za-z]+\*?|\\/|\\\\"
 _HEADING_BY_HAND = re.compile(
-    rf"^[ \t]*(?=[\\{{$])(?:{_LAYOUT_WORD}|[{{}}$\[\]\t .\d:~-]|(?<![A-Za-z])[IVXA](?![A-Za-z]))*"
+    rf"^[ \t]*(?=[\\{{${KERNEL}])(?:{_LAYOUT_WORD}|[{{}}$\[\]\t .\d:~-]|(?<![A-Za-z])[IVXA](?![A-Za-z]))*"
     rf"Introduction(?:{_LAYOUT_WORD}|[{{}}$.: \t~-])*$",
     re.IGNORECASE | re.MULTILINE,
 )
+# The same with another title, where it is numbered as the first and set in bold, small capitals or a larger size.
+_NUMBERED_BY_HAND = re.compile(
+    rf"^[ \t]*(?=[\\{{{KERNEL}])(?:{_LAYOUT_WORD}|[{{}}\t ~])*(?:[01]|I)(?:[.)]|\\[ ,;]|[ \t~])+"
+    rf"(?:{_LAYOUT_WORD}|[{{}}\t ~])*"
+    rf"(?P<title>[A-Z][A-Za-z ,'-]{{3,60}})(?:{_LAYOUT_WORD}|[{{}}.: \t~])*$",
+    re.MULTILINE,
+)
+_PROMINENT = re.compile(
+    r"\\(?:bf|textbf|bfseries|sc|scshape|textsc|large|Large|LARGE|sectionfont|headingfont)(?![A-Za-z])"
+)
+_PLACE = re.compile(r"Depart|Instit|Univers|Laborator|School|College|Facult|Centre|Center", re.IGNORECASE)
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}")
+_END_ABSTRACT = re.compile(r"\\end\s*\{abstract\*?\}")
 _FALLBACKS = (
-    ("heading", _HEADING_BY_HAND),
     ("abstract", re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z@])")),
     ("maketitle", re.compile(r"\\(?:maketitle|endtopmatter)(?![A-Za-z@])[ \t]*\n?")),
 )
@@ -68,19 +82,23 @@ _NEXT_PART = re.compile(
 )
 _BIBITEM = re.compile(r"\\(?:bibitem|refitem|reference)(?![A-Za-z@])")
 _APPENDIX = re.compile(
-    r"\\(?:appendix|appendices|Appendix)(?![A-Za-z@{])|\\(?:appendices|appendix)\s*\{|\\begin\s*\{(?:append(?:ix|ices)|subappendices)\}"
+    r"\\(?:appendix|appendices|Appendix)(?![A-Za-z@{])|\\(?:appendices|appendix)\s*\{|\\begin\s*\{(?P<environment>append(?:ix|ices)|subappendices)\}"
 )
+_END_APPENDIX = re.compile(r"\\end\s*\{(?:append(?:ix|ices)|subappendices)\}")
 
 
 def find_start(text: str, latex: bool) -> tuple[int, str]:
     r"""Where the text begins and what begins it: "section", "heading" (one set by hand), "abstract", "maketitle" or
-    "document" (none was found).
+    "document" (none was found). Of a section command and a heading that is set by hand the first begins the text.
 
     Args:
         text: the expanded paper.
         latex: whether it is LaTeX; else the section commands of plain TeX count, with arguments of any form.
     """
     section = _SECTION.search(text) or (None if latex else _PLAIN_SECTION.search(text))
+    heading = _heading_by_hand(text, section.start() if section else len(text))
+    if heading is not None:
+        return heading, "heading"
     if section:
         return section.start(), "section"
     for name, pattern in _FALLBACKS:
@@ -90,17 +108,46 @@ def find_start(text: str, latex: bool) -> tuple[int, str]:
     return 0, "document"
 
 
+def _heading_by_hand(text: str, end: int) -> int | None:
+    """Where the first heading that is set by hand stands before ``end``, and outside of the abstract."""
+    opens = _ABSTRACT.search(text, 0, end)
+    closes = _END_ABSTRACT.search(text, opens.end(), end) if opens else None
+    start = closes.end() if closes else 0
+    found = [match.start() for match in _HEADING_BY_HAND.finditer(text, start, end)]
+    found += [
+        match.start()
+        for match in _NUMBERED_BY_HAND.finditer(text, start, end)
+        if _PROMINENT.search(match[0]) and not _PLACE.search(match["title"])
+    ]
+    return min(found, default=None)
+
+
+def cut_end(text: str, after_bibliography: str, appendix: str) -> tuple[str, dict[str, int]]:
+    """The text without its bibliography, and counts: pieces of it taken out, appendices kept and dropped.
+
+    Args:
+        text: the expanded paper from its start on.
+        after_bibliography: what becomes of the text behind the bibliography: "keep" or "drop".
+        appendix: what becomes of the appendix, from its command on: "keep" or "drop".
+    """
+    found = _APPENDIX.search(text)
+    if found and appendix == "drop":
+        closing = _END_APPENDIX.search(text, found.end()) if found["environment"] else None
+        text = text[: found.start()] + (text[closing.end() :] if closing else "")
+    counts = {"appendices_kept": 0, "appendices_dropped": 0}
+    if found:
+        counts["appendices_dropped" if appendix == "drop" else "appendices_kept"] = 1
+    text, counts["references"] = cut_references(text, after_bibliography)
+    return text, counts
+
+
 def cut_references(text: str, after: str) -> tuple[str, int]:
     """The text without its bibliography, and how many pieces of it were taken out.
 
     Args:
         text: the expanded paper from its start on.
-        after: what becomes of the text behind the bibliography: "drop_appendix" (it stays, up to an appendix), "keep"
-            (it stays, appendices too), "drop" (all from the bibliography or the appendix on goes).
+        after: what becomes of the text behind the bibliography: "keep" or "drop".
     """
-    if after != "keep":
-        appendix = _APPENDIX.search(text)
-        text = text[: appendix.start()] if appendix else text
     pieces = 0
     if after == "drop":
         places = [match.start() for p in (_OPEN_BIBLIOGRAPHY, _DROPPING) if (match := p.search(text))]

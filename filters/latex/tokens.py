@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 MASK_OPEN, MASK_CLOSE = "\x02", "\x03"  # around the number of a piece of verbatim text
 COMMENT_END = "\x04"  # a comment stood here: TeX joins this line and the next
 GROUP_END = "\x05"  # ends the scope of an environment that was expanded
+KERNEL = "\x08"  # before a command that stands with the meaning it has in LaTeX, whatever the author makes of its name
 
 # verbatim, fancyvrb, listings, minted, tcolorbox, moreverb, Sweave, asymptote: bodies TeX does not read as TeX.
 VERBATIM = (
@@ -34,6 +35,16 @@ _MASK = re.compile(f"{MASK_OPEN}(\\d+){MASK_CLOSE}")
 _OPTIONS = re.compile(r"\s*(?:\[[^\]\n]{0,500}\])?")
 _LANGUAGE = re.compile(r"\s*\{[^{}\n]{0,100}\}")
 _BLANK_REST = re.compile(r"[ \t]*(?:\n|\Z)")
+_JOINED = re.compile(rf"{COMMENT_END}\n[ \t]*(?=[^\s%&])")
+# Where a line end does no harm: TeX reads no blank behind these, and before those.
+_NO_BLANK_AFTER = re.compile(
+    r"(?:\\(?:begin|end)\s*\{[^{}\n]*\}(?:\[[^\[\]\n]*\]|\{[^{}\n]*\})*|\\[A-Za-z@]+\*?|\\\\(?:\[[^\[\]\n]*\])?|\$\$)\Z"
+)
+_NO_BLANK_BEFORE = re.compile(
+    r"\\(?:(?:begin|end|item|label|caption|centering|includegraphics|(?:sub)*section|paragraph|par|[a-z]*line|[a-z]*rule)"
+    r"(?![A-Za-z])|\\)"
+)
+_NEAR = 80  # characters looked at before a line end
 
 # Declarations of environments whose body is verbatim, of environments that are comments, and of inline marks.
 _NEW_VERBATIM = re.compile(
@@ -148,6 +159,25 @@ def close_bracket(text: str, start: int, limit: int) -> int:
         elif token == "]" and depth == 0:
             return match.end()
     return -1
+
+
+def join_comment_lines(text: str) -> str:
+    r"""The text without the line ends that comments swallow, where they would show: ``wo%`` and ``rds`` are one word.
+
+    A line end stays where TeX reads no blank from it, or where one does no harm: after a control word, ``\\`` or the
+    beginning or end of an environment, before a command that begins a part, and between paragraphs.
+    """
+    if COMMENT_END not in text:
+        return text
+    return _JOINED.sub(_joined, text).replace(COMMENT_END, "")
+
+
+def _joined(match: re.Match[str]) -> str:
+    text, start = match.string, match.start()
+    before = text[max(0, start - _NEAR) : start]
+    if not before or before[-1].isspace() or _NO_BLANK_BEFORE.match(text, match.end()):
+        return match[0]
+    return match[0] if _NO_BLANK_AFTER.search(before) else ""
 
 
 def restore(text: str, store: list[str]) -> str:

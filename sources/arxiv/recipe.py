@@ -14,15 +14,20 @@ class LatexRecipe:
     """What of a paper stays (the paper, section 2.1, "ArXiv").
 
     Attributes:
-        after_bibliography: What becomes of the text behind the bibliography: ``drop_appendix`` (it stays, up to an
-            appendix), ``keep`` (it stays, appendices too) or ``drop`` (all from the bibliography or the appendix on
-            goes, as RedPajama does). Papers of many journals have their figures, with captions, behind it.
+        after_bibliography: What becomes of the text behind the bibliography: ``keep``, for papers of many journals have
+            their figures, with captions, behind it; or ``drop``.
+        appendix: What becomes of the appendix, from its command on: ``keep``, for the paper names the bibliography
+            alone; or ``drop``. RedPajama drops both.
+        second_documents: What becomes of other whole documents in a submission, such as a supplement: ``leave``, or
+            ``take``, each from its own first section on, behind the paper.
         macro_depth: Expansions of macros within one another; a use that goes deeper is endless, and stays.
         macro_use_characters: What one use of a macro may grow to; a use that grows further stays.
         macro_growth: What all expansions of a paper may make, as a multiple of its source.
     """
 
-    after_bibliography: str = "drop_appendix"
+    after_bibliography: str = "keep"
+    appendix: str = "keep"
+    second_documents: str = "leave"
     macro_depth: int = 100
     macro_use_characters: int = 1_000_000
     macro_growth: int = 10
@@ -31,13 +36,13 @@ class LatexRecipe:
         for key in ("macro_depth", "macro_use_characters", "macro_growth"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
-        _ = self.options  # which checks after_bibliography
+        _ = self.options  # which checks the words
 
     @property
     def options(self) -> LatexOptions:
         """The options of the cleaner."""
         limits = MacroLimits(depth=self.macro_depth, use=self.macro_use_characters, growth=self.macro_growth)
-        return LatexOptions(self.after_bibliography, limits)
+        return LatexOptions(self.after_bibliography, self.appendix, self.second_documents, limits)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,12 @@ from pipeline.corpus.document import Document
 from pipeline.steps import DropShort
 from sources.arxiv.submission import Submission
 
+# What the cleaner counts in a paper, added up over all (docs/arxiv.md says what each is).
+COUNTED = (
+    "missing_inputs", "input_cycles", "input_repeated", "unread_definitions", "protected", "hooks", "conditionals_left",
+    "recursion", "growth", "budget", "banned", "internal", "arguments", "references", "appendices_kept",
+    "appendices_dropped", "second_documents", "second_documents_taken",
+)  # fmt: skip
 FILES = "files"  # of a document's own fields, until it is cleaned: its Submission
 
 
@@ -60,7 +66,7 @@ class CleanLatex:
         self.counters["macros_expanded"] += paper.macros_expanded
         self.counters["macros_left"] += paper.macros_left
         self.counters["papers_with_macros_left"] += bool(paper.macros_left)
-        for name in ("missing_inputs", "input_cycles", "recursion", "growth", "budget", "banned"):
+        for name in COUNTED:
             self.counters[name] += paper.counters.get(name, 0)
 
 

@@ -3,11 +3,17 @@
 import pytest
 
 from filters.latex.assemble import Files
+from filters.latex.commands import PRIMITIVES
 from filters.latex.expand import Expander, Limits
+from filters.latex.tokens import KERNEL
 
 
 def run(tex: str) -> str:
-    return Expander(Files({"main.tex": tex.encode()}, "main.tex"), Limits()).run("main.tex")
+    return (
+        Expander(Files({"main.tex": tex.encode()}, "main.tex"), Limits(), PRIMITIVES)
+        .run("main.tex")
+        .replace(KERNEL, "")
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,37 @@ def run(tex: str) -> str:
             "(a)nonebb",
         ),
         (r"\def\a{}\ifx\a\undefined b\fi\ifx\undefined\new c\fi\ifx\documentclass\undefined d\else e\fi", "ce"),
+        # numbers that are known
+        (r"\def\n{2}\ifcase\n zero\or one\or two\else many\fi.", "two."),
+        (r"\ifcase 0 zero\or one\fi\ifcase 5 zero\or one\else many\fi\ifcase 5 zero\or one\fi.", "zeromany."),
+        (r"\ifcase 1 a\or b\ifnum1=1 c\else d\fi\or e\fi", "bc"),
+        (r"\ifodd 3 a\else b\fi\ifnum`a=97 c\fi", "ac"),
+        (r"\newcount\n \n=3 \ifnum\n=3 a\else b\fi", r"\newcount\n \n=3 a"),
+        (r"\newcount\n\advance\n by 1 \ifnum\n=0 a\fi", r"\newcount\n\advance\n by 1 \ifnum\n=0 a\fi"),
+        (r"\newcounter{n}\setcounter{n}{2}\ifnum\value{n}=2 a\fi", r"\newcounter{n}\setcounter{n}{2}a"),
+        (r"\chardef\n=7 \ifnum\n>6 a\fi", r"\chardef\n=7 a"),
+        (r"\newcommand{\f}[1]{\ifcase#1 a\or b\fi}\f{1}\f{\x}", r"b\f{\x}"),
+        # whether a name is defined
+        (r"\newcommand{\x}{}\ifdefined\x a\else b\fi\ifdefined\y a\else b\fi", "ab"),
+        (r"\ifdefined\mu a\fi\ifdefined\pdfoutput b\fi\ifdefined\XeTeXversion c\fi\ifdefined\usepackage d\fi", "abd"),
+        (r"\def\xy{}\ifcsname xy\endcsname a\fi\ifcsname no\endcsname b\fi", "a"),
+        (r"\makeatletter\@ifundefined{x}{a}{b}\@ifundefined{cite}{a}{b}", "ab"),
+        (r"\newtheorem{t}{T}\makeatletter\@ifundefined{t}{a}{b}", r"\newtheorem{t}{T}b"),
+        (r"\def\x{}\ifdef\x{a}{b}\ifundef{\y}{a}{b}\ifcsdef{x}{a}{b}", "aaa"),
+        (r"\def\x{}\ifdefempty\x{a}{b}\ifdefstring{\x}{c}{a}{b}\ifdefvoid\y{a}{b}", "aba"),
+        (r"\let\x\relax\ifx\x\relax a\fi\def\y{}\ifx\y\relax b\fi\x", "a"),
+        (r"{\def\x{}}\ifdefined\x a\else b\fi", "{}b"),
+        (r"\RequirePackage{p}\makeatletter\@ifpackageloaded{p}{a}{b}\IfPackageLoadedTF{q}{a}{b}", "ab"),
+        # ifthen's and other packages' tests of what is known
+        (r"\def\m{x}\ifthenelse{\equal{\m}{x}}{a}{b}\ifthenelse{\equal{\m}{y}\OR\NOT\equal{\m}{y}}{c}{d}", "ac"),
+        (r"\ifthenelse{\(1<2 \and \isodd{3}\)}{a}{b}\ifthenelse{\isundefined{\q}}{a}{b}", "aa"),
+        (r"\ifthenelse{\equal{\alpha}{}}{a}{b}\ifthenelse{\equal{\jobname}{main}}{a}{b}", "ba"),
+        (r"\ifthenelse{\value{page}>1 \and 2<1}{a}{b}", r"\ifthenelse{\value{page}>1 \and 2<1}{a}{b}"),
+        (r"\ifnumless{1}{2}{a}{b}\ifnumcomp{1}{=}{2}{a}{b}\IfStrEq{x}{y}{a}{b}\IfBlankTF{ }{a}{b}", "abba"),
+        (r"\ifthenelse{\equal{\unknown}{x}}{a}{b}", r"\ifthenelse{\equal{\unknown}{x}}{a}{b}"),
+        # \if expands macros
+        (r"\def\m{x}\if\m x a\else b\fi\if x\m a\fi", "aa"),
+        (r"\newcommand{\f}[1]{\if!#1!none\else(#1)\fi}\f{}\f{ab}\f{\alpha}", r"none(ab)(\alpha)"),
         # what only TeX knows
         (r"\ifnum\value{page}>1 a\else b\fi", r"\ifnum\value{page}>1 a\else b\fi"),
         (r"\ifdim\parindent=0pt a\fi", r"\ifdim\parindent=0pt a\fi"),
@@ -56,3 +93,16 @@ def run(tex: str) -> str:
 )
 def test_conditionals(tex: str, text: str) -> None:
     assert run(tex) == text
+
+
+def test_a_file_that_both_branches_ask_for_is_read_once() -> None:
+    files = {"main.tex": rb"\ifdim\x=0pt \input{../a}\else\input{a}\fi\input{a}", "a.tex": b"text"}
+    expander = Expander(Files(files, "main.tex"), Limits(), PRIMITIVES)
+    assert expander.run("main.tex") == r"\ifdim\x=0pt text\else\fi text"
+    assert expander.counters["input_repeated"] == 1
+
+
+def test_names_of_latex_are_undefined_in_plain_tex() -> None:
+    tex = rb"\ifx\documentclass\undefined a\fi\ifdefined\usepackage b\fi\ifdefined\alpha c\fi"
+    for latex, text in ((True, "bc"), (False, "ac")):
+        assert Expander(Files({"m.tex": tex}, "m.tex"), Limits(), PRIMITIVES, latex).run("m.tex") == text

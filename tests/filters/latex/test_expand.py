@@ -3,13 +3,15 @@
 import pytest
 
 from filters.latex.assemble import Files
+from filters.latex.commands import PRIMITIVES
 from filters.latex.expand import Expander, Limits
+from filters.latex.tokens import KERNEL
 
 
 def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expander]:
     everything = {"main.tex": tex.encode()} | {name.replace("__", "."): text.encode() for name, text in files.items()}
-    expander = Expander(Files(everything, "main.tex"), limits or Limits())
-    return expander.run("main.tex"), expander
+    expander = Expander(Files(everything, "main.tex"), limits or Limits(), PRIMITIVES)
+    return expander.run("main.tex").replace(KERNEL, ""), expander
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,10 @@ def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expa
         (r"\newcommand\R{\mathbb{R}}$\R$", r"$\mathbb{R}$"),
         (r"\newcommand  {\A}  {\boldsymbol{A}}$\A$", r"$\boldsymbol{A}$"),
         (r"\newcommand*{\R}{Q}\renewcommand{\R}{\mathbb{R}}$\R$", r"$\mathbb{R}$"),
-        (r"\newcommand{\a}{1}\providecommand{\a}{2}\providecommand{\b}{3}\a\b", "13"),
+        (
+            r"\newcommand{\a}{1}\providecommand{\a}{2}\providecommand{\bb}{3}\providecommand{\alpha}{4}\a\bb\alpha",
+            r"13\alpha",
+        ),
         (r"\DeclareRobustCommand{\a}[1]{<#1>}\a{x}", "<x>"),
         (r"\newcommand{\pair}[2]{(#1, #2)}\pair{a}{b}", "(a, b)"),
         (r"\newcommand{\pair}[2]{(#2, #1)}\pair ab", "(b, a)"),
@@ -163,9 +168,14 @@ def test_definitions_end_with_their_group(tex: str, text: str) -> None:
     assert run(tex)[0] == text
 
 
-def test_groups_do_not_count_in_a_preamble() -> None:
-    tex = r"\IfFileExists{x.sty}{}{\newcommand{\a}{1}}{\newcommand{\b}{2}}\begin{document}\a\b\end{document}\a"
-    assert run(tex)[0] == "12"
+def test_definitions_in_the_arguments_of_a_preambles_commands() -> None:
+    """A choice defines for the document; any other command's argument is a group, and a hook is code for elsewhere."""
+    tex = (
+        r"\documentclass{a}\IfFileExists{x.sty}{}{\newcommand{\a}{1}}{\newcommand{\b}{2}}\def\c{3}"
+        r"\somestyle{key/.code={\def\c{4}}}\@ifpackagewith{x}{y}{\newcommand{\d}{5}}{}"
+        r"\begin{document}\a\b\c\d\end{document}\a"
+    )
+    assert run(tex)[0] == r"1\b3\d"
 
 
 def test_at_is_a_letter_between_makeatletter_and_makeatother() -> None:

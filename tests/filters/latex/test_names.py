@@ -48,6 +48,8 @@ LOOP = r"""
         (r"\makeatletter\@namedef{foo}#1{<#1>}\makeatother", r"\foo{x}", "<x>"),
         (r"\newcommand\size[1]{{\csname #1\endcsname #1}}", r"\size{tiny}", r"{\tiny tiny}"),
         (r"\def\a{1}\expandafter\let\expandafter\b\csname a\endcsname", r"\b", "1"),
+        (r"\newcommand\q[1]{\expandafter\ifx\csname#1\endcsname\relax a\else b\fi}", r"\q{x}\q{q}\q{c@x}", "aba"),
+        (r"\newcounter{x}", r"\expandafter\ifx\csname c@x\endcsname\relax a\else b\fi", "b"),
     ],
 )
 def test_names_are_made_and_used(preamble, body, expected):
@@ -59,7 +61,6 @@ def test_names_are_made_and_used(preamble, body, expected):
     ("preamble", "body"),
     [
         (r"\newcommand\y[1]{\csname y#1\endcsname}", r"\y{:1}"),  # no name that could be written
-        (r"\newcommand\u[1]{\expandafter\ifx\csname#1\endcsname\relax a\else b\fi}", r"\u{x}"),
         (r"\def\x{\expandafter\x\csname a\endcsname}", r"\x"),
         (r"\def\y{\expandafter\y\fi}", r"\y"),
         ("", r"\foreach \x in {1,2}{\draw (0,\x) -- (1,\x);}"),

@@ -56,6 +56,9 @@ Nor this.
         "  \\left\\|x\\right\\|_{2} \\le \\left\\|x\\right\\|_{1}\n"
         "\\end{equation}\n"
         "\\verb|50% \\R| stays.\n"
+        "\n"
+        "\\appendix\n"
+        "\\section{Proofs}\n"
     )
     assert (result.main_file, result.main_rule, result.started_at) == ("main.tex", "documentclass", "section")
     assert (result.macros_defined, result.macros_left, result.encoding) == (4, 0, "utf-8")
@@ -150,7 +153,7 @@ def test_macros_of_the_papers_own_style_file() -> None:
     tex = DOCUMENT % ("\\usepackage{amsmath,mine}", "\\section{A} $\\R, \\v{x}, \\eps$ \\inner \\layout")
     result = paper({"main.tex": tex, "mine.sty": style})
     assert result.text == "\\section{A} $\\mathbb{R}, \\mathbf{x}, \\varepsilon$ \\inner \\layout\n"
-    assert result.macros_left == 0
+    assert result.macros_left == 2
 
 
 def test_plain_tex() -> None:
@@ -247,21 +250,61 @@ def test_encodings_are_those_of_the_preamble() -> None:
     assert (result.text, result.encoding) == ("\\section{A} Poincaré\nErdős\n", "mac_roman")
 
 
-def test_after_bibliography_is_an_option() -> None:
+def test_what_follows_bibliography_and_appendix_are_options() -> None:
     tex = DOCUMENT % ("", "\\section{A} a\n\\bibliography{x}\nb\n\\appendix\n\\section{B} c")
-    assert paper(tex).text == "\\section{A} a\n\nb\n"
-    assert (
-        paper(tex, LatexOptions(after_bibliography="keep")).text == "\\section{A} a\n\nb\n\\appendix\n\\section{B} c\n"
-    )
+    result = paper(tex)
+    assert result.text == "\\section{A} a\n\nb\n\\appendix\n\\section{B} c\n"
+    assert (result.counters["appendices_kept"], result.counters["appendices_dropped"]) == (1, 0)
+    result = paper(tex, LatexOptions(appendix="drop"))
+    assert result.text == "\\section{A} a\n\nb\n"
+    assert (result.counters["appendices_kept"], result.counters["appendices_dropped"]) == (0, 1)
     assert paper(tex, LatexOptions(after_bibliography="drop")).text == "\\section{A} a\n"
-    with pytest.raises(ValueError, match=r"after_bibliography: 'maybe' is not one of drop_appendix, keep, drop"):
-        LatexOptions(after_bibliography="maybe")
+    for key in ("after_bibliography", "appendix"):
+        with pytest.raises(ValueError, match=rf"{key}: 'maybe' is not one of keep, drop"):
+            LatexOptions(**{key: "maybe"})
+    with pytest.raises(ValueError, match=r"second_documents: 'drop' is not one of leave, take"):
+        LatexOptions(second_documents="drop")
 
 
-def test_uses_that_stay_are_counted() -> None:
-    result = paper(DOCUMENT % ("\\def\\a{\\a}\\newcommand{\\b}[1]{#1}", "\\section{A} \\a {\\b} \\verb|\\a|"))
-    assert result.text == "\\section{A} \\a {\\b} \\verb|\\a|\n"
-    assert result.macros_left == 2
+def test_a_second_document_is_counted_and_taken_by_a_key() -> None:
+    files = {
+        "ms.tex": DOCUMENT % ("", "\\section{A} a"),
+        "supplement.tex": DOCUMENT % ("\\newcommand{\\x}{y}", "\\maketitle\\section{S} \\x\\bibliography{b}"),
+        "ms_v1.tex": DOCUMENT % ("", "\\section{Old}"),  # an earlier version, a letter and a picture are no documents
+        "cover-letter.tex": DOCUMENT % ("", "\\section{Dear}"),
+        "picture.tex": "\\documentclass{standalone}\\begin{document}\\tikz",
+    }
+    left, taken = paper(files), paper(files, LatexOptions(second_documents="take"))
+    assert (left.text, left.counters["second_documents"]) == ("\\section{Old}\n", 1)
+    del files["ms_v1.tex"]
+    left, taken = paper(files), paper(files, LatexOptions(second_documents="take"))
+    assert (left.text, left.main_file, left.counters["second_documents"]) == ("\\section{A} a\n", "ms.tex", 1)
+    assert taken.text == "\\section{A} a\n\n\\section{S} y\n"
+    assert (taken.counters["second_documents_taken"], taken.macros_expanded) == (1, 1)
+    assert taken.included == ("ms.tex", "supplement.tex")
+    readme = files | {"00README.XXX": "supplement.tex toplevelfile\nms.tex toplevelfile\n"}
+    assert paper(readme, LatexOptions(second_documents="take")).text.startswith("\\section{S} y\n\n\\section{A}")
+
+
+@pytest.mark.parametrize(
+    ("preamble", "body", "left"),
+    [
+        # read, but endless; without its arguments; a program; the environment of one
+        ("\\def\\a{\\a}\\newcommand{\\b}[1]{#1}", "\\a {\\b} \\verb|\\a|", 2),
+        ("\\def\\a{\\catcode`\\%=12}", "\\a\\a", 2),
+        ("\\newenvironment{e}{\\catcode`\\%=12 }{}", "\\begin{e}x\\end{e}", 1),
+        # not read: a parameter text out of order, a package's own definer, one of a style file that is no abbreviation
+        ("\\def\\a#2#1{x}", "\\a{b}{c}", 1),
+        ("\\newfancycommand*{\\a}[1]{x}\\DeclareSomething\\bb{x}", "\\a{b}\\bb", 2),
+        ("\\usepackage{s}", "\\layout", 1),
+        # commands with the meaning that they have in LaTeX, and registers, are none
+        ("\\let\\e\\emph\\renewcommand{\\emph}[1]{\\e{#1}}", "\\emph{x}", 0),
+        ("{\\def\\mu{x}}\\newlength{\\a}\\newcounter{b}", "\\mu\\a\\theb", 0),
+    ],
+)
+def test_macros_left_counts_what_is_left(preamble: str, body: str, left: int) -> None:
+    tex = DOCUMENT % (preamble, f"\\section{{A}} {body}")
+    assert paper({"main.tex": tex, "s.sty": "\\def\\layout{\\vskip 1cm}"}).macros_left == left
 
 
 def test_paths_lead_nowhere_outside() -> None:

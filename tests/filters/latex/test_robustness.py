@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from filters.latex import CleanPaper, LatexOptions, clean_paper
 from filters.latex.assemble import Files
+from filters.latex.commands import PRIMITIVES
 from filters.latex.expand import Expander, Limits
 
 TOKENS = [
@@ -82,7 +83,7 @@ def test_work_is_linear(unit: str) -> None:
     text = "\\documentclass{a}\\begin{document}\\section{A}" + unit * (60_000 // len(unit))
     limits = Limits(work=4, slack=10_000)
     files = Files({"a.tex": text.encode()}, "a.tex")
-    expander = Expander(files, limits)
+    expander = Expander(files, limits, PRIMITIVES)
     expander.run("a.tex")
     assert expander.reader.work <= limits.work * len(text) + limits.slack + len(text) + 1000
     assert isinstance(clean_paper({"a.tex": text.encode()}, LatexOptions(limits=limits)), CleanPaper)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from filters.latex.sections import cut_references, find_start
+from filters.latex.sections import cut_end, cut_references, find_start
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,50 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         # layout that made room for it
         ("a\n\n\\printglossaries\n\\glsaddall\n\\printindex\n\\bibliography{x}\n", "a"),
         ("a\n\n\\newpage\n\\vspace{1cm}\n\\bibliography{x}\n", "a"),
-        # appendix
-        ("a\\bibliography{x}b\\appendix c", "ab"),
-        ("a\\begin{appendices}b\\end{appendices}\\bibliography{x}c", "a"),
-        ("a\\appendixname b", "a\\appendixname b"),
     ],
 )
 def test_cut_references(text: str, cut: str) -> None:
-    assert cut_references(text, "drop_appendix")[0] == cut
+    assert cut_references(text, "keep")[0] == cut
 
 
-def test_what_follows_the_bibliography_is_an_option() -> None:
-    text = "a\\begin{thebibliography}{9}x\\end{thebibliography}b\\appendix c"
-    assert cut_references(text, "drop_appendix") == ("ab", 1)
-    assert cut_references(text, "keep") == ("ab\\appendix c", 1)
-    assert cut_references(text, "drop") == ("a", 1)
+BIBLIOGRAPHY = "\\begin{thebibliography}{9}x\\end{thebibliography}"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "rest", "counts"),
+    [
+        (f"a{BIBLIOGRAPHY}b\\appendix c", ("keep", "keep"), "ab\\appendix c", (1, 0, 1)),
+        (f"a{BIBLIOGRAPHY}b\\appendix c", ("keep", "drop"), "ab", (0, 1, 1)),
+        (f"a{BIBLIOGRAPHY}b\\appendix c", ("drop", "keep"), "a", (1, 0, 1)),
+        ("a\\bibliography{x}b\\appendix c", ("keep", "drop"), "ab", (0, 1, 1)),
+        ("a\\appendix b\\bibliography{x}c", ("drop", "drop"), "a", (0, 1, 0)),
+        ("a\\begin{appendices}b\\end{appendices}c", ("keep", "drop"), "ac", (0, 1, 0)),
+        ("a\\appendixname b", ("keep", "drop"), "a\\appendixname b", (0, 0, 0)),
+    ],
+)
+def test_what_follows_bibliography_and_appendix_are_options(text, options, rest, counts) -> None:
+    result, found = cut_end(text, *options)
+    assert result == rest
+    assert (found["appendices_kept"], found["appendices_dropped"], found["references"]) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "started_at"),
+    [
+        # the first heading of either kind
+        ("\\centerline{\\bf Introduction}\n\\section{B}", "\\centerline", "heading"),
+        ("\\section{A}\n{\\bf Introduction}\n", "\\section{A}", "section"),
+        ("t\n{\\large\\bf 1. The Model}\n\\subsection{B}", "{\\large", "heading"),
+        ("t\n\\noindent\\textbf{\\S 0. Notation and terms}\n\\section{B}", "\\noindent", "heading"),
+        ("t\n\\centerline{\\bf I. Preliminaries}\nb", "\\centerline", "heading"),
+        # neither in an abstract, nor a place of work, nor the second of something
+        ("\\begin{abstract}\n\\textbf{Introduction}\na\n\\end{abstract}\n\\section{A}", "\\section", "section"),
+        ("{\\bf 1. Department of Physics}\n\\section{A}", "\\section", "section"),
+        ("{\\it 1. The model}\n\\section{A}", "\\section", "section"),
+        ("{\\bf 2. The model}\n\\section{A}", "\\section", "section"),
+    ],
+)
+def test_the_first_heading_of_either_kind_begins_the_text(text, start, started_at) -> None:
+    at, name = find_start(text, latex=True)
+    assert text[at:].startswith(start)
+    assert name == started_at

@@ -7,18 +7,16 @@ in the replacement of a macro it makes the use of that macro stay as it is.
 """
 
 import re
-from typing import TYPE_CHECKING
 
+from filters.latex.expand import Expander
 from filters.latex.macros import Macro
-from filters.latex.scopes import Primitive
+from filters.latex.scopes import Primitive, primitives
 from filters.latex.tokens import words
-
-if TYPE_CHECKING:
-    from filters.latex.expand import Expander
 
 DEFINERS = words(
     "def gdef edef xdef let newcommand renewcommand providecommand DeclareRobustCommand DeclareMathOperator "
-    "newrobustcmd renewrobustcmd NewDocumentCommand RenewDocumentCommand DeclareDocumentCommand"
+    "newrobustcmd renewrobustcmd newcommandx renewcommandx DeclarePairedDelimiter NewDocumentCommand "
+    "RenewDocumentCommand DeclareDocumentCommand"
 )
 MAX_NAME = 200  # characters between \csname and \endcsname
 MAX_CHAIN = 8  # \expandafter after \expandafter
@@ -35,15 +33,15 @@ _ENDS_IN_WORD = re.compile(r"\\[A-Za-z@]+\Z")
 _DEFINES = re.compile(r"\\csname.*\\endcsname", re.DOTALL)
 
 
-def _give_up(expander: "Expander", token: str) -> None:
-    """What was read is put back; the use that led here stays as it is, or, outside of one, this token does."""
+def give_up(expander: Expander, name: str) -> None:
+    """What was read is put back; the use that led here stays as it is, or, outside of one, this command does."""
     expander.reader.reset()
     if not expander.abandon():
-        expander.out.append(token)
+        expander.write(name)
 
 
-def _built(expander: "Expander") -> str | None:
-    r"""The name between here and ``\endcsname``, which is passed; None where it is not of letters alone."""
+def built_name(expander: Expander) -> str | None:
+    r"""The name between here and ``\endcsname``, which is passed; None where it is not known."""
     frame = expander.reader.settle()
     match = _NAME.match(frame.text, frame.pos, frame.pos + MAX_NAME)
     expander.reader.work += MAX_NAME if match is None else match.end() - match.start()
@@ -51,30 +49,34 @@ def _built(expander: "Expander") -> str | None:
         return None
     frame.pos = match.end()
     name = expander.expand(match[1]).strip()
-    return name if _LETTERS.match(name) else None
+    return None if "\\" in name else name
 
 
-def _csname(expander: "Expander", name: str, token: str) -> None:
-    del name
+def _built(expander: Expander) -> str | None:
+    """The same; None where the name is not of letters alone, so that it cannot be written as a command."""
+    name = built_name(expander)
+    return name if name and _LETTERS.match(name) else None
+
+
+def _csname(expander: Expander, name: str) -> None:
     expander.reader.mark()
     built = _built(expander)
     if built is None:
-        _give_up(expander, token)
+        give_up(expander, name)
     else:
         expander.call(built)
 
 
-def _expandafter(expander: "Expander", name: str, token: str) -> None:
-    del name
+def _expandafter(expander: Expander, name: str) -> None:
     expander.reader.mark()
     text = _after(expander, MAX_CHAIN)
     if text is None:
-        _give_up(expander, token)
+        give_up(expander, name)
     else:
         expander.push(text, nested=True)  # a loop that runs on by this counts as one use
 
 
-def _after(expander: "Expander", chain: int) -> str | None:
+def _after(expander: Expander, chain: int) -> str | None:
     r"""What is to be read in place of an ``\expandafter``, its first token and what it jumps over."""
     reader = expander.reader
     first = reader.token()
@@ -86,9 +88,11 @@ def _after(expander: "Expander", chain: int) -> str | None:
     if following[1] in ("fi", "else"):
         meaning = expander.scopes.meanings[following[1]]
         if isinstance(meaning, Primitive) and meaning.handler:
-            meaning.handler(expander, following[1], f"\\{following[1]}")
+            meaning.handler(expander, following[1])
         return first
     name = first[1:]
+    if name in ("ifx", "ifdefined"):
+        return _asked(expander, first, following[1])
     if name not in DEFINERS and chain == MAX_CHAIN and not isinstance(expander.scopes.meanings.get(name), Macro):
         return None
     if following[1] == "expandafter":
@@ -98,20 +102,30 @@ def _after(expander: "Expander", chain: int) -> str | None:
     return None if built is None else f"{first}\\{built} "
 
 
-def _named(expander: "Expander", name: str, token: str) -> None:
+def _asked(expander: Expander, first: str, following: str) -> str | None:
+    r"""``\expandafter\ifx\csname x\endcsname\relax``: a name that is not defined is ``\relax`` once it is built."""
+    built = built_name(expander) if following == "csname" else None
+    if built is None:
+        return None
+    if not expander.is_defined(built):
+        return f"{first}\\relax "
+    return f"{first}\\{built} " if _LETTERS.match(built) else f"{first}\\par "
+
+
+def _named(expander: Expander, name: str) -> None:
     r"""``\@namedef{x}``, ``\csdef{x}``, ``\@nameuse{x}`` and ``\csuse{x}``: the same with the name as an argument."""
     expander.reader.mark()
     given = expander.reader.group()
     built = expander.expand(given).strip() if given is not None else ""
     if not _LETTERS.match(built):
-        _give_up(expander, token)
+        give_up(expander, name)
     elif name in ("@nameuse", "csuse"):
         expander.call(built)
     else:
         expander.push(f"\\{'gdef' if name == 'csgdef' else 'def'}\\{built} ")
 
 
-def _for(expander: "Expander", name: str, token: str) -> None:
+def _for(expander: Expander, name: str) -> None:
     r"""``\@for\x:=a,b,c\do{...}``, ``\@tfor\x:=abc\do{...}``: where they define names."""
     reader = expander.reader
     reader.mark()
@@ -119,36 +133,35 @@ def _for(expander: "Expander", name: str, token: str) -> None:
     head = _FOR.match(frame.text, frame.pos)
     do = _DO.search(frame.text, head.end(), head.end() + 2000) if head else None
     if head is None or do is None:
-        _give_up(expander, token)
+        give_up(expander, name)
         return
     listed = expander.expand(frame.text[head.end() : do.start()]).strip()
     listed = listed[1:-1] if listed.startswith("{") and listed.endswith("}") else listed
     frame.pos = do.end()
     body = reader.group()
     items = listed.split(",") if name == "@for" else re.findall(r"\\[A-Za-z@]+|[^\s{}\\]", listed)
-    _loop(expander, token, head[1], items, body)
+    _loop(expander, name, head[1], items, body)
 
 
-def _foreach(expander: "Expander", name: str, token: str) -> None:
+def _foreach(expander: Expander, name: str) -> None:
     r"""pgf's ``\foreach \x in {A,...,Z} {...}``, where it defines names: elsewhere it draws."""
-    del name
     reader = expander.reader
     reader.mark()
     frame = reader.settle()
     head = _FOREACH.match(frame.text, frame.pos)
     if head is None:
-        _give_up(expander, token)
+        give_up(expander, name)
         return
     frame.pos = head.end()
     listed, body = reader.group(), reader.group()
     span = _RANGE.match(listed) if listed is not None else None
     letters = [chr(code) for code in range(ord(span[1]), ord(span[2]) + 1)] if span else []
-    _loop(expander, token, head[1], letters or (listed or "").split(","), body)
+    _loop(expander, name, head[1], letters or (listed or "").split(","), body)
 
 
-def _loop(expander: "Expander", token: str, variable: str, items: list[str], body: str | None) -> None:
+def _loop(expander: Expander, name: str, variable: str, items: list[str], body: str | None) -> None:
     if body is None or not _DEFINES.search(body) or len(items) > MAX_ITEMS:
-        _give_up(expander, token)
+        give_up(expander, name)
         return
     text = "".join(_with_item(body, variable, item.strip()) for item in items)
     expander.grown += len(text)
@@ -164,28 +177,26 @@ def _with_item(body: str, variable: str, item: str) -> str:
     return "".join(out)
 
 
-def _list(expander: "Expander", name: str, token: str) -> None:
+def _list(expander: Expander, name: str) -> None:
     r"""etoolbox's ``\forcsvlist{\define}{a,b,c}``: the macro is used with each."""
-    del name
     reader = expander.reader
     reader.mark()
     command, listed = reader.argument(), reader.group()
     if command is None or listed is None or listed.count(",") > MAX_ITEMS:
-        _give_up(expander, token)
+        give_up(expander, name)
         return
     text = "".join(f"{command}{{{item.strip()}}}" for item in listed.split(",") if item.strip())
     expander.grown += len(text)
     expander.push(text)
 
 
-_COMMANDS = {
-    _csname: "csname",
-    _expandafter: "expandafter",
-    _named: "@namedef @nameuse csdef csgdef csuse",
-    _for: "@for @tfor",
-    _foreach: "foreach",
-    _list: "forcsvlist",
-}
-NAMES: dict[str | None, Primitive] = {
-    name: Primitive(name, handler) for handler, names in _COMMANDS.items() for name in names.split()
-}
+NAMES = primitives(
+    {
+        _csname: "csname",
+        _expandafter: "expandafter",
+        _named: "@namedef @nameuse csdef csgdef csuse",
+        _for: "@for @tfor",
+        _foreach: "foreach",
+        _list: "forcsvlist",
+    }
+)

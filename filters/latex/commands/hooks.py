@@ -1,0 +1,121 @@
+r"""Commands whose argument is code for another time, and those that write where no reader looks.
+
+What stands in a hook is no part of the text, and its definitions are not the text's: those of
+\pdfstringdefDisableCommands serve PDF bookmarks, those of \AtBeginEnvironment one environment, those of \patchcmd the
+insides of a package. Hooks of the document's beginning are run there. \wlog, \typeout, \message, \write and their like
+write nothing into the text.
+"""
+
+import re
+from collections.abc import Callable
+
+from filters.latex.expand import Expander
+from filters.latex.scopes import primitives
+
+# By the arguments that follow: m in braces or a command, o in brackets if there, * a star if there, = a sign if there.
+_HOOKS = {
+    "m": "pdfstringdefDisableCommands AtEndDocument AtEndOfClass AtBeginShipout AtBeginShipoutNext AtBeginDvi AtEndDvi "
+    "AtBeginBibliography AtEveryBibitem AtEveryCitekey AtEveryCite AtDataInput EveryShipout AddEverypageHook "
+    "AddThispageHook typeout message wlog errmessage",
+    "=m": "everymath everydisplay everypar everyhbox everyvbox everycr everyjob errhelp",
+    "mm": "AtBeginEnvironment AtEndEnvironment BeforeBeginEnvironment AfterBeginEnvironment BeforeEndEnvironment "
+    "AfterEndEnvironment addto appto gappto eappto xappto preto gpreto epreto xpreto csappto cspreto g@addto@macro "
+    "l@addto@macro addtokomafont setkomafont PackageInfo PackageWarning PackageWarningNoLine ClassInfo ClassWarning "
+    "ClassWarningNoLine",
+    "mmm": "PackageError ClassError GenericInfo GenericWarning",
+    "mmmm": "GenericError apptocmd pretocmd gapptocmd gpretocmd xapptocmd xpretocmd",
+    "*mmmmm": "patchcmd gpatchcmd xpatchcmd",
+    "*omom": "newbibmacro renewbibmacro providebibmacro",
+    "*omm": "DeclareFieldFormat DeclareIndexFieldFormat DeclareNameFormat DeclareListFormat",
+}
+_BEGINNING = re.compile(r"begindocument(?:/\w+)?\Z")
+_STREAM = re.compile(r"\s*(?:-?\d+|\\[A-Za-z@]+)[ \t]*")
+_OPENED = re.compile(r'\s*\\[A-Za-z@]+[ \t]*(?:=[ \t]*)?(?:\{[^{}]{0,200}\}|"[^"\n]{0,200}"|[^\s{}%]{1,200})?[ \t]?')
+_PREFIXED = re.compile(r"\s*\\(?:write|openout|closeout)(?![A-Za-z@])")
+_SHOWN = re.compile(r"\s*\\(?:[A-Za-z@]+|.)[ \t]*")
+
+
+def _inert(shape: str) -> Callable[[Expander, str], None]:
+    def inert(expander: Expander, name: str) -> None:
+        reader = expander.reader
+        reader.mark()
+        for kind in shape:
+            if kind == "o":
+                reader.bracket()
+            elif kind != "m":
+                reader.skip(kind)
+            elif reader.argument() is None:
+                reader.reset()
+                expander.write(name)
+                return
+        expander.counters["hooks"] += 1
+        expander.drop_line()
+
+    return inert
+
+
+def _at_begin(expander: Expander, name: str) -> None:
+    r"""``\AtBeginDocument{...}``: run there; in the document, and where there is none, now."""
+    reader = expander.reader
+    reader.mark()
+    hook = reader.argument() if name.startswith("AddToHook") else "begindocument"
+    if name.startswith("AddToHook"):
+        reader.bracket()
+    argument = reader.group() if hook is not None else None
+    if hook is None or argument is None:
+        reader.reset()
+        expander.write(name)
+    elif not _BEGINNING.match(hook.strip()):
+        expander.counters["hooks"] += 1
+        expander.drop_line()
+    elif expander.preamble:
+        expander.at_begin.append((argument, reader.frames[-1].at_letter))
+        expander.drop_line()
+    else:
+        expander.push(argument)
+
+
+def _write(expander: Expander, name: str) -> None:
+    r"""``\write16{...}``, ``\write\file{...}``."""
+    reader = expander.reader
+    reader.mark()
+    frame = reader.settle()
+    stream = _STREAM.match(frame.text, frame.pos)
+    frame.pos = stream.end() if stream else frame.pos
+    if stream is None or reader.group() is None:
+        reader.reset()
+        expander.write(name)
+    else:
+        expander.drop_line()
+
+
+def _skips(pattern: re.Pattern[str]) -> Callable[[Expander, str], None]:
+    def skip(expander: Expander, name: str) -> None:
+        frame = expander.reader.settle()
+        match = pattern.match(frame.text, frame.pos)
+        if match is None:
+            expander.write(name)
+            return
+        frame.pos = match.end()
+        expander.drop_line()
+
+    return skip
+
+
+def _immediate(expander: Expander, name: str) -> None:
+    frame = expander.reader.settle()
+    if not _PREFIXED.match(frame.text, frame.pos):
+        expander.write(name)
+
+
+HOOKS = primitives(
+    {_inert(shape): names for shape, names in _HOOKS.items()}
+    | {
+        _at_begin: "AtBeginDocument AtEndPreamble AfterEndPreamble AfterPreamble AddToHook AddToHookNext",
+        _write: "write",
+        _immediate: "immediate",
+        _skips(_OPENED): "openout openin closeout closein",
+        _skips(_SHOWN): "show showthe",
+    },
+    yields=True,
+)

@@ -1,0 +1,53 @@
+r"""What is left in a text that is no paper's text: uses of the author's macros, conditionals that are not decided.
+
+The figure is told to users, so it must see the faults of the expander: names count whose definition was read, and names
+whose definition was not, such as those of a package's own defining command.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from filters.latex.expand import Expander
+from filters.latex.tokens import KERNEL
+from filters.latex.vocabulary import CONDITIONALS, LATEX, STRUCTURE, TEX
+
+_NAME = r"\\(?:begin\s*\{[^{}\\]{1,100}\}|[A-Za-z]+@?[A-Za-z@]*|.)"
+_CONTROL = re.compile(_NAME, re.DOTALL)
+_KERNELS = re.compile(KERNEL + _NAME, re.DOTALL)
+# A command of any package that defines another: \newcommandfoo{\name}, \DeclareSomething\name. Registers are no macros.
+_DEFINING = re.compile(
+    r"\\(?:re|provide)?(?:new|declare|define|def|let)"
+    r"(?!(?:length|counter|box|savebox|count|dimen|skip|toks|if|write|read|fam)(?![a-z]))"
+    r"[A-Za-z@]*\*?\s*\{?\s*\\([A-Za-z]+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Counts of what is left: uses of macros and environments that the author defined; conditionals not decided."""
+
+    macros: int
+    conditionals: int
+
+
+def count_left(text: str, expander: Expander) -> Left:
+    """Counts what is left in a text.
+
+    Args:
+        text: the paper's text, verbatim pieces masked, commands that mean LaTeX's own marked (`tokens.KERNEL`).
+        expander: the expander that made it.
+    """
+    unknown = {name for name in _DEFINING.findall(expander.before) if name not in TEX and name not in LATEX}
+    names = (expander.defined | expander.unread | unknown) - STRUCTURE
+    macros = conditionals = 0
+    counts = Counter(_CONTROL.findall(text))
+    counts.subtract(token[1:] for token in _KERNELS.findall(text))
+    for token, count in counts.items():
+        name = token[1:]
+        if name.endswith("}"):
+            name = f"begin {name.partition('{')[2][:-1].strip()}"
+        macros += count * (name in names or ("@" in name and name.partition("@")[0] in names))
+        conditionals += count * (name in CONDITIONALS)
+    return Left(macros, conditionals)
