@@ -238,7 +238,7 @@ class Expander:
             return False
         frame = self.frames[-1]
         if frame.depth and line[-1:] in (" ", "\t"):  # within a replacement text, blanks before and after are one
-            frame.pos = BLANKS.match(frame.text, frame.pos).end()  # type: ignore[union-attr]  # matches the empty string
+            self.skip_blanks()
         if line.strip(" \t") or (len(line) == len(tail) and len(tail) >= _TAIL):
             return False
         rest = LINE_REST.match(frame.text, frame.pos)
@@ -248,6 +248,11 @@ class Expander:
         if line and self.out[-1].endswith(line):
             self.out[-1] = self.out[-1][: -len(line)]
         return True
+
+    def skip_blanks(self) -> None:
+        """Skip the blanks that come next."""
+        frame = self.frames[-1]
+        frame.pos = BLANKS.match(frame.text, frame.pos).end()  # type: ignore[union-attr]  # matches the empty string
 
     def use(self, macro: Macro, token: str) -> None:
         """Expand a use of ``macro``, written ``token``; it stays where it cannot be expanded."""

@@ -41,8 +41,8 @@ _NO_BLANK_AFTER = re.compile(
     r"(?:\\(?:begin|end)\s*\{[^{}\n]*\}(?:\[[^\[\]\n]*\]|\{[^{}\n]*\})*|\\[A-Za-z@]+\*?|\\\\(?:\[[^\[\]\n]*\])?|\$\$)\Z"
 )
 _NO_BLANK_BEFORE = re.compile(
-    r"\\(?:(?:begin|end|item|label|caption|centering|includegraphics|(?:sub)*section|paragraph|par|[a-z]*line|[a-z]*rule)"
-    r"(?![A-Za-z])|\\)"
+    r"\\(?:(?:begin|end|item|label|caption|centering|includegraphics|(?:sub)*section|paragraph|par|[a-z]*line|[a-z]*rule"
+    r"|index|nomenclature|glossary|vspace|[a-z]*skip|[a-z]*page)(?![A-Za-z])|\\|\[)|\$\$"
 )
 _NEAR = 80  # characters looked at before a line end
 

@@ -54,8 +54,7 @@ def _skip(expander: Expander, frame: Frame, ends: tuple[str, ...] = ("else",)) -
 def _swallow(expander: Expander, ends: bool = False) -> None:
     """Skip the blanks after a conditional's command; after its end one is kept where words would fuse else."""
     if not expander.drop_line() and expander.frames and not (ends and expander.tail()[-1:].strip()):
-        frame = expander.frames[-1]
-        frame.pos = BLANKS.match(frame.text, frame.pos).end()  # type: ignore[union-attr]  # matches the empty string
+        expander.skip_blanks()
         expander.joined = True
 
 

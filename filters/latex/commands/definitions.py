@@ -9,6 +9,7 @@ import re
 
 from filters.latex.commands.define import define, unread
 from filters.latex.expand import Expander
+from filters.latex.landing import ENDS_IN_WORD
 from filters.latex.macros import (
     MANDATORY,
     MAX_PARAMETER_TEXT,
@@ -121,7 +122,8 @@ def _let(expander: Expander, name: str) -> None:
         unread(expander, name, target)
         return
     define(expander, target[0], _copied(expander, source.strip()), name.startswith("Global"))
-    expander.drop_line()
+    if not expander.drop_line() and expander.frames[-1].depth and ENDS_IN_WORD.search(source):
+        expander.skip_blanks()
 
 
 def nothing(expander: Expander, name: str) -> None:

@@ -32,7 +32,7 @@ _BEGINNING = re.compile(r"begindocument(?:/\w+)?\Z")
 _STREAM = re.compile(r"\s*(?:-?\d+|\\[A-Za-z@]+)[ \t]*")
 _OPENED = re.compile(r'\s*\\[A-Za-z@]+[ \t]*(?:=[ \t]*)?(?:\{[^{}]{0,200}\}|"[^"\n]{0,200}"|[^\s{}%]{1,200})?[ \t]?')
 _PREFIXED = re.compile(r"\s*\\(?:write|openout|closeout)(?![A-Za-z@])")
-_SHOWN = re.compile(r"\s*\\(?:[A-Za-z@]+|.)[ \t]*")
+_NAMED = re.compile(r"\s*\\(?:[A-Za-z@]+|.)[ \t]*")
 
 
 def _inert(shape: str) -> Callable[[Expander, str], None]:
@@ -114,8 +114,8 @@ HOOKS = primitives(
         _at_begin: "AtBeginDocument AtEndPreamble AfterEndPreamble AfterPreamble AddToHook AddToHookNext",
         _write: "write",
         _immediate: "immediate",
-        _skips(_OPENED): "openout openin closeout closein",
-        _skips(_SHOWN): "show showthe",
+        _skips(_OPENED): "openout openin",
+        _skips(_NAMED): "closeout closein show showthe",
     },
     yields=True,
 )

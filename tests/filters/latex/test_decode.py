@@ -2,6 +2,7 @@
 
 import pytest
 
+from filters.latex import CleanPaper, clean_paper
 from filters.latex.decode import declared_encoding, decode, is_binary
 
 
@@ -52,3 +53,42 @@ def test_binary_files_are_told_from_text() -> None:
     assert not is_binary("é".encode("utf-16"))
     assert not is_binary(b"a\r\n\tb\x0c\x1a" * 100)
     assert not is_binary(bytes(range(160, 256)) * 10)
+
+
+RUSSIAN = "Рассмотрим пространство линейных функций."
+JAPANESE = "日本語の文書です。これはテストです。"
+CHINESE = "我们研究的是一个在有限域上的问题，不是在实数域上的。这是主要的结果和方法。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "read_as"),
+    [
+        (JAPANESE, "shift_jis", "cp932"),
+        (JAPANESE, "euc_jp", "euc_jp"),
+        (JAPANESE, "iso2022_jp", "iso2022_jp"),
+        (CHINESE, "gb2312", "gb18030"),
+        ("우리는 유한체 위의 문제를 연구한다.", "euc_kr", "cp949"),
+        (RUSSIAN, "koi8_r", "koi8_r"),
+        (RUSSIAN, "cp1251", "cp1251"),
+        (RUSSIAN, "cp866", "cp866"),
+        ("Schrödinger, Poincaré, Erdős".replace("ő", "ö"), "latin-1", "cp1252"),
+        ("Où là-bas ça été — “naïve”", "cp1252", "cp1252"),
+        (JAPANESE, "utf-16", "utf-16"),
+        ("Schrödinger", "utf-16-le", "utf-16-le"),
+        ("Schrödinger", "utf-16-be", "utf-16-be"),
+        ("Schrödinger", "utf-32", "utf-32"),
+    ],
+)
+def test_encodings_that_nobody_declares(text: str, encoding: str, read_as: str) -> None:
+    source = f"\\documentclass{{jarticle}}\\begin{{document}}\\section{{{text}}}{text}"
+    data = source.encode(encoding)
+    assert not is_binary(data)
+    assert decode(data) == (source, read_as)
+    paper = clean_paper({"a.tex": data})
+    assert isinstance(paper, CleanPaper)
+    assert (paper.text, paper.encoding) == (f"\\section{{{text}}}{text}\n", read_as)
+
+
+def test_zeros_alone_make_no_text() -> None:
+    assert is_binary(bytes(2000))
+    assert is_binary(b"\x00\x01\x02\x03" * 500)

@@ -64,6 +64,25 @@ def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expa
             r"\DeclarePairedDelimiter{\abs}{\lvert}{\rvert}$\abs{x}\abs*{x}\abs[\big]{x}$",
             r"$\lvert x\rvert\left\lvert x\right\rvert\big\lvert x\big\rvert$",
         ),
+        (
+            r"\DeclarePairedDelimiterX{\inn}[2]{\langle}{\rangle}{#1\delimsize|#2}$\inn{x}{y}\inn*{x}{y}\inn[\big]{x}{y}$",
+            r"$\langle x|y\rangle\left\langle x\middle|y\right\rangle\big\langle x\big|y\big\rangle$",
+        ),
+        (
+            r"\DeclarePairedDelimiterXPP\nrm[1]{\lim}{\|}{\|}{_2}{#1}$\nrm{x}\nrm*{x}$",
+            r"$\lim\|x\|_2\lim\left\|x\right\|_2$",
+        ),
+        # arguments with defaults in other places, and texts with fonts
+        (r"\newcommandx{\f}[3][1=a, 3={b,c}]{<#1|#2|#3>}\f{x}\f[d]{x}[e]", "<a|x|b,c><d|x|e>"),
+        (r"\newcommandx\f[2][2]{<#1|#2>}\f{x}\f{x}[y]", "<x|><x|y>"),
+        (r"\newcommandtwoopt{\f}[3][a][b]{<#1|#2|#3>}\f{x}\f[c]{x}\f[c][d]{x}", "<a|b|x><c|b|x><c|d|x>"),
+        (r"\DeclareTextFontCommand{\strong}{\bfseries}\strong{x}", r"{\bfseries x}"),
+        (r"\LetLtxMacro\a\alpha\NewCommandCopy{\b}{\a}$\a\b$", r"$\alpha\alpha$"),
+        # a parameter that ends before a brace
+        (r"\def\a#1#{<#1>\emph}\a x{y}\a{z}", r"<x>\emph{y}<>\emph{z}"),
+        (r"\def\a#{\emph}\a{z} \a z", r"\emph{z} \a z"),
+        # a delimiter that is a command takes the braces that end its name
+        (r"\def\a#1\end{<#1>}\a x\end{}y", "<x>y"),
         # xparse
         (r"\NewDocumentCommand{\x}{m o m}{#1\IfNoValueTF{#2}{-}{(#2)}#3}\x{a}{b}\x{a}[c]{b}", "a-ba(c)b"),
         (r"\NewDocumentCommand\x{s O{d} m}{\IfBooleanTF{#1}{*}{.}#2#3}\x{a}\x*[e]{b}", ".da*eb"),
@@ -233,6 +252,50 @@ def test_a_macro_that_is_endless_stays_so_when_it_is_defined_anew() -> None:
     result, expander = run(r"\def\b{\def\a{<\a>}\a}\b\b\b")
     assert result == r"\a\a\a"
     assert expander.counters["recursion"] == 1
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        # code for another time: nothing of it is the text's
+        (r"\pdfstringdefDisableCommands{\def\mu{m}\def\sqrt#1{s}\def\\{}}$\mu\sqrt{2}\\$", r"$\mu\sqrt{2}\\$"),
+        (r"\def\x{1}\AtBeginEnvironment{quote}{\def\x{2}}\x\begin{quote}\x\end{quote}", r"1\begin{quote}1\end{quote}"),
+        (r"\def\x{1}\AtEndDocument{\gdef\x{2}}\everymath={\gdef\x{3}}\AddToHook{env/a/before}{\gdef\x{4}}\x", "1"),
+        (r"\makeatletter\def\x{1}\g@addto@macro\y{\gdef\x{2}}\addto\captionsenglish{\gdef\x{3}}\x", "1"),
+        (r"\patchcmd{\x}{a}{b}{}{}\pretocmd\x{\gdef\y{1}}{}{}\y", r"\y"),
+        # what is written elsewhere is not written here
+        ("a\n\\typeout{x}\n\\wlog{y}\nb", "a\nb"),
+        (r"\immediate\write16{x}\write\out{y}\message{z}\immediate\openout\out=f.aux \closeout\out.", "."),
+        (r"\def\eq#1{\immediate\write16{#1}(#1)}\eq{a}", "(a)"),
+        # unless the author means something else by the name
+        (r"\renewcommand{\message}[1]{m_{#1}}\message{x}\def\show{s}\show", "m_{x}s"),
+        (r"\renewcommand{\or}{\vee}$a\or b$", r"$a\vee b$"),
+        # boxes hold what only TeX knows
+        (r"\newbox\b\setbox\b\hbox{x}\def\chi{\copy\b}\def\y{\chi}$\chi\y$", r"\newbox\b\setbox\b\hbox{x}$\chi\y$"),
+        (r"\newcommand{\pic}{\usebox{\b}}\pic", r"\pic"),
+        # names of commands that are carried out, and of LaTeX's own
+        (r"\let\Be\begin\let\En\end\Be{equation}x\En{equation}\Be", r"\begin{equation}x\end{equation}\begin"),
+        (r"\let\tt\iftrue\tt a\fi\let\inp\input\inp{no}", "a"),
+        (r"\def\TeX{\let\B\begin T}\TeX\B{a}\def\heading#1{<#1>}\heading{x}", r"T\begin{a}<x>"),
+        (r"\def\env{equation}\begin{\env}x\end{\env}", r"\begin{equation}x\end{equation}"),
+    ],
+)
+def test_code_that_is_not_text(tex: str, text: str) -> None:
+    assert run(tex)[0] == text
+
+
+def test_the_beginnings_hook_is_run_at_the_beginning() -> None:
+    tex = (
+        r"\documentclass{a}\makeatletter\AtBeginDocument{\renewcommand{\x}{2}\def\y@{3}\def\z{\y@}}\makeatother"
+        r"\newcommand{\x}{1}\AddToHook{begindocument}{\def\w{4}}\begin{document}\x\z\w\AtBeginDocument{5}"
+    )
+    assert run(tex)[0] == "2345"
+
+
+def test_groups_that_an_endless_macro_has_opened_are_closed() -> None:
+    result, expander = run(r"\def\b{1}\def\a{{\def\b{2}\a}}\a{\def\b{3}}\b")
+    assert result == r"\a{}1"
+    assert expander.scopes.groups == []
 
 
 def test_reports_what_was_defined_and_expanded() -> None:

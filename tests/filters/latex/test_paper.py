@@ -156,6 +156,37 @@ def test_macros_of_the_papers_own_style_file() -> None:
     assert result.macros_left == 2
 
 
+def test_macros_of_style_files_that_a_style_file_loads() -> None:
+    files = {
+        "main.tex": DOCUMENT % ("\\usepackage{tex/mine}", "\\section{A} $\\R \\Q \\Z$"),
+        "tex/mine.sty": "\\RequirePackage[x]{tex/other, amsmath}\\input{sets}\n\\newcommand{\\R}{\\mathbb{R}}\n",
+        "tex/other.sty": "\\RequirePackage{tex/mine}\\newcommand{\\Q}{\\mathbb{Q}}\n",
+        "tex/sets.tex": "\\newcommand{\\Z}{\\mathbb{Z}}",
+    }
+    assert paper(files).text == "\\section{A} $\\mathbb{R} \\mathbb{Q} \\mathbb{Z}$\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "main"),
+    [
+        (("paper_v1.tex", "paper_v2.tex"), "paper_v2.tex"),
+        (("paper.tex", "paper-rev2.tex", "paper-rev10.tex"), "paper-rev10.tex"),
+        (("ms.tex", "ms_final.tex"), "ms_final.tex"),
+        (("v2/a.tex", "main.tex"), "main.tex"),
+    ],
+)
+def test_a_later_version_comes_before_an_earlier_one(files: tuple[str, ...], main: str) -> None:
+    length = {name: "x" * (100 - 10 * number) for number, name in enumerate(files)}
+    result = paper({name: DOCUMENT % ("", f"\\section{{A}} {length[name]}") for name in files})
+    assert result.main_file == main
+    assert result.counters["second_documents"] == ("v2/a.tex" in files)
+
+
+def test_a_plain_papers_own_heading_command_is_its_structure() -> None:
+    tex = "\\def\\heading#1{\\bigskip{\\bf #1}}Title\n\n\\heading{One} text\n\\bye"
+    assert paper(tex).text == "\\heading{One} text\n"
+
+
 def test_plain_tex() -> None:
     tex = (
         "\\magnification=1200\n\\def\\R{{\\bf R}}\n\\centerline{Title}\n"

@@ -2,7 +2,16 @@
 
 import pytest
 
-from filters.latex.tokens import COMMENT_END, Masker, close_brace, close_bracket, declared_verbatim, restore
+from filters.latex.tokens import (
+    COMMENT_END,
+    Masker,
+    Verbatim,
+    close_brace,
+    close_bracket,
+    declared_verbatim,
+    join_comment_lines,
+    restore,
+)
 
 
 def clean(text: str, sources: tuple[bytes, ...] = (), literate: bool = False) -> str:
@@ -102,3 +111,20 @@ def test_groups_end_at_their_own_brace() -> None:
     assert close_bracket("[a{]}b]c", 0, 99) == 7
     assert close_bracket("[a}]", 0, 99) == -1
     assert close_bracket("[a]", 0, 99) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("wo%\nrds %\n  and \\emph{wo}%\n   rds.", "words \n  and \\emph{wo}rds."),
+        ("wo% a\n% b\n  rds", "words"),
+        ("one%\n\ntwo", "one\n\ntwo"),
+        # where TeX reads no blank, and where none shows, lines stay lines
+        ("\\noindent%\nx \\begin{a}[b]%\nx\\\\%\ny", "\\noindent\nx \\begin{a}[b]\nx\\\\\ny"),
+        ("y%\n\\item z%\n\\end{a}", "y\n\\item z\n\\end{a}"),
+        ("\\alpha%\nbeta", "\\alpha\nbeta"),
+        ("$$x%\n$$%\nand a%\n& b", "$$x\n$$\nand a\n& b"),
+    ],
+)
+def test_lines_that_a_comment_joins(text: str, joined: str) -> None:
+    assert join_comment_lines(Masker(Verbatim()).clean(text)) == joined
