@@ -163,7 +163,8 @@ def cut_references(text: str, after: str) -> tuple[str, int]:
 
 # Layout that ends a text, once what it made room for is gone. Looked for in the last `_MAX_LAYOUT` characters.
 _TRAILING = re.compile(
-    r"(?:\s|\\(?:newpage|clearpage|cleardoublepage|pagebreak|vfill|eject|(?:big|med|small)skip|vspace\*?\s*\{[^{}]*\}|onecolumn"
+    r"(?:\s|\\(?:newpage|clearpage|cleardoublepage|pagebreak|vfill|eject|(?:big|med|small)skip|vspace\*?\s*\{[^{}]*\}|phantomsection"
+    r"|addcontentsline(?:\s*\{[^{}]*\}){3}|onecolumn"
     r"|twocolumn|onecolumngrid|balance|noindent|small|footnotesize|par|raggedright|widetext"
     r"|printglossar(?:y|ies)|printindex|printnomenclature|printacronyms|glsaddall)(?![A-Za-z@]))+\Z"
 )

@@ -13,9 +13,7 @@ STRUCTURE = words(
     "bye csname endcsname expandafter the number relax par parbox mbox hbox vbox url href"
 )
 # Headings of AMS-TeX and of papers in plain TeX, where they are structure; in LaTeX they are names like others.
-PLAIN_STRUCTURE = words(
-    "beginsection head subhead heading subheading specialhead newsec subsec Refs endRefs topmatter endtopmatter"
-)
+PLAIN_STRUCTURE = words("beginsection head subhead heading subheading Refs endRefs")
 # Environments that stay what they are, for the same reason.
 ENVIRONMENTS = words(
     "document abstract thebibliography proof figure figure* table table* equation equation* displaymath math align "

@@ -20,6 +20,7 @@ BLOCK = tarfile.BLOCKSIZE
 HEADER_LIMIT = 1 << 20  # bytes of a long name or a pax header
 PADDING_LIMIT = 64 << 20  # behind the end of an archive; archives have a few kilobytes of it
 _SKIP = 1 << 20
+_MAGIC, _MAGIC_AT = b"ustar", 257  # in the headers of every tar since 1988
 _PAX = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _LINKS = (tarfile.LNKTYPE, tarfile.SYMTYPE)
@@ -42,7 +43,7 @@ class Member(NamedTuple):
 class Fault:
     """What of a tar cannot be taken: why, in a word and in a sentence, and where; whether it is damage.
 
-    ``name`` is that of the one member that it costs; none where the tar is not read on.
+    ``name`` is that of the one member that it costs; none where it costs more, or what it costs has no name.
     """
 
     reason: str
@@ -64,7 +65,12 @@ def is_tar(head: bytes) -> bool:
 
 
 def tar_members(
-    window: Window, limit: int, *, total: int | None = None, wanted: Callable[[str], int | None] | None = None
+    window: Window,
+    limit: int,
+    *,
+    total: int | None = None,
+    wanted: Callable[[str], int | None] | None = None,
+    resumes: Callable[[str], bool] | None = None,
 ) -> Iterator[Member | Fault]:
     """Reads the files of a tar.
 
@@ -73,21 +79,25 @@ def tar_members(
         limit: The largest member, in bytes; a larger one is a fault and is passed over.
         total: The largest tar, in bytes; behind them it is not read on, which is a fault.
         wanted: Gives for a member's name how many of its first bytes are wanted; None is all of them.
+        resumes: Tells by a name whether reading may go on at that member, behind a header that is damaged: a name that
+            only the tar's own members have, for a member may be a tar itself. None: it is not read on.
 
     Yields:
-        Members and faults in the order of the tar; directories are passed over. Damage ends it with one fault, behind
-        the members before it. Memory: one member, twice for a moment, and 2 MB.
+        Members and faults in the order of the tar; directories are passed over. A damaged header costs one fault, and
+        the members up to the next that reading may go on at; other damage ends it with one fault, behind those
+        before it. Memory: one member, twice for a moment, and 2 MB.
     """
-    return _Tar(_Streamed(window), limit, total, wanted).members()
+    return _Tar(_Streamed(window), limit, total, wanted, resumes).members()
 
 
-def tar_headers(stream: BinaryIO) -> Iterator[Member | Fault]:
+def tar_headers(stream: BinaryIO, resumes: Callable[[str], bool] | None = None) -> Iterator[Member | Fault]:
     """Reads the headers alone of the files of a plain tar: members come without their bytes, which are not read.
 
     Args:
         stream: A file that can be sought in.
+        resumes: As of ``tar_members``.
     """
-    return _Tar(_Sought(stream), 0, None, lambda name: 0).members()
+    return _Tar(_Sought(stream), 0, None, lambda name: 0, resumes).members()
 
 
 class _Bytes(Protocol):
@@ -136,12 +146,18 @@ class _Sought:
 
 class _Tar:
     def __init__(
-        self, source: _Bytes, limit: int, total: int | None, wanted: Callable[[str], int | None] | None
+        self,
+        source: _Bytes,
+        limit: int,
+        total: int | None,
+        wanted: Callable[[str], int | None] | None,
+        resumes: Callable[[str], bool] | None = None,
     ) -> None:
         self._source = source
         self._limit = limit
         self._total = total
         self._wanted = wanted
+        self._resumes = resumes
         self._at = 0
         self._name: str | None = None  # of the next member, where a header before it gives it
         self._size: int | None = None
@@ -158,18 +174,43 @@ class _Tar:
                 if block or self._source.damage or offset == 0:
                     yield self._damage(offset)
                 return
-            if not block.strip(b"\0"):
+            if self._is_end(block):
                 yield from self._check_sum(offset)
                 return
             try:
                 info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
             except tarfile.HeaderError as error:
-                yield Fault("damaged_tar", f"no tar header at byte {offset}: {error}; the rest is not read", offset)
-                return
+                found = self._next_header()
+                then = f"it goes on at byte {self._at - BLOCK}" if found else "the rest is not read"
+                yield Fault("damaged_tar", f"no tar header at byte {offset}: {error}; {then}", offset)
+                if found is None:
+                    return
+                info, offset = found, self._at - BLOCK
             fault = yield from self._member(info, offset)
             if fault:
                 yield fault
                 return
+
+    def _is_end(self, block: bytes) -> bool:
+        """Whether a block is the archive's end, of zeros; one alone before other bytes is a header that is lost."""
+        if block.strip(b"\0"):
+            return False
+        if self._resumes is None:
+            return True
+        following = self._take(BLOCK)
+        return not following.strip(b"\0")
+
+    def _next_header(self) -> tarfile.TarInfo | None:
+        """Reads on up to the next header at which reading may go on; None where there is none."""
+        self._name = self._size = None
+        block = self._take(BLOCK) if self._resumes else b""
+        while len(block) == BLOCK and self._resumes:
+            if block[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC and is_tar(block):
+                info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+                if self._resumes(info.name):
+                    return info
+            block = self._take(BLOCK)
+        return None
 
     def _member(self, info: tarfile.TarInfo, offset: int) -> Generator[Member | Fault, None, Fault | None]:
         """Gives a member, or says what is wrong with it; returns a fault where the tar cannot be read on."""

@@ -71,6 +71,11 @@ def identify(path: str, place: str = "") -> Identifier:
     return Identifier(f"{stem}-{digest}", OTHER, None, False)
 
 
+def is_member(name: str) -> bool:
+    """Whether a name is that of a submission in a bulk tar; no file within a submission is called so."""
+    return name.lower().endswith((".gz", ".pdf")) and identify(name).is_arxiv
+
+
 def _identifier(found: re.Match[str], paper: str) -> Identifier:
     return Identifier(paper, found["yymm"], int(found["version"]) if found["version"] else None, True)
 

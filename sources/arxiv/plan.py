@@ -60,7 +60,8 @@ def plan_inputs(
 
     Args:
         patterns: Paths, globs, and folders. In a folder each file that is packed, or TeX, is a paper; so is each folder
-            below it, with all that is in it, unless it holds packed files alone (as a mirror's folders do).
+            below it, with all that is in it, unless it holds packed files alone (as a mirror's folders do), and lists
+            beside them. A bulk tar is one wherever it lies.
         eprints_per_shard: Papers in a shard; a bulk tar is one.
         cache: The cache folder for fetched files.
         tell: Told which files are others under another name.
@@ -91,6 +92,8 @@ def _papers(files: Sequence[InputFile], base: str | None) -> Iterable[tuple[str,
         return [(file.path, [file]) for file in files]
     below: dict[str, list[InputFile]] = {}
     direct: dict[str, set[str]] = {}
+    bulk = [file for file in files if _is_bulk(file.path)]
+    files = [file for file in files if not _is_bulk(file.path)]
     for file in files:
         folder = os.path.dirname(file.path)
         direct.setdefault(folder, set()).add(file.path)
@@ -98,7 +101,7 @@ def _papers(files: Sequence[InputFile], base: str | None) -> Iterable[tuple[str,
             below.setdefault(folder, []).append(file)
             folder = os.path.dirname(folder)
     whole = {folder for folder in below if _is_paper(folder, direct.get(folder, set()))}
-    papers: dict[str, list[InputFile]] = {}
+    papers: dict[str, list[InputFile]] = {file.path: [file] for file in bulk}
     for file in files:
         folder, top = os.path.dirname(file.path), file.path
         while len(folder) > len(base):
@@ -109,8 +112,16 @@ def _papers(files: Sequence[InputFile], base: str | None) -> Iterable[tuple[str,
 
 
 def _is_paper(folder: str, direct: set[str]) -> bool:
-    """Whether a folder is a paper: it has an identifier for a name, or files that are not packed."""
-    return identify(folder).is_arxiv or any(not path.lower().endswith(_PACKED) for path in direct)
+    """Whether a folder is a paper: it has an identifier for a name, or files that are not packed, nor beside such."""
+    names = (path.rpartition("/")[2] for path in direct)
+    return identify(folder).is_arxiv or any(
+        not name.lower().endswith(_PACKED) and not _BESIDE.fullmatch(name) for name in names
+    )
+
+
+def _is_bulk(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return bool(_BULK.fullmatch(name) or _PDF_BULK.fullmatch(name))
 
 
 def _sort_in(path: str, members: list[InputFile], found: _Found, cache: Path | None, *, is_folder: bool) -> None:

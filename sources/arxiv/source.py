@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from filters.latex.assemble import OTHER_SUFFIXES
-from filters.latex.decode import is_binary
+from filters.latex.decode import as_utf8, is_binary
 from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.formats.inflate import inflated
@@ -20,7 +20,7 @@ from pipeline.formats.tar import Fault, tar_members
 from pipeline.recipe import as_mapping
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile, open_input
-from sources.arxiv.identifiers import Identifier, identify
+from sources.arxiv.identifiers import Identifier, identify, is_member
 from sources.arxiv.metadata import MetadataReader
 from sources.arxiv.recipe import ArxivRecipe
 from sources.arxiv.steps import FILES, CleanLatex, DropShortPapers
@@ -96,7 +96,10 @@ class Arxiv:
         self, stream: BinaryIO, path: str, superseded: Mapping[int, str], counters: Counter[str]
     ) -> Iterator[Document | Refused]:
         limit = self.recipe.limits.packed_megabytes << 20
-        for item in tar_members(inflated(stream), limit, wanted=lambda name: 0 if _is_pdf(name) else None):
+        members = tar_members(
+            inflated(stream), limit, wanted=lambda name: 0 if _is_pdf(name) else None, resumes=is_member
+        )
+        for item in members:
             if isinstance(item, Fault):
                 yield Refused(item.reason, item.message, path, item.offset, failed=item.failed)
                 continue
@@ -194,7 +197,7 @@ def raw_text(files: Mapping[str, bytes]) -> str:
 
     Files that can be TeX are put one behind the other, under their names, the bytes that are no UTF-8 as U+FFFD.
     """
-    texts = {path: data for path, data in sorted(files.items()) if not is_binary(data)}
+    texts = {path: as_utf8(data)[0] for path, data in sorted(files.items()) if not is_binary(data)}
     tex = {path: data for path, data in texts.items() if not path.lower().endswith(OTHER_SUFFIXES)} or texts
     head = "%%% {}\n" if len(files) > 1 else ""
     return "".join(head.format(path) + data.decode("utf-8", "replace") for path, data in tex.items())

@@ -25,7 +25,7 @@ from pipeline.engine.run import RunOptions, run_beam
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
 from pipeline.storage.filesystem import InputFile, delete_tree, exists, join, open_input, read_bytes, write_bytes
-from sources.arxiv.identifiers import identify
+from sources.arxiv.identifiers import identify, is_member
 
 NEWEST = 1 << 20  # stands for a version that the name does not give
 _LISTS = "members"
@@ -46,7 +46,7 @@ def list_tar(file: InputFile, cache: Path | None) -> Iterator[Listed]:
     """Lists the submissions in a bulk tar; nothing of one that cannot be read, which fails later, and is told then."""
     try:
         with open_input(file.path, cache) as stream:
-            for item in tar_headers(stream):
+            for item in tar_headers(stream, is_member):
                 if not isinstance(item, Fault):
                     found = identify(item.name, file.path)
                     yield Listed(found.paper, found.version or NEWEST, item.time, file.path, item.offset)

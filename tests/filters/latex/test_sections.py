@@ -61,6 +61,7 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         # layout that made room for it
         ("a\n\n\\printglossaries\n\\glsaddall\n\\printindex\n\\bibliography{x}\n", "a"),
         ("a\n\n\\newpage\n\\vspace{1cm}\n\\bibliography{x}\n", "a"),
+        ("a\n\\clearpage\\phantomsection\n\\addcontentsline{toc}{section}{References}\n\\bibliography{x}\n", "a"),
     ],
 )
 def test_cut_references(text: str, cut: str) -> None:

@@ -149,3 +149,35 @@ def test_a_tar_is_known_by_its_first_header(format_):
     assert not is_tar(data[:511])
     assert not is_tar(b"\\documentclass{article}" * 100)
     assert not is_tar(bytes(1024))
+
+
+def damaged(data: bytes, at: int, with_: bytes = b"\xff" * 8) -> bytes:
+    return data[:at] + with_ + data[at + len(with_) :]
+
+
+@pytest.mark.parametrize("damage", [b"\xff" * 8, bytes(512)])
+def test_behind_a_damaged_header_it_goes_on_at_the_next(damage):
+    inner = tar(("main.tex", b"x" * 600))  # a member that is a tar itself: its headers are not the archive's
+    data = tar(("a.gz", b"one"), ("b.gz", inner), ("c.gz", b"three"), ("d.gz", b"four"))
+    second = data.index(b"b.gz")
+    found = list(
+        tar_members(inflated(io.BytesIO(damaged(data, second, damage))), LIMIT, resumes=lambda n: n[1:] == ".gz")
+    )
+    assert [item.reason if isinstance(item, Fault) else item.name for item in found] == [
+        "a.gz", "damaged_tar", "c.gz", "d.gz",
+    ]  # fmt: skip
+    assert [m.data for m in found if isinstance(m, Member)] == [b"one", b"three", b"four"]
+    assert found[1].message.endswith(f"it goes on at byte {found[2].offset}")
+    headers = tar_headers(io.BytesIO(damaged(data, second, damage)), lambda name: name[1:] == ".gz")
+    assert [item.offset for item in headers if isinstance(item, Member)] == [
+        item.offset for item in found if isinstance(item, Member)
+    ]
+
+
+def test_a_damaged_header_ends_the_archive_where_nothing_is_told_or_nothing_follows():
+    data = tar(("a.gz", b"one"), ("b.gz", b"two"))
+    cut = damaged(data, data.index(b"b.gz"))
+    assert reasons(cut) == ["a.gz", "damaged_tar"]
+    found = list(tar_members(inflated(io.BytesIO(cut)), LIMIT, resumes=lambda name: True))
+    assert [item.reason for item in found if isinstance(item, Fault)] == ["damaged_tar"]
+    assert found[-1].message.endswith("the rest is not read")

@@ -68,6 +68,18 @@ def test_eprints_are_files_and_folders(tmp_path):
     assert [path.rpartition("/")[2] for path in plan.passed_over] == ["README", "arXiv_src_manifest.xml", "refs.bib"]
 
 
+def test_a_bulk_tar_is_one_wherever_it_lies(tmp_path):
+    write(tmp_path, "src/arXiv_src_2005_001.tar", "src/arXiv_src_manifest.xml", "src/README.md", "src/notes.txt")
+    write(tmp_path, "2005.99001/arXiv_src_2006_001.tar", "2005.99001/main.tex", "mirror/2006.99002.gz", "mirror/README")
+    plan = plan_inputs([str(tmp_path)], 10)
+    assert {path.removeprefix(f"{tmp_path}/") for path in plan.tars} == {
+        "src/arXiv_src_2005_001.tar",
+        "2005.99001/arXiv_src_2006_001.tar",
+    }
+    assert shards(plan, tmp_path)["eprints-2006-00000"] == ("2006", ["mirror/2006.99002.gz"])
+    assert plan.papers == 3  # with the folder that is a paper, and the one that holds notes
+
+
 def test_the_same_tar_twice_has_two_names(tmp_path):
     write(tmp_path, "a/arXiv_src_2005_001.tar", "b/arXiv_src_2005_001.tar")
     names = sorted(shards(plan_inputs([str(tmp_path)], 10), tmp_path))
