@@ -166,7 +166,7 @@ def mirror_files() -> Iterator[tuple[str, bytes]]:
     yield f"{place(90002)}/90002-0.txt", crlf(modern("Lamps of the Café", "R. Anstrom", 90002, second), "utf-8")
     years = book("A Town’s Years", "I. Chronicler", history)
     yield f"{place(90003)}/90003-8.txt", crlf(older("A Town’s Years", "I. Chronicler", 90003, years), "cp1252")
-    revised = book("A Town’s Years, Revised", "I. Chronicler", edition(history, 40))
+    revised = book("A Town’s Years, Revised", "I. Chronicler", edition(history, 20))
     text = modern("A Town’s Years, Revised", "I. Chronicler", 90004, revised)
     yield f"{place(90004)}/90004-0.txt", crlf(text, "utf-8")
     birds = book("Of Rivers and Birds", "A. Walker", nature)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filters.books.gutenberg_credits import leading_credits, trailing_notes
 
@@ -43,6 +43,11 @@ _START = re.compile(
     re.I,
 )
 _SMALL_PRINT_END = re.compile(_STARS + r"end[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
+# The last line of the header of 2001 to 2003, which has its small print at the end of the file; older headers have the
+# line, too, before their small print.
+_FILE_NAME = re.compile(r"^\*{3,}\s*this\s+file\s+should\s+be\s+named\b.*\*{3,}\s*$", re.I)
+_LAWS = re.compile(r"copyright\s+laws\s+are\s+changing", re.I)
+FILE_NAME_PARAGRAPHS = 6  # of boilerplate behind that line: on editions, versions and the small print
 _SMALL_PRINT_START = re.compile(_STARS + r"start[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
 _END = re.compile(
     _STARS
@@ -74,6 +79,11 @@ _HEADER_PART = re.compile(
     re.I | re.M,
 )
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_EDITIONS = re.compile(
+    r"\W*(?:corrected\s+editions\s+of\s+our|versions\s+based\s+on|project\s+gutenberg(?:'s)?\s+e-?(?:books|texts)\s+are"
+    r"|the\s+\W?legal\s+small\s+print|this\s+e-?(?:text|book)\s+is\s+(?:being|also)|information\s+about\s+project)",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +93,10 @@ class Stripped:
     Attributes:
         body: The book.
         header: What stood before it, with the start marker; empty where the file has none.
-        start: How the header ended: ``marker``, ``small_print``, or None where no marker was found.
+        start: How the header ended: ``marker``, ``small_print``, ``file_name``, or None where no marker was found.
         end: Whether an end marker was found.
         headers: Headers found: two where a file was put into a new frame with its old one.
+        kept: Whether markers were overruled, because nothing would have been left between them.
     """
 
     body: str
@@ -93,6 +104,7 @@ class Stripped:
     start: str | None
     end: bool
     headers: int
+    kept: bool = False
 
 
 def strip_boilerplate(text: str) -> Stripped:
@@ -102,11 +114,41 @@ def strip_boilerplate(text: str) -> Stripped:
         text: The file's text, with ``\n`` at its line ends.
 
     Returns:
-        The book, and what was found. A file without any marker keeps its text, all of it.
+        The book, and what was found. A file without any marker keeps its text, all of it; so does one where nothing
+        would be left, between the last marker that is sure and its end.
     """
     lines = text.split("\n")
     start, kind, headers = _find_start(lines)
     end = _find_end(lines, start)
+    stripped = _cut(text, lines, start, end, kind, headers)
+    if stripped.body.strip() or not text.strip():
+        return stripped
+    return _kept(text, lines, start if kind == "marker" else 0) or stripped
+
+
+def _kept(text: str, lines: Sequence[str], sure: int) -> Stripped | None:
+    """A book of which nothing is left: the text from the last sure marker on, up to the end marker or the file's end.
+
+    None where what would be kept is boilerplate: then the file has no book.
+    """
+    starts = [(sure, "marker")] if sure else []
+    named = _file_name_start(lines)
+    starts += [(named, "file_name")] if named else []
+    for start, kind in (*starts, (0, None)):
+        for end in (_find_end(lines, start), None):
+            found = _cut(text, lines, start, end, kind, int(kind is not None))
+            body = [line for line in found.body.split("\n") if not _is_marker(line[:LINE_CHARACTERS])]
+            if found.body.strip() and _share_of(_HEADER_PART, body) < HEADER_SHARE:
+                return replace(found, kept=True)
+    return None
+
+
+def _is_marker(line: str) -> bool:
+    return bool(_start_kind(line) or _END.match(line) or _SMALL_PRINT_START.match(line))
+
+
+def _cut(text: str, lines: Sequence[str], start: int, end: int | None, kind: str | None, headers: int) -> Stripped:
+    """What stands between two lines, without credits and notes next to them."""
     body = lines[start : len(lines) if end is None else end]
     if kind is not None:
         body = body[leading_credits(body) :]
@@ -123,16 +165,49 @@ def _find_start(lines: Sequence[str]) -> tuple[int, str | None, int]:
     while found := _next_start(lines, start, kind):
         start, kind = found
         headers += 1
-    return start, kind, headers
+    named = _file_name_start(lines) if kind is None else 0
+    return (named, "file_name", 1) if named else (start, kind, headers)
+
+
+def _file_name_start(lines: Sequence[str]) -> int:
+    """The first line behind the header of 2001 to 2003, which ends with the file's name; 0 where there is none."""
+    for number, line in enumerate(lines[:HEADER_LINES]):
+        if "NAMED" not in line.upper() or not _FILE_NAME.match(line[:LINE_CHARACTERS]):
+            continue
+        head = lines[:number]
+        if not _is_header(head, is_second=False) or not any(_LAWS.search(h[:LINE_CHARACTERS]) for h in head):
+            return 0
+        return _behind_boilerplate(lines, number + 1)
+    return 0
+
+
+def _behind_boilerplate(lines: Sequence[str], at: int) -> int:
+    """The line behind paragraphs on editions and the small print, which some headers have below the file's name."""
+    for _ in range(FILE_NAME_PARAGRAPHS):
+        first = next((n for n in range(at, len(lines)) if lines[n].strip()), len(lines))
+        last = next((n for n in range(first, len(lines)) if not lines[n].strip()), len(lines))
+        if not _EDITIONS.match("\n".join(lines[first : min(last, first + 2)])):
+            break
+        at = last
+    return at
 
 
 def _next_start(lines: Sequence[str], begin: int, before: str | None) -> tuple[int, str] | None:
     """The end of the header that begins at a line, if one does."""
     for number in range(begin, min(begin + HEADER_LINES, len(lines))):
         kind = _start_kind(lines[number][:LINE_CHARACTERS])
-        if kind and _is_header(lines[begin:number], is_second=before is not None):
+        if not kind or (kind == "small_print" and _ends_the_book(lines, begin, number)):
+            continue
+        if _is_header(lines[begin:number], is_second=before is not None):
             return _marker_end(lines, number, kind), kind
     return None
+
+
+def _ends_the_book(lines: Sequence[str], begin: int, number: int) -> bool:
+    """Whether a small print that ends at a line is the file's end: no book stands behind it, or an end line before."""
+    if _share_of(_BOILERPLATE, lines[number + 1 : number + 1 + TRAILER_LINES]) >= BOILERPLATE_SHARE:
+        return True
+    return any("utenberg" in line.lower() and _END.match(line[:LINE_CHARACTERS]) for line in lines[begin:number])
 
 
 def _is_header(lines: Sequence[str], *, is_second: bool) -> bool:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 HEAD_BYTES = 40_000  # in which the header says its character set; the small print comes before it, or behind
+TOP_LINES = 60  # in which the fields of a header stand
 FIELD_LINES = 6  # of a title that runs on
 
 _CHARSET = re.compile(rb"^[ \t*]*character\s+set(?:\s+encoding)?\s*:[ \t]*([^\r\n]{1,60})", re.I | re.M)
@@ -184,6 +185,12 @@ _LANGUAGES = {
     "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "nederlands": "nl",
 }  # fmt: skip
 LANGUAGE_CODES = frozenset(_LANGUAGES.values())  # those that a header can give
+
+
+def top_of(text: str) -> str:
+    """The first lines of a file without a start marker, where they are a header all the same; "" where they are not."""
+    top = "\n".join(text.split("\n", TOP_LINES)[:TOP_LINES])
+    return top if re.search(r"project\s+gutenberg", top, re.I) else ""
 
 
 def parse_header(header: str) -> Header:

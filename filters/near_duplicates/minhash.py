@@ -1,6 +1,6 @@
 """Near duplicates of long texts: shingles, MinHash signatures, candidates by LSH and by samples, exact overlap.
 
-A shingle is a run of 13 words, as 64 bits. Two texts are compared by their sets of distinct shingles, in four steps:
+A shingle is a run of some words, as 64 bits. Two texts are compared by their sets of distinct shingles, in four steps:
 
 1. ``filters.near_duplicates.shingles``: the set, exact but for collisions of 64-bit hashes.
 2. A sketch: the MinHash signature (Broder 1997), and the shingles below a fixed share of the hash space (FracMinHash,

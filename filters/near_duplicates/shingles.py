@@ -1,10 +1,11 @@
-"""Shingles of long texts: runs of 13 words as 64-bit hashes, computed by NumPy over packed arrays.
+"""Shingles of long texts: runs of words as 64-bit hashes, computed by NumPy over packed arrays.
 
 Nothing here makes an object for a word or a shingle.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import numpy as np
@@ -13,6 +14,10 @@ import numpy.typing as npt
 Hashes = npt.NDArray[np.uint64]
 
 SHINGLE_WORDS = 13  # the n-gram of GPT-3's overlap analysis (Brown et al. 2020, appendix C), and of many since
+# A hyphen between letters, with the line end behind it if there is one: editions break lines elsewhere, and write
+# to-morrow for tomorrow.
+_HYPHEN = re.compile(r"[-\u00ac\u00ad\u2010\u2011](?<=[^\W\d_].)(?:[ \t]*\r?\n[ \t]*)?(?=[^\W\d_])")
+_HYPHENS = re.compile(r"[-\u00ac\u00ad\u2010\u2011]")
 
 _CHUNK = 1 << 15  # characters hashed at a time: the arrays of a chunk stay in the processor's cache
 _LONGEST_WORD = 1 << 20  # a longer run of letters is cut, so that one without end does not fill the memory
@@ -73,8 +78,9 @@ class ShingleHasher:
     """Turns a text into the set of its shingles.
 
     A word is what ``\\w+`` matches, and combining marks, in lower case and Unicode's composed form (NFC); all else only
-    parts words, so that editions with other quotation marks, dashes or line ends agree. Of scripts that
-    write no spaces (Han, Kana, Thai, Lao, Burmese, Khmer) each character is a word. A text of fewer words than a
+    parts words, so that editions with other quotation marks, dashes or line ends agree. Hyphens between letters go,
+    with the line end behind them, so that a word that is parted at a line's end is the word. Of scripts that write no
+    spaces (Han, Kana, Thai, Lao, Burmese, Khmer) each character is a word. A text of fewer words than a
     shingle has is one shingle.
 
     Args:
@@ -100,6 +106,8 @@ class ShingleHasher:
 
     def word_hashes(self, text: str) -> Hashes:
         """The hashes of the words of a text, in reading order."""
+        if _HYPHENS.search(text):
+            text = _HYPHEN.sub("", text)
         if text.isascii():
             codes = np.frombuffer(text.encode("ascii"), np.uint8)
         else:

@@ -182,11 +182,11 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
 EXTRAS: Mapping[str, tuple[Extra, ...]] = {
     "books": (
         Extra(
-            "duplicates.parquet",
+            "_duplicates/duplicates.parquet",
             Field(
                 "overlap",
                 "Overlap of the books removed with those that stay",
-                "share of word 13-grams that both have",
+                "share of runs of words that both have",
                 bounds=(0, 1),
                 cutoffs="near_dedup.threshold",
             ),

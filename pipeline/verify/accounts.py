@@ -29,7 +29,7 @@ from rich.console import Console
 from pipeline.corpus.ledger import Ledger, Tally
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest, run_folders
 from pipeline.corpus.shard import Layout, read_json
-from pipeline.corpus.sink import RejectPolicy
+from pipeline.corpus.sink import REJECTS, RejectPolicy
 from pipeline.engine.cli import beam_options
 from pipeline.engine.overlap import hash_id
 from pipeline.engine.summary import failures
@@ -255,9 +255,15 @@ def _place(entry: Mapping[str, Any]) -> str:
     return f"{entry['path']}[{entry['start']}:{entry['end']}]" if "start" in entry else str(entry["path"])
 
 
+def _may_hold_documents(path: str) -> bool:
+    """Whether a file lies where shards and rejects do: reports lie in the folder itself, or in a folder ``_...``."""
+    folder, slash, _ = path.partition("/")
+    return bool(slash) and (folder == REJECTS or not folder.startswith("_"))
+
+
 def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:
     known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
-    there = {path for path in list_tree(layout.root, ".parquet") if "/" in path}  # right in the folder lie reports
+    there = {path for path in list_tree(layout.root, ".parquet") if _may_hold_documents(path)}
     return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
 
 

@@ -79,8 +79,8 @@ class SketchBooks(beam.DoFn):
     def setup(self) -> None:
         """Connects the file systems and loads the models."""
         self._worker.connect()
-        self._hasher = ShingleHasher()
         assert isinstance(self._worker.source, Books)
+        self._hasher = ShingleHasher(self._worker.source.recipe.near_dedup.shingle_words)
         self._steps = self._worker.source.steps_before_near_dedup()
         for step in self._steps:
             step.load()

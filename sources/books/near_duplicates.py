@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from filters.near_duplicates.minhash import Overlap, Pairs, connected_components, pack_pairs, unpack
 from pipeline.storage.filesystem import atomic_output, open_input, write_bytes
 
-REPORT = "duplicates.parquet"
+REPORT = "_duplicates/duplicates.parquet"  # a folder that readers of the corpus pass over, as they do its rejects
 TABLE = "duplicates.tsv"
 DECIMALS = 4
 

@@ -44,8 +44,13 @@ class NearDedupRecipe:
     Attributes:
         enabled: Whether they are removed.
         threshold: Two books with a greater overlap are duplicates.
-        measure: Of the sets of word 13-grams, ``containment`` (the share of the smaller one that the larger one holds,
+        measure: Of the sets of runs of words, ``containment`` (the share of the smaller one that the larger one holds,
             which also finds a book in an omnibus) or ``jaccard``.
+        shingle_words: Words of a run. One word that differs costs as many runs, so that of two editions whose words
+            differ evenly (another spelling, another scanner) 90 % of runs are left at 0.8 % of words for 13, the usual
+            n-gram, at 2 % for 5, at 3.4 % for 3. Of unrelated novels, 13 words have at most 0.002 in common, 5 words
+            0.005, 3 words 0.10. A reader who is told "more than 90 % content overlap" thinks of words; 5 is as near
+            to that as runs come that tell books apart surely.
         linkage: ``direct``: a book goes only if it is a duplicate of one that stays, so nothing is lost but what is
             there once more. ``chain``: of all books that duplicates connect, one stays; then one short book that two
             collections hold takes the smaller collection away.
@@ -54,6 +59,7 @@ class NearDedupRecipe:
     enabled: bool = True
     threshold: float = 0.9
     measure: Literal["containment", "jaccard"] = "containment"
+    shingle_words: int = 5
     linkage: Literal["direct", "chain"] = "direct"
 
     def __post_init__(self) -> None:
@@ -61,6 +67,11 @@ class NearDedupRecipe:
             raise ValueError(
                 f"threshold must be at least 0.8, below which candidates would be missed, and below 1; it is "
                 f"{self.threshold}"
+            )
+        if not 3 <= self.shingle_words <= 50:
+            raise ValueError(
+                f"shingle_words must lie between 3, below which all books resemble each other, and 50; it is "
+                f"{self.shingle_words}"
             )
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from filters.books.gutenberg import strip_boilerplate
-from filters.books.gutenberg_header import decode, parse_header
+from filters.books.gutenberg_header import decode, parse_header, top_of
 from filters.books.text import no_text
 from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.sink import RejectPolicy
@@ -43,7 +43,7 @@ META = pa.struct(
         ("released", pa.string()),
         ("member", pa.string()),  # the name of the text in the archive that it comes from
         ("encoding", pa.string()),
-        ("header", pa.string()),  # how the header ended: marker, small_print, none
+        ("header", pa.string()),  # how the header ended: marker, small_print, file_name, none
         ("trailer", pa.bool_()),  # whether an end marker was found
         ("language_score", pa.float32()),
         ("duplicate_of", pa.string()),
@@ -100,7 +100,7 @@ class Books:
     def _gutenberg(self, data: bytes, path: str, member: str | None, counters: Counter[str]) -> Document | Refused:
         decoded = decode(data)
         stripped = strip_boilerplate(decoded.text)
-        header = parse_header(stripped.header)
+        header = parse_header(stripped.header or top_of(decoded.text))
         if fault := no_text(stripped.body):
             own = " but Project Gutenberg's own" if stripped.headers and fault.reason == "empty" else ""
             return Refused(fault.reason, f"{_name(path, member)} {fault.message}{own}", path, 0)
@@ -110,6 +110,7 @@ class Books:
         counters["no_end_marker"] += not stripped.end
         counters["no_marker"] += stripped.start is None and not stripped.end
         counters["two_headers"] += stripped.headers > 1
+        counters["kept_against_markers"] += stripped.kept
         ebook = header.number if number is None else number
         listed = self._titles.get(number, (None, None)) if number is not None else (None, None)
         meta = {

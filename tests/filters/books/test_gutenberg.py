@@ -166,6 +166,82 @@ def test_a_small_print_at_the_end_goes():
     assert strip_boilerplate(f"{BODY}\n\n{trailer}").body == BODY
 
 
+LAWS = """Project Gutenberg Etext of The Quay, by Ann Author
+
+Copyright laws are changing all over the world, be sure to check the
+laws for your country before posting these files!!
+
+Please look at the important information in this header.  Keep it with
+the file on your own disk.
+
+**Welcome To The World of Free Plain Vanilla Electronic Texts**
+
+Title: The Quay
+
+Author: Ann Author
+
+Release Date: December, 2003  [Etext #4711]
+
+Language: English
+
+The Project Gutenberg Etext of The Quay, by Ann Author
+*******This file should be named quayx10.txt or quayx10.zip*******
+
+Corrected EDITIONS of our etexts get a new NUMBER, quayx11.txt
+VERSIONS based on separate sources get new LETTER, quayx10a.txt
+
+Project Gutenberg Etexts are often created from several printed
+editions, all of which are in the Public Domain.
+
+This etext was prepared by a friend of the quay.
+"""
+VERSE = "THE BELL\n\nThe bell is silent now,\nthe winter took its voice."
+SMALL_PRINT_AT_THE_END = """
+
+Project Gutenberg Etexts are often made from several printed editions.
+
+***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***
+Why is this Small Print statement here? It tells you how you may give
+copies of this etext away, and disclaims most of our liability.
+
+*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.02/11/02*END*
+"""
+
+
+@pytest.mark.parametrize("body", [VERSE, BODY, f"{BODY}\n\n" * 20])
+@pytest.mark.parametrize("end", ["\n\n\nEnd of the Project Gutenberg Etext of The Quay, by Ann Author\n", "\n\n"])
+def test_the_layout_with_the_small_print_at_the_end(body, end):
+    found = strip_boilerplate(f"{LAWS}\n\n\n{body}{end}{SMALL_PRINT_AT_THE_END}")
+    assert found.body.removesuffix(SMALL_PRINT_AT_THE_END.split("\n")[2]).strip() == body.strip()
+    assert (found.start, found.end, found.kept) == ("file_name", True, False)
+    header = parse_header(found.header)
+    assert (header.number, header.title, header.author, header.language) == (4711, "The Quay", "Ann Author", "en")
+
+
+START_LINE = "*** START OF THE PROJECT GUTENBERG EBOOK X ***"
+END_LINE = "*** END OF THE PROJECT GUTENBERG EBOOK X ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "body", "kept"),
+    [
+        # a small print with nothing behind it is no header, however short the book before it
+        (f"{VERSE}\n\n{SMALL_PRINT}", VERSE, False),
+        # an end line that stands above the book
+        (f"{HEADER}{START_LINE}\n\n{END_LINE}\n\n{VERSE}\n", f"{END_LINE}\n\n{VERSE}", True),
+    ],
+)
+def test_a_book_is_never_lost_to_stripping(text, body, kept):
+    found = strip_boilerplate(text)
+    assert body in found.body
+    assert found.kept == kept
+
+
+def test_a_file_without_a_book_has_none():
+    found = strip_boilerplate(f"{HEADER}{START_LINE}\n\n{END_LINE}\n{SMALL_PRINT_AT_THE_END}")
+    assert (found.body, found.kept) == ("", False)
+
+
 def test_two_headers_go():
     marker = "*** START OF THE PROJECT GUTENBERG EBOOK THE LAMP ***\n\n"
     found = strip_boilerplate(f"{HEADER}{marker}{SMALL_PRINT}\n{BODY}\n\n*** END OF THE PROJECT GUTENBERG EBOOK ***")

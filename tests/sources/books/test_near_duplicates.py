@@ -1,7 +1,7 @@
 """Which of the books that overlap goes."""
 
 from filters.near_duplicates.minhash import Overlap, pack_pairs
-from sources.books.near_duplicates import Removal, choose_removals, read_removed, write_report
+from sources.books.near_duplicates import REPORT, Removal, choose_removals, read_removed, write_report
 
 SIZE = 1000
 
@@ -68,7 +68,7 @@ def test_the_report_can_be_read_by_eye_and_by_the_step(tmp_path):
     lines = (tmp_path / "duplicates.tsv").read_text().split("\n")
     assert lines[1] == "0.9500\tg/1\tA long title\tg/2\t\t0.9500\t0.9000"
     assert lines[0].split("\t")[:2] == ["overlap", "removed_id"]
-    assert read_removed(str(tmp_path / "duplicates.parquet")) == {("f.txt", 0): "g/2"}
+    assert read_removed(str(tmp_path / REPORT)) == {("f.txt", 0): "g/2"}
     write_report(lambda name: str(tmp_path / name), [])
-    assert read_removed(str(tmp_path / "duplicates.parquet")) == {}
+    assert read_removed(str(tmp_path / REPORT)) == {}
     assert Removal(1, 0, Overlap(1, 1, 1)).survivor == 0
