@@ -16,8 +16,8 @@ Hashes = npt.NDArray[np.uint64]
 SHINGLE_WORDS = 13  # the n-gram of GPT-3's overlap analysis (Brown et al. 2020, appendix C), and of many since
 # A hyphen between letters, with the line end behind it if there is one: editions break lines elsewhere, and write
 # to-morrow for tomorrow.
-_HYPHEN = re.compile(r"[-\u00ac\u00ad\u2010\u2011](?<=[^\W\d_].)(?:[ \t]*\r?\n[ \t]*)?(?=[^\W\d_])")
-_HYPHENS = re.compile(r"[-\u00ac\u00ad\u2010\u2011]")
+_HYPHEN = re.compile(r"-(?<=[^\W\d_].)(?:[ \t]*\r?\n[ \t]*)?(?=[^\W\d_])")
+_OTHER_HYPHENS = "\u00ac\u00ad\u2010\u2011"
 
 _CHUNK = 1 << 15  # characters hashed at a time: the arrays of a chunk stay in the processor's cache
 _LONGEST_WORD = 1 << 20  # a longer run of letters is cut, so that one without end does not fill the memory
@@ -106,8 +106,9 @@ class ShingleHasher:
 
     def word_hashes(self, text: str) -> Hashes:
         """The hashes of the words of a text, in reading order."""
-        if _HYPHENS.search(text):
-            text = _HYPHEN.sub("", text)
+        for hyphen in _OTHER_HYPHENS:
+            text = text.replace(hyphen, "-")
+        text = _HYPHEN.sub("", text)
         if text.isascii():
             codes = np.frombuffer(text.encode("ascii"), np.uint8)
         else:
