@@ -42,6 +42,8 @@ def give_up(expander: Expander, name: str) -> None:
 
 def built_name(expander: Expander) -> str | None:
     r"""The name between here and ``\endcsname``, which is passed; None where it is not known."""
+    if expander.exhausted():
+        return None
     frame = expander.reader.settle()
     match = _NAME.match(frame.text, frame.pos, frame.pos + MAX_NAME)
     expander.reader.work += MAX_NAME if match is None else match.end() - match.start()

@@ -21,6 +21,13 @@ TOKENS = [
     "\\begin{thebibliography}", "\\bibliography{x}", "\\appendix", "\\makeatletter", "\\makeatother", "\\frac",
     "\\mathbf", "\\begingroup", "\\endgroup", "\\csname", "\\endcsname", "\\IfBooleanTF", "\\usepackage{s}",
     "\\url{", "\\lstinline", "\\@ifnextchar", "\\@ifstar", "\\iftoggle", "\\newtoggle",
+    "\\ifcase", "\\or", "\\ifdefined", "\\ifcsname", "\\csname", "\\endcsname", "\\expandafter", "\\@ifundefined{",
+    "\\ifthenelse{", "\\equal{", "\\(", "\\not", "\\and", "\\newcommandx", "[2][1=z]", "\\newcommandtwoopt",
+    "\\DeclarePairedDelimiterX", "\\DeclarePairedDelimiterXPP", "\\pdfstringdefDisableCommands{", "\\patchcmd",
+    "\\AtBeginDocument{", "\\AddToHook{begindocument}", "\\write16{", "\\immediate", "\\openout", "\\closeout",
+    "\\newcount\\n", "\\n=3", "\\ifnum\\n", "\\advance\\n", "\\chardef\\n=2", "\\newcounter{n}", "\\value{n}",
+    "\\let\\c\\begin", "\\LetLtxMacro", "\\NewCommandCopy", "\\ifdefempty", "\\@ifpackageloaded{s}",
+    "\\InputIfFileExists",
     "\\documentclass{article}", "\\subimport{x}{b}", "\\endinput", "\\bye", "\x02", "\x030\x03", "\x04",
     "\x05", "\xe9", "\ud7ff", "\x00", "\r", "\r\n",
 ]  # fmt: skip
@@ -75,7 +82,9 @@ def test_text_without_tex_is_kept(text: str) -> None:
         "{", "}", "\\def\\a", "\\def\\a{", "\\newcommand{\\a}{", "\\newcommand{\\a}[", "\\iffalse ",
         "\\iftrue ", "\\if0 ", "\\begin{verbatim}", "\\begin{a}", "\\end{a}", "\\verb|", "\\url{",
         "\\ensuremath{", "\\ifmmode ", "\\section{References}", "\\begin{thebibliography}", "\\bibliography{",
-        "\\references ", "\\input{x}", "\\let\\a=\\a", "\\makeatletter", "\\\\", "%",
+        "\\references ", "\\input{x}", "\\ifcase0 ", "\\@ifundefined{a}{", "\\ifthenelse{", "\\AtBeginDocument{",
+        "\\ifcsname a", "\\expandafter\\ifx\\csname a", "\\write1{", "\\newcommandx\\a[2][1=", "\\ifnum\\a",
+        "\\let\\a=\\a", "\\makeatletter", "\\\\", "%",
     ],
 )  # fmt: skip
 def test_work_is_linear(unit: str) -> None:
@@ -97,6 +106,12 @@ def test_work_is_linear(unit: str) -> None:
         "{\\bf References}\n" * 4_000,
         "\\newenvironment{a}[" * 3_000,
         "\\usepackage[" * 5_000,
+        "\\ifthenelse{" + "\\(" * 2_000 + "}{a}{b}",
+        "\\ifthenelse{\\not " * 3_000,
+        "a%\n" * 20_000,
+        "{\\bf 1. " * 5_000,
+        "{\\bf 1. " + "A" * 60_000,
+        "\\def\\a{" + "{\\def\\b{}" * 5_000 + "\\a}\\a",
         "\\newcommand{\\a}[1]{#1}" + "\\a{" * 10_000 + "}" * 10_000,
     ],
 )
