@@ -35,7 +35,8 @@ _COMMAND = re.compile(rb"\\[A-Za-z]{2,}")
 _LIKELY = re.compile(r"(?:^|[-_. ])(?:ms|main|paper|article|manuscript|arxiv|root)(?:$|[-_. ])", re.IGNORECASE)
 # A version at a name's end: paper_v2, paper-rev1, paper_20200131, paper_final.
 _VERSION = re.compile(
-    r"[-_. ]*(?:(?:v|ver|version|rev|revision|r)[-_. ]?(?P<number>\d{1,8})|[-_. ](?:final|revised|revision|new))\Z",
+    r"[-_. ]*(?:v|ver|version|rev|revision|r)[-_. ]?(?P<number>\d{1,8})\Z|[-_. ](?P<bare>\d{1,8})\Z"
+    r"|[-_. ](?:final|revised|revision|new)\Z",
     re.IGNORECASE,
 )
 _LATEST = 10**8
@@ -206,7 +207,8 @@ def _version(path: str) -> tuple[str, int]:
     match = _VERSION.search(stem)
     if match is None or not match.start():
         return posixpath.join(folder, stem.lower()), 0
-    number = int(match["number"]) if match["number"] else _LATEST
+    digits = match["number"] or match["bare"]
+    number = int(digits) if digits else _LATEST
     return posixpath.join(folder, stem[: match.start()].lower()), number
 
 

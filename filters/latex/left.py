@@ -10,18 +10,11 @@ from dataclasses import dataclass
 
 from filters.latex.expand import Expander
 from filters.latex.tokens import KERNEL
-from filters.latex.vocabulary import CONDITIONALS, LATEX, STRUCTURE, TEX
+from filters.latex.vocabulary import CONDITIONALS, DEFINING, LATEX, STRUCTURE, TEX
 
 _NAME = r"\\(?:begin\s*\{[^{}\\]{1,100}\}|[A-Za-z]+@?[A-Za-z@]*|.)"
 _CONTROL = re.compile(_NAME, re.DOTALL)
 _KERNELS = re.compile(KERNEL + _NAME, re.DOTALL)
-# A command of any package that defines another: \newcommandfoo{\name}, \DeclareSomething\name. Registers are no macros.
-_DEFINING = re.compile(
-    r"\\(?:re|provide)?(?:new|declare|define|def|let)"
-    r"(?!(?:length|counter|box|savebox|count|dimen|skip|toks|if|write|read|fam)(?![a-z]))"
-    r"[A-Za-z@]*\*?\s*\{?\s*\\([A-Za-z]+)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ def count_left(text: str, expander: Expander) -> Left:
         text: the paper's text, verbatim pieces masked, commands that mean LaTeX's own marked (`tokens.KERNEL`).
         expander: the expander that made it.
     """
-    unknown = {name for name in _DEFINING.findall(expander.before) if name not in TEX and name not in LATEX}
+    unknown = {name for name in DEFINING.findall(expander.before) if name not in TEX and name not in LATEX}
     names = (expander.defined | expander.unread | unknown) - STRUCTURE
     macros = conditionals = 0
     counts = Counter(_CONTROL.findall(text))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from filters.latex.macros import Macro, latex_parameters, tex_parameters
 from filters.latex.reader import Frame, Reader
 from filters.latex.tokens import words
-from filters.latex.vocabulary import STRUCTURE
+from filters.latex.vocabulary import DEFINING, LATEX, STRUCTURE, TEX
 
 # Names that tell machinery from abbreviation.
 _MACHINERY = words(
@@ -69,8 +69,7 @@ def package_macros(text: str) -> Style:
                 position = frame.pos
                 if depth == 0 and _plain(*definition):
                     style.macros.append(definition)
-                elif definition[0].isalpha() and definition[0] not in STRUCTURE:
-                    style.passed_over.add(definition[0])
+    style.passed_over = set(DEFINING.findall(text)) - {name for name, _ in style.macros} - STRUCTURE - TEX - LATEX
     return style
 
 

@@ -1,5 +1,7 @@
 r"""Names that everyone knows: those that stay what they are, TeX's conditionals, and what TeX and LaTeX define."""
 
+import re
+
 from filters.latex.tokens import words
 
 # The document's structure, its references and the frames of its text: a paper that redefines them wants another look,
@@ -120,4 +122,11 @@ LATEX = words(
     vline vspace evensidemargin fboxrule fboxsep columnsep columnwidth cite proof abstract equation figure table
     center document itemize enumerate description thebibliography quote quotation tabular array minipage verbatim
     """
+)
+# A command of any package that defines another: \newcommandfoo{\name}, \DeclareSomething\name. Registers are no macros.
+DEFINING = re.compile(
+    r"\\(?:re|provide)?(?:new|declare|define|def|let)"
+    r"(?!(?:length|counter|box|savebox|count|dimen|skip|toks|if|write|read|fam)(?![a-z]))"
+    r"[A-Za-z@]*\*?\s*\{?\s*\\([A-Za-z]+)",
+    re.IGNORECASE,
 )

@@ -29,7 +29,7 @@ _PREFIXED = re.compile(
 )
 _NOEXPAND = re.compile(r"\\noexpand(?![A-Za-z@])[ \t]*")  # what it protects is expanded at the use, or now: no matter
 _PARAMETERS = re.compile(r"((?:\\.|[^\\{}])*)(?=\{)", re.DOTALL)
-_DEFAULTS = re.compile(r"\s*([1-9])\s*(?:=\s*(\{[^{}]*\}|(?:[^,{}]|\{[^{}]*\})*))?\s*(?:,|\Z)")
+_DEFAULT = re.compile(r"(?:\A|,)\s*([1-9])\s*(?:=\s*)?((?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|[^,{}])*)")
 
 
 def digit(text: str | None) -> int:
@@ -68,14 +68,12 @@ def _latex_parameters(reader: Reader, name: str) -> tuple[Parameter, ...] | None
 
 def keyed_parameters(count: int, defaults: str | None) -> tuple[Parameter, ...] | None:
     r"""xargs' ``[1=default, 3=other, usedefault]``: the arguments that may stand in brackets, by number."""
-    found: dict[int, str] = {}
-    text, position = defaults or "", 0
-    while match := _DEFAULTS.match(text, position):
-        found[int(match[1])] = (match[2] or "").strip()
-        position = match.end()
-    if found and max(found) > count:
+    values: dict[int, str] = {}
+    for match in _DEFAULT.finditer(defaults or ""):
+        value = match[2].strip()
+        values[int(match[1])] = value[1:-1] if value.startswith("{") and value.endswith("}") else value
+    if max(values, default=0) > count:
         return None
-    values = {number: value[1:-1] if value.startswith("{") else value for number, value in found.items()}
     return tuple(Parameter("optional", values[n]) if n in values else MANDATORY for n in range(1, count + 1))
 
 

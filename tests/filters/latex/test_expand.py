@@ -75,6 +75,7 @@ def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expa
         # arguments with defaults in other places, and texts with fonts
         (r"\newcommandx{\f}[3][1=a, 3={b,c}]{<#1|#2|#3>}\f{x}\f[d]{x}[e]", "<a|x|b,c><d|x|e>"),
         (r"\newcommandx\f[2][2]{<#1|#2>}\f{x}\f{x}[y]", "<x|><x|y>"),
+        (r"\newcommandx*{\f}[2][usedefault, addprefix=\global, 1=a=b]{<#1|#2>}\f{x}\f[c]{x}", "<a=b|x><c|x>"),
         (r"\newcommandtwoopt{\f}[3][a][b]{<#1|#2|#3>}\f{x}\f[c]{x}\f[c][d]{x}", "<a|b|x><c|b|x><c|d|x>"),
         (r"\DeclareTextFontCommand{\strong}{\bfseries}\strong{x}", r"{\bfseries x}"),
         (r"\LetLtxMacro\a\alpha\NewCommandCopy{\b}{\a}$\a\b$", r"$\alpha\alpha$"),

@@ -172,6 +172,7 @@ def test_macros_of_style_files_that_a_style_file_loads() -> None:
         (("paper_v1.tex", "paper_v2.tex"), "paper_v2.tex"),
         (("paper.tex", "paper-rev2.tex", "paper-rev10.tex"), "paper-rev10.tex"),
         (("ms.tex", "ms_final.tex"), "ms_final.tex"),
+        (("paper_20191231.tex", "paper_20200102.tex"), "paper_20200102.tex"),
         (("v2/a.tex", "main.tex"), "main.tex"),
     ],
 )
@@ -180,6 +181,12 @@ def test_a_later_version_comes_before_an_earlier_one(files: tuple[str, ...], mai
     result = paper({name: DOCUMENT % ("", f"\\section{{A}} {length[name]}") for name in files})
     assert result.main_file == main
     assert result.counters["second_documents"] == ("v2/a.tex" in files)
+
+
+def test_an_ams_tex_paper_is_no_latex() -> None:
+    tex = "\\input amstex\n\\documentstyle{amsppt}\n\\topmatter\\title T\\endtitle\\endtopmatter\n\\head One\\endhead text\n\\bye"
+    result = paper(tex)
+    assert (result.text, result.started_at) == ("\\head One\\endhead text\n", "section")
 
 
 def test_a_plain_papers_own_heading_command_is_its_structure() -> None:
