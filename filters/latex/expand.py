@@ -21,7 +21,7 @@ from filters.latex.macros import Macro, read_arguments
 from filters.latex.reader import BLANKS, LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
 from filters.latex.scopes import Meaning, Primitive, Scopes
 from filters.latex.tokens import GROUP_END, KERNEL
-from filters.latex.vocabulary import LATEX, TEX
+from filters.latex.vocabulary import LATEX, PACKAGES, STRUCTURE, TEX
 
 BRACE = Primitive("{")
 _COST = 20  # characters that an expansion counts for, whatever it makes: so that empty ones are bounded too
@@ -183,6 +183,8 @@ class Expander:
     def begin_document(self) -> None:
         """The preamble is read: its text goes, its definitions stay, and the code that waits for this place is next."""
         self.before = "".join(self.out)
+        # What was defined in a group of the preamble alone is not the document's.
+        self.defined = {name for name in self.defined if name in self.scopes.meanings}
         self.in_document, self.preamble = True, False
         self.out.clear()
         self.scopes.begin_document()
@@ -202,7 +204,9 @@ class Expander:
             return meaning is not None
         if name in TEX or name in self.declared or (meaning is not None and name not in self.commands):
             return True
-        return self.latex and (name in LATEX or meaning is not None)
+        if name in PACKAGES:
+            return not self.packages.isdisjoint(PACKAGES[name])
+        return self.latex and (name in LATEX or name in STRUCTURE or meaning is not None)
 
     def plain_text(self, name: str) -> str | None:
         """The replacement text of a macro without parameters, if it holds no command; None for all else."""

@@ -9,7 +9,6 @@ Class files (``.cls``) are publishers' work and are never read.
 import re
 from dataclasses import dataclass, field
 
-from filters.latex.macros import Macro, latex_parameters, tex_parameters
 from filters.latex.reader import Frame, Reader
 from filters.latex.tokens import words
 from filters.latex.vocabulary import DEFINING, LATEX, STRUCTURE, TEX
@@ -24,12 +23,26 @@ _MACHINERY = words(
     "setcounter setlength skip space string textwidth the trivlist unhbox unskip usepackage vadjust vbox "
     "vcenter vfill vskip vspace vtop write xdef def thepage"
 )
+# Commands that define, and how many arguments they have behind the name and what stands in brackets.
+_ARGUMENTS = {
+    **dict.fromkeys(("newcommand", "renewcommand", "providecommand", "DeclareRobustCommand", "newrobustcmd"), 1),
+    **dict.fromkeys(("newcommandx", "renewcommandx", "newcommandtwoopt", "DeclareMathOperator"), 1),
+    **dict.fromkeys(("NewDocumentCommand", "DeclareDocumentCommand", "RenewDocumentCommand"), 2),
+    "DeclarePairedDelimiter": 2,
+    "DeclarePairedDelimiterX": 3,
+    "DeclarePairedDelimiterXPP": 5,
+    "def": 1,
+    "gdef": 1,
+    "let": 1,
+}
 _DEFINES = re.compile(
-    r"\\(newcommand|renewcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|def|gdef|let)(?![A-Za-z@])(\*?)"
-    r"|\\(RequirePackage|usepackage|input)(?![A-Za-z@])|[{}]|\\."
+    rf"\\({'|'.join(sorted(_ARGUMENTS, key=len, reverse=True))})(?![A-Za-z@])"
+    r"|\\(RequirePackage|usepackage|input)(?![A-Za-z])|[{}]|\\.",
+    re.DOTALL,
 )
 _LOADS = re.compile(r"\s*(?:\[[^\[\]]{0,500}\]\s*)?\{([^{}\\]{1,500})\}")
 _PARAMETERS = re.compile(r"((?:\\.|[^\\{}]){0,300})(?=\{)", re.DOTALL)
+_NAMES = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
 
 
 @dataclass
@@ -37,68 +50,66 @@ class Style:
     """What a style file gives.
 
     Attributes:
-        macros: its plain macros, in order.
+        definitions: its plain definitions, as they are written, in order.
         passed_over: names of its other macros.
         loads: names of the files that it loads: style files with their suffix, others as they are written.
     """
 
-    macros: list[tuple[str, Macro]] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
     passed_over: set[str] = field(default_factory=set)
     loads: list[str] = field(default_factory=list)
 
 
-def package_macros(text: str) -> Style:
+def read_style(text: str) -> Style:
     """What a style file's text gives."""
     reader = Reader(20 * len(text))
     frame = Frame(text, at_letter=True)
     reader.frames.append(frame)
-    style = Style()
+    style, taken = Style(), set[str]()
     depth = position = 0
     while match := _DEFINES.search(text, position):
         position = match.end()
         if match[0] in ("{", "}"):
             depth = max(0, depth + (1 if match[0] == "{" else -1))
-        elif match[3] is not None:
+        elif match[2] is not None:
             loads = _LOADS.match(text, position)
-            suffix = "" if match[3] == "input" else ".sty"
+            suffix = "" if match[2] == "input" else ".sty"
             style.loads += [name.strip() + suffix for name in loads[1].split(",")] if loads else []
         elif match[1] is not None:
             frame.pos = position
-            definition = _read(reader, match[1], match[2])
-            if definition and frame.pos > position:
+            name = _defined(reader, match[1])
+            if name and frame.pos > position:
                 position = frame.pos
-                if depth == 0 and _plain(*definition):
-                    style.macros.append(definition)
-    style.passed_over = set(DEFINING.findall(text)) - {name for name, _ in style.macros} - STRUCTURE - TEX - LATEX
+                if depth == 0 and _is_plain(name, text[match.end() : position]):
+                    style.definitions.append(text[match.start() : position])
+                    taken.add(name)
+    style.passed_over = set(DEFINING.findall(text)) - taken - STRUCTURE - TEX - LATEX
     return style
 
 
-def _plain(name: str, macro: Macro) -> bool:
+def _is_plain(name: str, definition: str) -> bool:
     if "@" in name or name in STRUCTURE or not name[0].isalpha():
         return False
-    return not any("@" in call or call in _MACHINERY for call in macro.calls)
+    calls = set(_NAMES.findall(definition)) - {name}
+    return calls.isdisjoint(_MACHINERY) and not any("@" in call for call in calls)
 
 
-def _read(reader: Reader, command: str, star: str) -> tuple[str, Macro] | None:
+def _defined(reader: Reader, command: str) -> str | None:
+    """Reads a definition behind its command; the name that it defines, None where it cannot be read."""
+    reader.skip("*")
     target = reader.control()
     if not target or target[1] or target[0] in ("csname", "expandafter"):
         return None
     if command == "let":
         reader.skip("=")
         source = reader.token()
-        return (target[0], Macro(source)) if source and source != "\\" + target[0] else None
-    if command == "DeclareMathOperator":
-        body = reader.argument()
-        return (target[0], Macro(f"\\operatorname{star}{{{body}}}")) if body is not None else None
+        return target[0] if source and source != "\\" + target[0] else None
+    frame = reader.frames[-1]
     if command in ("def", "gdef"):
-        frame = reader.frames[-1]
         match = _PARAMETERS.match(frame.text, frame.pos)
         frame.pos = match.end() if match else frame.pos
-        parameters = tex_parameters(match[1].lstrip()) if match else None
-        body = reader.group() if parameters is not None else None
     else:
-        digits = (reader.bracket() or "0").strip()
-        count = int(digits) if digits.isdecimal() and len(digits) == 1 else 0
-        parameters = latex_parameters(count, reader.bracket() if count else None)
-        body = reader.argument()
-    return None if body is None or parameters is None else (target[0], Macro(body, parameters))
+        while reader.bracket() is not None:
+            pass
+    arguments = [reader.argument() for _ in range(_ARGUMENTS[command])]
+    return None if None in arguments else target[0]

@@ -100,7 +100,7 @@ TEX = (
 # What LaTeX defines besides, and the packages and classes that nearly every paper loads.
 LATEX = words(
     r"""
-    addcontentsline addtocontents addtocounter addtolength alph Alph appendix arabic arraystretch author
+    and addcontentsline addtocontents addtocounter addtolength alph Alph appendix arabic arraystretch author
     AtBeginDocument AtEndDocument baselinestretch begin bfseries bibitem bibliography bibliographystyle boldmath
     boldsymbol caption chaptername circle cite cleardoublepage clearpage cline color colorbox contentsname date
     DeclareMathOperator DeclareRobustCommand dfrac displaystyle documentclass documentstyle em emph end ensuremath
@@ -123,6 +123,35 @@ LATEX = words(
     center document itemize enumerate description thebibliography quote quotation tabular array minipage verbatim
     """
 )
+# Names that papers ask for, and the packages, one of which must be loaded for them to be defined.
+_OF_PACKAGES = {
+    "hyperref": "hypersetup autoref nameref texorpdfstring phantomsection hyperlink hypertarget hyperref pdfbookmark",
+    "natbib": "citep citet citealt citealp citeauthor citeyear bibpunct setcitestyle",
+    "biblatex": "printbibliography addbibresource parencite textcite autocite",
+    "cleveref": "cref Cref crefname Crefname",
+    "amsthm": "theoremstyle swapnumbers",
+    "amsmath": "text dfrac tfrac binom DeclareMathOperator intertext operatorname",
+    "amssymb": "mathbb mathfrak lesssim gtrsim square blacksquare",
+    "xcolor": "textcolor color definecolor colorlet",
+    "color": "textcolor color definecolor",
+    "graphicx": "includegraphics graphicspath scalebox resizebox rotatebox",
+    "subfigure": "subfigure subfloat",
+    "subfig": "subfloat",
+    "todonotes": "todo listoftodos missingfigure",
+    "tikz": "tikzset usetikzlibrary tikz",
+    "siunitx": "SI si num sisetup",
+    "algorithmic": "STATE REQUIRE ENSURE",
+    "listings": "lstset lstinline lstinputlisting",
+    "physics": "qty abs norm ket bra braket dd dv pdv",
+    "xspace": "xspace",
+    "bm": "bm",
+}
+PACKAGES = {
+    name: {package for package, others in _OF_PACKAGES.items() if name in others.split()}
+    for names in _OF_PACKAGES.values()
+    for name in names.split()
+}
+
 # A command of any package that defines another: \newcommandfoo{\name}, \DeclareSomething\name. Registers are no macros.
 DEFINING = re.compile(
     r"\\(?:re|provide)?(?:new|declare|define|def|let)"

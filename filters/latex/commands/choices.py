@@ -4,6 +4,7 @@ Each reads all its arguments and goes on with the one that is right. Where only 
 in a preamble, which leaves no text, the definitions of both are carried out, so that no macro is lost.
 """
 
+import re
 from collections.abc import Callable
 
 from filters.latex.commands.conditionals import same
@@ -15,6 +16,17 @@ from filters.latex.macros import Macro
 from filters.latex.scopes import primitives
 
 Test = Callable[[Expander, str, list[str]], bool | None]
+
+
+_INPUT = re.compile(r"\\(?:input|include|subfile|import|subimport)(?![A-Za-z@])")
+_END = "\x06"  # a command of this name, which no source has, stands behind a choice that is written out
+_END_CHOICE = f"\\{_END}"
+
+
+def _end_choice(expander: Expander, name: str) -> None:
+    del name
+    if expander.conditions and expander.conditions[-1] is not None:
+        expander.conditions.pop()
 
 
 def _choose(test: Test, count: int) -> Callable[[Expander, str], None]:
@@ -34,6 +46,10 @@ def _choose(test: Test, count: int) -> Callable[[Expander, str], None]:
             expander.push(yes if truth else no)
         elif expander.preamble:
             expander.push(yes + no)
+        elif _INPUT.search(yes) and _INPUT.search(no):  # as both branches of a conditional that is not decided
+            expander.write(name)
+            expander.conditions.append(set())
+            expander.push("".join(f"{{{text}}}" for text in (*given, yes, no)) + _END_CHOICE)
         else:
             reader.reset()
             expander.write(name)
@@ -196,6 +212,7 @@ CHOICES = primitives(
         _choose(_file_exists, 1): "IfFileExists",
         _input_if_exists: "InputIfFileExists",
         _looks_ahead: "@ifstar @ifnextchar",
+        _end_choice: _END,
         _set_toggle: "newtoggle providetoggle toggletrue togglefalse settoggle newbool providebool booltrue boolfalse "
         "setbool newboolean provideboolean setboolean",
     }

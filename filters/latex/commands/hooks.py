@@ -9,7 +9,9 @@ write nothing into the text.
 import re
 from collections.abc import Callable
 
+from filters.latex.commands.define import define
 from filters.latex.expand import Expander
+from filters.latex.macros import Macro
 from filters.latex.scopes import primitives
 
 # By the arguments that follow: m in braces or a command, o in brackets if there, * a star if there, = a sign if there.
@@ -19,8 +21,8 @@ _HOOKS = {
     "AddThispageHook typeout message wlog errmessage",
     "=m": "everymath everydisplay everypar everyhbox everyvbox everycr everyjob errhelp",
     "mm": "AtBeginEnvironment AtEndEnvironment BeforeBeginEnvironment AfterBeginEnvironment BeforeEndEnvironment "
-    "AfterEndEnvironment addto appto gappto eappto xappto preto gpreto epreto xpreto csappto cspreto g@addto@macro "
-    "l@addto@macro addtokomafont setkomafont PackageInfo PackageWarning PackageWarningNoLine ClassInfo ClassWarning "
+    "AfterEndEnvironment addto csappto cspreto addtokomafont setkomafont "
+    "PackageInfo PackageWarning PackageWarningNoLine ClassInfo ClassWarning "
     "ClassWarningNoLine",
     "mmm": "PackageError ClassError GenericInfo GenericWarning",
     "mmmm": "GenericError apptocmd pretocmd gapptocmd gpretocmd xapptocmd xpretocmd",
@@ -52,6 +54,26 @@ def _inert(shape: str) -> Callable[[Expander, str], None]:
         expander.drop_line()
 
     return inert
+
+
+def _append(expander: Expander, name: str) -> None:
+    r"""``\appto\x{...}``, ``\g@addto@macro\x{...}``: more of a macro of the author's; of another, code for it."""
+    reader = expander.reader
+    reader.mark()
+    target, more = reader.control(), reader.group()
+    if target is None or more is None:
+        reader.reset()
+        expander.write(name)
+        return
+    meaning = expander.scopes.meanings.get(target[0])
+    if isinstance(meaning, Macro) and not meaning.parameters and len(meaning.pieces) == 1:
+        text = str(meaning.pieces[0])
+        text = more + text if "preto" in name else text + more
+        everywhere = name[0] in "gx"
+        define(expander, target[0], Macro(text, (), meaning.at_letter or reader.frames[-1].at_letter), everywhere)
+    else:
+        expander.counters["hooks"] += 1
+    expander.drop_line()
 
 
 def _at_begin(expander: Expander, name: str) -> None:
@@ -112,6 +134,7 @@ HOOKS = primitives(
     {_inert(shape): names for shape, names in _HOOKS.items()}
     | {
         _at_begin: "AtBeginDocument AtEndPreamble AfterEndPreamble AfterPreamble AddToHook AddToHookNext",
+        _append: "appto gappto eappto xappto preto gpreto epreto xpreto g@addto@macro l@addto@macro",
         _write: "write",
         _immediate: "immediate",
         _skips(_OPENED): "openout openin",

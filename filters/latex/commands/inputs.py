@@ -7,9 +7,8 @@ is cut. \usepackage of a style file that came with the paper reads its plain mac
 import posixpath
 import re
 
-from filters.latex.commands.define import define
 from filters.latex.expand import Expander
-from filters.latex.packages import package_macros
+from filters.latex.packages import read_style
 from filters.latex.reader import LINE_REST
 from filters.latex.scopes import primitives
 
@@ -110,27 +109,29 @@ def _package(expander: Expander, name: str) -> None:
         expander.write(name)
         return
     reader.bracket()
-    for package in names.split(","):
-        expander.packages.add(package.strip())
-        _read_style(expander, package.strip())
     written = f"\\{name}{'' if options is None else f'[{options}]'}{{{names}}}"
     expander.out.append(written if expander.in_document else "")
+    expander.packages.update(package.strip() for package in names.split(","))
+    definitions = [text for package in names.split(",") for text in _style_definitions(expander, package.strip())]
+    if definitions:
+        expander.push("".join(definitions))
 
 
-def _read_style(expander: Expander, package: str) -> None:
-    """Takes the macros of a style file of the paper's, and of those that it loads, in their order."""
+def _style_definitions(expander: Expander, package: str) -> list[str]:
+    """The plain definitions of a style file of the paper's, and of those that it loads, in their order."""
+    definitions: list[str] = []
     waiting = [(f"{package}.sty", "")]
     while waiting:
         name, directory = waiting.pop()
         path = expander.files.style(name, directory)
         if not path:
             continue
-        style = package_macros(expander.files.text(path))
-        for macro_name, macro in style.macros:
-            define(expander, macro_name, macro, True)
-        expander.unread |= style.passed_over - expander.defined
+        style = read_style(expander.files.text(path))
+        definitions += style.definitions
+        expander.unread |= style.passed_over
         waiting += [(other, posixpath.dirname(path)) for other in reversed(style.loads)]
         expander.packages |= {other.removesuffix(".sty") for other in style.loads}
+    return definitions
 
 
 def _class(expander: Expander, name: str) -> None:

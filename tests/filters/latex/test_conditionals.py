@@ -63,6 +63,10 @@ def run(tex: str) -> str:
         # whether a name is defined
         (r"\newcommand{\x}{}\ifdefined\x a\else b\fi\ifdefined\y a\else b\fi", "ab"),
         (r"\ifdefined\mu a\fi\ifdefined\pdfoutput b\fi\ifdefined\XeTeXversion c\fi\ifdefined\usepackage d\fi", "abd"),
+        (
+            r"\usepackage{cleveref}\ifdefined\cref a\fi\ifdefined\qty b\fi\ifdefined\ref c\fi",
+            r"ac",
+        ),
         (r"\def\xy{}\ifcsname xy\endcsname a\fi\ifcsname no\endcsname b\fi", "a"),
         (r"\makeatletter\@ifundefined{x}{a}{b}\@ifundefined{cite}{a}{b}", "ab"),
         (r"\newtheorem{t}{T}\makeatletter\@ifundefined{t}{a}{b}", r"\newtheorem{t}{T}b"),
@@ -100,6 +104,9 @@ def test_a_file_that_both_branches_ask_for_is_read_once() -> None:
     expander = Expander(Files(files, "main.tex"), Limits(), PRIMITIVES)
     assert expander.run("main.tex") == r"\ifdim\x=0pt text\else\fi text"
     assert expander.counters["input_repeated"] == 1
+    files["main.tex"] = rb"\ifthenelse{\value{page}>1}{\input{a} b}{\input{../a} c}\input{a}"
+    expander = Expander(Files(files, "main.tex"), Limits(), PRIMITIVES)
+    assert expander.run("main.tex") == r"\ifthenelse{\value{page}>1}{text b}{ c}text"
 
 
 def test_names_of_latex_are_undefined_in_plain_tex() -> None:

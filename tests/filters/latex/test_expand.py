@@ -264,6 +264,7 @@ def test_a_macro_that_is_endless_stays_so_when_it_is_defined_anew() -> None:
         (r"\def\x{1}\AtEndDocument{\gdef\x{2}}\everymath={\gdef\x{3}}\AddToHook{env/a/before}{\gdef\x{4}}\x", "1"),
         (r"\makeatletter\def\x{1}\g@addto@macro\y{\gdef\x{2}}\addto\captionsenglish{\gdef\x{3}}\x", "1"),
         (r"\patchcmd{\x}{a}{b}{}{}\pretocmd\x{\gdef\y{1}}{}{}\y", r"\y"),
+        (r"\def\x{b}\appto\x{c}{\gpreto\x{a}}\x", "{}abc"),
         # what is written elsewhere is not written here
         ("a\n\\typeout{x}\n\\wlog{y}\nb", "a\nb"),
         (r"\immediate\write16{x}\write\out{y}\message{z}\immediate\openout\out=f.aux \closeout\out.", "."),

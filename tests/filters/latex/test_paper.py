@@ -156,6 +156,18 @@ def test_macros_of_the_papers_own_style_file() -> None:
     assert result.macros_left == 2
 
 
+def test_every_way_to_define_is_read_in_a_style_file() -> None:
+    style = (
+        "\\newcommandx{\\f}[2][1=z]{<#1#2>}\\DeclarePairedDelimiter\\set\\{\\}\n\\NewDocumentCommand{\\g}{o m}{(#2)}"
+        "\\DeclarePairedDelimiterX\\ip[2]{\\langle}{\\rangle}{#1,#2}\\newcommandx{\\q}[1][1=a]{\\vskip #1}"
+        "\\DeclareMathOperator*\\am{arg}\\if x\\newcommand{\\no}{\\fi}"
+    )
+    tex = DOCUMENT % ("\\usepackage{s}", "\\section{A} \\f{x}\\set{y}\\g[a]{b}\\ip{c}{d}\\am\\q")
+    result = paper({"main.tex": tex, "s.sty": style})
+    assert result.text == "\\section{A} <zx>\\{y\\}(b)\\langle c,d\\rangle\\operatorname*{arg}\\q\n"
+    assert result.macros_left == 1
+
+
 def test_macros_of_style_files_that_a_style_file_loads() -> None:
     files = {
         "main.tex": DOCUMENT % ("\\usepackage{tex/mine}", "\\section{A} $\\R \\Q \\Z$"),
@@ -184,7 +196,8 @@ def test_a_later_version_comes_before_an_earlier_one(files: tuple[str, ...], mai
 
 
 def test_an_ams_tex_paper_is_no_latex() -> None:
-    tex = "\\input amstex\n\\documentstyle{amsppt}\n\\topmatter\\title T\\endtitle\\endtopmatter\n\\head One\\endhead text\n\\bye"
+    top = "\\input amstex\n\\documentstyle{amsppt}\n\\topmatter\\title T\\endtitle\\endtopmatter\n"
+    tex = f"{top}\\head One\\endhead text\n\\bye"
     result = paper(tex)
     assert (result.text, result.started_at) == ("\\head One\\endhead text\n", "section")
 
