@@ -9,7 +9,7 @@ put figures and their captions after it), and an appendix, which the paper does 
 import bisect
 import re
 
-from filters.latex.tokens import KERNEL
+from filters.latex.tokens import KERNEL, close_brace
 
 # LaTeX's sectioning commands, and those of AMS-TeX and plain TeX.
 _LEVELS = "part|chapter|section|subsection|subsubsection|paragraph|subparagraph"
@@ -17,17 +17,20 @@ _SECTION = re.compile(rf"\\(?:(?:{_LEVELS})(?![A-Za-z@])\*?\s*(?=[\[{{])|addchap
 _PLAIN_SECTION = re.compile(
     r"\\(?:(?:part|chapter|section|subsection|subsubsection|beginsection|newsec|subsec|head|heading|subhead|subheading|specialhead)(?![A-Za-z@]))"
 )
-# A heading that is set by hand, on a line of its own: {\bf 1. Introduction}, \centerline{\bf I. INTRODUCTION}.
-_LAYOUT_WORD = rf"{KERNEL}?\\(?!item|bibitem|ref|cite|label|title|author)[A-Za-z]+\*?|\\/|\\\\"
+# A heading that is set by hand, on a line of its own: {\bf 1. Introduction}, \centerline{\bf I. INTRODUCTION}; and one
+# with which a paragraph begins: \textit{Introduction.}---We ...
+_PLACING = r"\\(?:begin|end)\s*\{(?:center|flushleft|flushright)\}"
+_LAYOUT_WORD = rf"{_PLACING}|{KERNEL}?\\(?!item|bibitem|ref|cite|label|title|author|begin|end)[A-Za-z]+\*?|\\/|\\\\"
+_OPENING = rf"^(?:[ \t]*\\begin\s*\{{(?:center|flushleft|flushright)\}}[ \t]*\n)?[ \t]*(?=[\\{{${KERNEL}])"
 _HEADING_BY_HAND = re.compile(
-    rf"^[ \t]*(?=[\\{{${KERNEL}])(?:{_LAYOUT_WORD}|[{{}}$\[\]\t .\d:~-]|(?<![A-Za-z])[IVXA](?![A-Za-z]))*"
-    rf"Introduction(?:{_LAYOUT_WORD}|[{{}}$.: \t~-])*$",
+    rf"{_OPENING}(?:{_LAYOUT_WORD}|[{{}}$\[\]\t .\d:~-]|(?<![A-Za-z])[IVXA](?![A-Za-z]))*"
+    rf"Introduction(?:(?:{_LAYOUT_WORD}|[{{}}$.: \t~-])*$|[ \t]*(?:\}}[ \t]*)?(?:[.:]|---?|[\u2013\u2014]))",
     re.IGNORECASE | re.MULTILINE,
 )
 # The same with another title, where it is numbered as the first and set in bold, small capitals or a larger size.
 _NUMBERED_BY_HAND = re.compile(
-    rf"^[ \t]*(?=[\\{{{KERNEL}])(?:{_LAYOUT_WORD}|[{{}}\t ~])*(?:[01]|I)(?:[.)]|\\[ ,;]|[ \t~])+"
-    rf"(?:{_LAYOUT_WORD}|[{{}}\t ~])*"
+    rf"{_OPENING}(?:{_LAYOUT_WORD}|[{{}}\t ~])*(?:[01]|I)(?:[.)]|\\[ ,;]|[ \t~])+"
+    rf"(?:(?:{_LAYOUT_WORD}|[{{}}])[ \t~]*)*"
     rf"(?P<title>[A-Z][A-Za-z ,'-]{{3,60}})(?:{_LAYOUT_WORD}|[{{}}.: \t~])*$",
     re.MULTILINE,
 )
@@ -35,7 +38,7 @@ _PROMINENT = re.compile(
     r"\\(?:bf|textbf|bfseries|sc|scshape|textsc|large|Large|LARGE|sectionfont|headingfont)(?![A-Za-z])"
 )
 _PLACE = re.compile(r"Depart|Instit|Univers|Laborator|School|College|Facult|Centre|Center", re.IGNORECASE)
-_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}")
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract\s*\{")
 _END_ABSTRACT = re.compile(r"\\end\s*\{abstract\*?\}")
 _FALLBACKS = (
     ("abstract", re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z@])")),
@@ -110,9 +113,7 @@ def find_start(text: str, latex: bool) -> tuple[int, str]:
 
 def _heading_by_hand(text: str, end: int) -> int | None:
     """Where the first heading that is set by hand stands before ``end``, and outside of the abstract."""
-    opens = _ABSTRACT.search(text, 0, end)
-    closes = _END_ABSTRACT.search(text, opens.end(), end) if opens else None
-    start = closes.end() if closes else 0
+    start = _behind_abstract(text, end)
     found = [match.start() for match in _HEADING_BY_HAND.finditer(text, start, end)]
     found += [
         match.start()
@@ -120,6 +121,17 @@ def _heading_by_hand(text: str, end: int) -> int | None:
         if _PROMINENT.search(match[0]) and not _PLACE.search(match["title"])
     ]
     return min(found, default=None)
+
+
+def _behind_abstract(text: str, end: int) -> int:
+    """Where the abstract ends, whose own headings begin no text; 0 without one."""
+    opens = _ABSTRACT.search(text, 0, end)
+    if opens is None:
+        return 0
+    if opens[0].endswith("{"):  # \abstract{...}
+        return max(0, close_brace(text, opens.end() - 1, end))
+    closes = _END_ABSTRACT.search(text, opens.end(), end)
+    return closes.end() if closes else 0
 
 
 def cut_end(text: str, after_bibliography: str, appendix: str) -> tuple[str, dict[str, int]]:

@@ -66,8 +66,10 @@ def _append(expander: Expander, name: str) -> None:
         expander.write(name)
         return
     meaning = expander.scopes.meanings.get(target[0])
-    if isinstance(meaning, Macro) and not meaning.parameters and len(meaning.pieces) == 1:
+    plain = isinstance(meaning, Macro) and not meaning.parameters and len(meaning.pieces) == 1
+    if isinstance(meaning, Macro) and plain and not expander.exhausted():
         text = str(meaning.pieces[0])
+        expander.grown += len(text)
         text = more + text if "preto" in name else text + more
         everywhere = name[0] in "gx"
         define(expander, target[0], Macro(text, (), meaning.at_letter or reader.frames[-1].at_letter), everywhere)
