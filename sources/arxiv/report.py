@@ -19,6 +19,14 @@ _STARTS = {
     "document": "the document's beginning",
 }
 
+# What a reader of the texts may stumble over, or miss.
+_LEFT = {
+    "conditionals_left": "conditionals in the text that only TeX decides",
+    "unread_definitions": "definitions that were not understood",
+    "missing_inputs": "files asked for that are not there",
+    "second_documents": "other documents in submissions (latex.second_documents takes them)",
+}
+
 
 def yields(manifest: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Members of the inputs and papers kept, by month (yymm), in the order of time.
@@ -43,7 +51,8 @@ def notes(manifest: Mapping[str, Any]) -> list[str]:
     """Sentences for the end of a run."""
     steps = _ledger(manifest).steps
     by_month, latex = yields(manifest), (steps.get("latex") or StepLedger()).counters
-    return [line for line in (_yield_line(by_month), _macro_line(latex), _start_line(latex)) if line]
+    lines = (_yield_line(by_month), _macro_line(latex), _left_line(latex), _start_line(latex))
+    return [line for line in lines if line]
 
 
 def _yield_line(by_month: Mapping[str, tuple[int, int]]) -> str:
@@ -74,6 +83,11 @@ def _macro_line(counters: Mapping[str, int]) -> str:
         f"Authors' macros: {expanded:,} uses expanded, {left:,} left in the text ({left / (expanded + left):.2%}); "
         f"papers with some left: {papers:,}"
     )
+
+
+def _left_line(counters: Mapping[str, int]) -> str:
+    parts = [f"{words}: {counters[name]:,}" for name, words in _LEFT.items() if counters.get(name)]
+    return f"Besides, {'; '.join(parts)}" if parts else ""
 
 
 def _start_line(counters: Mapping[str, int]) -> str:

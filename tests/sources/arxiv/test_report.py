@@ -18,6 +18,9 @@ FEW = manifest(
         "macros_expanded": 99,
         "macros_left": 1,
         "papers_with_macros_left": 1,
+        "conditionals_left": 2,
+        "unread_definitions": 0,
+        "second_documents": 1,
         "starts_at_section": 3,
         "starts_at_abstract": 1,
     },
@@ -35,6 +38,8 @@ def test_notes_of_few_months():
     assert notes(FEW) == [
         "Yield: 4 papers of 7 members, 57.1% (9912 50%, 2005 75%, other 0%)",
         "Authors' macros: 99 uses expanded, 1 left in the text (1.00%); papers with some left: 1",
+        "Besides, conditionals in the text that only TeX decides: 2; other documents in submissions "
+        "(latex.second_documents takes them): 1",
         "Texts start at the first section in 3, the abstract in 1",
     ]
 
