@@ -47,6 +47,12 @@ _SMALL_PRINT_END = re.compile(_STARS + r"end[\s*]*(?:of\s+)?the\s+small\s+print"
 # line, too, before their small print.
 _FILE_NAME = re.compile(r"^\*{3,}\s*this\s+file\s+should\s+be\s+named\b.*\*{3,}\s*$", re.I)
 _LAWS = re.compile(r"copyright\s+laws\s+are\s+changing", re.I)
+_FIELD_LINE = re.compile(
+    r"\W*(?:title|subtitle|author|editor|translator|illustrator|release\s+date|posting\s+date|edition|language|character\s+set)"
+    r"\b.{0,30}:|\[(?:yes|this\s+file|e-?(?:text|book)|most\s+recently)",
+    re.I,
+)
+LAWS_LINES = 150  # of that header, with its fields
 FILE_NAME_PARAGRAPHS = 6  # of boilerplate behind that line: on editions, versions and the small print
 _SMALL_PRINT_START = re.compile(_STARS + r"start[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
 _END = re.compile(
@@ -93,7 +99,7 @@ class Stripped:
     Attributes:
         body: The book.
         header: What stood before it, with the start marker; empty where the file has none.
-        start: How the header ended: ``marker``, ``small_print``, ``file_name``, or None where no marker was found.
+        start: How the header ended: ``marker``, ``small_print``, ``laws``, or None where no marker was found.
         end: Whether an end marker was found.
         headers: Headers found: two where a file was put into a new frame with its old one.
         kept: Whether markers were overruled, because nothing would have been left between them.
@@ -132,8 +138,8 @@ def _kept(text: str, lines: Sequence[str], sure: int) -> Stripped | None:
     None where what would be kept is boilerplate: then the file has no book.
     """
     starts = [(sure, "marker")] if sure else []
-    named = _file_name_start(lines)
-    starts += [(named, "file_name")] if named else []
+    named = _laws_start(lines)
+    starts += [(named, "laws")] if named else []
     for start, kind in (*starts, (0, None)):
         for end in (_find_end(lines, start), None):
             found = _cut(text, lines, start, end, kind, int(kind is not None))
@@ -165,30 +171,55 @@ def _find_start(lines: Sequence[str]) -> tuple[int, str | None, int]:
     while found := _next_start(lines, start, kind):
         start, kind = found
         headers += 1
-    named = _file_name_start(lines) if kind is None else 0
-    return (named, "file_name", 1) if named else (start, kind, headers)
+    named = _laws_start(lines) if kind is None else 0
+    return (named, "laws", 1) if named else (start, kind, headers)
 
 
-def _file_name_start(lines: Sequence[str]) -> int:
-    """The first line behind the header of 2001 to 2003, which ends with the file's name; 0 where there is none."""
-    for number, line in enumerate(lines[:HEADER_LINES]):
-        if "NAMED" not in line.upper() or not _FILE_NAME.match(line[:LINE_CHARACTERS]):
-            continue
-        head = lines[:number]
-        if not _is_header(head, is_second=False) or not any(_LAWS.search(h[:LINE_CHARACTERS]) for h in head):
-            return 0
-        return _behind_boilerplate(lines, number + 1)
-    return 0
+def _laws_start(lines: Sequence[str]) -> int:
+    """The first line behind the header of 2001 to 2003, which begins with the laws; 0 where there is none.
+
+    It ends with the line that names the file, or, without it, with the last of the fields.
+    """
+    top = [line[:LINE_CHARACTERS] for line in lines[:LAWS_LINES]]
+    if not any(_LAWS.search(line) for line in top[:SECOND_HEADER_LINES]):
+        return 0
+    named = [number + 1 for number, line in enumerate(top) if "NAMED" in line.upper() and _FILE_NAME.match(line)]
+    end = named[0] if named else _behind_fields(top)
+    return _behind_boilerplate(lines, end) if end and _is_header(lines[:end], is_second=False) else 0
+
+
+def _behind_fields(lines: Sequence[str]) -> int:
+    """The line behind the first run of paragraphs that are fields, or remarks on them; 0 where there is none."""
+    end = at = 0
+    while (first := _next_text(lines, at)) < len(lines):
+        at = _next_empty(lines, first)
+        if _FIELD_LINE.match(lines[first]):
+            end = at
+        elif end:
+            break
+    return end
 
 
 def _behind_boilerplate(lines: Sequence[str], at: int) -> int:
     """The line behind paragraphs on editions and the small print, which some headers have below the file's name."""
     for _ in range(FILE_NAME_PARAGRAPHS):
-        first = next((n for n in range(at, len(lines)) if lines[n].strip()), len(lines))
-        last = next((n for n in range(first, len(lines)) if not lines[n].strip()), len(lines))
+        first = _next_text(lines, at)
+        last = _next_empty(lines, first)
         if not _EDITIONS.match("\n".join(lines[first : min(last, first + 2)])):
             break
         at = last
+    return at
+
+
+def _next_text(lines: Sequence[str], at: int) -> int:
+    while at < len(lines) and not lines[at].strip():
+        at += 1
+    return at
+
+
+def _next_empty(lines: Sequence[str], at: int) -> int:
+    while at < len(lines) and lines[at].strip():
+        at += 1
     return at
 
 

@@ -43,7 +43,7 @@ META = pa.struct(
         ("released", pa.string()),
         ("member", pa.string()),  # the name of the text in the archive that it comes from
         ("encoding", pa.string()),
-        ("header", pa.string()),  # how the header ended: marker, small_print, file_name, none
+        ("header", pa.string()),  # how the header ended: marker, small_print, laws, none
         ("trailer", pa.bool_()),  # whether an end marker was found
         ("language_score", pa.float32()),
         ("duplicate_of", pa.string()),

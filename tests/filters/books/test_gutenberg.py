@@ -209,13 +209,14 @@ copies of this etext away, and disclaims most of our liability.
 
 
 @pytest.mark.parametrize("body", [VERSE, BODY, f"{BODY}\n\n" * 20])
+@pytest.mark.parametrize("header", [LAWS, LAWS[: LAWS.index("The Project Gutenberg Etext of")]])
 @pytest.mark.parametrize("end", ["\n\n\nEnd of the Project Gutenberg Etext of The Quay, by Ann Author\n", "\n\n"])
-def test_the_layout_with_the_small_print_at_the_end(body, end):
-    found = strip_boilerplate(f"{LAWS}\n\n\n{body}{end}{SMALL_PRINT_AT_THE_END}")
+def test_the_layout_with_the_small_print_at_the_end(body, header, end):
+    found = strip_boilerplate(f"{header}\n\n\n{body}{end}{SMALL_PRINT_AT_THE_END}")
     assert found.body.removesuffix(SMALL_PRINT_AT_THE_END.split("\n")[2]).strip() == body.strip()
-    assert (found.start, found.end, found.kept) == ("file_name", True, False)
-    header = parse_header(found.header)
-    assert (header.number, header.title, header.author, header.language) == (4711, "The Quay", "Ann Author", "en")
+    assert (found.start, found.end, found.kept) == ("laws", True, False)
+    fields = parse_header(found.header)
+    assert (fields.number, fields.title, fields.author, fields.language) == (4711, "The Quay", "Ann Author", "en")
 
 
 START_LINE = "*** START OF THE PROJECT GUTENBERG EBOOK X ***"
