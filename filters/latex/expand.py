@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from filters.latex.assemble import Files
 from filters.latex.landing import ENDS_IN_WORD, as_argument
+from filters.latex.limits import Limits
 from filters.latex.macros import Macro, read_arguments
 from filters.latex.reader import BLANKS, LINE_REST, TOKEN, TOKEN_AT, Frame, Reader
 from filters.latex.scopes import Meaning, Primitive, Scopes
@@ -34,26 +35,6 @@ LATEX_MAIN = re.compile(
     r"|\\documentstyle(?![A-Za-z])(?!\s*(?:\[[^\[\]]{0,200}\]\s*)?\{\s*(?:amsppt|amstex))"
 )
 _XSPACE = re.compile(r"(?:\\xspace\s*)+\Z")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What stops macros that never end.
-
-    Attributes:
-        depth: expansions within one another.
-        use: characters that one use in the text may grow to, all expansions within it counted.
-        growth: characters that all expansions may make (and 20 for each), as a multiple of the characters read, plus
-            ``slack``. Papers make 0 to 0.6 (measured on 27).
-        work: characters looked at in search of the ends of arguments, likewise. Papers need 0 to 0.6.
-        slack: characters allowed to every paper.
-    """
-
-    depth: int = 100
-    use: int = 1_000_000
-    growth: int = 10
-    work: int = 10
-    slack: int = 1_000_000
 
 
 @dataclass
@@ -112,6 +93,7 @@ class Expander:
         self.reckoned: set[str] = set()
         self.conditions: list[set[str] | None] = []
         self.at_begin: list[tuple[str, bool]] = []
+        self.unless = False  # an \\unless waits for its conditional
         self.everywhere = False  # a \global prefix waits for its definition
         self.long = False  # so does a \long
         self.preamble = self.in_document = False
@@ -142,11 +124,14 @@ class Expander:
         self.joined = True
         self.frames.append(Frame(text, 0, path.endswith((".sty", ".cls")), path))
 
-    def push(self, text: str, nested: bool = False) -> None:
-        """Read ``text``, an argument of a command carried out here, next; ``nested``: within the use at work."""
+    def push(self, text: str, nested: bool = False, at_letter: bool | None = None) -> None:
+        """Read ``text``, an argument of a command carried out here, next; ``nested``: within the use at work.
+
+        ``at_letter``: whether ``@`` is a letter in it, where what follows has been looked at; None: as where one reads.
+        """
         frame = self.reader.settle() if nested else self.frames[-1]
         self._spent = self._spent + _TURN if nested else self._spent * bool(frame.depth)
-        self.frames.append(Frame(text, frame.depth + 1, frame.at_letter))
+        self.frames.append(Frame(text, frame.depth + 1, frame.at_letter if at_letter is None else at_letter))
 
     def expand(self, text: str) -> str:
         """``text`` with the macros in it expanded now (for ``\\edef`` and file names)."""
@@ -183,8 +168,8 @@ class Expander:
     def begin_document(self) -> None:
         """The preamble is read: its text goes, its definitions stay, and the code that waits for this place is next."""
         self.before = "".join(self.out)
-        # What was defined in a group of the preamble alone is not the document's.
-        self.defined = {name for name in self.defined if name in self.scopes.meanings}
+        # What a group of the preamble alone made of a known name is not the document's.
+        self.defined = {name for name in self.defined if name in self.scopes.meanings or not self.is_known(name)}
         self.in_document, self.preamble = True, False
         self.out.clear()
         self.scopes.begin_document()
@@ -196,6 +181,10 @@ class Expander:
         """Whether a name begins a conditional that ends with ``\\fi``."""
         meaning = self.scopes.meanings.get(name)
         return isinstance(meaning, Primitive) and meaning.conditional
+
+    def is_known(self, name: str) -> bool:
+        """Whether TeX, LaTeX or a package gives a name a meaning."""
+        return name in TEX or name in LATEX or name in STRUCTURE or name in PACKAGES
 
     def is_defined(self, name: str) -> bool:
         """Whether a name has a meaning for TeX here: the author's, or one that it has before a paper begins."""
@@ -218,6 +207,7 @@ class Expander:
 
     def abandon(self) -> bool:
         """Leave the outermost use that is being expanded as it is, from now on; False outside of any."""
+        self.unless = False
         base = self._base
         if base is None or not self.frames[-1].depth or base.macro.banned:
             return False

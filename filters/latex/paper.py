@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from filters.latex.assemble import Files, find_main
 from filters.latex.commands import PRIMITIVES
 from filters.latex.decode import as_utf8
-from filters.latex.expand import LATEX_MAIN, Expander, Limits
+from filters.latex.expand import LATEX_MAIN, Expander
 from filters.latex.left import count_left
+from filters.latex.limits import Limits
 from filters.latex.mathmode import resolve_math_mode
 from filters.latex.sections import cut_end, find_start
 from filters.latex.title import find_title

@@ -60,10 +60,11 @@ _DECLARING = (
     b"newtcb",
     b"newminted",
     b"cludecomment",
+    b"cludeversion",
     b"ShortVerb",
     b"ShortInline",
 )
-_NEW_COMMENT = re.compile(r"^[^%\n]*\\excludecomment\s*\{(\w+)\}", re.MULTILINE)
+_NEW_COMMENT = re.compile(r"^[^%\n]*\\exclude(?:comment|version)\s*\{(\w+)\}", re.MULTILINE)
 _OWN_COMMENT = re.compile(r"^[^%\n]*\\(?:(?:re)?newenvironment|includecomment)\s*\{comment\}", re.MULTILINE)
 _SHORT_VERB = re.compile(
     r"^[^%\n]*\\(?:MakeShortVerb\*?|DefineShortVerb(?:\[[^\[\]]{0,200}\])?|lstMakeShortInline(?:\[[^\[\]]{0,200}\])?)\s*\{?\\([^\w\s])",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from filters.latex import LatexOptions
-from filters.latex.expand import Limits as MacroLimits
+from filters.latex.limits import Limits as MacroLimits
 from pipeline.corpus.sink import RejectPolicy
 
 

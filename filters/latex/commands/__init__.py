@@ -10,6 +10,7 @@ from filters.latex.commands.delimiters import DELIMITERS
 from filters.latex.commands.environments import ENVIRONMENT_COMMANDS
 from filters.latex.commands.hooks import HOOKS
 from filters.latex.commands.inputs import INPUTS
+from filters.latex.commands.kernel import KERNEL_COMMANDS
 from filters.latex.commands.names import NAMES
 from filters.latex.commands.registers import REGISTERS
 from filters.latex.commands.spacing import SPACING
@@ -25,6 +26,7 @@ PRIMITIVES = (
     | HOOKS
     | INPUTS
     | NAMES
+    | KERNEL_COMMANDS
 )
 
 __all__ = ["PRIMITIVES"]

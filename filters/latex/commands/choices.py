@@ -138,6 +138,11 @@ def _recent(expander: Expander, name: str, given: list[str]) -> bool:
     return True
 
 
+def _unknown(expander: Expander, name: str, given: list[str]) -> None:
+    """What only TeX, or the package, knows."""
+    del expander, name, given
+
+
 def _file_exists(expander: Expander, name: str, given: list[str]) -> bool:
     del name
     return expander.files.resolve(expander.expand(given[0]).strip(), "", "") is not None
@@ -168,6 +173,7 @@ def _looks_ahead(expander: Expander, name: str) -> None:
         reader.reset()
         expander.write(name)
         return
+    at_letter = reader.frames[-1].at_letter
     frame = reader.settle()
     before = frame.pos
     follows = reader.peek() == char
@@ -175,7 +181,7 @@ def _looks_ahead(expander: Expander, name: str) -> None:
         frame.pos = before
     elif name == "@ifstar":
         reader.skip("*")
-    expander.push(yes if follows else no)
+    expander.push(yes if follows else no, at_letter=at_letter)
 
 
 def _set_toggle(expander: Expander, name: str) -> None:
@@ -210,6 +216,8 @@ CHOICES = primitives(
         _choose(_recent, 1): "IfFormatAtLeastTF",
         _choose(_recent, 2): "@ifpackagelater @ifclasslater IfPackageAtLeastTF IfClassAtLeastTF",
         _choose(_file_exists, 1): "IfFileExists",
+        _choose(_unknown, 1): "ifboolexpr iflanguage ifnumodd ifdefcounter ifdeflength",
+        _choose(_unknown, 2): "@ifpackagewith @ifclasswith IfPackageLoadedWithOptionsTF ifinlist ifinlistcs",
         _input_if_exists: "InputIfFileExists",
         _looks_ahead: "@ifstar @ifnextchar",
         _end_choice: _END,

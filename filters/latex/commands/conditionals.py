@@ -19,14 +19,20 @@ from filters.latex.scopes import Meaning, Primitive, primitives
 from filters.latex.vocabulary import ALWAYS, CONDITIONALS
 
 _CHARACTER = re.compile(r"(?:\\([A-Za-z@]+)[ \t]*|([^\\{}]))", re.DOTALL)
+_NEXT_CONDITIONAL = re.compile(r"\s*\\([A-Za-z@]+)")
 _RELATION = re.compile(r"\s*([<=>])")
 _CASE_ENDS = ("else", "or")
 
 
 def decide(expander: Expander, name: str, truth: bool | None) -> None:
     r"""Carry a conditional out: go on in the branch that is true, skip the other; None: it stays as it is."""
+    unless, expander.unless = expander.unless, False
+    if truth is not None:
+        truth = truth != unless
     if truth is None:
         expander.conditions.append(set())
+        if unless:
+            expander.write("unless")
         expander.write(name)
     elif truth:
         expander.conditions.append(None)
@@ -209,6 +215,16 @@ def _fi(expander: Expander, name: str) -> None:
         expander.write(name)
 
 
+def _unless(expander: Expander, name: str) -> None:
+    r"""``\unless\ifdefined``: the conditional behind it, turned round."""
+    frame = expander.reader.settle()
+    following = _NEXT_CONDITIONAL.match(frame.text, frame.pos)
+    if following and expander.is_conditional(following[1]):
+        expander.unless = True
+    else:
+        expander.write(name)
+
+
 def _newif(expander: Expander, name: str) -> None:
     reader = expander.reader
     reader.mark()
@@ -246,4 +262,6 @@ TEX_CONDITIONALS = primitives(
     },
     conditional=True,
 )
-TEX_CONDITIONALS |= primitives({_else: "else", _fi: "fi", _newif: "newif"}) | primitives({_else: "or"}, yields=True)
+TEX_CONDITIONALS |= primitives({_else: "else", _fi: "fi", _newif: "newif", _unless: "unless"}) | primitives(
+    {_else: "or"}, yields=True
+)

@@ -121,8 +121,24 @@ def _new_environment(expander: Expander, name: str) -> None:
     expander.drop_line()
 
 
+def _included(expander: Expander, name: str) -> None:
+    r"""comment's ``\includecomment{x}``, versions' ``\includeversion{x}``: an environment that leaves its text."""
+    reader = expander.reader
+    reader.mark()
+    target = reader.group()
+    if target is None:
+        reader.reset()
+        expander.write(name)
+        return
+    if target.strip() not in ENVIRONMENTS:
+        define(expander, f"begin {target.strip()}", Macro(""))
+        define(expander, f"end {target.strip()}", Macro(GROUP_END))
+    expander.drop_line()
+
+
 ENVIRONMENT_COMMANDS = primitives(
     {
+        _included: "includecomment includeversion",
         _begin: "begin",
         _end: "end",
         _stop: "bye enddocument",

@@ -4,7 +4,8 @@ import pytest
 
 from filters.latex.assemble import Files
 from filters.latex.commands import PRIMITIVES
-from filters.latex.expand import Expander, Limits
+from filters.latex.expand import Expander
+from filters.latex.limits import Limits
 from filters.latex.tokens import KERNEL
 
 
@@ -67,6 +68,7 @@ def run(tex: str) -> str:
             r"\usepackage{cleveref}\ifdefined\cref a\fi\ifdefined\qty b\fi\ifdefined\ref c\fi",
             r"ac",
         ),
+        (r"\unless\ifdefined\x a\else b\fi\unless\ifnum1=1 c\fi\unless\ifdim\x=0pt d\fi", r"a\unless\ifdim\x=0pt d\fi"),
         (r"\def\xy{}\ifcsname xy\endcsname a\fi\ifcsname no\endcsname b\fi", "a"),
         (r"\makeatletter\@ifundefined{x}{a}{b}\@ifundefined{cite}{a}{b}", "ab"),
         (r"\newtheorem{t}{T}\makeatletter\@ifundefined{t}{a}{b}", r"\newtheorem{t}{T}b"),

@@ -4,7 +4,8 @@ import pytest
 
 from filters.latex.assemble import Files
 from filters.latex.commands import PRIMITIVES
-from filters.latex.expand import Expander, Limits
+from filters.latex.expand import Expander
+from filters.latex.limits import Limits
 from filters.latex.tokens import KERNEL
 
 
@@ -160,6 +161,7 @@ def test_expansions_read_well(tex: str, text: str) -> None:
         (r"\newenvironment{a}{<}{>}\newenvironment{b}{\begin{a}}{\end{a}}\begin{b}x\end{b}", "<x>"),
         (r"\NewDocumentEnvironment{e}{O{d}}{<#1:}{>}\begin{e}x\end{e}\begin{e}[f]y\end{e}", "<d:x><f:y>"),
         (r"\newenvironment{e}[1]{\def\n{#1}}{(\n)}\begin{e}{z}x\end{e}", "x(z)"),
+        ("\\includecomment{long}\n\\begin{long}\nx\n\\end{long}\ny", "x\ny"),
         ("\\newenvironment{hide}{}{}\n\\begin{hide}\nx\n\\end{hide}\ny", "x\ny"),
         # names that every reader knows stay, whatever they are made to look like
         (r"\renewenvironment{proof}{\emph{Proof}}{\qed}\begin{proof}x\end{proof}", r"\begin{proof}x\end{proof}"),
@@ -192,10 +194,10 @@ def test_definitions_in_the_arguments_of_a_preambles_commands() -> None:
     """A choice defines for the document; any other command's argument is a group, and a hook is code for elsewhere."""
     tex = (
         r"\documentclass{a}\IfFileExists{x.sty}{}{\newcommand{\a}{1}}{\newcommand{\b}{2}}\def\c{3}"
-        r"\somestyle{key/.code={\def\c{4}}}\@ifpackagewith{x}{y}{\newcommand{\d}{5}}{}"
-        r"\begin{document}\a\b\c\d\end{document}\a"
+        r"\somestyle{key/.code={\def\c{4}}}\makeatletter\@ifpackagewith{x}{y}{\newcommand{\z}{5}}{}\makeatother"
+        r"\begin{document}\a\b\c\z\end{document}\a"
     )
-    assert run(tex)[0] == r"1\b3\d"
+    assert run(tex)[0] == r"1\b35"
 
 
 def test_at_is_a_letter_between_makeatletter_and_makeatother() -> None:
@@ -272,6 +274,12 @@ def test_a_macro_that_is_endless_stays_so_when_it_is_defined_anew() -> None:
         # unless the author means something else by the name
         (r"\renewcommand{\message}[1]{m_{#1}}\message{x}\def\show{s}\show", "m_{x}s"),
         (r"\renewcommand{\or}{\vee}$a\or b$", r"$a\vee b$"),
+        # the kernel's own choices
+        (r"\makeatletter\let\todo\@gobble\let\draft\@secondoftwo\makeatother a\todo{hidden}b\draft{c}{d}", " abd"),
+        (r"\makeatletter\def\f{\@dblarg\g}\def\g[#1]#2{#1/#2;}\makeatother\f[a]{b}\f{c}", "a/b;c/c;"),
+        (r"\makeatletter\def\f{\@testopt\g{z}}\def\g[#1]#2{#1/#2;}\makeatother\f[a]{b}\f{c}", "a/b;z/c;"),
+        (r"\makeatletter\newcommand\f{\@dblarg\f@}\def\f@[#1]#2{#1/#2;}\makeatother\f[a]{b}\f{c}", "a/b;c/c;"),
+        (r"\makeatletter\newcommand\f{\@ifstar\f@s\f@n}\def\f@s{s}\def\f@n{n}\makeatother\f*\f.", "sn."),
         # boxes hold what only TeX knows
         (r"\newbox\b\setbox\b\hbox{x}\def\chi{\copy\b}\def\y{\chi}$\chi\y$", r"\newbox\b\setbox\b\hbox{x}$\chi\y$"),
         (r"\newcommand{\pic}{\usebox{\b}}\pic", r"\pic"),

@@ -348,6 +348,8 @@ def test_a_second_document_is_counted_and_taken_by_a_key() -> None:
         ("\\def\\a#2#1{x}", "\\a{b}{c}", 1),
         ("\\newfancycommand*{\\a}[1]{x}\\DeclareSomething\\bb{x}", "\\a{b}\\bb", 2),
         ("\\usepackage{s}", "\\layout", 1),
+        # defined in the argument of a command that is not known
+        ("\\ifsomething{\\newcommand{\\a}{x}}{}", "\\a", 1),
         # commands with the meaning that they have in LaTeX, and registers, are none
         ("\\let\\e\\emph\\renewcommand{\\emph}[1]{\\e{#1}}", "\\emph{x}", 0),
         ("{\\def\\mu{x}}\\newlength{\\a}\\newcounter{b}", "\\mu\\a\\theb", 0),

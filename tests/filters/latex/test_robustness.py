@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from filters.latex import CleanPaper, LatexOptions, clean_paper
 from filters.latex.assemble import Files
 from filters.latex.commands import PRIMITIVES
-from filters.latex.expand import Expander, Limits
+from filters.latex.expand import Expander
+from filters.latex.limits import Limits
 
 TOKENS = [
     "{", "}", "[", "]", "#1", "#2", "##1", "#", "%", "%\n", "\n", "\n\n", " ", "a", "b", "=", "*", "$", "$$",
@@ -28,6 +29,7 @@ TOKENS = [
     "\\newcount\\n", "\\n=3", "\\ifnum\\n", "\\advance\\n", "\\chardef\\n=2", "\\newcounter{n}", "\\value{n}",
     "\\let\\c\\begin", "\\LetLtxMacro", "\\NewCommandCopy", "\\ifdefempty", "\\@ifpackageloaded{s}",
     "\\InputIfFileExists",
+    "\\unless", "\\@gobble", "\\@dblarg", "\\@testopt", "\\includecomment{e}", "\\appto\\a", "\\ifboolexpr",
     "\\documentclass{article}", "\\subimport{x}{b}", "\\endinput", "\\bye", "\x02", "\x030\x03", "\x04",
     "\x05", "\xe9", "\ud7ff", "\x00", "\r", "\r\n",
 ]  # fmt: skip
