@@ -12,9 +12,8 @@ from filters.latex.expand import Expander
 from filters.latex.tokens import KERNEL
 from filters.latex.vocabulary import CONDITIONALS, DEFINING, LATEX, STRUCTURE, TEX
 
-_NAME = r"\\(?:begin\s*\{[^{}\\]{1,100}\}|[A-Za-z]+@?[A-Za-z@]*|.)"
-_CONTROL = re.compile(_NAME, re.DOTALL)
-_KERNELS = re.compile(KERNEL + _NAME, re.DOTALL)
+_CONTROL = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
+_KERNELS = re.compile(rf"{KERNEL}\\([A-Za-z]+|.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ def count_left(text: str, expander: Expander) -> Left:
     """
     unknown = {name for name in DEFINING.findall(expander.before) if name not in TEX and name not in LATEX}
     names = (expander.defined | expander.unread | unknown) - STRUCTURE
-    macros = conditionals = 0
     counts = Counter(_CONTROL.findall(text))
-    counts.subtract(token[1:] for token in _KERNELS.findall(text))
-    for token, count in counts.items():
-        name = token[1:]
-        if name.endswith("}"):
-            name = f"begin {name.partition('{')[2][:-1].strip()}"
-        macros += count * (name in names or ("@" in name and name.partition("@")[0] in names))
-        conditionals += count * (name in CONDITIONALS)
-    return Left(macros, conditionals)
+    if KERNEL in text:
+        counts.subtract(_KERNELS.findall(text))
+    macros = 0
+    for name in names:
+        if name.startswith("begin "):
+            macros += text.count(f"\\begin{{{name.removeprefix('begin ')}}}")
+        else:
+            macros += text.count(f"\\{name}") if "@" in name else counts[name]
+    return Left(macros, sum(counts[name] for name in CONDITIONALS))
