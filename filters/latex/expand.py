@@ -89,7 +89,7 @@ class Expander:
         self.programs: set[str] = set()  # names whose meaning is, or calls, a program (`macros.PROGRAMMING`)
         self.endless: set[tuple[str | int, ...]] = set()  # replacement texts that are banned, whoever defines them anew
         self.flags: dict[str, bool] = {}
-        self.numbers: dict[str, int] = {"pdfoutput": 1}
+        self.numbers: dict[str, int] = {"pdfoutput": 1, "c@secnumdepth": 3, "c@tocdepth": 3}
         self.reckoned: set[str] = set()
         self.conditions: list[set[str] | None] = []
         self.at_begin: list[tuple[str, bool]] = []

@@ -59,7 +59,7 @@ def run(tex: str) -> str:
         (r"\newcount\n \n=3 \ifnum\n=3 a\else b\fi", r"\newcount\n \n=3 a"),
         (r"\newcount\n\advance\n by 1 \ifnum\n=0 a\fi", r"\newcount\n\advance\n by 1 \ifnum\n=0 a\fi"),
         (r"\newcounter{n}\setcounter{n}{2}\ifnum\value{n}=2 a\fi", r"\newcounter{n}\setcounter{n}{2}a"),
-        (r"\chardef\n=7 \ifnum\n>6 a\fi", r"\chardef\n=7 a"),
+        (r"\chardef\n=7 \ifnum\n>6 a\fi\ifnum\value{tocdepth}=3 b\fi", r"\chardef\n=7 ab"),
         (r"\newcommand{\f}[1]{\ifcase#1 a\or b\fi}\f{1}\f{\x}", r"b\f{\x}"),
         # whether a name is defined
         (r"\newcommand{\x}{}\ifdefined\x a\else b\fi\ifdefined\y a\else b\fi", "ab"),
