@@ -12,7 +12,6 @@ same bytes.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -20,6 +19,8 @@ import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from samples.gzipped import gzipped
 
 OUTPUT = Path(__file__).parent / "arxiv"
 PAPERS = OUTPUT / "papers"
@@ -43,7 +44,7 @@ def folder(name: str) -> dict[str, bytes]:
 
 def pack(data: bytes) -> bytes:
     """A gzip without a time or a name."""
-    return gzip.compress(data, mtime=0)
+    return gzipped(data)
 
 
 def tar_of(files: Mapping[str, bytes], folders: Sequence[str] = ()) -> bytes:

@@ -12,7 +12,6 @@ the sentences of header, small print and licence are this project's. The same so
 from __future__ import annotations
 
 import argparse
-import gzip
 import io
 import sys
 import tarfile
@@ -20,6 +19,8 @@ import textwrap
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from samples.gzipped import gzipped
 
 PROSE = Path(__file__).parent / "commoncrawl" / "prose"
 OUTPUT = Path(__file__).parent / "books"
@@ -221,7 +222,7 @@ def tar_of(files: Iterator[tuple[str, bytes]]) -> bytes:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzipped(buffer.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

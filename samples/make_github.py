@@ -12,7 +12,6 @@ invented. The same texts give the same bytes.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -24,6 +23,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from samples.gzipped import gzipped
 
 OUTPUT = Path(__file__).parent / "github"
 TEXTS = OUTPUT / "texts"
@@ -71,7 +72,7 @@ def export() -> bytes:
     """The export: JSON lines, one of them broken."""
     lines = [json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in export_rows()]
     lines.insert(5, '{"repo_name":"alder/kettle","path":"broken.go","content":"package')
-    return gzip.compress("\n".join([*lines, ""]).encode(), mtime=0)
+    return gzipped("\n".join([*lines, ""]).encode())
 
 
 def stack_rows() -> list[dict[str, Any]]:
@@ -122,7 +123,7 @@ def tarball() -> bytes:
         link = tarfile.TarInfo(f"{folder}/COPYING")
         link.type, link.linkname = tarfile.SYMTYPE, "LICENSE"
         archive.addfile(link)
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzipped(buffer.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
