@@ -24,6 +24,7 @@ from pipeline.report.harmless import one_line
 from pipeline.storage.filesystem import require
 
 CHARACTERS = 1500  # shown of a text
+BOTH_CHARACTERS = 100_000  # and of both its forms, side by side
 TOGETHER = 32  # documents whose raw records are read at a time
 
 DESCRIPTION = """\
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         "--characters",
         type=int,
         metavar="N",
-        help=f"of a text; 0: all (default: {CHARACTERS}; all of before and after)",
+        help=f"of a text; 0: all (default: {CHARACTERS}; {BOTH_CHARACTERS} of before and after)",
     )
     add("--before-after", action="store_true", help="the raw record beside the document, changes marked")
     add("--raw", metavar="DIR", help="with --before-after: where the raw files lie now")
@@ -179,7 +180,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         require(path)
     query = query_of(args)
     sources = chosen_sources(find(args.folders).sources, query, args.source)
-    characters = args.characters if args.characters is not None else 0 if args.before_after else CHARACTERS
+    default = BOTH_CHARACTERS if args.before_after else CHARACTERS
+    characters = args.characters if args.characters is not None else default
     count = 0
     with console.status("searching") as status:
         documents = with_before(found_documents(sources, query, status.update), args)

@@ -83,6 +83,9 @@ def _start_pager() -> subprocess.Popen[str] | None:
         return None
 
 
+ROWS_AT_ONCE = 500
+
+
 def show(console: Console, found: Found, characters: int, before: Before | None) -> None:
     """Prints a document: its fate, what is known of it, its text, or both its forms side by side.
 
@@ -151,19 +154,28 @@ def _clipped(text: str, characters: int) -> Text:
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-    heads = [f"{name}: {len(text):,} characters" for name, text in (("before", before), ("after", after))]
-    for head in heads:
-        table.add_column(head, ratio=1, overflow="fold")
+    table = _columns(f"before: {len(before):,} characters", f"after: {len(after):,} characters")
     width = max(1, console.width // 2 - GAP - len(MARK))
     shown = 0
     for row in side_by_side(harmless(before), harmless(after)):
         if characters and shown >= characters:
             table.add_row(Text("… (--characters 0 shows all)", "dim"), "")
             break
+        if table.row_count == ROWS_AT_ONCE:  # what is long appears while it is compared
+            console.print(table)
+            table = _columns(None, None)
         shown += sum(len(text) for text, _ in row.left or row.right or ())
         table.add_row(*(_hanging(console, cell, width) for cell in _cells(row)))
     console.print(table)
+
+
+def _columns(*heads: str | None) -> Table:
+    """Two columns of equal width."""
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    table.show_header = any(heads)
+    for head in heads:
+        table.add_column(head or "", ratio=1, overflow="fold")
+    return table
 
 
 def _cells(row: Row) -> tuple[Text, Text]:

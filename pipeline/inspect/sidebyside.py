@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-MOST_LINES = 20_000  # of each side, that are compared
+MOST_LINES = 2_000  # of each side, between two lines that both have once, that are compared
 MOST_WORDS = 6_000  # of each side of a changed stretch, that are compared word by word
+MOST_WORDS_IN_ALL = 200_000  # and of all stretches; behind them changed lines are marked whole
 POPULAR = 200  # lines from which on difflib passes over those that recur, which would cost it quadratic time
 _WORDS = re.compile(r"\w+|[^\w\n]|\n")
 
@@ -41,23 +43,66 @@ def side_by_side(before: str, after: str) -> Iterator[Row]:
         Rows from top to bottom. All lines of both texts come, in their order.
     """
     left, right = before.split("\n"), after.split("\n")
+    a = c = words = 0
+    for b, d in [*_anchors(left, right), (len(left), len(right))]:
+        words += yield from _between(left[a:b], right[c:d], by_word=words < MOST_WORDS_IN_ALL)
+        if b < len(left):
+            yield Row(((left[b], False),), ((right[d], False),))
+        a, c = b + 1, d + 1
+
+
+def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of lines that both sides have, and have once, the most of them that stand in one order on both.
+
+    They keep the time in proportion to the text: difflib's own grows with the square of the stretches that differ. It
+    is the idea of Bram Cohen's patience diff.
+    """
+    once = {line for line, count in Counter(left).items() if count == 1}
+    once &= {line for line, count in Counter(right).items() if count == 1}
+    place = {line: number for number, line in enumerate(right) if line in once}
+    pairs = [(number, place[line]) for number, line in enumerate(left) if line in once]
+    # The longest rising subsequence of the places on the right, by the ends of the best ones of each length.
+    ends: list[int] = []
+    at: list[int] = []
+    before: list[int] = []
+    for index, (_, number) in enumerate(pairs):
+        length = bisect_left(ends, number)
+        ends[length : length + 1] = [number]
+        at[length : length + 1] = [index]
+        before.append(at[length - 1] if length else -1)
+    found, index = [], at[-1] if at else -1
+    while index >= 0:
+        found.append(pairs[index])
+        index = before[index]
+    return found[::-1]
+
+
+def _between(left: Sequence[str], right: Sequence[str], *, by_word: bool) -> Generator[Row, None, int]:
+    """A stretch without lines that both sides have once; returns how many words were compared."""
+    compared = 0
     for kind, a, b, c, d in _matcher(left[:MOST_LINES], right[:MOST_LINES]).get_opcodes():
         if kind == "equal":
             for line in left[a:b]:
                 yield Row(((line, False),), ((line, False),))
         else:
-            yield from _changed(left[a:b], right[c:d])
+            compared += yield from _changed(left[a:b], right[c:d], by_word=by_word)
     for x, y in zip_longest(left[MOST_LINES:], right[MOST_LINES:]):
-        yield Row(None if x is None else ((x, False),), None if y is None else ((y, False),))
+        yield Row(None if x is None else ((x, True),), None if y is None else ((y, True),))
+    return compared
 
 
-def _changed(left: Sequence[str], right: Sequence[str]) -> Iterator[Row]:
-    """A stretch that differs: words that both sides have are found, and lines put beside those that they came from."""
-    words = [_WORDS.findall("\n".join(lines)) if lines else [] for lines in (left, right)]
-    if not left or not right or max(map(len, words)) > MOST_WORDS:
+def _changed(left: Sequence[str], right: Sequence[str], *, by_word: bool) -> Generator[Row, None, int]:
+    """A stretch that differs: words that both sides have are found, and lines put beside those that they came from.
+
+    Returns:
+        How many words were compared.
+    """
+    by_word = by_word and bool(left and right)
+    words = [_WORDS.findall("\n".join(lines)) if by_word else [] for lines in (left, right)]
+    if not by_word or max(map(len, words)) > MOST_WORDS:
         for x, y in zip_longest(left, right):
             yield Row(None if x is None else ((x, True),), None if y is None else ((y, True),))
-        return
+        return 0
     blocks = _matcher(words[0], words[1]).get_matching_blocks()
     common: tuple[set[int], set[int]] = set(), set()
     line_of = [_line_numbers(side) for side in words]
@@ -74,6 +119,7 @@ def _changed(left: Sequence[str], right: Sequence[str]) -> Iterator[Row]:
         yield from _aligned(*sides, origins)
     else:
         yield from (Row(x, y) for x, y in zip_longest(*sides))
+    return sum(map(len, words))
 
 
 def _matcher(left: Sequence[str], right: Sequence[str]) -> SequenceMatcher[str]:
