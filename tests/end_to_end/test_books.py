@@ -130,7 +130,7 @@ def test_where_nothing_can_be_read_the_status_tells(tmp_path):
     for name, data in (("1.txt", b""), ("2.txt", b"\0" * 9000), ("3.zip", b"PK")):
         (tmp_path / "raw" / name).write_bytes(data)
     ended = books(tmp_path, "--gutenberg", tmp_path / "raw", status=1)
-    assert "3 records failed (3 files could not be read: 1.txt, 2.txt, 3.zip); see" in ended.stdout
+    assert "3 records failed (3 files could not be read: 1.txt, 2.txt, 3.zip)\n  read: " in ended.stdout
     assert ended.stderr.endswith("error: nothing was kept: every record failed\n")
 
 
@@ -208,7 +208,8 @@ def test_each_kind_of_damage_costs_its_own_book_only(tmp_path):
     failed = (
         "9 records failed (7 files could not be read: 2-0.zip, 3-0.zip, 4-0.zip and 4 more; others in books3.tar.gz)"
     )
-    assert f"{failed}; see {tmp_path}/corpus/books/_rejects" in shown
+    assert f"{failed}\n  read: " in shown
+    assert f"\n  see them: python -m pipeline.inspect {tmp_path}/corpus/books --dropped-by read\n" in shown
     assert failed in run("pipeline.verify", tmp_path / "corpus" / "books").stdout
     found = {Path(d["origin"]["file"]).name: d for d in documents(tmp_path / "corpus", source="books")}
     sound = {f"{name}.txt" for name, (_, good) in DAMAGE.items() if good} | {"1-0.zip", "books3.tar.gz"}

@@ -194,7 +194,7 @@ def test_errors_in_one_message(folder, more, status, message):
 def test_killed_and_run_again(folder, trained, number):
     output = folder / f"killed-{number}"
     command = [sys.executable, "-m", "tokenizer.train", *flags(folder, output=output.name)]
-    for _ in range(9):
+    for _ in range(40):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
         while not list(output.glob("_work-*/sentences.txt")) and process.poll() is None:
             time.sleep(0.001)
