@@ -146,7 +146,7 @@ def write_shard(
     messages: dict[tuple[str, str], str] = {}
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
         for item in chain.run(items):
-            if ids is not None:
+            if ids is not None and not (isinstance(item, Reject) and item.step == READ_STEP):
                 ids.append(hash_id(item.document.id if isinstance(item, Reject) else item.id))
             if isinstance(item, Reject):
                 sink.reject(item)

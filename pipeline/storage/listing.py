@@ -94,8 +94,12 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """The files below a folder, each folder once: those reached without links first, then what links lead to."""
+    """The files below a folder, each folder once: those reached without links first, then what links lead to.
+
+    A link to a folder that holds this one is no way to files below it, and is not followed.
+    """
     seen: set[object] = set()
+    root = os.path.join(os.path.realpath(folder), "")
     here, linked = [folder], list[str]()
     while here or linked:
         place = here.pop() if here else linked.pop(0)
@@ -111,6 +115,9 @@ def _below(folder: str) -> Iterator[str]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                (linked if entry.is_symlink() else here).append(entry.path)
+                if not entry.is_symlink():
+                    here.append(entry.path)
+                elif not root.startswith(os.path.join(os.path.realpath(entry.path), "")):
+                    linked.append(entry.path)
             else:
                 yield entry.path

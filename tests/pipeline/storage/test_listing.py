@@ -105,6 +105,7 @@ class TestOneFileUnderManyNames:
 
     @pytest.mark.parametrize("target", [".", "..", "deep"])
     def test_links_that_go_round_end(self, raw, target):
+        (raw.parent / "beside.txt").write_text("not below the folder")
         (raw / "deep" / "round").symlink_to(raw if target == "." else raw.parent if target == ".." else raw / "deep")
         paths, _ = self.listed(raw, "")
         assert sorted(os.path.basename(path) for path in paths) == ["a.txt", "b.txt", "c.txt", "odd[1].txt"]
