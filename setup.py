@@ -73,6 +73,7 @@ setup(
             "mypy>=1.10",
             "nltk>=3.8,<3.10",  # the independent Punkt that ours is compared with; 3.10 splits otherwise
             "playwright>=1.40",  # drives a Chromium that is on PATH; the tests of the report's page are skipped without
+            "py7zr>=0.22",  # writes archives that ours must read
             "pytest>=8",
             "pytest-xdist>=3",
             "ruff>=0.6",
