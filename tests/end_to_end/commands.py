@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +37,28 @@ def commoncrawl(output: Path, *arguments: str | Path, status: int = 0, **environ
     """Runs the CommonCrawl source in one process, which starts soonest."""
     flags = ["--output", output, "--direct_num_workers", "1", *arguments]
     return run("sources.commoncrawl", *flags, status=status, **environment)
+
+
+def killed(module: str, *arguments: str | Path, until: Callable[[], object], patience: float = 120.0) -> None:
+    """Starts a command with two workers, and kills all its processes as a power cut would once something is so."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments), "--direct_num_workers", "2"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + patience
+    while not until() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have passed since this was called."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def manifest(output: Path, source: str = "commoncrawl") -> dict:

@@ -2,13 +2,8 @@
 
 import gzip
 import io
-import os
 import re
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -148,23 +143,6 @@ def test_another_recipe_or_other_metadata_are_refused(sample):
     assert "recipe.latex.appendix: 'keep' -> 'drop'" in changed.stderr
     without = arxiv(sample, *INPUTS[:-2], status=1)
     assert "metadata:" in without.stderr
-
-
-@pytest.mark.parametrize("delay", [1.5, 2.5])
-def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
-    command = [sys.executable, "-m", "sources.arxiv", *map(str, INPUTS), "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    arxiv(tmp_path, *INPUTS)
-    assert outputs(tmp_path) == outputs(sample)
 
 
 PAPER = b"\\documentclass{article}\\begin{document}\\section{A}" + b"Words of a paper, one after another. " * 20

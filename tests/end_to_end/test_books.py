@@ -2,11 +2,7 @@
 
 import io
 import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -132,23 +128,6 @@ def test_where_nothing_can_be_read_the_status_tells(tmp_path):
     ended = books(tmp_path, "--gutenberg", tmp_path / "raw", status=1)
     assert "3 records failed (3 files could not be read: 1.txt, 2.txt, 3.zip)\n  read: " in ended.stdout
     assert ended.stderr.endswith("error: nothing was kept: every record failed\n")
-
-
-@pytest.mark.parametrize("delay", [3.0, 5.0, 7.0])
-def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
-    command = [sys.executable, "-m", "sources.books", *map(str, INPUTS), "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    books(tmp_path, *INPUTS)
-    assert outputs(tmp_path) == outputs(sample)
 
 
 def framed(body: str) -> str:

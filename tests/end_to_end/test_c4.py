@@ -2,11 +2,6 @@
 
 import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -135,23 +130,6 @@ def test_the_same_command_again_does_nothing_and_another_recipe_or_input_is_refu
     assert "from: 'wet' -> 'published'" in c4(sample, "published", "--input", *PUBLISHED, status=1).stderr
     assert "was deduplicated with other files" in c4(sample, "wet", "--input", WET[0], status=1).stderr
     assert outputs(sample) == before
-
-
-@pytest.mark.parametrize("delay", [2.5, 4.5])
-def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
-    command = [sys.executable, "-m", "sources.c4", "--from", "wet", "--input", *map(str, WET), "--output"]
-    process = subprocess.Popen(
-        [*command, str(tmp_path), "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    c4(tmp_path, "wet", "--input", *WET)
-    assert outputs(tmp_path) == outputs(sample)
 
 
 def test_the_published_corpus_is_used_as_it_is(tmp_path):

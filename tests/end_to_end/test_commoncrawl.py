@@ -3,10 +3,6 @@
 import gzip
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +11,6 @@ import pytest
 
 from tests.end_to_end.commands import (
     REAL,
-    ROOT,
     SAMPLES,
     commoncrawl,
     documents,
@@ -132,23 +127,6 @@ def test_a_changed_recipe_on_old_output_is_refused_with_the_difference(sample):
     refused = commoncrawl(sample, "--input", *SAMPLE, *CLASSIFIER, "--set", "reference.threshold=0.5", status=1)
     assert "recipe.reference.threshold: 0.25 -> 0.5" in refused.stderr
     assert "Traceback" not in refused.stderr
-
-
-@pytest.mark.parametrize("delay", [1.5, 3.0, 4.5])
-def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
-    command = [sys.executable, "-m", "sources.commoncrawl", "--input", *map(str, SAMPLE), "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, *CLASSIFIER, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    commoncrawl(tmp_path, "--input", *SAMPLE, *CLASSIFIER)
-    assert outputs(tmp_path) == outputs(sample)
 
 
 DAMAGE = {

@@ -4,11 +4,7 @@ import gzip
 import io
 import json
 import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -142,23 +138,6 @@ def test_the_same_command_again_does_nothing_and_another_recipe_is_refused(sampl
     fewer = github(sample, *INPUTS[:2], *INPUTS[-2:], status=1)
     assert "was deduplicated with other files than now" in fewer.stderr
     assert outputs(sample) == before
-
-
-@pytest.mark.parametrize("delay", [2.5, 4.0])
-def test_killed_runs_go_on_and_give_the_same_bytes(sample, tmp_path, delay):
-    command = [sys.executable, "-m", "sources.github", *map(str, INPUTS), "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    github(tmp_path, *INPUTS)
-    assert outputs(tmp_path) == outputs(sample)
 
 
 def row(number: int, **changes) -> bytes:

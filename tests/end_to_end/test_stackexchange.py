@@ -3,23 +3,17 @@
 import bz2
 import gzip
 import io
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from samples import make_stackexchange
 from samples.sevenzip import write_archive
-from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run
+from tests.end_to_end.commands import REAL, ROOT, documents, killed, manifest, outputs, rejects, run
 
 SAMPLES = ROOT / "samples" / "stackexchange"
 INPUTS = ["--input", *sorted(SAMPLES.glob("*.7z"))]
-PATIENCE_SECONDS = 120.0
 HEAD = b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\r\n<posts>\r\n'
 TAIL = b"</posts>"
 
@@ -184,19 +178,8 @@ def test_runs_killed_in_either_pass_go_on_and_give_the_same_bytes(tmp_path, sign
     (folder / "Posts.xml").write_bytes(questions(4000, 2))
     small = ["--input", tmp_path / "dump", "--set", "range_megabytes=0.5", "--set", "partition_megabytes=0.2"]
     stackexchange(tmp_path / "whole", *small)
-    command = [sys.executable, "-m", "sources.stackexchange", *map(str, small), "--output", str(tmp_path / "killed")]
-    process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not list((tmp_path / "killed" / "stackexchange").glob(sign)) and time.monotonic() < until:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    place = tmp_path / "killed" / "stackexchange"
+    killed("sources.stackexchange", *small, "--output", tmp_path / "killed", until=lambda: list(place.glob(sign)))
     assert not (tmp_path / "killed" / "stackexchange" / "manifest.json").exists()
     stackexchange(tmp_path / "killed", *small)
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")

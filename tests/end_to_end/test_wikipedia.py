@@ -2,13 +2,8 @@
 
 import bz2
 import functools
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -115,24 +110,6 @@ def test_other_forms_hold_the_same_documents(sample, tmp_path):
     wikipedia(tmp_path / "out", "--input", folder)
     assert manifest(tmp_path / "out", "wikipedia")["shards"] == 2
     assert same(tmp_path / "out") == same(sample)
-
-
-def test_a_killed_run_goes_on_and_gives_the_bytes_of_one_worker(tmp_path):
-    flags = ["--input", INPUT, "--set", "shard_megabytes=0.002"]
-    wikipedia(tmp_path / "whole", *flags)
-    command = [sys.executable, "-m", "sources.wikipedia", *flags, "--output", str(tmp_path / "killed")]
-    process = subprocess.Popen(
-        [*command, "--direct_num_workers", "2"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(4)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    run("sources.wikipedia", "--output", tmp_path / "killed", "--direct_num_workers", "2", *flags)
-    assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")
 
 
 def test_the_same_command_again_has_nothing_to_do(sample):

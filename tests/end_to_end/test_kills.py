@@ -1,0 +1,31 @@
+"""Runs that are killed and run again leave the bytes of an undisturbed one: one test for all sources."""
+
+import pytest
+
+from tests.end_to_end.commands import ROOT, after, killed, outputs, run
+
+SAMPLES = ROOT / "samples"
+BOOKS = SAMPLES / "books"
+GITHUB = SAMPLES / "github"
+ARXIV = SAMPLES / "arxiv"
+# Each source's sample in many small shards, and in the seconds when to kill it: while it starts, reads, and writes.
+COMMANDS = {
+    "commoncrawl": ("--input", *sorted((SAMPLES / "commoncrawl").glob("*.warc.wet.gz"))),
+    "c4": ("--from", "wet", "--input", *sorted((SAMPLES / "c4").glob("*.warc.wet.gz"))),
+    "github": ("--input", GITHUB / "repositories", *sorted(GITHUB.glob("*.gz")), "--set", "shard_megabytes=0.005"),
+    "wikipedia": ("--input", "samples/wikipedia/*.bz2", "--set", "shard_megabytes=0.002"),
+    "books": ("--gutenberg", BOOKS / "gutenberg", "--books3", BOOKS / "books3.tar.gz", "--set", "files_per_shard=4"),
+    "arxiv": ("--input", ARXIV / "bulk", ARXIV / "eprints", "--metadata", ARXIV / "arxiv-metadata-sample.json"),
+    "stackexchange": ("--input", *sorted((SAMPLES / "stackexchange").glob("*.7z"))),
+}
+SECONDS = (1.5, 3.0, 4.5)
+
+
+@pytest.mark.parametrize("source", COMMANDS)
+def test_killed_runs_go_on_and_give_the_same_bytes(tmp_path, source):
+    flags = COMMANDS[source]
+    for seconds in SECONDS:
+        killed(f"sources.{source}", *flags, "--output", tmp_path / "killed", until=after(seconds))
+    run(f"sources.{source}", *flags, "--output", tmp_path / "killed", "--direct_num_workers", "2")
+    run(f"sources.{source}", *flags, "--output", tmp_path / "whole", "--direct_num_workers", "1")
+    assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")
