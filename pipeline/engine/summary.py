@@ -19,8 +19,8 @@ from pipeline.steps import READ_STEP
 
 REASONS_SHOWN = 5
 _MENDED = {
-    "repaired_length": "records had a wrong Content-Length: they end where the next record begins",
-    "repeated_id": "records had the id of one before them in their file: their offset was added to it",
+    "repaired_length": "had a wrong Content-Length, and end where the next record begins",
+    "repeated_id": "had the id of one before in their file; their offset was added to it",
 }
 
 
@@ -74,7 +74,7 @@ def _advice(result: RunResult, ledger: Ledger) -> list[str]:
 def _told(ledger: Ledger) -> list[str]:
     """What the read step mended, in sentences."""
     counters = ledger.step(READ_STEP).counters
-    return [f"{counters[name]:,} {sentence}" for name, sentence in _MENDED.items() if counters.get(name)]
+    return [f"{_number(counters[name], 'record')} {sentence}" for name, sentence in _MENDED.items() if counters.get(name)]
 
 
 def funnel(ledger: Ledger, title: str) -> Table:

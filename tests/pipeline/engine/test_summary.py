@@ -87,10 +87,10 @@ def test_a_run_that_wrote_some_of_its_shards():
 
 def test_what_was_mended_is_told():
     ran = result(sample(), 1, 0)
-    ran.manifest["ledger"]["steps"][0]["counters"] |= {"repaired_length": 1200, "repeated_id": 3, "other": 9}
+    ran.manifest["ledger"]["steps"][0]["counters"] |= {"repaired_length": 1200, "repeated_id": 1, "other": 9}
     assert (
-        "\n1,200 records had a wrong Content-Length: they end where the next record begins\n"
-        "3 records had the id of one before them in their file: their offset was added to it\n"
+        "\n1,200 records had a wrong Content-Length, and end where the next record begins\n"
+        "1 record had the id of one before in their file; their offset was added to it\n"
     ) in summary(ran)
 
 
