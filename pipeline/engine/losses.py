@@ -35,7 +35,11 @@ def great_losses(manifest: Mapping[str, Any], root: str, keys: Mapping[str, str]
             advice.append(f"read some: python -m pipeline.inspect {shlex.quote(root)} --dropped-by {name}")
         decisive = keys.get(name, f"{name}.*" if name in recipe else "")
         if name == READ_STEP:
-            advice.append("see that the inputs are what this source reads")
+            _, most = max((t.documents, r) for reasons in (step.dropped, step.failed) for r, t in reasons.items())
+            said = manifest.get("messages", {}).get(f"{name}: {most}")
+            advice.append(
+                "see that the inputs are what this source reads" + (f" (the first says: {said})" if said else "")
+            )
         elif decisive:
             advice.append(f"what decides it in the recipe: {decisive}")
         found.append(f"Nearly all went at step {name}: {share} that reached it ({_reasons(step)}). {_joined(advice)}")

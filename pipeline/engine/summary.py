@@ -74,7 +74,9 @@ def _advice(result: RunResult, ledger: Ledger) -> list[str]:
 def _told(ledger: Ledger) -> list[str]:
     """What the read step mended, in sentences."""
     counters = ledger.step(READ_STEP).counters
-    return [f"{_number(counters[name], 'record')} {sentence}" for name, sentence in _MENDED.items() if counters.get(name)]
+    return [
+        f"{_number(counters[name], 'record')} {sentence}" for name, sentence in _MENDED.items() if counters.get(name)
+    ]
 
 
 def funnel(ledger: Ledger, title: str) -> Table:

@@ -9,7 +9,15 @@ from typing import Any, BinaryIO, NamedTuple
 from pipeline.corpus.document import Document, Refused, parse_time
 from pipeline.formats.warc import ReadError, WarcRecord, read_records
 
-_KINDS = "record of type {!r}; the text of pages is in records of type 'conversion', which WET files hold"
+_OTHER = (
+    "record of type {!r}; the text of pages is in records of type 'conversion', which WET files (*.warc.wet.gz) hold"
+)
+_OTHERS = {
+    "response": (
+        "raw_response",
+        "a page as the server sent it: this is a WARC file; give the WET files (*.warc.wet.gz)",
+    )
+}
 
 
 class Page(NamedTuple):
@@ -35,7 +43,8 @@ def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) 
         if isinstance(record, ReadError):
             yield Refused(record.reason, record.message, path, record.offset)
         elif record.kind != "conversion":
-            yield Refused("not_a_conversion", _KINDS.format(record.kind), path, record.offset, failed=False)
+            reason, message = _OTHERS.get(record.kind, ("not_a_conversion", _OTHER))
+            yield Refused(reason, message.format(record.kind), path, record.offset, failed=False)
         else:
             counters["text_bytes"] += len(record.body)
             try:

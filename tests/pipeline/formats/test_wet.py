@@ -65,3 +65,9 @@ def test_lengths_that_were_wrong_are_counted():
     assert wrong != GOOD
     (page, _), counters = read(wrong + wet_record(b"Other", number=2))
     assert (page.body, counters["repaired_length"]) == ("Title\nText.", 1)
+
+
+def test_a_warc_of_responses_is_named():
+    (refused,), _ = read(wet_record(b"HTTP/1.1 200 OK\r\n\r\n<p>x", kind="response"))
+    assert (refused.reason, refused.failed) == ("raw_response", False)
+    assert "this is a WARC file; give the WET files" in refused.message
