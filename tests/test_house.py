@@ -13,7 +13,7 @@ ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 # The floors of pipeline/, from the ground up: a module imports from its own floor and from those below it.
 FLOORS = (
     ("text", "errors"),
-    ("recipe", "units"),
+    ("recipe", "recipe_keys", "units"),
     ("storage",),
     ("corpus",),
     ("formats", "steps"),

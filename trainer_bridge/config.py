@@ -1,7 +1,7 @@
 """Every choice of a training run, as frozen dataclasses, built once from a YAML recipe and the command line.
 
-Defaults are the LLaMA paper's (section 2.2 and 2.3) where it states a value. Where it is silent, the comment
-at the key says whose value it is.
+Defaults are the LLaMA paper's (section 2.2 and 2.3) where it states a value. Where it is silent, the docstring
+says whose value it is.
 """
 
 import dataclasses
@@ -23,19 +23,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a LLaMA. No biases, no dropout, embedding and head untied."""
+    """The shape of a LLaMA. No biases, no dropout, embedding and head untied.
+
+    Attributes:
+        dim: Width of the residual stream.
+        layers: Blocks.
+        heads: Query heads of a block.
+        vocab_size: Ids; where None, what the shards' manifest says.
+        kv_heads: Key and value heads of a block; where None, as many as heads (LLaMA-1); 8 in Llama-2's 34B and 70B.
+        ffn_hidden: Width of the feed-forward layer; where None, 2/3 * 4 * dim, rounded up to a multiple of 256.
+        context: The longest sequence: length of the rotary tables.
+        norm_eps: Of RMSNorm. Released files: 1e-6 for 7B, 13B, 33B; 1e-5 for 65B and Llama-2.
+        rope_theta: Base of the rotary frequencies.
+        init_std: Of the first weights. Not published; GPT-2's value, truncated at 3 standard deviations.
+        init_depth_scaled: Whether wo and w2 are divided by sqrt(2 * layers) at first, as in GPT-2.
+    """
 
     dim: int
     layers: int
     heads: int
-    vocab_size: int | None = None  # None: what the shards' manifest says
-    kv_heads: int | None = None  # None: as many as heads (LLaMA-1); 8 in Llama-2's 34B and 70B
-    ffn_hidden: int | None = None  # None: 2/3 * 4 * dim, rounded up to a multiple of 256
-    context: int = 2048  # the longest sequence: length of the rotary tables
-    norm_eps: float = 1e-6  # released files: 1e-6 for 7B, 13B, 33B; 1e-5 for 65B and Llama-2
+    vocab_size: int | None = None
+    kv_heads: int | None = None
+    ffn_hidden: int | None = None
+    context: int = 2048
+    norm_eps: float = 1e-6
     rope_theta: float = 10000.0
-    init_std: float = 0.02  # not published; GPT-2's value, truncated at 3 standard deviations
-    init_depth_scaled: bool = True  # wo and w2 divided by sqrt(2 * layers), as in GPT-2
+    init_std: float = 0.02
+    init_depth_scaled: bool = True
 
     @property
     def head_dim(self) -> int:
@@ -78,73 +92,124 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the samples come from and in which order."""
+    """Where the samples come from and in which order.
+
+    Attributes:
+        path: The folder of token shards; ``--data`` sets it.
+        seed: Of the order; the weights have their own seed.
+        shuffle_block: Rows that lie together on disk and are read together (64: about 256 KB at 2,048 ids).
+        shuffle_window: Rows shuffled among each other, row by row; as large as the data: a full shuffle.
+        document_mask: Whether a token attends to its own document alone. False: across documents, as the paper's code
+            did as far as it says.
+        predict_across_documents: Whether predicting a document's first id counts in the loss.
+        tokenizer: A SentencePiece model; where None, tokenizer.model beside the shards, if it is there.
+    """
 
     path: str | None = None
-    seed: int = 1  # of the order; the weights have their own seed
-    # rows that lie together on disk and are read together (about 256 KB at 2,048 ids)
+    seed: int = 1
     shuffle_block: int = 64
-    # rows shuffled among each other, row by row; as large as the data: a full shuffle
     shuffle_window: int = 65536
-    document_mask: bool = False  # attend across documents, as the paper's code did as far as it says
-    predict_across_documents: bool = True  # False: no loss for predicting a document's first id
-    # a SentencePiece model; None: tokenizer.model beside the shards, if it is there
+    document_mask: bool = False
+    predict_across_documents: bool = True
     tokenizer: str | None = None
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW and its schedule (paper, section 2.3 and table 2)."""
+    """AdamW and its schedule (paper, section 2.3 and table 2).
+
+    Attributes:
+        lr: The largest learning rate.
+        betas: Of AdamW.
+        eps: Of AdamW. Not in the paper: PyTorch's default; Llama-2 says 1e-5.
+        weight_decay: Of AdamW.
+        decay_norms: Whether the norms' weights decay, too. The paper does not say; matrices only is GPT-3's lineage.
+        clip: The largest norm of the gradient.
+        warmup_steps: Steps over which the learning rate rises.
+        final_lr_fraction: Where the cosine ends, as a share of ``lr``.
+        moment_dtype: ``fp32``, or ``bf16``, which halves the moments' memory (CUDA only).
+        skip_sigma: A step whose loss or gradient norm is further out is skipped (OLMo's rule); 0: only a non-finite
+            one is.
+        skip_window: Steps whose mean and deviation say what is "further out".
+    """
 
     lr: float = 3e-4
     betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8  # not in the paper: PyTorch's default; Llama-2 says 1e-5
+    eps: float = 1e-8
     weight_decay: float = 0.1
-    decay_norms: bool = False  # matrices only, as in GPT-3's code lineage; the paper does not say
+    decay_norms: bool = False
     clip: float = 1.0
     warmup_steps: int = 2000
     final_lr_fraction: float = 0.1
-    moment_dtype: str = "fp32"  # bf16 halves the moments' memory (CUDA only)
-    # a step further out than this is skipped (OLMo's rule); 0: only a non-finite one is
+    moment_dtype: str = "fp32"
     skip_sigma: float = 6.0
-    skip_window: int = 128  # steps whose mean and deviation say what is "further out"
+    skip_window: int = 128
 
 
 @dataclass(frozen=True)
 class EfficiencyConfig:
-    """How the same numbers are computed faster (paper, section 2.4)."""
+    """How the same numbers are computed faster (paper, section 2.4).
 
-    dtype: str = "auto"  # of the computation: bf16 on a GPU, fp32 on a CPU; weights and moments stay fp32
-    checkpointing: str = "none"  # none, linear (keep the outputs of linear layers and attention), full
-    compile: str = "auto"  # auto: on a GPU; on, off
-    attention: str = "auto"  # auto: cuDNN, then flash, then the rest; or one of cudnn, flash, efficient, math
-    loss_chunk: int = 2048  # tokens whose logits exist at one time
-    tensor_parallel: int = 1  # ranks that share each matrix (tensor and sequence parallel)
-    # hide its communication behind the matrix products (CUDA, symmetric memory)
+    Attributes:
+        dtype: Of the computation: ``bf16``, ``fp32``, or ``auto``: bf16 on a GPU, fp32 on a CPU. Weights and moments
+            stay fp32.
+        checkpointing: What is computed again in the backward pass: ``none``, ``linear`` (the outputs of linear layers
+            and attention are kept), ``full``.
+        compile: ``on``, ``off``, or ``auto``: on a GPU.
+        attention: ``auto``: cuDNN, then flash, then the rest; or one of ``cudnn``, ``flash``, ``efficient``, ``math``.
+        loss_chunk: Tokens whose logits exist at one time.
+        tensor_parallel: Ranks that share each matrix (tensor and sequence parallel).
+        async_tensor_parallel: Whether its communication hides behind the matrix products (CUDA, symmetric memory).
+        reshard_after_forward: Whether FSDP frees the gathered weights of a block until its backward pass.
+        fp32_matmul: ``high``: TF32 in fp32 products on a GPU; ``highest``: none; ``medium``.
+    """
+
+    dtype: str = "auto"
+    checkpointing: str = "none"
+    compile: str = "auto"
+    attention: str = "auto"
+    loss_chunk: int = 2048
+    tensor_parallel: int = 1
     async_tensor_parallel: bool = False
-    reshard_after_forward: bool = True  # FSDP: free the gathered weights of a block until its backward pass
-    fp32_matmul: str = "high"  # TF32 in fp32 products on a GPU; highest: none
+    reshard_after_forward: bool = True
+    fp32_matmul: str = "high"
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Length of the run, its batch, its records."""
+    """Length of the run, its batch, its records.
 
-    steps: int | None = None  # None: tokens / batch_tokens
+    Attributes:
+        steps: Of the optimiser; where None, tokens / batch_tokens. ``--steps`` sets it.
+        tokens: Length of the run where ``steps`` is None.
+        batch_tokens: Tokens of a step (4,194,304: 2,048 sequences of 2,048).
+        micro_batch: Sequences that one rank computes at a time.
+        seed: Of the first weights.
+        init_from: A run whose weights this one starts from (an imported model, say); step and moments start anew.
+        save_every: Steps from checkpoint to checkpoint.
+        keep: Checkpoints that are kept, the newest.
+        log_every: Steps between lines of progress: the only ones at which the host waits for the device.
+        deterministic: Whether only kernels are used that give the same bits each time; a CPU always does.
+        threads: CPU threads of the computation; where None, PyTorch's choice.
+        wandb_project: A project of Weights & Biases that gets the metrics, too.
+        tensorboard: Whether TensorBoard's files are written, too.
+        gc_every: Steps between collections of Python's garbage; the collector's own pauses are off.
+    """
+
+    steps: int | None = None
     tokens: float = 1.0e12
-    batch_tokens: int = 4_194_304  # 2,048 sequences of 2,048
-    micro_batch: int = 4  # sequences that one rank computes at a time
-    seed: int = 0  # of the weights
-    # start from this run's weights (an imported model, say); step and moments start anew
+    batch_tokens: int = 4_194_304
+    micro_batch: int = 4
+    seed: int = 0
     init_from: str | None = None
     save_every: int = 1000
     keep: int = 3
-    log_every: int = 10  # the only steps at which the host waits for the device
-    deterministic: bool = False  # only kernels that give the same bits each time; a CPU always does
-    threads: int | None = None  # CPU threads of the computation; None: PyTorch's choice
+    log_every: int = 10
+    deterministic: bool = False
+    threads: int | None = None
     wandb_project: str | None = None
     tensorboard: bool = False
-    gc_every: int = 1000  # steps between collections of Python's garbage; the collector's own pauses are off
+    gc_every: int = 1000
 
 
 @dataclass(frozen=True)

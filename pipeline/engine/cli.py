@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,8 @@ from pipeline.engine.losses import nothing_kept
 from pipeline.engine.run import RunOptions, RunResult
 from pipeline.engine.summary import print_summary
 from pipeline.errors import UserError
+from pipeline.recipe import load_recipe
+from pipeline.recipe_keys import RecipeKey, listing, recipe_keys
 from pipeline.storage.filesystem import default_cache, require
 
 
@@ -26,10 +28,21 @@ def source_parser(
     epilog: str,
     *,
     recipe: str,
+    kind: type,
     output: str = "corpus",
     output_help: str = "corpus folder: local, gs:// or s3://",
 ) -> argparse.ArgumentParser:
-    """The parser of a source's command, with the flags that all sources have."""
+    """The parser of a source's command, with the flags that all sources have.
+
+    Args:
+        name: The source's, or that of a command of its, below ``sources``.
+        description: Of what it does.
+        epilog: What ``--help`` ends with.
+        recipe: The name or path of its own recipe.
+        kind: The recipe's dataclass.
+        output: The folder that it writes to where none is given.
+        output_help: What ``--help`` says of that.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m sources.{name}",
         description=description,
@@ -57,6 +70,7 @@ def source_parser(
         default=[],
         help="override one key of the recipe, as often as needed",
     )
+    add_keys(parser, lambda: recipe_keys(kind, load_recipe(kind, recipe)))
     parser.add_argument(
         "--cache",
         metavar="DIR",
@@ -67,6 +81,22 @@ def source_parser(
     parser.add_argument("--retry-failed", action="store_true", help="make scopes with unreadable files again")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
     return parser
+
+
+def add_keys(parser: argparse.ArgumentParser, keys: Callable[[], Iterable[RecipeKey]]) -> None:
+    """Adds ``--keys``, which lists the keys of the recipe and ends the command, as ``--help`` does.
+
+    Args:
+        parser: The command's parser.
+        keys: Gives the keys.
+    """
+
+    class Keys(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+            sys.stdout.write(listing(keys()))
+            parser.exit()
+
+    parser.add_argument("--keys", action=Keys, nargs=0, help="list the keys of the recipe with their defaults, and end")
 
 
 def folder(name: str) -> str:

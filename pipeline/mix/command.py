@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.engine.cli import beam_options, folder
+from pipeline.engine.cli import add_keys, beam_options, folder
 from pipeline.engine.quiet import INTERRUPTED
 from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.plan import plan_sentences, plan_table
-from pipeline.mix.recipe import load_mixture, parse_tokens
+from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
+from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
 
 TABLE_WIDTH = 104
@@ -36,9 +37,8 @@ examples:
 
 mine.yaml can be as short as
   sources: {wikipedia: {share: 60}, books: {share: 40}}
-Its other keys, which --set overrides: max_epochs, missing, damaged, seq_len, bos, eos, seed, heldout_tokens,
-shard_rows, block_tokens; pipeline/mix/recipe.py explains each. --tokens auto takes the largest budget in which no
-source passes max_epochs.
+Its other keys are optional; --keys lists them. --tokens auto takes the largest budget in which no source passes
+max_epochs.
 
 The same command again makes only what is missing. Token files stay in the corpus (2 bytes a token), so that another
 mixture starts at its plan. Every flag of Apache Beam passes through; --direct_num_workers N takes N cores, else all
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--token-files", metavar="DIR", help="where token files are kept (_tokens in the corpus)")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
+    add_keys(result, lambda: recipe_keys(MixRecipe, load_mixture("llama1")))
     add("--dry-run", action="store_true", help="encode what is new, show the plan, and write no shard")
     add("--quiet", action="store_true", help="no progress, only the plan and the summary")
     return result

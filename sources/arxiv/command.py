@@ -41,7 +41,7 @@ missing; more months may follow."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("arxiv", DESCRIPTION, EPILOG, recipe="arxiv")
+    result = cli.source_parser("arxiv", DESCRIPTION, EPILOG, recipe="arxiv", kind=ArxivRecipe)
     result.add_argument(
         "--input",
         nargs="+",

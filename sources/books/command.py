@@ -47,7 +47,7 @@ NO_BOOKS3 = (
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("books", DESCRIPTION, EPILOG, recipe="books")
+    result = cli.source_parser("books", DESCRIPTION, EPILOG, recipe="books", kind=BooksRecipe)
     result.add_argument(
         "--gutenberg",
         nargs="+",

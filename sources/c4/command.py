@@ -42,7 +42,7 @@ SAMPLE_LIST = (
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("c4", DESCRIPTION, EPILOG, recipe="c4")
+    result = cli.source_parser("c4", DESCRIPTION, EPILOG, recipe="c4", kind=C4Recipe)
     result.add_argument("--from", dest="origin", choices=("published", "wet"), required=True, help="what the input is")
     add_inputs(result)
     return result

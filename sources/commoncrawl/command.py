@@ -52,7 +52,7 @@ NO_CLASSIFIER = (
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("commoncrawl", DESCRIPTION, EPILOG, recipe="commoncrawl")
+    result = cli.source_parser("commoncrawl", DESCRIPTION, EPILOG, recipe="commoncrawl", kind=CommonCrawlRecipe)
     add_inputs(result)
     return result
 

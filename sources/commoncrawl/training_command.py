@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         DESCRIPTION,
         EPILOG,
         recipe="commoncrawl",
+        kind=CommonCrawlRecipe,
         output="models/reference",
         output_help="folder of the model and of the pages it is trained on",
     )

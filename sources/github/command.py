@@ -45,7 +45,7 @@ makes only what is missing."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("github", DESCRIPTION, EPILOG, recipe="github")
+    result = cli.source_parser("github", DESCRIPTION, EPILOG, recipe="github", kind=GitHubRecipe)
     result.add_argument(
         "--input",
         nargs="+",

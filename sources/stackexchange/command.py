@@ -49,7 +49,7 @@ are used; --direct_num_workers N takes N. The same command again makes only what
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("stackexchange", DESCRIPTION, EPILOG, recipe="stackexchange")
+    result = cli.source_parser("stackexchange", DESCRIPTION, EPILOG, recipe="stackexchange", kind=StackExchangeRecipe)
     result.add_argument(
         "--input",
         nargs="+",

@@ -40,7 +40,7 @@ dump is one shard. Every flag of Apache Beam passes through. Without --runner, a
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = cli.source_parser("wikipedia", DESCRIPTION, EPILOG, recipe="wikipedia")
+    result = cli.source_parser("wikipedia", DESCRIPTION, EPILOG, recipe="wikipedia", kind=WikipediaRecipe)
     result.add_argument(
         "--input",
         nargs="+",

@@ -16,7 +16,7 @@ RECIPE = "tests/pipeline/line_recipe.yaml"
 
 def parser() -> argparse.ArgumentParser:
     epilog = "examples:\n  python -m sources.lines --input texts/"
-    result = cli.source_parser("lines", "Lines to documents.", epilog, recipe=RECIPE)
+    result = cli.source_parser("lines", "Lines to documents.", epilog, recipe=RECIPE, kind=LineRecipe)
     result.add_argument("--input", nargs="+", required=True, metavar="PATH", help="text files")
     return result
 

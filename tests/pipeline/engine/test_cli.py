@@ -85,6 +85,12 @@ class TestFlags:
         for part in ("(default: corpus)", "(default: tests/pipeline/line_recipe.yaml)", "--retry-failed", "KEY=VALUE"):
             assert part in " ".join(text.split())
 
+    def test_keys_lists_the_keys_of_the_recipe_and_asks_for_nothing_else(self, capsys):
+        assert command("--keys") == 0
+        text = capsys.readouterr().out
+        assert "scope_files = " in text
+        assert "rejects.fraction = 0.01\n    The share that ``sample`` keeps.\n" in text
+
 
 class TestCommand:
     def test_a_run_and_a_run_with_nothing_to_do(self, raw, tmp_path, capsys):
