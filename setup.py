@@ -36,6 +36,8 @@ setup(
     description="The LLaMA-1 training corpus, rebuilt as a program: raw dumps to token shards to a trained model.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10",
     classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)],
     packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
