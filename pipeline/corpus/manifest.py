@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -27,20 +28,24 @@ _VERSIONED = (
     "fasttext",
     "kenlm",
     "sentencepiece",
-    "fastwarc",
+    "langdetect",
+    "licenseclassifier",
     "lxml",
 )
+# Other names under which the same library can be installed.
+_WHEELS = {"fasttext": ("fasttext-community", "fasttext-wheel"), "kenlm": ("ufal-kenlm",)}
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change an output."""
-    found = {"python": platform.python_version()}
-    for package in _VERSIONED:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    """Versions of Python and of the packages that can change an output; of a wheel with another name, this, too."""
+    return {"python": platform.python_version(), **{package: _version(package) for package in _VERSIONED}}
+
+
+def _version(package: str) -> str:
+    for name in (package, *_WHEELS.get(package, ())):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name) + ("" if name == package else f" ({name})")
+    return "not installed"
 
 
 def all_stats(layout: Layout) -> Iterator[dict[str, Any]]:

@@ -281,7 +281,7 @@ def remove_temporaries(folder: str) -> None:
 
 
 _REMEDIES = {
-    "model": "Check the path in the recipe, or train one (see README, Models).",
+    "model": "Check the path in the recipe, or train one (docs/commoncrawl.md, Models).",
     "tokenizer": "Check --tokenizer, or train one: python -m tokenizer.train --corpus DIR",
 }
 
