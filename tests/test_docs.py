@@ -42,7 +42,8 @@ NEEDS = {"data", "network", "cluster", "gpu", "set-up", "time", "lm_eval"}
 LONGEST_README = 150
 
 # What makes the commands cheap, and changes nothing that they print but figures.
-EXTRA = {"sources": ["--direct_num_workers", "1"], "trainer_bridge.train": ["--steps", "4"]}
+ONE = ["--direct_num_workers", "1"]
+EXTRA = {"sources": ONE, "pipeline.mix": ONE, "trainer_bridge.train": ["--steps", "4"]}
 WITH_RECIPE = ("sources.", "pipeline.mix")
 IN_PARTS = ("filters.perplexity", "samples.make_commoncrawl")
 WITHOUT_KEYS = ("sources.wikipedia.references", "sources.wikipedia.templates")

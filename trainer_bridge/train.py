@@ -39,7 +39,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, help="length of the run in steps (run.steps)")
     parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="any key of the recipe")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="section.key=value", help="any key of the recipe (docs/recipes.md)"
+    )
     return parser.parse_intermixed_args(arguments)  # overrides may stand on both sides of a flag
 
 
