@@ -7,18 +7,50 @@ the scope is done they are compared, a slice of the hashes at a time, so that me
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 from pipeline.corpus.shard import Layout, Scope
-from pipeline.errors import name_a_few
-from pipeline.storage.filesystem import exists, read_bytes, write_bytes
+from pipeline.errors import InputError, name_a_few
+from pipeline.storage.filesystem import InputFile, exists, file_sha256, is_remote, read_bytes, write_bytes
 
 IDS_AT_ONCE = 64_000_000  # half a gigabyte of hashes
 _Hashes = npt.NDArray[np.uint64]
+
+
+def refuse_copies(layout: Layout, scopes: Sequence[Scope], done: Collection[str]) -> None:
+    """Refuses an input that is another one under another name: a copy, of a file given here or of one that is done.
+
+    Only files of equal size are read, for their checksums.
+
+    Raises:
+        InputError: It names both.
+    """
+    known: dict[int, list[tuple[str, str]]] = {}  # by size: path and checksum of what is done
+    for name in sorted(done):
+        for entry in layout.read_stats(name)["inputs"]:
+            known.setdefault(entry["bytes"], []).append((entry["path"], entry["sha256"] or ""))
+    fresh = [f for scope in scopes for s in scope.shards if s.name not in done for f in s.inputs if _is_whole(f)]
+    sizes = Counter(file.size for file in fresh)
+    for file in fresh:
+        if sizes[file.size] < 2 and file.size not in known:
+            continue
+        sum_ = file_sha256(file.path)
+        for path, other in known.setdefault(file.size, []):
+            if other == sum_ and path != file.path:
+                raise InputError(
+                    f"{file.path} has the same bytes as {path}: its records would be in the corpus twice, or be taken "
+                    "for copies of each other. Give it once."
+                )
+        known[file.size].append((file.path, sum_))
+
+
+def _is_whole(file: InputFile) -> bool:
+    return file.size > 0 and not file.is_part and not is_remote(file.path)
 
 
 def hash_id(identifier: str) -> int:
@@ -48,8 +80,8 @@ def overlap_of(layout: Layout, work: str, scope: Scope) -> str:
         return ""
     files = [s.inputs[0].path for s, ids in zip(shards, found, strict=True) if np.isin(repeated, ids).any()]
     return (
-        f"{len(repeated):,} record ids of {scope.name} occur more than once there: are inputs given twice, or do they "
-        f"overlap? See {name_a_few(files)}"
+        f"{len(repeated):,} record {'id occurs' if len(repeated) == 1 else 'ids occur'} more than once in "
+        f"{scope.name}: are inputs given twice, or do they overlap? See {name_a_few(files, whole=True)}"
     )
 
 

@@ -21,7 +21,6 @@ def run_command(module: str) -> None:
         module: The module's name.
     """
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
-    logging.getLogger("fetch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore")
     try:
         importlib.import_module(module).main()

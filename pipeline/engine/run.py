@@ -34,12 +34,12 @@ from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, write_manife
 from pipeline.corpus.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
 from pipeline.engine import graph
 from pipeline.engine.losses import decisive_keys
-from pipeline.engine.overlap import overlap_of
+from pipeline.engine.overlap import overlap_of, refuse_copies
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
 from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
 from pipeline.recipe import difference, fingerprint
-from pipeline.source import UNREADABLE, Source, rounds_of, survey_of
+from pipeline.source import UNREADABLE, Source, rounds_of, survey_of, tells_overlap
 from pipeline.storage.filesystem import (
     delete_tree,
     exists,
@@ -197,6 +197,8 @@ def run_source(
         _forget_marked(layout, scopes)
         notes = _forget_damaged(layout, scopes)
         done = layout.done()
+        if tells_overlap(source):
+            refuse_copies(layout, scopes, done)
         _claim_scopes(layout, scopes, done, options.inputs)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
         if missing and prepare is not None:

@@ -10,11 +10,11 @@ import errno
 import fcntl
 import hashlib
 import http.client
-import logging
 import os
 import re
 import socket
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -24,9 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-LOG = logging.getLogger("fetch")  # told of every retry, so that who waits knows for what
 ATTEMPTS = 8  # tries without progress: with the delays below, the last one comes two minutes after the first
-UNREACHABLE_ATTEMPTS = 6  # where the connection is refused: half a minute
+UNREACHABLE_ATTEMPTS = 4  # where the connection is refused: seven seconds, in each pass that reads the file
 NAME_ATTEMPTS = 3  # where no server of the name is found: that passes soon, or not at all
 FIRST_DELAY = 1.0  # seconds; doubles with each failure
 LONGEST_DELAY = 60.0
@@ -228,7 +227,7 @@ def _persist(download: "_Download", attempts: int, sleep: Callable[[float], obje
                 raise FetchError(message, download.url, error.status) from error
             delay = max(min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY), min(error.after, LONGEST_RETRY_AFTER))
             last = min(attempts, error.attempts)
-            LOG.warning("%s: %s; try %d of %d follows in %.0f s", download.url, error, failures + 1, last, delay)
+            sys.stderr.write(f"{download.url}: {error}; try {failures + 1} of {last} follows in {delay:.0f} s\n")
             sleep(delay)
         else:
             return

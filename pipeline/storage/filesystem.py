@@ -95,6 +95,8 @@ def require(path: str) -> None:
     """
     if not is_remote(path) or is_web(path):
         return
+    if path.lower().startswith("file:"):
+        raise InputError(f"{path} is an address of a local file: give its path, without file://")
     try:
         FileSystems.get_filesystem(path)
     except ValueError as error:

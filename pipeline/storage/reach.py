@@ -44,7 +44,10 @@ def _client_options(flags: dict[str, Any]) -> dict[str, Any]:
 @functools.cache
 def _check_bucket(bucket: str, options: tuple[tuple[str, Any], ...]) -> None:
     # Where no store is used they need not be there.
-    import boto3  # noqa: PLC0415
+    try:
+        import boto3  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(f"s3://{bucket} cannot be reached: s3:// paths need pip install '.[aws]'") from error
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import (  # noqa: PLC0415
         BotoCoreError,

@@ -11,6 +11,7 @@ own.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,20 +34,21 @@ from pipeline.corpus.sink import REJECTS, RejectPolicy
 from pipeline.engine.cli import beam_options
 from pipeline.engine.overlap import hash_id
 from pipeline.engine.summary import failures
-from pipeline.errors import OutputError
+from pipeline.errors import InputError, OutputError
 from pipeline.mix.rows import is_shard_folder
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input
+from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, require
 from pipeline.verify.shards import verify_shards
 
 THREADS = 4
 FILES_NAMED = 3
 DIFFERENCES_SHOWN = 5
 CURE = (
-    "To mend it: run the source's command again, with the same inputs. It makes shards again whose files are missing "
-    "or cut; remove a changed or damaged file, or one that belongs to no shard, before."
+    "To mend it: run {} again, with the same inputs. It makes shards again whose files are missing or cut; remove a "
+    "changed or damaged file, or one that belongs to no shard, before. Documents with equal ids come from inputs that "
+    "overlap: give each record once, to a new --output."
 )
 
 
@@ -274,6 +276,16 @@ def _failures(folder: str) -> str:
     return f"; {sentence}" if sentence else ""
 
 
+def _command(folder: str) -> str:
+    """The command that made a source's folder, as far as its files tell."""
+    try:
+        manifest = read_manifest(Layout(folder))
+    except OutputError:
+        manifest = None
+    name = manifest.get("source") if manifest else None
+    return f"python -m sources.{name}" if name else "the source's command"
+
+
 def _folders(given: str) -> list[str]:
     """The folder itself; of a corpus, those of its sources."""
     return [given] if is_shard_folder(given) else run_folders(given) or [given]
@@ -298,6 +310,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     FileSystems.set_options(beam_options(parser, flags))
     console = Console(highlight=False, soft_wrap=True)
     failed = False
+    try:
+        for given in args.folders:
+            require(given)
+            if not is_remote(given) and not os.path.isdir(given):
+                raise InputError(f"there is no folder {given}")
+    except InputError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="bold red", markup=False)
+        sys.exit(1)
     for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
         if is_shard_folder(root):
@@ -310,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if faults and not is_shard_folder(root):
-            console.print(f"{folder}: {CURE}", style="yellow", markup=False)
+            console.print(f"{folder}: {CURE.format(_command(root))}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
     sys.exit(1 if failed else 0)

@@ -72,7 +72,7 @@ def _has_models(recipe: PerplexityRecipe, language: str, named: bool) -> bool:
 
 
 def _table(recipe: PerplexityRecipe) -> Mapping[str, tuple[float, float]]:
-    return recipe.few_pages_cutoffs if isinstance(recipe.cutoffs, str) else recipe.cutoffs
+    return recipe.few_pages if isinstance(recipe.cutoffs, str) else recipe.cutoffs
 
 
 def _refuse_to_drop_all(recipe: PerplexityRecipe, kept: Sequence[str], scored: Sequence[str]) -> None:

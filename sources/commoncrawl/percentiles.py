@@ -56,7 +56,7 @@ def _settle(language: str, counts: Counter[float], recipe: PerplexityRecipe) -> 
     if pages >= recipe.percentile_pages:
         cutoffs = cutoffs_of(list(counts), list(counts.values()), recipe.percentiles)
         return {"pages": pages, "from": OF_PAGES, "cutoffs": list(cutoffs)}
-    fixed = recipe.few_pages_cutoffs.get(language)
+    fixed = recipe.few_pages.get(language)
     return {"pages": pages, "from": OF_RECIPE if fixed else NONE, "cutoffs": list(fixed) if fixed else None}
 
 

@@ -9,6 +9,10 @@ from typing import Literal
 from filters.commoncrawl.perplexity import CCNET_CUTOFFS, PERCENTILES
 from pipeline.corpus.sink import RejectPolicy
 
+EMBEDDED_LM = "samples/models/{language}.arpa.bin"
+EMBEDDED_CUTOFFS = {
+    "en": (240.0, 290.0)
+}  # of that model: it keeps prose and drops the rest of real pages that were read
 BUCKETS = ("head", "middle", "tail", "all")
 
 
@@ -68,32 +72,40 @@ class PerplexityRecipe:
             (at a web address: those named in ``language.keep``, or with ``all`` those with cut-offs). Pages in others
             have bucket ``all``, as in CCNet.
         cutoffs: For each language the perplexities below which a page is head, and middle; or ``percentiles``: those
-            of the scope's own pages, as CCNet took its own.
+            of the scope's own pages, as CCNet took its own; or ``ccnet``: its table, for the models that it published.
         percentiles: With ``cutoffs: percentiles``, those of head and middle (CCNet: 30 and 60).
         percentile_pages: With fewer pages of a language in a scope, percentiles say little: ``few_pages_cutoffs`` hold.
-        few_pages_cutoffs: As a table of ``cutoffs``. A language that is not in it has bucket ``all`` then.
+        few_pages_cutoffs: As a table of ``cutoffs``. A language that is not in it has bucket ``all`` then. Where left
+            out, those of the embedded model with that model, and none with others.
         keep: The buckets kept; ``all`` alone keeps every one, beside others the pages without cut-offs or a perplexity.
         join_lines: ``fuse`` words across line ends as CCNet does, or put a ``space`` between them.
     """
 
     enabled: bool = True
     sentencepiece: str = "samples/models/{language}.sp.model"
-    lm: str = "samples/models/{language}.arpa.bin"
+    lm: str = EMBEDDED_LM
     languages: tuple[str, ...] | None = None
-    cutoffs: Literal["percentiles"] | Mapping[str, tuple[float, float]] = field(
-        default_factory=lambda: dict(CCNET_CUTOFFS)
-    )
+    cutoffs: Literal["percentiles", "ccnet"] | Mapping[str, tuple[float, float]] = "percentiles"
     percentiles: tuple[float, float] = PERCENTILES
     percentile_pages: int = 100
-    few_pages_cutoffs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    few_pages_cutoffs: Mapping[str, tuple[float, float]] | None = None
     keep: tuple[str, ...] = ("head", "middle")
     join_lines: Literal["fuse", "space"] = "fuse"
+
+    @property
+    def few_pages(self) -> Mapping[str, tuple[float, float]]:
+        """The table that holds for few pages."""
+        return self.few_pages_cutoffs or {}
 
     def __post_init__(self) -> None:
         unknown = set(self.keep) - set(BUCKETS)
         if unknown or not self.keep:
             raise ValueError(f"keep is {list(self.keep)}; allowed: some of {', '.join(BUCKETS)}")
-        _check_cutoffs("few_pages_cutoffs", self.few_pages_cutoffs)
+        if self.cutoffs == "ccnet":
+            object.__setattr__(self, "cutoffs", dict(CCNET_CUTOFFS))
+        if self.few_pages_cutoffs is None:
+            object.__setattr__(self, "few_pages_cutoffs", dict(EMBEDDED_CUTOFFS) if self.lm == EMBEDDED_LM else {})
+        _check_cutoffs("few_pages_cutoffs", self.few_pages)
         if not isinstance(self.cutoffs, str):
             _check_cutoffs("cutoffs", self.cutoffs)
         head, middle = self.percentiles

@@ -43,7 +43,7 @@ def test_at_a_web_address_those_named_or_with_cutoffs_are_scored_and_nothing_is_
     assert scored("en", "de", **where)[0] == ("de", "en")
     assert scored("sl", "de", keep=("all",), **where)[0] == ("de", "sl")
     assert scored("en", cutoffs="percentiles", **where)[0] == ("en",)
-    assert len(scored("all", keep=("all",), **where)[0]) == 17
+    assert len(scored("all", cutoffs="ccnet", keep=("all",), **where)[0]) == 17
     fewer = {"cutoffs": "percentiles", "few_pages_cutoffs": {"fr": (1.0, 2.0)}, "keep": ("all",)}
     assert scored("all", **fewer, **where)[0] == ("fr",)
 
