@@ -210,6 +210,13 @@ def _locked(part: Path) -> Iterator[IO[bytes]]:
                 return
 
 
+def tell(sentence: str) -> None:
+    """Tells who waits for what; on the process's own standard error, since workers give none to what they run."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"{sentence}\n")
+        sys.__stderr__.flush()
+
+
 def _persist(download: "_Download", attempts: int, sleep: Callable[[float], object]) -> None:
     """Try until the part is whole."""
     failures = 0
@@ -227,7 +234,7 @@ def _persist(download: "_Download", attempts: int, sleep: Callable[[float], obje
                 raise FetchError(message, download.url, error.status) from error
             delay = max(min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY), min(error.after, LONGEST_RETRY_AFTER))
             last = min(attempts, error.attempts)
-            sys.stderr.write(f"{download.url}: {error}; try {failures + 1} of {last} follows in {delay:.0f} s\n")
+            tell(f"{download.url}: {error}; try {failures + 1} of {last} follows in {delay:.0f} s")
             sleep(delay)
         else:
             return

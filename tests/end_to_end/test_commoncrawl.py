@@ -230,7 +230,7 @@ def test_real_wet_files_run_through_every_step(tmp_path):
         ("language.keep=[en,fr]", "there is no perplexity model for fr (samples/models/fr.sp.model and "),
         ("language.keep=[en,xx,qq]", "language.keep names 'qq', 'xx', which the model samples/models/lid.176.ftz does"),
         ("perplexity.cutoffs={de: [370, 590]}", "perplexity.cutoffs has no entry for en"),
-        ("perplexity.cutoffs=quartiles", "perplexity.cutoffs must be a mapping or percentiles or ccnet, it is 'quartiles'"),
+        ("perplexity.cutoffs=quartiles", "cutoffs must be a mapping or percentiles or ccnet, it is 'quartiles'"),
         ("perplexity.percentiles=[60, 30]", "percentiles must rise between 0 and 100, they are 60.0 and 30.0"),
         ("perplexity.languages=[de]", "perplexity.languages names de, which language.keep does not keep"),
     ],
