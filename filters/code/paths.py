@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from filters.code.licenses.names import is_license_document
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -109,6 +111,7 @@ class PathRules:
         generated: Globs of the names of generated files.
         lock_files: Likewise, of files that pin versions.
         certificates: Likewise, of keys and certificates.
+        license_files: Whether files that are a licence or a notice and nothing else are kept.
     """
 
     def __init__(
@@ -120,7 +123,9 @@ class PathRules:
         generated: Sequence[str] = GENERATED,
         lock_files: Sequence[str] = LOCK_FILES,
         certificates: Sequence[str] = CERTIFICATES,
+        license_files: bool = False,
     ) -> None:
+        self._license_files = license_files
         self._extensions = frozenset(extensions)
         self._names = frozenset(names)
         self._vendored = frozenset(vendored)
@@ -135,13 +140,15 @@ class PathRules:
             path: The path in its repository, with ``/`` between its parts.
 
         Returns:
-            ``vendored``, ``lock_file``, ``certificate``, ``generated``, or ``extension``; the first that holds.
+            ``vendored``, ``lock_file``, ``certificate``, ``generated``, ``license_file``, or ``extension``; the first that holds.
         """
         *folders, name = path.split("/")
         if not self._vendored.isdisjoint(folders):
             return "vendored"
         if found := self._named.fullmatch(name):
             return found.lastgroup
+        if not self._license_files and is_license_document(path):
+            return "license_file"
         if name in self._names:
             return None
         stem, dot, extension = name.rpartition(".")

@@ -43,7 +43,8 @@ class Member(NamedTuple):
 class Fault:
     """What of a tar cannot be taken: why, in a word and in a sentence, and where; whether it is damage.
 
-    ``name`` is that of the one member that it costs; none where it costs more, or what it costs has no name.
+    ``name`` is that of the one member that it costs; none where it costs more, or what it costs has no name. ``target``
+    is what a link names.
     """
 
     reason: str
@@ -51,6 +52,7 @@ class Fault:
     offset: int
     failed: bool = True
     name: str = ""
+    target: str = ""
 
 
 def is_tar(head: bytes) -> bool:
@@ -222,7 +224,8 @@ class _Tar:
             return Fault("damaged_tar", f"the member at byte {offset} has a size of {size}", offset)
         if not info.isreg():
             if info.type in _LINKS:
-                yield Fault("link", f"{name!r} is a link to {info.linkname!r}; it is not followed", offset, False, name)
+                message = f"{name!r} is a link to {info.linkname!r}; it is not followed"
+                yield Fault("link", message, offset, False, name, info.linkname)
             return None if self._skip(0 if info.isdir() or info.type in _LINKS else size) else self._damage(offset)
         if _is_unsafe(name):
             yield Fault("unsafe_name", f"{name!r} points out of the folder", offset, name=name)

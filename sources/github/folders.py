@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -19,7 +19,7 @@ from filters.code.licenses import MAX_LICENSE_BYTES
 from pipeline.corpus.document import Document, Refused
 from pipeline.source import UNREADABLE
 from sources.github.raw_file import FileReader, RawFile, is_commit
-from sources.github.repository import RepositoryFacts, RootFiles, tells
+from sources.github.repository import LicenseFiles, Licenses, Nearer, RepositoryFacts, tells, tells_a_repository
 
 SKIPPED = frozenset({".git", ".hg", ".svn"})  # of version control: no part of the tree
 # Stands in a path before a repository's name, as rsync has it: repos/./owner/name.
@@ -107,25 +107,34 @@ def is_repository(folder: str) -> bool:
     """Whether a folder says that it is a repository: by ``.git``, a licence file, or package metadata."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.name == ".git" or (tells(entry.name) and entry.is_file()) for entry in entries)
+            return any(entry.name == ".git" or tells_a_repository(entry.name, entry.is_dir()) for entry in entries)
     except OSError:
         return False
 
 
-def look_at(folder: str, roots: RootFiles) -> RepositoryFacts:
-    """The facts of a repository: from the files at its root, and its remote and commit from ``.git``."""
+def look_at(folder: str, files: LicenseFiles, reader: FileReader) -> RepositoryFacts:
+    """The facts of a repository: from all files in it that tell licences, and its remote and commit from ``.git``."""
     facts = RepositoryFacts()
-    try:
-        names = sorted(os.listdir(folder), key=os.fsencode)
-    except OSError:
-        return facts
-    for name in names:
-        if tells(name) and (data := _read_if_plain(os.path.join(folder, name), MAX_LICENSE_BYTES)) is not None:
-            roots.look(facts, name, data)
+    for entry in walk(folder, reader.avoid):
+        path = entry.path.replace(os.sep, "/")
+        if not tells(path) or reader.paths.judge(path) == "vendored":
+            continue
+        place = os.path.join(folder, entry.path)
+        if entry.kind == "link":
+            files.look_at_link(facts, path, _target(place))
+        elif entry.kind == "file" and (data := _read_if_plain(place, MAX_LICENSE_BYTES + 1)) is not None:
+            files.look(facts, path, data)
     git = os.path.join(folder, ".git")
     if os.path.isdir(git) and not os.path.islink(git):
         _look_at_git(facts, git)
     return facts
+
+
+def _target(place: str) -> str:
+    try:
+        return os.readlink(place).replace(os.sep, "/")
+    except OSError:
+        return ""
 
 
 def _look_at_git(facts: RepositoryFacts, git: str) -> None:
@@ -165,13 +174,12 @@ class FolderStream:
 
     Args:
         folder: The folder.
-        facts: What was seen at its root.
-        wants: Whether the contents of a file are of use.
-        reader: Knows the largest file that is read, and the folder that is avoided.
+        facts: What was seen of it.
+        reader: Knows what is of use, the largest file that is read, and the folder that is avoided.
     """
 
-    def __init__(self, folder: str, facts: dict[str, Any], wants: Callable[[str], bool], reader: FileReader) -> None:
-        self._records = self._all(folder, facts, wants, reader)
+    def __init__(self, folder: str, facts: RepositoryFacts, reader: FileReader) -> None:
+        self._records = self._all(folder, facts, Licenses(facts, reader.gate), reader)
 
     def read(self, size: int = -1) -> bytes:
         """The next record, whatever the size asked for; nothing at the end."""
@@ -184,11 +192,16 @@ class FolderStream:
         self._records.close()
 
     @staticmethod
-    def _all(folder: str, facts: dict[str, Any], wants: Callable[[str], bool], reader: FileReader) -> Any:
-        yield _record(facts)
+    def _all(folder: str, facts: RepositoryFacts, licenses: Licenses, reader: FileReader) -> Any:
+        yield _record({"license": licenses.root, "ref": facts.ref, "hosted": facts.hosted})
         for entry in walk(folder, reader.avoid):
             about = {"path": entry.path, "kind": entry.kind, "size": entry.size, "message": entry.message}
-            if entry.kind != "file" or entry.size > reader.max_bytes or not wants(entry.path):
+            if entry.kind != "file":
+                yield _record(about)
+                continue
+            path = entry.path.replace(os.sep, "/")
+            nearer = about["nearer"] = licenses.nearer(path)
+            if entry.size > reader.max_bytes or not reader.wants(licenses.root, path, nearer):
                 yield _record(about)
                 continue
             try:
@@ -203,17 +216,14 @@ def _record(about: dict[str, Any], data: bytes = b"") -> bytes:
     return json.dumps(about).encode() + b"\n" + data  # ASCII: names that are no UTF-8 are escaped
 
 
-def open_folder(folder: str, reader: FileReader, roots: RootFiles) -> FolderStream:
+def open_folder(folder: str, reader: FileReader, files: LicenseFiles) -> FolderStream:
     """Opens a repository's folder.
 
     Raises:
         OSError: It is gone, or cannot be listed.
     """
     os.listdir(folder)
-    facts = look_at(folder, roots)
-    license = facts.license(reader.gate)
-    about = {"license": license, "ref": facts.ref, "hosted": facts.hosted}
-    return FolderStream(folder, about, lambda path: reader.wants(license, path), reader)
+    return FolderStream(folder, look_at(folder, files, reader), reader)
 
 
 def read_folder(
@@ -233,11 +243,21 @@ def read_folder(
             continue
         path = entry["path"].replace(os.sep, "/")
         content = data if entry.get("read") else None
-        if entry["size"] > reader.max_bytes and reader.wants(about["license"], path):
+        nearer = Nearer(*entry["nearer"]) if entry["nearer"] else None
+        if entry["size"] > reader.max_bytes and reader.wants(about["license"], path, nearer):
             message = f"{name}/{path}: it has {entry['size']:,} bytes, over {reader.max_bytes:,}"
             yield Refused("too_large", message, place, 0, failed=False)
             continue
         raw = RawFile(
-            name, path, content, about["license"], place, 0, entry["size"], about["ref"], hosted=bool(about["hosted"])
+            repo=name,
+            path=path,
+            content=content,
+            license=about["license"],
+            file=place,
+            offset=0,
+            size=entry["size"],
+            ref=about["ref"],
+            hosted=bool(about["hosted"]),
+            nearer=nearer,
         )
         yield reader.document(raw, counters)

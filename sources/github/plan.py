@@ -16,7 +16,7 @@ from pipeline.storage.filesystem import InputFile, is_remote
 from pipeline.storage.listing import Known, match
 from sources.github.folders import NAME_MARK, SKIPPED, is_repository, look_at, repository_name, walk
 from sources.github.raw_file import FileReader
-from sources.github.repository import RootFiles
+from sources.github.repository import LicenseFiles, Licenses
 
 SCOPE = "all"
 MAX_DEPTH = 4  # folders of folders that are looked into: input/owner/name, the-stack/data/go/*.parquet
@@ -181,10 +181,10 @@ def _holds_repositories(folder: str) -> bool:
 
 def _repositories(folders: Sequence[str], reader: FileReader) -> tuple[list[InputFile], list[tuple[str, str | None]]]:
     """The folders as inputs, with the bytes of the files that will be read; and the licence of each."""
-    roots = RootFiles(reader.gate)
+    files = LicenseFiles(reader.gate)
     inputs, licenses = [], []
     for folder in folders:
-        license = look_at(folder, roots).license(reader.gate)
+        license = Licenses(look_at(folder, files, reader), reader.gate).root
         licenses.append((repository_name(folder), license))
         wanted = (e.size for e in walk(folder, reader.avoid) if e.kind == "file" and reader.wants(license, e.path))
         inputs.append(InputFile(folder, sum(size for size in wanted if size <= reader.max_bytes)))

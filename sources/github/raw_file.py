@@ -11,15 +11,20 @@ from urllib.parse import quote
 import pyarrow as pa
 import xxhash
 
+from filters.code.header.syntax import syntax_of
 from filters.code.licenses import LicenseGate
-from filters.code.paths import PathRules, programming_language
+from filters.code.licenses.notices import OwnLicense
+from filters.code.paths import PathRules, extension_of, programming_language
 from filters.code.text import decode_source, with_newlines
 from pipeline.corpus.document import Document, Refused
 from sources.github.recipe import GitHubRecipe, PathsRecipe
+from sources.github.repository import Nearer
 
 META = pa.struct(
     [
         ("repo", pa.string()),
+        ("repository_license", pa.string()),  # where ``license`` is another, or found nearer to the file
+        ("license_in", pa.string()),  # where that was found: a file below the root, "SPDX line", or "notice"
         ("path", pa.string()),
         ("programming_language", pa.string()),
         ("ref", pa.string()),  # a commit, or a branch where that is all that is known
@@ -47,7 +52,8 @@ class RawFile:
         path: Its path there.
         content: Its bytes, or the text that a dump has made of them; None where they were not read, because the licence
             or the path drops it.
-        license: What is declared for it.
+        license: What is declared for its repository.
+        nearer: What is declared for it in particular, beside what it says itself.
         file: The raw file, for its origin.
         offset: Its place there.
         size: Its bytes, where known.
@@ -66,6 +72,7 @@ class RawFile:
     ref: str | None = None
     blob: str | None = None
     hosted: bool = False
+    nearer: Nearer | None = None
 
 
 class FileReader:
@@ -87,18 +94,25 @@ class FileReader:
         return LicenseGate(self.recipe.licenses)
 
     @cached_property
+    def own(self) -> OwnLicense:
+        """Reads what files say of their licences."""
+        return OwnLicense()
+
+    @cached_property
     def paths(self) -> PathRules:
         """The rules about paths."""
         return path_rules(self.recipe.paths)
 
-    def wants(self, license: str | None, path: str) -> bool:
-        """Whether a file's contents are of any use."""
-        return self.gate.judge(license).reason is None and self.paths.judge(path) is None
+    def wants(self, license: str | None, path: str, nearer: Nearer | None = None) -> bool:
+        """Whether a file's contents are of any use: what it says itself may decide against what is declared nearby."""
+        if self.gate.judge(license).reason is not None or self.paths.judge(path) is not None:
+            return False
+        return nearer is None or nearer.closest or self.gate.judge(nearer.license).reason is None
 
     def document(self, raw: RawFile, counters: Counter[str]) -> Document | Refused:
         """The document of a raw file; one without contents is dropped by a later step."""
         text, encoding = None, None
-        if raw.content is not None and self.wants(raw.license, raw.path):
+        if raw.content is not None and self.wants(raw.license, raw.path, raw.nearer):
             size = len(raw.content) if raw.size is None else raw.size
             if max(size, len(raw.content)) > self.max_bytes:
                 return _refused(raw, "too_large", f"it has {size:,} bytes, over {self.max_bytes:,}")
@@ -110,10 +124,25 @@ class FileReader:
             text = with_newlines(text) if self.recipe.normalize_newlines else text
         return self._document(raw, text, encoding)
 
+    def _license(self, raw: RawFile, text: str | None) -> tuple[str | None, str | None]:
+        """What licence governs a file, and where that was found; None where it is its repository's."""
+        if self.gate.judge(raw.license).reason is not None:
+            return raw.license, None
+        own = self.own.read(text, syntax_of(extension_of(raw.path))) if text else None
+        if own is None or raw.nearer is None:
+            found = own or raw.nearer
+            return (found[0], found[1]) if found else (raw.license, None)
+        if raw.nearer.closest:
+            return own
+        return self.gate.all_of([own[0], raw.nearer.license]), f"{own[1]}, {raw.nearer.place}"
+
     def _document(self, raw: RawFile, text: str | None, encoding: str | None) -> Document:
+        license, place = self._license(raw, text)
         version = "" if text is None else f"@{xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
         meta = {
             "repo": raw.repo,
+            "repository_license": self.gate.judge(raw.license).expression if place else None,
+            "license_in": place,
             "path": raw.path,
             "programming_language": programming_language(raw.path),
             "ref": raw.ref,
@@ -128,7 +157,7 @@ class FileReader:
             file=raw.file,
             offset=raw.offset,
             url=file_url(raw) if raw.hosted else None,
-            license=self.gate.judge(raw.license).expression,
+            license=self.gate.judge(license).expression,
             meta=meta,
         )
 
@@ -142,6 +171,7 @@ def path_rules(recipe: PathsRecipe) -> PathRules:
         generated=recipe.generated,
         lock_files=recipe.lock_files,
         certificates=recipe.certificates,
+        license_files=recipe.license_files,
     )
 
 

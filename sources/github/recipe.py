@@ -21,6 +21,7 @@ class PathsRecipe:
         generated: Globs of the names of files that tools write.
         lock_files: Globs of files that pin versions.
         certificates: Globs of keys and certificates.
+        license_files: Whether licences and notices that are files of their own (``LICENSE.md``) are documents.
     """
 
     extensions: tuple[str, ...] = EXTENSIONS
@@ -29,6 +30,7 @@ class PathsRecipe:
     generated: tuple[str, ...] = GENERATED
     lock_files: tuple[str, ...] = LOCK_FILES
     certificates: tuple[str, ...] = CERTIFICATES
+    license_files: bool = False
 
     def __post_init__(self) -> None:
         if bad := [one for one in self.extensions if not one.startswith(".") or "." in one[1:]]:

@@ -1,54 +1,179 @@
-"""What the files at a repository's root tell of it: its licence, from licence files and package metadata."""
+"""What a repository declares of the licences of its files: for all of it, for folders, and for files.
+
+At the root licence files and package metadata tell the licence of the repository. The same files in a folder tell that of
+the folder, and REUSE's tables those of the files that they name.
+"""
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import NamedTuple
 
-import orjson
 import xxhash
 
-from filters.code.licenses import LicenseGate, LicenseText, is_license_file
+from filters.code.licenses import UNRECOGNIZED, LicenseGate, LicenseText, is_license_file
+from filters.code.licenses.names import TEXTS_FOLDER, is_license_folder, sidecar_of
+from filters.code.licenses.reuse import DEP5, REUSE_TOML, ReuseTable, read_dep5, read_reuse_toml
+from sources.github.metadata import MAX_METADATA, METADATA
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover - the same parser, before it joined the library
-    import tomli as tomllib
+MAX_SEEN = 10_000  # recognised texts that are held
+MAX_FOLDERS = 100_000  # of one repository of which licences are held; behind them nothing is known of any file
 
-MAX_METADATA = 1 << 20  # bytes: no package says its licence behind them
-_HEADER = re.compile(r"^(License-Expression|License|Classifier):[ \t]*(.*)$", re.M)
-_SETUP_CFG = re.compile(r"^license(?:_expression)?\s*=\s*(\S.*)$", re.M)
-_CLASSIFIER = "License :: OSI Approved :: "
+
+ANY_FILE = "\0"  # a path that only such patterns match as match any
+
+
+class Nearer(NamedTuple):
+    """What is declared nearer to a file than at the root of its repository.
+
+    Attributes:
+        license: An SPDX expression, or what is declared instead of one.
+        place: The file that says so, below the root.
+        closest: Whether what the file says of itself decides, where it does; else both hold.
+    """
+
+    license: str
+    place: str
+    closest: bool = True
+
+
+@dataclass
+class FolderFacts:
+    """What the files in a folder declare.
+
+    Attributes:
+        licenses: What its licence files say, by name.
+        texts: What the texts in its ``LICENSES`` folder say, which count where it has no licence file.
+        links: Its licence files that are links, with the paths that they name.
+        declared: What its package metadata declare, by the name of the file.
+        reuse: REUSE's table.
+    """
+
+    licenses: dict[str, LicenseText] = field(default_factory=dict)
+    texts: dict[str, LicenseText] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    declared: dict[str, list[str]] = field(default_factory=dict)
+    reuse: ReuseTable | None = None
+
+    def license(self, gate: LicenseGate) -> str | None:
+        """The folder's licence: an SPDX expression, or what is declared instead of one."""
+        declared = [one for name in METADATA for one in self.declared.get(name, ()) if not gate.is_unspecific(one)]
+        return gate.repository(self.licenses or self.texts, declared)
+
+    @property
+    def names(self) -> str:
+        """The files that tell its licence."""
+        return ", ".join(sorted([*(self.licenses or self.texts), *self.declared]))
 
 
 @dataclass
 class RepositoryFacts:
-    """What was seen at a repository's root so far.
+    """What was seen of a repository so far.
 
     Attributes:
-        licenses: What its licence files say, by name.
-        declared: What its package metadata declare, by the name of the file.
+        folders: What its folders declare, by their paths below its root, which is the empty one.
+        sidecars: Files beside others that declare their licences, by the paths of those others.
         ref: The commit or the branch that is checked out.
         hosted: Its name on GitHub, where its remote tells.
+        overflowed: Whether it has more than is held, so that nothing is known.
     """
 
-    licenses: dict[str, LicenseText] = field(default_factory=dict)
-    declared: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, FolderFacts] = field(default_factory=dict)
+    sidecars: dict[str, Nearer] = field(default_factory=dict)
     ref: str | None = None
     hosted: str | None = None
+    overflowed: bool = False
+
+    def at(self, folder: str) -> FolderFacts:
+        """The facts of a folder, to add to."""
+        if folder not in self.folders and len(self.folders) >= MAX_FOLDERS:
+            self.overflowed = True
+            return FolderFacts()
+        return self.folders.setdefault(folder, FolderFacts())
 
     def license(self, gate: LicenseGate) -> str | None:
         """The repository's licence: an SPDX expression, or what is declared instead of one."""
-        declared = next((self.declared[name] for name in METADATA if name in self.declared), None)
-        return gate.repository(self.licenses, declared)
+        root = self.folders.get("")
+        if self.overflowed:
+            return UNRECOGNIZED
+        found = root.license(gate) if root else None
+        if found is None and root and root.reuse and (whole := root.reuse.of(ANY_FILE)):
+            return whole.license
+        return found
 
 
-class RootFiles:
-    """Looks at the files at the roots of repositories; a text that comes again is recognised by its hash.
+class Licenses:
+    """The licences of a repository's files.
+
+    Args:
+        facts: All that was seen of it.
+        gate: Puts declarations together.
+    """
+
+    def __init__(self, facts: RepositoryFacts | None, gate: LicenseGate) -> None:
+        facts = facts or RepositoryFacts()
+        for folder, known in facts.folders.items():
+            _follow(facts, folder, known)
+        self.root = facts.license(gate)
+        self._sidecars = facts.sidecars
+        self._tables = {folder: known.reuse for folder, known in facts.folders.items() if known.reuse}
+        self._folders: dict[str, Nearer] = {}
+        for folder, known in facts.folders.items():
+            if folder and (license := known.license(gate)) is not None:
+                self._folders[folder] = Nearer(license, f"{folder}/{known.names}")
+        self._default: Nearer | None = None
+        root = facts.folders.get("")
+        if root and root.texts and not root.licenses and gate.judge(self.root).reason:
+            allowed = {one for text in root.texts.values() for one in text.found if gate.judge(one).reason is None}
+            if allowed:  # each file of such a repository says which of them it is under
+                self._default = Nearer(str(self.root), TEXTS_FOLDER)
+                self.root = gate.all_of(sorted(allowed))
+
+    def nearer(self, path: str) -> Nearer | None:
+        """What is declared nearer to a file than at the root; None where nothing is.
+
+        Args:
+            path: The file's path below the root.
+        """
+        if path in self._sidecars:
+            return self._sidecars[path]
+        if not self._folders and not self._tables:
+            return self._default
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if folder in self._tables and (found := self._of_table(folder, path)):
+                return found
+            if folder in self._folders:
+                return self._folders[folder]
+        return self._default
+
+    def _of_table(self, folder: str, path: str) -> Nearer | None:
+        table = self._tables[folder]
+        place = DEP5 if table.crosses else REUSE_TOML
+        place = f"{folder}/{place}" if folder else place
+        if table.broken:
+            return Nearer(UNRECOGNIZED, place, closest=False)
+        found = table.of(path[len(folder) + 1 :] if folder else path)
+        return Nearer(found.license, place, found.closest) if found else None
+
+
+def _follow(facts: RepositoryFacts, folder: str, known: FolderFacts) -> None:
+    """Takes the licence files that links name, where they are in the repository; others are not recognised."""
+    for name, target in known.links.items():
+        parts = folder.split("/") if folder else []
+        for part in target.split("/"):
+            if part == ".." and parts:
+                parts.pop()
+            elif part not in ("", "."):
+                parts.append(part)
+        of = facts.folders.get("/".join(parts[:-1])) if parts and not target.startswith("/") else None
+        known.licenses[name] = of.licenses.get(parts[-1], LicenseText(frozenset())) if of else LicenseText(frozenset())
+    known.links.clear()
+
+
+class LicenseFiles:
+    """Looks at the files that tell licences; a text that comes again is recognised by its hash.
 
     Args:
         gate: Recognises licences.
@@ -58,91 +183,61 @@ class RootFiles:
         self._gate = gate
         self._seen: dict[int, LicenseText] = {}
 
-    def look(self, facts: RepositoryFacts, name: str, data: bytes) -> None:
+    def look(self, facts: RepositoryFacts, path: str, data: bytes) -> None:
         """Adds to the facts what a file says; ``tells`` says which do."""
-        if name in METADATA:
-            declared = METADATA[name](data[:MAX_METADATA])
-            if declared:
-                facts.declared[name] = declared
-            return
+        folder, _, name = path.rpartition("/")
+        above, _, last = folder.rpartition("/")
+        if of := sidecar_of(path):
+            declared = self._text(data)
+            facts.sidecars[of] = Nearer(" AND ".join(sorted(declared.found)) or UNRECOGNIZED, path)
+        elif name in METADATA:
+            if declared_there := METADATA[name](data[:MAX_METADATA]):
+                facts.at(folder).declared[name] = declared_there
+        elif name == REUSE_TOML:
+            facts.at(folder).reuse = read_reuse_toml(data)
+        elif path.endswith(DEP5) and last == ".reuse":
+            facts.at(above).reuse = read_dep5(data)
+        elif last == TEXTS_FOLDER:
+            if "exception" not in name:  # it only adds permissions
+                facts.at(above).texts[f"{last}/{name}"] = self._text(data)
+        elif is_license_folder(last) and not above.endswith(TEXTS_FOLDER):
+            facts.at(above).licenses[f"{last}/{name}"] = self._text(data)
+        else:
+            facts.at(folder).licenses[name] = self._text(data)
+
+    def look_at_link(self, facts: RepositoryFacts, path: str, target: str) -> None:
+        """Adds a licence file that is a link; only after all others is it followed, within its repository."""
+        folder, _, name = path.rpartition("/")
+        if is_license_file(name):
+            facts.at(folder).links[name] = target
+
+    def _text(self, data: bytes) -> LicenseText:
         key = xxhash.xxh3_64_intdigest(data)
         if key not in self._seen:
             if len(self._seen) >= MAX_SEEN:
                 self._seen.clear()
             self._seen[key] = self._gate.read(data)
-        facts.licenses[name] = self._seen[key]
+        return self._seen[key]
 
 
-MAX_SEEN = 10_000  # recognised texts that are held
+_TEXT_ENDS = ("txt", "md", "rst", "html")
 
 
-def tells(name: str) -> bool:
-    """Whether a file at the root of a repository tells its licence, and with it, that a folder is a repository."""
-    return name in METADATA or is_license_file(name)
+def tells(path: str) -> bool:
+    """Whether a file tells licences, by its path in its repository."""
+    folder, _, name = path.rpartition("/")
+    if name in METADATA or is_license_file(name) or name == REUSE_TOML or sidecar_of(name):
+        return True
+    last = folder.rpartition("/")[2]
+    if last == TEXTS_FOLDER:
+        return True
+    if name == "dep5":
+        return last == ".reuse"
+    return is_license_folder(last) and any(name.rpartition(".")[1:] in (("", name), (".", end)) for end in _TEXT_ENDS)
 
 
-def _json(data: bytes) -> str | None:
-    """npm's ``package.json`` and PHP's ``composer.json``: a string, a list to choose from, or npm's old objects."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(value, dict):
-        return None
-    found = value.get("license", value.get("licenses"))
-    names = [_name(one) for one in (found if isinstance(found, list) else [found])]
-    stated = [name for name in names if name]
-    return " OR ".join(f"({name})" if " " in name and len(stated) > 1 else name for name in stated) or None
-
-
-def _name(value: Any) -> str | None:
-    value = value.get("type", value.get("name")) if isinstance(value, dict) else value
-    return value if isinstance(value, str) else None
-
-
-def _toml(data: bytes) -> str | None:
-    """``pyproject.toml`` (a string or a table with a text; Poetry's too) and ``Cargo.toml``."""
-    try:
-        value: Any = tomllib.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    for place in (("project",), ("package",), ("workspace", "package"), ("tool", "poetry")):
-        table = value
-        for key in place:
-            table = table.get(key) if isinstance(table, dict) else None
-        found = table.get("license") if isinstance(table, dict) else None
-        found = found.get("text") if isinstance(found, dict) else found
-        if isinstance(found, str):
-            return found
-    return None
-
-
-def _headers(data: bytes) -> str | None:
-    """Python's ``PKG-INFO`` and ``METADATA``: the expression, else the field, else the only classifier."""
-    text = data.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
-    fields: dict[str, list[str]] = {}
-    for name, value in _HEADER.findall(text):
-        fields.setdefault(name, []).append(value.strip())
-    classifiers = [one for one in fields.get("Classifier", ()) if one.startswith(_CLASSIFIER)]
-    stated = [*fields.get("License-Expression", ()), *fields.get("License", ())]
-    stated = [one for one in stated if one and one != "UNKNOWN"]
-    return (stated or (classifiers if len(classifiers) == 1 else []) or [None])[0]
-
-
-def _setup_cfg(data: bytes) -> str | None:
-    found = _SETUP_CFG.search(data.decode("utf-8", "replace"))
-    return found[1].strip() if found else None
-
-
-# The first that declares a licence is believed.
-METADATA: Mapping[str, Callable[[bytes], str | None]] = MappingProxyType(
-    {
-        "pyproject.toml": _toml,
-        "Cargo.toml": _toml,
-        "package.json": _json,
-        "composer.json": _json,
-        "setup.cfg": _setup_cfg,
-        "PKG-INFO": _headers,
-        "METADATA": _headers,
-    }
-)
+def tells_a_repository(name: str, is_folder: bool) -> bool:
+    """Whether an entry at its root tells that a folder is a repository: it tells its licence."""
+    if is_folder:
+        return name in (TEXTS_FOLDER, ".reuse") or is_license_folder(name)
+    return name in METADATA or name == REUSE_TOML or is_license_file(name)

@@ -26,7 +26,7 @@ from sources.github.folders import open_folder, read_folder
 from sources.github.plan import kind_of
 from sources.github.raw_file import META, FileReader
 from sources.github.recipe import GitHubRecipe
-from sources.github.repository import RootFiles
+from sources.github.repository import LicenseFiles
 from sources.github.rows import read_rows
 from sources.github.steps import CheckLicense, CheckPath, CheckQuality, StripNotices, load_tokenizer
 from sources.github.tars import TarReader
@@ -88,7 +88,7 @@ class GitHub:
     def open_input(self, file: InputFile, cache: Path | None) -> BinaryIO:
         """Opens a dump, or the folder of a repository as one stream."""
         if kind_of(file.path) is None:
-            return cast(BinaryIO, open_folder(file.path, self._reader, self._roots))
+            return cast(BinaryIO, open_folder(file.path, self._reader, self._files))
         return open_input(file.path, cache)
 
     def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
@@ -97,7 +97,7 @@ class GitHub:
         if kind is None:
             yield from read_folder(stream, file.path, self._reader, counters)
         elif kind == "tar":
-            tar = TarReader(file.path, self._reader, self._roots)
+            tar = TarReader(file.path, self._reader, self._files)
             with open_input(file.path, self.cache) as first:
                 facts = tar.look(first)
             yield from tar.read(stream, facts, counters)
@@ -109,8 +109,8 @@ class GitHub:
         return FileReader(self.recipe, self.output)
 
     @cached_property
-    def _roots(self) -> RootFiles:
-        return RootFiles(self._reader.gate)
+    def _files(self) -> LicenseFiles:
+        return LicenseFiles(self._reader.gate)
 
     @cached_property
     def _gate(self) -> LicenseGate:

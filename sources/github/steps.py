@@ -18,9 +18,11 @@ from sources.github.recipe import GitHubRecipe, PathsRecipe
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
 
+OTHER_IN_FILE = "other_in_file"  # the repository's licence is allowed, but another one governs the file
+
 
 class CheckLicense:
-    """The licence gate: drops files of repositories whose licence is not allowed, or not known."""
+    """The licence gate: drops files whose licence is not allowed or not known, be it their repository's or their own."""
 
     name = "license"
     keys = "licenses"
@@ -37,7 +39,16 @@ class CheckLicense:
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Judges the licence of each document."""
-        return [self._gate.judge(document.license).reason for document in documents]
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> str | None:
+        reason = self._gate.judge(document.license).reason
+        if reason and document.meta["license_in"]:
+            document.text = (
+                ""  # it was read for what it says of its licence; like all of other licences it is kept nowhere
+            )
+            return OTHER_IN_FILE
+        return reason
 
 
 class CheckPath:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import BinaryIO
 
 from filters.code.licenses import MAX_LICENSE_BYTES
@@ -15,10 +15,9 @@ from pipeline.corpus.document import Document, Refused
 from pipeline.formats.inflate import Window, inflated
 from pipeline.formats.tar import BLOCK, Fault, Member, tar_members
 from sources.github.raw_file import FileReader, RawFile
-from sources.github.repository import RepositoryFacts, RootFiles, tells
+from sources.github.repository import LicenseFiles, Licenses, RepositoryFacts, tells
 
 MAX_DEPTH = 2  # folders above a repository's files: owner/name
-MAX_REPOSITORIES = 100_000  # in one tar; what more there are have no licence that is known
 _GIT_ARCHIVE = re.compile(rb"52 comment=([0-9a-f]{40})\n")  # git archive: a pax header of the whole tar
 _WITH_COMMIT = re.compile(r"(?P<name>.+)-(?P<commit>[0-9a-f]{40})")
 _NPM_FOLDER, _NPM_SUFFIX = "package", ".tgz"  # npm pack puts every package in a folder of this name
@@ -31,58 +30,89 @@ class TarReader:
     Args:
         path: The tar's path.
         reader: Makes documents of raw files.
-        roots: Recognises licences.
+        files: Recognises licences.
     """
 
-    def __init__(self, path: str, reader: FileReader, roots: RootFiles) -> None:
+    def __init__(self, path: str, reader: FileReader, files: LicenseFiles) -> None:
         self._path = path
         self._reader = reader
-        self._roots = roots
+        self._files = files
 
     def look(self, stream: BinaryIO) -> dict[str, RepositoryFacts]:
         """The first reading: the facts of each repository that has any, by the folder that it is in the tar."""
         window = inflated(stream)
         commit = _commit(window)
-        facts: dict[str, RepositoryFacts] = {}
-        for item in tar_members(window, MAX_LICENSE_BYTES, wanted=_wanted_of_roots):
-            if isinstance(item, Fault) or _wanted_of_roots(item.name) == 0:
-                continue
-            folder, name = _split(item.name)
-            if folder in facts or len(facts) < MAX_REPOSITORIES:
-                self._roots.look(facts.setdefault(folder, RepositoryFacts(ref=commit)), name, item.data)
-        return facts
+        whole = RepositoryFacts(ref=commit)
+        for item in tar_members(window, MAX_LICENSE_BYTES, wanted=self._wanted):
+            if isinstance(item, Fault):
+                if item.target:
+                    self._files.look_at_link(whole, _clean(item.name), item.target)
+            elif self._wanted(item.name):
+                self._files.look(whole, _clean(item.name), item.data)
+        return _repositories(whole)
+
+    def _wanted(self, name: str) -> int:
+        """How much of a member tells of licences: all of a licence file or metadata, else nothing."""
+        path = _clean(name)
+        return MAX_LICENSE_BYTES if tells(path) and self._reader.paths.judge(path) != "vendored" else 0
 
     def read(
         self, stream: BinaryIO, facts: Mapping[str, RepositoryFacts], counters: Counter[str]
     ) -> Iterator[Document | Refused]:
         """The second reading: each file of the tar."""
-        licenses = {folder: known.license(self._reader.gate) for folder, known in facts.items()}
+        licenses = {folder: Licenses(known, self._reader.gate) for folder, known in facts.items()}
+        unknown = Licenses(None, self._reader.gate)
 
         def wanted(name: str) -> int | None:
             folder, path = _in_repository(name, facts)
-            return None if self._reader.wants(licenses.get(folder), path) else 0
+            known = licenses.get(folder, unknown)
+            return None if self._reader.wants(known.root, path, known.nearer(path)) else 0
 
         for item in tar_members(inflated(stream), self._reader.max_bytes, wanted=wanted):
             if isinstance(item, Member):
                 folder, path = _in_repository(item.name, facts)
                 if _SKIPPED.isdisjoint(path.split("/")):
-                    raw = self._raw_file(item, folder, path, licenses.get(folder), facts.get(folder))
+                    raw = self._raw_file(item, folder, path, licenses.get(folder, unknown), facts.get(folder))
                     yield self._reader.document(raw, counters)
             else:
                 failed = item.failed and item.reason != "too_large"
                 yield Refused(item.reason, item.message, self._path, item.offset, failed=failed)
 
     def _raw_file(
-        self, member: Member, folder: str, path: str, license: str | None, facts: RepositoryFacts | None
+        self, member: Member, folder: str, path: str, licenses: Licenses, facts: RepositoryFacts | None
     ) -> RawFile:
         is_npm = folder == _NPM_FOLDER and self._path.lower().endswith(_NPM_SUFFIX)
         name = _stem(self._path) if is_npm or not folder else folder
         found = _WITH_COMMIT.fullmatch(name)
         ref = found["commit"] if found else facts.ref if facts else None
-        content = member.data if self._reader.wants(license, path) else None
+        nearer = licenses.nearer(path)
         return RawFile(
-            found["name"] if found else name, path, content, license, self._path, member.offset, member.size, ref
+            repo=found["name"] if found else name,
+            path=path,
+            content=member.data if self._reader.wants(licenses.root, path, nearer) else None,
+            license=licenses.root,
+            file=self._path,
+            offset=member.offset,
+            size=member.size,
+            ref=ref,
+            nearer=nearer,
         )
+
+
+def _repositories(whole: RepositoryFacts) -> dict[str, RepositoryFacts]:
+    """What was seen in a tar by repository: the outermost folders, near its root, that declare anything."""
+    near = {folder for folder in whole.folders if not folder or folder.count("/") < MAX_DEPTH}
+    facts: dict[str, RepositoryFacts] = {}
+    for folder, known in whole.folders.items():
+        root, below = _in_repository(f"{folder}/x" if folder else "x", near)
+        if root in near:
+            of = facts.setdefault(root, RepositoryFacts(ref=whole.ref, overflowed=whole.overflowed))
+            of.folders[below.rpartition("/")[0]] = known
+    for path, nearer in whole.sidecars.items():
+        root, below = _in_repository(path, near)
+        if root in facts:
+            facts[root].sidecars[below] = nearer
+    return facts
 
 
 def _commit(window: Window) -> str | None:
@@ -99,19 +129,7 @@ def _clean(name: str) -> str:
     return name
 
 
-def _split(name: str) -> tuple[str, str]:
-    folder, _, last = _clean(name).rpartition("/")
-    return folder, last
-
-
-def _wanted_of_roots(name: str) -> int | None:
-    """How much of a member tells of its repository: all of a licence file or metadata near the root, else nothing."""
-    folder, last = _split(name)
-    is_near = not folder or folder.count("/") < MAX_DEPTH
-    return MAX_LICENSE_BYTES if is_near and tells(last) else 0
-
-
-def _in_repository(name: str, roots: Mapping[str, RepositoryFacts]) -> tuple[str, str]:
+def _in_repository(name: str, roots: Container[str]) -> tuple[str, str]:
     """The repository of a member, and its path there: the outermost folder that has facts, else the first folder."""
     parts = _clean(name).split("/")
     for depth in range(min(MAX_DEPTH, len(parts) - 1) + 1):

@@ -1,0 +1,187 @@
+"""The licence that a source file declares for itself: an SPDX line, or the notice in its comments.
+
+A notice is not parsed, but searched for the names of licences that stand where one is granted, and for the words of those
+that grant nothing. What may be another licence counts as one: the file is dropped, and what was found is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from license_expression import Licensing, get_spdx_licensing  # type: ignore[import-untyped]
+
+from filters.code.header.comments import leading_comments
+from filters.code.header.syntax import Syntax
+from filters.code.licenses.spdx import to_spdx
+
+SPDX_LINE, NOTICE = "SPDX line", "notice"  # where a declaration was found
+SPDX_MARK = "SPDX-License-Identifier"
+MAX_LINES = 50  # SPDX lines of one file that are read
+REMEMBERED = 2048
+# A line of a comment, not one of a program that writes such lines.
+_SPDX = re.compile(r"^[^\w\"'`\n]{0,40}SPDX-License-Identifier[ \t]*[:=][ \t]*([^\n]{1,300})", re.M)
+_SPDX_END = re.compile(r"\s*(?:\*/|-->|--\]\]|\"\"\"|'''|\*\)|#\}|%>|-\}|\||\*|#|;|,|\.)*\s*$")
+
+# What may govern a file, in the text of a notice, in lower case and one line; the first of a family that is found counts.
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    ("AGPL", r"gnu affero|affero general public|\bagpl"),
+    ("LGPL", r"gnu (?:lesser|library)|(?:lesser|library) general public|\blgpl"),
+    ("GPL", r"gnu general public|(?<!lesser )(?<!library )(?<!affero )general public licen[cs]e|\bgpl|gnu copyleft"),
+    ("MPL", r"mozilla public licen[cs]e|\bmpl\b|\bmpl[- /]?[12]|\bnpl\b"),
+    ("EPL", r"eclipse public licen[cs]e|\bepl[- ]?v?[12]|common public licen[cs]e|\bcpl[- ]1"),
+    ("CDDL", r"common development and distribution|\bcddl\b"),
+    ("EUPL", r"european union public licen[cs]e|\beupl"),
+    ("CeCILL", r"\bcecill"),
+    ("CC", r"creative commons|creativecommons\.org/(?:licenses|publicdomain)|\bcc[- ]by|\bcc0"),
+    ("SSPL", r"server side public|\bsspl\b"),
+    ("Elastic", r"elastic licen[cs]e"),
+    ("BUSL", r"business source licen[cs]e|\bbusl\b"),
+    ("Commons-Clause", r"commons clause"),
+    ("PolyForm", r"polyform"),
+    ("OSL", r"open software licen[cs]e|academic free licen[cs]e"),
+    ("MS", r"microsoft (?:public|reciprocal|limited)|\bms-[pr]l\b"),
+    ("APSL", r"apple public source"),
+    ("Artistic", r"artistic licen[cs]e|same terms as perl"),
+    ("QPL", r"\bqpl\b|q public licen[cs]e"),
+    ("PSF", r"python software foundation licen[cs]e|\bpsf licen[cs]e|psf-2"),
+    ("PHP", r"php licen[cs]e"),
+    ("ISC", r"\bisc licen[cs]e|licen[cs]e\W{0,3}isc\b|permission to use, copy, modify,? and"),
+    ("Zlib", r"zlib licen[cs]e|altered source versions must be plainly marked"),
+    ("BSL-1.0", r"boost software licen[cs]e"),
+    ("Unlicense", r"free and unencumbered software|\bthe unlicense\b"),
+    ("WTFPL", r"\bwtfpl\b(?!@)|do what the fuck"),
+    ("BSD-4-Clause", r"all advertising materials mentioning features"),
+    ("public-domain", r"(?:in|into|to) the public domain|is (?:in the )?public domain|public domain software|dedicated to the public"),
+    ("OFL", r"sil open font|open font licen[cs]e"),
+    ("UPL", r"universal permissive"),
+    ("NCSA", r"ncsa open source"),
+    ("W3C", r"w3c (?:software )?(?:licen[cs]e|notice)"),
+    ("Unicode", r"unicode,? inc\. licen[cs]e|unicode licen[cs]e"),
+)  # fmt: skip
+_OTHER = re.compile("|".join(f"(?P<F{number}>{pattern})" for number, (_, pattern) in enumerate(_FAMILIES)))
+_NO_GRANT = re.compile(
+    r"""\bproprietary\b|\btrade\ secrets?\b|strictly\ (?:prohibited|confidential|forbidden)
+    |unauthori[sz]ed\ (?:copying|use|reproduction|distribution|access|modification|disclosure)
+    |company\ confidential|is\ confidential\b|confidential\ and\b|and\ confidential\b|confidential\ information\ of
+    |(?:may|must|shall|can)\ ?not\ be\ (?:copied|reproduced|disclosed|distributed|redistributed|used|modified|published)
+    (?![\w,\ ]{0,80}(?:except|unless|to\ endorse|to\ promote|in\ advertising))
+    |not\ for\ (?:re)?distribution|do\ not\ (?:re)?distribute|internal\ use\ only|evaluation\ (?:purposes\ )?only
+    |(?:commercial|end[- ]user)\ licen[cs]e|under\ (?:an?\ )?(?:commercial|proprietary)
+    |licen[cs]e\W{0,3}(?:commercial|unlicensed|none)\b|no\ (?:licen[cs]e|permission|rights?)\ (?:is|are)\ (?:granted|given)""",
+    re.X,
+)
+_NO_COMMERCE = re.compile(
+    r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial|only for (?:academic|research|personal|educational)"
+    r"|(?:academic|research|educational|personal|private|scientific) (?:use|purposes?) only"
+)
+_CLAIM = re.compile(r"copyright|\(c\)|©|licen[cs]|reserved")  # without one of these a comment grants and keeps nothing
+_ALLOWED = (
+    ("MIT", r"\bmit(?:[- ]style)?(?: software)?[- ]licen|licenses/mit\b|\bmit/x11|under (?:the )?mit\b|licen[cs]e\W{0,3}mit\b"
+            r"|permission is hereby granted, free of charge|\bmit (?:and|or)\b"),
+    ("Apache-2.0", r"apache(?: software)? licen|apache[- ](?:v?2)|apache\.org/licen"),
+    ("BSD-3-Clause", r"\bbsd[- ]3|3[- ]clause bsd|neither the names? of|(?:new|modified|revised) bsd"),
+    ("BSD", r"\bbsd\b|redistribution and use in source and binary"),
+)  # fmt: skip
+_ALLOWED_NAMES = tuple((name, re.compile(pattern)) for name, pattern in _ALLOWED)
+_GOOD = "(?:" + "|".join(pattern for _, pattern in _ALLOWED) + ")"
+_BAD = "(?:" + "|".join(pattern for _, pattern in _FAMILIES) + ")"
+_OR = r"[^.]{0,30}?(?:\bor\b|and/or|/|\|)(?: under)?(?: the)?(?: terms of)?(?: the)?(?: gnu)?\s*"
+# "dual licensed under the MIT and GPL licenses", "MIT or GPL", "alternatively, under the terms of the BSD license".
+_A_CHOICE = re.compile(
+    rf"\b(?:dual|multi|tri|double)[- ]?licen|{_GOOD}{_OR}{_BAD}|{_BAD}{_OR}{_GOOD}|alternatively.{{0,300}}{_GOOD}"
+    r"|at your (?:choice|discretion)|your choice of"
+)
+# Most comments have none of these, in lower case.
+_WORDS = (
+    "licen", "gpl", "public", "mozilla", "mpl", "creative", "cc-by", "cc by", "propriet", "confidential", "unauthori",
+    "prohibited", "commercial", "permission", "redistribut", "same terms", "copyright", "reserved", "unencumbered", "cddl",
+)  # fmt: skip
+_MARKS = re.compile(r"(?m)^[\s*#/;%|!>-]+|[\s*#|]+$")
+_SPACES = re.compile(r"\s+")
+# A name counts where a licence is granted just before it, or where it is one behind it.
+_GRANT = re.compile(
+    r"licen[cs]|releas|distribut|redistribut|available|publish|provided|governed|covered|subject to|terms|under|free software|copyright|\(c\)|permission"
+)
+BEFORE, BEHIND = 200, 60  # characters around a name that are looked at
+
+
+class OwnLicense:
+    """Reads what source files declare for themselves."""
+
+    def __init__(self) -> None:
+        self._licensing = get_spdx_licensing()
+
+    def read(self, text: str, syntax: Syntax | None) -> tuple[str, str] | None:
+        """What a file declares, and where: in its SPDX lines, which decide, or in its notices; None where it does not.
+
+        Args:
+            text: The file, with newlines alone as line ends.
+            syntax: How its language writes comments; where None, only SPDX lines are read.
+        """
+        stated = spdx_lines(text, self._licensing)
+        noticed = notice_license(comment.contents for comment in leading_comments(text, syntax)) if syntax else None
+        if stated and noticed and {"proprietary", "non-commercial"} & set(noticed.split(" AND ")):
+            return noticed, NOTICE
+        return (stated, SPDX_LINE) if stated else (noticed, NOTICE) if noticed else None
+
+
+def spdx_lines(text: str, licensing: Licensing) -> str | None:
+    """What the SPDX lines of a file declare together; None where it has none.
+
+    Args:
+        text: The file.
+        licensing: What ``get_spdx_licensing`` gives.
+    """
+    if SPDX_MARK not in text:
+        return None
+    found: list[str] = []
+    for number, match in enumerate(_SPDX.finditer(text)):
+        if number == MAX_LINES:
+            break
+        declared = _SPDX_END.sub("", match[1]).strip()
+        found.append(to_spdx(declared, licensing) or declared or "empty")
+    distinct = sorted(set(found))
+    return " AND ".join(f"({one})" if " " in one and len(distinct) > 1 else one for one in distinct) or None
+
+
+def notice_license(comments: Iterable[Sequence[str]]) -> str | None:
+    """What the notices in a file's comments declare; None where they name no licence.
+
+    Args:
+        comments: For each comment its lines, without its markers.
+
+    Returns:
+        SPDX identifiers where the notices name licences of the four that are usual here, else names of families (``GPL``,
+        whatever its version), ``proprietary``, ``non-commercial``; of a choice only what is of the four.
+    """
+    found = {one for lines in comments for one in _of_comment("\n".join(lines))}
+    return " AND ".join(f"({one})" if " OR " in one and len(found) > 1 else one for one in sorted(found)) or None
+
+
+@lru_cache(REMEMBERED)
+def _of_comment(comment: str) -> tuple[str, ...]:
+    """What a comment declares; all of it holds."""
+    lower = comment.lower()
+    if not any(word in lower for word in _WORDS):
+        return ()
+    text = _SPACES.sub(" ", _MARKS.sub(" ", lower))
+    others = sorted(
+        {_FAMILIES[int(str(found.lastgroup)[1:])][0] for found in _OTHER.finditer(text) if _granted(text, found)}
+    )
+    if _CLAIM.search(text):
+        others += ["non-commercial"] if _NO_COMMERCE.search(text) else []
+        others += ["proprietary"] if _NO_GRANT.search(text) else []
+    allowed = [name for name, pattern in _ALLOWED_NAMES if (found := pattern.search(text)) and _granted(text, found)]
+    exact = [name for name in allowed if name != "BSD"]  # which BSD it is the repository tells
+    if not others:
+        return tuple(exact)
+    if allowed and _A_CHOICE.search(text) and others[-1] not in ("non-commercial", "proprietary"):
+        return (" OR ".join(exact),) if exact else ()
+    return tuple(others)
+
+
+def _granted(text: str, found: re.Match[str]) -> bool:
+    """Whether a licence is granted near the place where its name was found."""
+    return bool(_GRANT.search(text, max(0, found.start() - BEFORE), found.end() + BEHIND))
