@@ -112,22 +112,41 @@ def is_repository(folder: str) -> bool:
         return False
 
 
-def look_at(folder: str, files: LicenseFiles, reader: FileReader) -> RepositoryFacts:
-    """The facts of a repository: from all files in it that tell licences, and its remote and commit from ``.git``."""
+def look_at(folder: str, files: LicenseFiles, reader: FileReader, deep: bool = True) -> RepositoryFacts:
+    """The facts of a repository: from all files in it that tell licences, and its remote and commit from ``.git``.
+
+    Args:
+        folder: The folder.
+        files: Recognises licences.
+        reader: Knows which folders are passed over.
+        deep: Whether folders in folders are looked at, too, where the licence of the whole is allowed; it does not
+            depend on them, unless its licence file is a link.
+    """
     facts = RepositoryFacts()
+    below: list[Entry] = []
     for entry in walk(folder, reader.avoid):
         path = entry.path.replace(os.sep, "/")
-        if not tells(path) or reader.paths.judge(path) == "vendored":
-            continue
-        place = os.path.join(folder, entry.path)
-        if entry.kind == "link":
-            files.look_at_link(facts, path, _target(place))
-        elif entry.kind == "file" and (data := _read_if_plain(place, MAX_LICENSE_BYTES + 1)) is not None:
-            files.look(facts, path, data)
+        if tells(path) and reader.paths.judge(path) != "vendored":
+            if path.count("/") < 2:
+                _look_at_file(facts, folder, entry, files)
+            else:
+                below.append(entry)
+    links = facts.folders[""].links if "" in facts.folders else {}
+    if links or (deep and reader.gate.judge(Licenses(facts, reader.gate).root).reason is None):
+        for entry in below:
+            _look_at_file(facts, folder, entry, files)
     git = os.path.join(folder, ".git")
     if os.path.isdir(git) and not os.path.islink(git):
         _look_at_git(facts, git)
     return facts
+
+
+def _look_at_file(facts: RepositoryFacts, folder: str, entry: Entry, files: LicenseFiles) -> None:
+    path, place = entry.path.replace(os.sep, "/"), os.path.join(folder, entry.path)
+    if entry.kind == "link":
+        files.look_at_link(facts, path, _target(place))
+    elif entry.kind == "file" and (data := _read_if_plain(place, MAX_LICENSE_BYTES + 1)) is not None:
+        files.look(facts, path, data)
 
 
 def _target(place: str) -> str:

@@ -184,7 +184,7 @@ def _repositories(folders: Sequence[str], reader: FileReader) -> tuple[list[Inpu
     files = LicenseFiles(reader.gate)
     inputs, licenses = [], []
     for folder in folders:
-        license = Licenses(look_at(folder, files, reader), reader.gate).root
+        license = Licenses(look_at(folder, files, reader, deep=False), reader.gate).root
         licenses.append((repository_name(folder), license))
         wanted = (e.size for e in walk(folder, reader.avoid) if e.kind == "file" and reader.wants(license, e.path))
         inputs.append(InputFile(folder, sum(size for size in wanted if size <= reader.max_bytes)))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import xxhash
 
 from filters.code.licenses import UNRECOGNIZED, LicenseGate, LicenseText, is_license_file
-from filters.code.licenses.names import TEXTS_FOLDER, is_license_folder, sidecar_of
+from filters.code.licenses.names import TEXTS_FOLDER, is_license_folder, is_license_of_folder, licensed_prefix, sidecar_of
 from filters.code.licenses.reuse import DEP5, REUSE_TOML, ReuseTable, read_dep5, read_reuse_toml
 from sources.github.metadata import MAX_METADATA, METADATA
 
@@ -44,6 +44,7 @@ class FolderFacts:
     Attributes:
         licenses: What its licence files say, by name.
         texts: What the texts in its ``LICENSES`` folder say, which count where it has no licence file.
+        prefixed: What is declared for its files whose names begin so, in lower case.
         links: Its licence files that are links, with the paths that they name.
         declared: What its package metadata declare, by the name of the file.
         reuse: REUSE's table.
@@ -51,6 +52,7 @@ class FolderFacts:
 
     licenses: dict[str, LicenseText] = field(default_factory=dict)
     texts: dict[str, LicenseText] = field(default_factory=dict)
+    prefixed: dict[str, Nearer] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     declared: dict[str, list[str]] = field(default_factory=dict)
     reuse: ReuseTable | None = None
@@ -121,6 +123,7 @@ class Licenses:
         for folder, known in facts.folders.items():
             if folder and (license := known.license(gate)) is not None:
                 self._folders[folder] = Nearer(license, f"{folder}/{known.names}")
+        self._prefixed = {folder: known.prefixed for folder, known in facts.folders.items() if known.prefixed}
         self._default: Nearer | None = None
         root = facts.folders.get("")
         if root and root.texts and not root.licenses and gate.judge(self.root).reason:
@@ -137,6 +140,8 @@ class Licenses:
         """
         if path in self._sidecars:
             return self._sidecars[path]
+        if self._prefixed and (found := self._of_prefix(path)):
+            return found
         if not self._folders and not self._tables:
             return self._default
         folder = path
@@ -147,6 +152,11 @@ class Licenses:
             if folder in self._folders:
                 return self._folders[folder]
         return self._default
+
+    def _of_prefix(self, path: str) -> Nearer | None:
+        folder, _, name = path.rpartition("/")
+        prefixes = self._prefixed.get(folder, {})
+        return next((nearer for prefix, nearer in prefixes.items() if name.lower().startswith(prefix)), None)
 
     def _of_table(self, folder: str, path: str) -> Nearer | None:
         table = self._tables[folder]
@@ -188,8 +198,7 @@ class LicenseFiles:
         folder, _, name = path.rpartition("/")
         above, _, last = folder.rpartition("/")
         if of := sidecar_of(path):
-            declared = self._text(data)
-            facts.sidecars[of] = Nearer(" AND ".join(sorted(declared.found)) or UNRECOGNIZED, path)
+            facts.sidecars[of] = Nearer(self._of_text(data), path)
         elif name in METADATA:
             if declared_there := METADATA[name](data[:MAX_METADATA]):
                 facts.at(folder).declared[name] = declared_there
@@ -202,14 +211,19 @@ class LicenseFiles:
                 facts.at(above).texts[f"{last}/{name}"] = self._text(data)
         elif is_license_folder(last) and not above.endswith(TEXTS_FOLDER):
             facts.at(above).licenses[f"{last}/{name}"] = self._text(data)
-        else:
+        elif not folder or is_license_of_folder(name):
             facts.at(folder).licenses[name] = self._text(data)
+        elif prefix := licensed_prefix(name):
+            facts.at(folder).prefixed[prefix] = Nearer(self._of_text(data), path)
 
     def look_at_link(self, facts: RepositoryFacts, path: str, target: str) -> None:
         """Adds a licence file that is a link; only after all others is it followed, within its repository."""
         folder, _, name = path.rpartition("/")
         if is_license_file(name):
             facts.at(folder).links[name] = target
+
+    def _of_text(self, data: bytes) -> str:
+        return self._gate.all_of(sorted(self._text(data).found)) or UNRECOGNIZED
 
     def _text(self, data: bytes) -> LicenseText:
         key = xxhash.xxh3_64_intdigest(data)

@@ -72,7 +72,7 @@ _OWN = re.compile(
 )
 # Behind the first text: what another text is of. All of them hold, so it says nothing that they do not.
 _INTRODUCES = re.compile(
-    r".{1,200}\b(?:is|are)\s+(?:also\s+)?(?:licensed|distributed|released)\s+"
+    r".{1,200}(?:,|\b(?:is|are))\s+(?:also\s+)?(?:licensed|distributed|released)\s+"
     r"(?:as(?:\s+follows)?|under\s+the\s+following\s+(?:licen[cs]es?|terms))"
 )
 _NARROWED = re.compile(
