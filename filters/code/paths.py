@@ -140,7 +140,8 @@ class PathRules:
             path: The path in its repository, with ``/`` between its parts.
 
         Returns:
-            ``vendored``, ``lock_file``, ``certificate``, ``generated``, ``license_file``, or ``extension``; the first that holds.
+            ``vendored``, ``lock_file``, ``certificate``, ``generated``, ``license_file``, or ``extension``; the first
+            that holds.
         """
         *folders, name = path.split("/")
         if not self._vendored.isdisjoint(folders):

@@ -108,7 +108,7 @@ def _pom(data: bytes) -> list[str]:
 def _pom_name(license: str) -> str | None:
     """Its name; its address where the name is none that can be told."""
     found = dict(_POM_FIELD.findall(license))
-    name, url = found.get("name", "").strip(), found.get("url", "").strip()
+    name, url = str(found.get("name", "")).strip(), str(found.get("url", "")).strip()
     return (
         url if url and not re.search(r"mit|bsd|gpl|mpl|epl|cddl|general public|eclipse|mozilla|2", name, re.I) else name
     )

@@ -1,7 +1,7 @@
 """What a repository declares of the licences of its files: for all of it, for folders, and for files.
 
-At the root licence files and package metadata tell the licence of the repository. The same files in a folder tell that of
-the folder, and REUSE's tables those of the files that they name.
+At the root licence files and package metadata tell the licence of the repository. The same files in a folder tell that
+of the folder, and REUSE's tables those of the files that they name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from typing import NamedTuple
 import xxhash
 
 from filters.code.licenses import UNRECOGNIZED, LicenseGate, LicenseText, is_license_file
-from filters.code.licenses.names import TEXTS_FOLDER, is_license_folder, is_license_of_folder, licensed_prefix, sidecar_of
+from filters.code.licenses.names import (
+    TEXTS_FOLDER,
+    is_license_folder,
+    is_license_of_folder,
+    licensed_prefix,
+    sidecar_of,
+)
 from filters.code.licenses.reuse import DEP5, REUSE_TOML, ReuseTable, read_dep5, read_reuse_toml
 from sources.github.metadata import MAX_METADATA, METADATA
 
@@ -179,7 +185,6 @@ def _follow(facts: RepositoryFacts, folder: str, known: FolderFacts) -> None:
                 parts.append(part)
         of = facts.folders.get("/".join(parts[:-1])) if parts and not target.startswith("/") else None
         known.licenses[name] = of.licenses.get(parts[-1], LicenseText(frozenset())) if of else LicenseText(frozenset())
-    known.links.clear()
 
 
 class LicenseFiles:

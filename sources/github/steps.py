@@ -22,7 +22,7 @@ OTHER_IN_FILE = "other_in_file"  # the repository's licence is allowed, but anot
 
 
 class CheckLicense:
-    """The licence gate: drops files whose licence is not allowed or not known, be it their repository's or their own."""
+    """The licence gate: drops files whose licence is not allowed or known, be it their repository's or their own."""
 
     name = "license"
     keys = "licenses"

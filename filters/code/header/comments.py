@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from filters.code.header.syntax import Syntax
 
 MAX_HEADER = 64 << 10  # characters: no licence is longer, and none is looked for behind them
-MAX_COMMENTS = 50
+MAX_COMMENTS = 100  # and statements that are passed over
 _BLANKS = re.compile(r"\s*")
 _SHEBANG = re.compile(r"#![^\n]*")
 _LINE_END = re.compile(r"[ \t\r]*(?:\n|$)")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from enum import Enum
 from functools import cache
 
+from filters.code.header.kinds import Kind
+from filters.code.header.sentences import Sentences
 from filters.code.header.texts import WORDINGS
 
 # Nothing is a notice without one of these, in lower case, and most comments have none of them.
@@ -23,7 +24,7 @@ TRIGGERS = (
 GRAM = 3  # words
 RUN_GRAMS = 3  # so many grams in a row are a wording: five words
 COVERED = 0.5  # of a line's words, to make it a line of a licence
-WRAPPED = 40  # characters: a shorter line does not go on in the next one
+MIN_WORDS = 3  # of a sentence; less is a name or a title
 MAX_GAP = 2  # lines between two of a licence that belong to it, too: names, places
 
 _YEAR = r"(?:19|20)\d\d"
@@ -63,6 +64,11 @@ _REFERENCE = re.compile(
     |(?:please\s+)?(?:see|read|refer\s+to|consult|check|view)\s+(?:the\s+)?(?:accompanying\s+|included\s+|enclosed\s+|attached\s+|file\s+
      |files\s+)*["'`]?(?:\S*/)?(?:(?-i:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|LEGAL)\b|(?:licen[cs]e|copyright)(?:\.\w+|\s+file)\b)
     |for\s+(?:more\s+|full\s+|the\s+|complete\s+|copyright\s+and\s+|further\s+)*licen[cs](?:e|ing)\b
+    |(?:this|the)\s+\w+\s+is\s+licen[cs]ed\s+as\s+described\b
+    |permission\s+(?:is\s+(?:hereby\s+)?granted|to\s+(?:use|copy|modify|distribute))\b
+    |see\s+(?:your|the)\s+(?:chosen\s+)?licen[cs]e\b
+    |[\w.'-]+(?:\s+[\w.'-]+){{0,4}}?\s+(?:is|are)\s+(?:made\s+)?(?:available|released|licensed|distributed|published)\s+
+     under\s+(?:the\s+|an?\s+)?(?:terms\s+of\s+)?(?:the\s+|an?\s+)?[\w .-]{{0,50}}\blicen[cs]e\b
     |(?:full\s+)?licen[cs]e\s+(?:text|information|details|terms)\b
     |no\s+warranty\b|distributed\s+with\s+permission\b|licen[cs]e\s*&\s*\w
     |(?:\*+\s*)?(?:begin|end)\s+licen[cs]e\b
@@ -81,6 +87,7 @@ _ATTRIBUTION = re.compile(
      \s+(?:and\s+\w+\s+)?(?:by|on|at)\b.{{0,100}}
     |\$(?:Id|Header|Revision|Date|Author|Source|URL|RCSfile|Name|Rev|HeadURL|LastChanged\w+|FreeBSD|NetBSD|OpenBSD)\b.*
     |[\w./\\+-]+\.\w{{1,5}}
+    |<?\(?(?:see|individual\s+contributors\s+are\s+listed\s+in)\s+(?:the\s+)?(?:AUTHORS|CONTRIBUTORS|CREDITS|THANKS)\b.{{0,40}}
     |<?(?:mailto:)?[\w.+-]+@[\w.-]+>?
     |[\w. -]{{2,40}}[ ,]*[<(][\w.+-]+(?:@|\s+at\s+)[\w.\s-]+[>)].{{0,20}}
     |<?https?://\S+>?
@@ -98,20 +105,11 @@ KEPT = re.compile(
     |@generated|@nocommit|@emails|cython:|distutils:|syntax=|escape=|%%|!TEX|TEX\s|\#include|\#define""",
     re.I | re.X,
 )
-_MARKS = " \t\r\f\v*#/;%-=_+~|!'\"<>.:\\^&$@`{}()[]·•"
+MARKS = " \t\r\f\v*#/;%-=_+~|!'\"<>.:\\^&$@`{}()[]·•"
 _WORD = re.compile(r"[a-z0-9]+")
+END_MARKS = " \t\r*#/|"
 _OPEN_END = re.compile(r"(?:,|\band|&|\bby|\bor|-|\bthe|\bof|\(c\)|©|\d)$", re.I)
 _CONTINUES = re.compile(rf"(?:and\b|or\b|{_YEAR}|[a-z<(]|all\s+rights|inc\b|ltd\b|llc\b)")
-
-
-class Kind(Enum):
-    """What a line of a comment is."""
-
-    BLANK = "nothing but marks"
-    NOTICE = "part of a notice"
-    ATTRIBUTION = "of authors, dates, file names"
-    KEPT = "read by tools"
-    TEXT = "anything else"
 
 
 def may_be_notice(comment: str) -> bool:
@@ -128,15 +126,24 @@ def classify(contents: Sequence[str]) -> list[Kind]:
     """
     lettered = any("(b)" in content for content in contents)
     kinds = [_alone(content, lettered) for content in contents]
-    covered, near = _wording(contents)
+    covered, nothing = _wording(contents), [False] * len(contents)
     for first, last in _paragraphs(kinds):
-        _classify_paragraph(contents, kinds, covered, near, first, last)
+        known = covered if _is_licence(contents[first : last + 1], covered[first : last + 1]) else nothing
+        _classify_paragraph(contents, kinds, known, first, last)
+        Sentences(contents, known, is_statement, is_reference, goes_along).settle(kinds, first, last)
+    for at in Sentences(contents, covered, is_statement, is_reference, goes_along).introductions(kinds):
+        kinds[at] = Kind.NOTICE
     return kinds
+
+
+def _is_licence(paragraph: Sequence[str], covered: Sequence[bool]) -> bool:
+    """Whether wordings in a paragraph are a licence's: five such words ("can be found in the") can stand anywhere."""
+    return may_be_notice("\n".join(paragraph)) or (len(covered) > MAX_GAP and sum(covered) > 0.7 * len(covered))
 
 
 def _alone(content: str, lettered: bool) -> Kind:
     """What a line is, as far as it can be told without the others; ``(c)`` may be the third item of a list."""
-    bare = content.strip(_MARKS)
+    bare = content.strip(MARKS)
     if not bare:
         return Kind.BLANK
     stripped = content.strip()
@@ -144,12 +151,13 @@ def _alone(content: str, lettered: bool) -> Kind:
         return Kind.KEPT
     if lettered and _LETTERED.match(content):
         return Kind.TEXT
-    if _is_statement(stripped) or _is_reference(stripped):
+    if is_statement(stripped) or is_reference(stripped):
         return Kind.NOTICE
     return Kind.ATTRIBUTION if _ATTRIBUTION.fullmatch(bare) or _ATTRIBUTION.fullmatch(stripped) else Kind.TEXT
 
 
-def _is_statement(line: str) -> bool:
+def is_statement(line: str) -> bool:
+    """Whether a line begins with a copyright statement."""
     return bool(_STATEMENT.match(line.lstrip(_STATEMENT_MARKS)))
 
 
@@ -157,9 +165,27 @@ _LETTERED = re.compile(r"[\s*#/;%-]*\([bcde]\)\s(?!copyright|\d{4})", re.I)
 _STATEMENT_MARKS = " \t*#/;%-=_+~|!'\"<>.:\\"
 
 
-def _is_reference(line: str) -> bool:
+def is_reference(line: str) -> bool:
+    """Whether a line refers to a licence, and says nothing else."""
     start = line.lstrip(_STATEMENT_MARKS)
-    return bool(_REFERENCE.match(start) or any(_REFERENCE.match(start, m.end()) for m in _SENTENCE.finditer(start)))
+    if _REFERENCE.match(start):
+        return True
+    for found in _SENTENCE.finditer(start):
+        if _REFERENCE.match(start, found.end()):  # what stands before it in the line must be no text of its own
+            before = start[: found.start()]
+            return goes_along(before)
+    return False
+
+
+def goes_along(sentence: str) -> bool:
+    """Whether a sentence beside a notice goes with it: a name, authors, another notice."""
+    bare = sentence.strip(MARKS)
+    return (
+        len(sentence.split()) < MIN_WORDS
+        or is_statement(sentence)
+        or bool(_REFERENCE.match(bare))
+        or bool(_ATTRIBUTION.fullmatch(bare))
+    )
 
 
 def _paragraphs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
@@ -175,16 +201,12 @@ def _paragraphs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
 
 
 def _classify_paragraph(
-    contents: Sequence[str], kinds: list[Kind], covered: Sequence[bool], near: Sequence[bool], first: int, last: int
+    contents: Sequence[str], kinds: list[Kind], covered: Sequence[bool], first: int, last: int
 ) -> None:
     """Takes in the lines that belong to a notice because of those around them."""
     for at in range(first, last + 1):
         if covered[at]:
             kinds[at] = Kind.NOTICE
-    for at in range(last, first, -1):
-        begins_before = contents[at].strip(_MARKS)[:1].islower() and near[at - 1] and kinds[at - 1] is Kind.TEXT
-        if covered[at] and kinds[at] is Kind.NOTICE and begins_before:
-            kinds[at - 1] = Kind.NOTICE
     previous = None  # the last line of the notice so far
     for at in range(first, last + 1):
         if kinds[at] is not Kind.NOTICE:
@@ -196,25 +218,22 @@ def _classify_paragraph(
         if (
             kinds[at] is Kind.NOTICE
             and kinds[at + 1] is Kind.TEXT
-            and _goes_on(contents[at].rstrip(_END_MARKS), contents[at + 1].strip(_MARKS), covered[at])
+            and not covered[at]
+            and statement_goes_on(contents[at], contents[at + 1])
         ):
             kinds[at + 1] = Kind.NOTICE
 
 
-_END_MARKS = " \t\r*#/|"
+def statement_goes_on(line: str, following: str) -> bool:
+    """Whether a copyright statement goes on in the next line: more names, more years."""
+    end = line.rstrip(END_MARKS).rstrip()
+    if not is_statement(end) or end.endswith("."):
+        return False
+    return bool(_OPEN_END.search(end) or _CONTINUES.match(following.strip(MARKS)))
 
 
-def _goes_on(line: str, following: str, covered: bool) -> bool:
-    """Whether a sentence of a notice goes on in the next line."""
-    end = line.rstrip()
-    if covered or not _is_statement(end):
-        ends = end.endswith((".", "!", "?", ":", ")", ";")) or end.rpartition(" ")[2].startswith("http")
-        return not ends and len(end) >= WRAPPED and (following[:1].islower() or end.endswith((",", "-")))
-    return bool(_OPEN_END.search(end) or _CONTINUES.match(following)) and not end.endswith(".")
-
-
-def _wording(contents: Sequence[str]) -> tuple[list[bool], list[bool]]:
-    """For each line, whether most of its words stand so in a licence; and whether three of them in a row do."""
+def _wording(contents: Sequence[str]) -> list[bool]:
+    """For each line, whether most of its words stand so in a licence."""
     words: list[str] = []
     owners: list[int] = []
     for at, content in enumerate(contents):
@@ -223,15 +242,12 @@ def _wording(contents: Sequence[str]) -> tuple[list[bool], list[bool]]:
         owners += [at] * len(found)
     grams = licence_grams()
     known = [gram in grams for gram in zip(words, words[1:], words[2:], strict=False)]
-    near = [False] * len(contents)
-    for at, is_known in enumerate(known):
-        near[owners[at]] |= is_known
     hits = [0] * len(contents)
     totals = [0] * len(contents)
     for at, covered in enumerate(_runs(known, len(words))):
         hits[owners[at]] += covered
         totals[owners[at]] += 1
-    return [bool(total) and hit >= COVERED * total for hit, total in zip(hits, totals, strict=True)], near
+    return [bool(total) and hit >= COVERED * total for hit, total in zip(hits, totals, strict=True)]
 
 
 def _runs(known: Sequence[bool], words: int) -> list[bool]:

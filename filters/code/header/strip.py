@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from filters.code.header.comments import Comment, leading_comments
-from filters.code.header.notice import Kind, classify, may_be_notice
+from filters.code.header.kinds import Kind
+from filters.code.header.notice import classify, may_be_notice
 from filters.code.header.syntax import Syntax
 
 MAX_LINE = 400  # characters of a line that are looked at

@@ -36,23 +36,45 @@ def _syntax(line: str | None, *blocks: tuple[str, str], passed: str | None = Non
     )
 
 
-_C_BLOCK = (r"/\*+(?!/)", "*/")
+_C_BLOCK = (r"/\*+!?(?!/)", "*/")
 # The lines behind a "#" that are no comments: of the C preprocessor (in assembler), and Ruby's and Python's magic ones
 # are told by the ``KEPT`` of ``notice``.
 _DIRECTIVE = r"#(?!\s*(?:include|define|undef|if|ifdef|ifndef|elif|else|endif|pragma|error|line)\b)"
 
-_C = _syntax("//", _C_BLOCK)
+# What stands before a file's first code in every file of some languages: a notice may stand behind it. A statement that
+# runs over lines has brackets around them.
+_STRICT = r"[\"']use strict[\"'];?"
+_IMPORT = (
+    r"(?:package|import|using|module|export\s+\*\s+from)\s[^;(){}\n]{0,300}"
+    r"(?:\([^()]{0,2000}\)|\{[^{}]{0,2000}\}[^;\n]{0,200})?;?"
+)
+_REQUIRE = r"(?:const|var|let)\s+[\w{}, \t]{1,200}=\s*require\([^()\n]{0,200}\);?"
+_GUARD = r"ifndef\s+\w+\s+#[ \t]*define\s+\w+[ \t]*(?=\n)"
+_PREPROCESSOR = rf"#[ \t]*(?:pragma\s+once|{_GUARD}|(?:include|import)\s[^\n]*)"
+
+_C = _syntax("//", _C_BLOCK, passed=f"{_STRICT}|{_IMPORT}|{_REQUIRE}|{_PREPROCESSOR}")
 _CSS = _syntax(None, _C_BLOCK, passed=r"@charset[^;\n]*;")
-_PHP = _syntax(r"//|#(?!\[)", _C_BLOCK, passed=r"<\?(?:php\b|=)?")
+_PHP = _syntax(
+    r"//|#(?!\[)", _C_BLOCK, passed=r"<\?(?:php\b|=)?|declare\([^()\n]{0,100}\);|(?:namespace|use)\s[^;{}\n]{0,300};"
+)
 _HASH = _syntax("#")
-_PYTHON = _syntax("#", (r'[ru]?"""', '"""'), (r"[ru]?'''", "'''"))
-_RUBY = _syntax("#", (r"=begin\b", "\n=end"))
-_PERL = _syntax("#")
+_PYTHON = _syntax(
+    "#",
+    (r'[ru]?"""', '"""'),
+    (r"[ru]?'''", "'''"),
+    passed=r"(?:from\s+[\w.]{1,200}\s+)?import\s+(?:\([^()]{0,2000}\)|[^\n]*)",
+)
+_RUBY = _syntax("#", (r"=begin\b", "\n=end"), passed=r"require(?:_relative)?[ (][^\n]*")
+_PERL = _syntax("#", passed=r"(?:package|use|no)\s[^;\n]{0,300};")
 _POWERSHELL = _syntax(r"#(?!>)", (r"<#+", "#>"))
 _JULIA = _syntax(r"#(?!=)", (r"#=", "=#"))
 _CMAKE = _syntax(r"#(?!\[=*\[)", (r"#\[(?P<level>=*)\[", "]{level}]"))
 _SQL = _syntax(r"--|#", _C_BLOCK)
-_HASKELL = _syntax(r"--+(?![!#$%&*+./<=>?@\\^|~:])", (r"\{-(?!#)", "-}"), passed=r"\{-#.*?#-\}")
+_HASKELL = _syntax(
+    r"--+(?![!#$%&*+./<=>?@\\^|~:])",
+    (r"\{-(?!#)", "-}"),
+    passed=r"\{-#.*?#-\}|module\s[\w.]+\s+where|import\s[^\n]*",
+)
 _LUA = _syntax(r"--(?!\[=*\[)", (r"--\[(?P<level>=*)\[", "]{level}]"))
 _BASIC = _syntax(r"'|rem\b")
 _BATCH = _syntax(r"@?rem\b|::", passed=r"@echo\s+off\b[^\n]*")

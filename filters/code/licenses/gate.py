@@ -13,15 +13,15 @@ from filters.code.licenses.spdx import ALLOWED, MAX_DECLARATION, UNRECOGNIZED, f
 from filters.code.licenses.text import LicenseText, read_license
 
 MAX_SEEN = 100_000  # declarations held; there are some hundreds, but a hostile dump can make each differ
-# A licence in the name of a file says that it is one of several to choose from: LICENSE-MIT beside LICENSE-APACHE. Not so
-# beside one that is not permissive: there it may be the licence of a part.
+# A licence in the name of a file says that it is one of several to choose from: LICENSE-MIT beside LICENSE-APACHE. Not
+# so beside one that is not permissive: there it may be the licence of a part.
 _CHOICE = re.compile(r"mit|apache|bsd|expat|isc|zlib|unlicense|cc0|boost|bsl", re.I)
 _PERMISSIVE = re.compile(r"MIT(-0)?|Apache-2\.0|BSD-[123]-Clause|0BSD|ISC|Zlib|Unlicense|CC0-1\.0|BSL-1\.0")
 _UNSPECIFIC = re.compile(r"(?:License :: (?:OSI Approved :: )?)?(?:the\s+)?bsd(?:[- ]style)?(?:\s+licen[cs]e)?", re.I)
 # In metadata that are no expression: it is another licence, or none at all.
 _OTHER_TERMS = re.compile(
-    r"gpl|general public|gnu|mozilla|mpl|eclipse|epl|cddl|creative|cc[- ]by|proprietary|commercial|unlicensed\b|restrict"
-    r"|closed|confidential|sspl|busl|business|elastic|academic|research|eula",
+    r"gpl|general public|gnu|mozilla|mpl|eclipse|epl|cddl|creative|cc[- ]by|proprietary|commercial|unlicensed\b"
+    r"|restrict|closed|confidential|sspl|busl|business|elastic|academic|research|eula",
     re.I,
 )
 

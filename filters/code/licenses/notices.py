@@ -1,7 +1,7 @@
 """The licence that a source file declares for itself: an SPDX line, or the notice in its comments.
 
-A notice is not parsed, but searched for the names of licences that stand where one is granted, and for the words of those
-that grant nothing. What may be another licence counts as one: the file is dropped, and what was found is told.
+A notice is not parsed, but searched for the names of licences that stand where one is granted, and for the words of
+those that grant nothing. What may be another licence counts as one: the file is dropped, and what was found is told.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ REMEMBERED = 2048
 _SPDX = re.compile(r"^[^\w\"'`\n]{0,40}SPDX-License-Identifier[ \t]*[:=][ \t]*([^\n]{1,300})", re.M)
 _SPDX_END = re.compile(r"\s*(?:\*/|-->|--\]\]|\"\"\"|'''|\*\)|#\}|%>|-\}|\||\*|#|;|,|\.)*\s*$")
 
-# What may govern a file, in the text of a notice, in lower case and one line; the first of a family that is found counts.
-# Each with words without which it is not there, since most comments are told by them, and quickly.
+# What may govern a file, as patterns of a notice in lower case and one line. Each with words without which it is not
+# there, which tell most comments, and quickly.
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("AGPL", "affero agpl", r"gnu affero|affero general public|\bagpl"),
     ("LGPL", "lesser library lgpl", r"gnu (?:lesser|library)|(?:lesser|library) general public|\blgpl"),
@@ -78,17 +78,19 @@ _NO_GRANT = re.compile(
     (?![\w,\ ]{0,80}(?:except|unless|to\ endorse|to\ promote|in\ advertising))
     |not\ for\ (?:re)?distribution|do\ not\ (?:re)?distribute|internal\ use\ only|evaluation\ (?:purposes\ )?only
     |(?:commercial|end[- ]user)\ licen[cs]e|under\ (?:an?\ )?(?:commercial|proprietary)
-    |licen[cs]e\W{0,3}(?:commercial|unlicensed|none)\b|no\ (?:licen[cs]e|permission|rights?)\ (?:is|are)\ (?:granted|given)""",
+    |licen[cs]e\W{0,3}(?:commercial|unlicensed|none)\b
+    |no\ (?:licen[cs]e|permission|rights?)\ (?:is|are)\ (?:granted|given)""",
     re.X,
 )
 _NO_COMMERCE = re.compile(
-    r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial|only for (?:academic|research|personal|educational)"
+    r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial"
+    r"|only for (?:academic|research|personal|educational)"
     r"|(?:academic|research|educational|personal|private|scientific) (?:use|purposes?) only"
 )
 _CLAIM = re.compile(r"copyright|\(c\)|©|licen[cs]|reserved")  # without one of these a comment grants and keeps nothing
 _ALLOWED = (
-    ("MIT", r"\bmit(?:[- ]style)?(?: software)?[- ]licen|licenses/mit\b|\bmit/x11|under (?:the )?mit\b|licen[cs]e\W{0,3}mit\b"
-            r"|permission is hereby granted, free of charge|\bmit (?:and|or)\b"),
+    ("MIT", r"\bmit(?:[- ]style)?(?: software)?[- ]licen|licenses/mit\b|\bmit/x11|under (?:the )?mit\b"
+            r"|licen[cs]e\W{0,3}mit\b|permission is hereby granted, free of charge|\bmit (?:and|or)\b"),
     ("Apache-2.0", r"apache(?: software)? licen|apache[- ](?:v?2)|apache\.org/licen"),
     ("BSD-3-Clause", r"\bbsd[- ]3|3[- ]clause bsd|neither the names? of|(?:new|modified|revised) bsd"),
     ("BSD", r"\bbsd\b|redistribution and use in source and binary"),
@@ -105,13 +107,15 @@ _A_CHOICE = re.compile(
 # Most comments have none of these, in lower case.
 _WORDS = (
     "licen", "gpl", "public", "mozilla", "mpl", "creative", "cc-by", "cc by", "propriet", "confidential", "unauthori",
-    "prohibited", "commercial", "permission", "redistribut", "same terms", "copyright", "reserved", "unencumbered", "cddl",
+    "prohibited", "commercial", "permission", "redistribut", "same terms", "copyright", "reserved",
+    "unencumbered", "cddl",
 )  # fmt: skip
 _MARKS = re.compile(r"(?m)^[\s*#/;%|!>-]+|[\s*#|]+$")
 _SPACES = re.compile(r"\s+")
 # A name counts where a licence is granted just before it, or where it is one behind it.
 _GRANT = re.compile(
-    r"licen[cs]|releas|distribut|redistribut|available|publish|provided|governed|covered|subject to|terms|under|free software|copyright|\(c\)|permission"
+    r"licen[cs]|releas|distribut|available|publish|provided|governed|covered|subject to|terms|under|free software"
+    r"|copyright|\(c\)|permission"
 )
 BEFORE, BEHIND = 200, 60  # characters around a name that are looked at
 
@@ -162,8 +166,8 @@ def notice_license(comments: Iterable[Sequence[str]]) -> str | None:
         comments: For each comment its lines, without its markers.
 
     Returns:
-        SPDX identifiers where the notices name licences of the four that are usual here, else names of families (``GPL``,
-        whatever its version), ``proprietary``, ``non-commercial``; of a choice only what is of the four.
+        SPDX identifiers where the notices name licences of the four that are usual here, else names of families
+        (``GPL``, whatever its version), ``proprietary``, ``non-commercial``; of a choice only what is of the four.
     """
     found = {one for lines in comments for one in _of_comment("\n".join(lines))}
     return " AND ".join(f"({one})" if " OR " in one and len(found) > 1 else one for one in sorted(found)) or None

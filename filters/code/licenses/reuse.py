@@ -27,8 +27,8 @@ class Glob:
     """A pattern of paths, matched in time that grows with the path alone, however many stars it has.
 
     Args:
-        pattern: Of ``REUSE.toml``: ``*`` is anything but a slash, ``**`` anything; of dep5: ``*`` is anything, ``?`` one
-            character. A backslash takes the next character as it is.
+        pattern: Of ``REUSE.toml``: ``*`` is anything but a slash, ``**`` anything; of dep5: ``*`` is anything, ``?``
+            one character. A backslash takes the next character as it is.
         crosses: Whether ``*`` is also a slash.
     """
 
@@ -90,7 +90,7 @@ def _merged(tokens: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 class Annotation(NamedTuple):
-    """What a table says of the files that one of its patterns matches: a licence, and whether what a file says decides."""
+    """What a table says of the files that a pattern matches: a licence, and whether what a file says decides."""
 
     pattern: str
     license: str

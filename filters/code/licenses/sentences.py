@@ -55,7 +55,8 @@ _POINTER = re.compile(
     rf"""(?:(?:this|the|all|contributions?|["'\w.-]+)\s+(?:["'\w./-]+\s+){{0,4}}?(?:is|are)\s+)?(?:made\s+)?(?:available\s+|{_VERB}\s+)?
     under\s+(?:the\s+)?(?:terms\s+of\s+)?(?:either|any|both|each|one)?\s*(?:of\s+)?(?:the|these|those)?\s*licen[cs]es?
     (?:\s+(?:found|given|stated|included)?\s*in\s+{_FILES})?
-    |(?:please\s+)?(?:see|read|refer\s+to)\s+{_FILES}(?:\s+for\s+(?:more\s+|full\s+|the\s+)*(?:licen[cs]e|details|information|terms|text)+[\w ]{{0,20}})?
+    |(?:please\s+)?(?:see|read|refer\s+to)\s+{_FILES}
+     (?:\s+for\s+(?:more\s+|full\s+|the\s+)*(?:licen[cs]e|details|information|terms|text)+[\w ]{{0,20}})?
     |contributions?\s+to\s+this\s+software\s+(?:is|are)\s+made\s+under\s+the\s+terms\s+of\s+both\s+(?:of\s+)?these\s+licen[cs]es
     |(?:the\s+)?(?:full\s+)?(?:text\s+of\s+the\s+)?licen[cs]e(?:\s+text)?\s+(?:is|can\s+be)\s+(?:found\s+)?(?:in|reproduced)\s+(?:below|{_FILES})""",
     re.I | re.X,
@@ -86,7 +87,58 @@ _COPYRIGHT = re.compile(
 )
 _RESERVED = re.compile(r"all\s+rights?\s+reserved|copyright|©|\(c\)", re.I)
 _TITLE_WORDS = frozenset(
-    ["the", "mit", "expat", "x11", "bsd", "apache", "license", "licence", "licenses", "licences", "licensing", "software", "clause", "2", "3", "0", "two", "three", "new", "revised", "modified", "simplified", "or", "and", "version", "v2", "open", "source", "osi", "approved", "text", "full", "copyright", "notice", "notices", "information", "terms", "conditions", "of", "end", "for", "this", "project", "as", "follows", "begin", "template", "see", "below", "c"]
+    [
+        "the",
+        "mit",
+        "expat",
+        "x11",
+        "bsd",
+        "apache",
+        "license",
+        "licence",
+        "licenses",
+        "licences",
+        "licensing",
+        "software",
+        "clause",
+        "2",
+        "3",
+        "0",
+        "two",
+        "three",
+        "new",
+        "revised",
+        "modified",
+        "simplified",
+        "or",
+        "and",
+        "version",
+        "v2",
+        "open",
+        "source",
+        "osi",
+        "approved",
+        "text",
+        "full",
+        "copyright",
+        "notice",
+        "notices",
+        "information",
+        "terms",
+        "conditions",
+        "of",
+        "end",
+        "for",
+        "this",
+        "project",
+        "as",
+        "follows",
+        "begin",
+        "template",
+        "see",
+        "below",
+        "c",
+    ]
 )
 MAX_TITLE_WORDS, MAX_NAME_WORDS = 9, 3
 _OTHER_NAME = re.compile(

@@ -60,12 +60,12 @@ def read_license(data: bytes, licensing: Licensing) -> LicenseText:
     if terms is not None:
         return LicenseText(frozenset(), terms)
     found = frozenset(to_spdx(match.id, licensing) or match.id for match in texts)
-    named = {name for name in rest.named if name}
+    stated = {name for name in rest.named if name}
     if found:
-        strange = named - found - ({"BSD"} if any("BSD" in one for one in found) else set())
+        strange = stated - found - ({"BSD"} if any("BSD" in one for one in found) else set())
         return LicenseText(frozenset(), f"it names {', '.join(sorted(strange))}") if strange else LicenseText(found)
-    if named and "BSD" not in named:
-        return LicenseText(frozenset(named))
+    if stated and "BSD" not in stated:
+        return LicenseText(frozenset(stated))
     return LicenseText(frozenset(), points=rest.points)
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.code.header import strip_notices
-from filters.code.header.notice import Kind, classify
+from filters.code.header.kinds import Kind
+from filters.code.header.notice import classify
 from filters.code.header.syntax import syntax_of
 
 MIT = """\
@@ -222,7 +223,76 @@ TABLE = [
     ("reStructuredText, a directive", "rst", ".. include:: LICENSE\n\nTides\n", ".. include:: LICENSE\n\nTides\n"),
     ("Makefile", "Makefile", "# Copyright 2026 A\nall:\n\techo a\n", "all:\n\techo a\n"),
     ("unknown", "xyz", "# Copyright 2026 A\n", "# Copyright 2026 A\n"),
-    ("a notice behind code", "py", "import os\n# Copyright 2026 A\n", "import os\n# Copyright 2026 A\n"),
+    ("a notice behind code", "py", "x = 1\n# Copyright 2026 A\n", "x = 1\n# Copyright 2026 A\n"),
+    ("behind imports", "py", '"""Tides."""\nimport os\n# Copyright 2026 A\n', '"""Tides."""\nimport os\n'),
+    (
+        "behind an import of many",
+        "py",
+        "from a import (\n  b,\n)\n# (c) 2026 A\nx = 1\n",
+        "from a import (\n  b,\n)\nx = 1\n",
+    ),
+    ("behind a package", "java", "package a;\n\n/* Copyright 2026 A */\nclass A {}\n", "package a;\n\nclass A {}\n"),
+    (
+        "behind imports of Go",
+        "go",
+        'package a\n\nimport (\n"b"\n)\n\n// (c) 2026 A\nvar a int\n',
+        'package a\n\nimport (\n"b"\n)\n\nvar a int\n',
+    ),
+    (
+        "behind a guard",
+        "h",
+        "#ifndef A_H\n#define A_H\n/* Copyright 2026 A\n * SPDX-License-Identifier: MIT */\n\nint a;\n",
+        "#ifndef A_H\n#define A_H\nint a;\n",
+    ),
+    ("behind strictness", "js", "'use strict';\n/* Copyright 2026 A */\nlet a;\n", "'use strict';\nlet a;\n"),
+    (
+        "behind a namespace",
+        "php",
+        "<?php\nnamespace A;\n\n// Copyright 2026 A\n$a = 1;\n",
+        "<?php\nnamespace A;\n\n$a = 1;\n",
+    ),
+    (
+        "a comment of minifiers",
+        "css",
+        "/*! Tide v1.2 | (c) 2026 A | MIT License */\n\n/* Lamps */\np {}\n",
+        "/* Lamps */\np {}\n",
+    ),
+    (
+        "words of licences in documentation",
+        "cmake",
+        "#[[\nFinds tides.\n\nMore details can be found in the documentation of the respective functions.\n]]\n"
+        "# License: see above\n",
+        "#[[\nFinds tides.\n\nMore details can be found in the documentation of the respective functions.\n]]\n",
+    ),
+    (
+        "a sentence that ends in a notice",
+        "py",
+        "# Copyright (C) 2026 the tide authors\n# <see AUTHORS file>\n#\n# This module is part of tide and is released "
+        "under\n# the BSD License: https://example.org/BSD\n\nx = 1\n",
+        "x = 1\n",
+    ),
+    (
+        "a sentence that begins within a line",
+        "py",
+        '"""Tides are fast on large charts and have optimizations for arrays. It is\nBSD-licensed.\n"""\nx = 1\n',
+        '"""Tides are fast on large charts and have optimizations for arrays. It is\nBSD-licensed.\n"""\nx = 1\n',
+    ),
+    (
+        "a sentence in which a licence is named",
+        "py",
+        "# This is the plain chart from the tide office modified for\n# use in the license of the lamp, "
+        "a copyright 2 table\nx = 1\n",
+        "# This is the plain chart from the tide office modified for\n# use in the license of the lamp, "
+        "a copyright 2 table\nx = 1\n",
+    ),
+    (
+        "an announcement",
+        "c",
+        "/*\n * Counts tides.\n *\n * The table is from A, under the following license:\n *\n"
+        + marked("Copyright 2026 A\n\n" + MIT, " * ")
+        + " */\nint a;\n",
+        "/*\n * Counts tides.\n */\nint a;\n",
+    ),
     ("code in the comment's line", "c", "/* Copyright 2026 A */ int a;\n", " int a;\n"),
     ("a comment that never ends", "c", "/* Copyright 2026 A\nint a;\n", "/* Copyright 2026 A\nint a;\n"),
     ("nothing but a notice", "py", "# Copyright 2026 A\n", ""),
