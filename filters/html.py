@@ -19,7 +19,9 @@ from collections.abc import Callable, Mapping
 from lxml import etree  # type: ignore[import-untyped]
 
 # The text that the sites' editor puts in where the author gives none: it describes no picture.
-PLACEHOLDER_ALT = frozenset({"enter image description here", "enter link description here"})
+PLACEHOLDER_ALT = frozenset(
+    {"enter image description here", "enter link description here", "enter image title here", "alt text", "image"}
+)
 INDENT = "  "
 DEEPEST = 8  # lists in lists that are set further in: else a post of nothing but lists would be mostly indentation
 CELL = " | "
@@ -110,29 +112,32 @@ class _Builder:
         self._raised: list[int] = []  # for each open superscript, where in the inline text it began
         self._skipped: list[int] = []  # for each open script or style, where in the inline text it began
         self._cells = 0  # of the row under way
+        self._in_cell = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
         kind = _KINDS.get(tag)
         if kind is None:
             return
-        if kind <= _ITEM:
+        if kind == _BLOCK and self._in_cell and tag != "table":
+            self._line.append(" ")  # the paragraphs of a cell are one line
+        elif kind <= _ITEM:
             if not self._pre:
-                if self._line:
-                    self._flush()
-                if self._gap < 2:
-                    self._gap = 1 if self._lists or kind >= _LINE else 2
+                self._part(kind)
             if kind != _BLOCK:
                 self._open(kind, tag, attributes)
+            else:
+                self._in_cell = False
         elif kind == _IMAGE:
             alt = (attributes.get("alt") or "").strip()
             self._line.append("" if alt.lower() in PLACEHOLDER_ALT else alt)
         elif kind == _BREAK:
-            self._line.append("\n" if self._pre else _BREAK_MARK)
+            self._line.append("\n" if self._pre else " " if self._in_cell else _BREAK_MARK)
         elif kind == _CELL:
             if self._cells and not self._pre:
                 self._line.append(CELL)
             self._cells += 1
+            self._in_cell = True
         elif kind == _SKIP:
             self._skipped.append(len(self._line))
         elif kind == _SUPERSCRIPT:
@@ -143,6 +148,7 @@ class _Builder:
             self._pre += 1
         elif kind == _ROW:
             self._cells = 0
+            self._in_cell = False
         elif kind == _LIST:
             self._lists.append(_first_number(attributes.get("start")) if tag == "ol" else None)
         elif kind == _ITEM:
@@ -152,26 +158,37 @@ class _Builder:
             indent = INDENT * (min(len(self._lists), DEEPEST) - 1)
             self._marker = f"{indent}* " if number is None else f"{indent}{number}. "
 
+    def _part(self, kind: int) -> None:
+        """Ends the block under way, and says what parts it from the next one."""
+        if self._line:
+            self._flush()
+        if self._gap < 2:
+            self._gap = 1 if self._lists or kind >= _LINE else 2
+
+    def _close(self, kind: int) -> None:
+        if kind == _LIST:
+            self._lists.pop()
+            self._gap = 1 if self._lists else 2
+        elif kind == _ITEM:
+            self._marker = ""  # of an item without text
+        elif kind in (_ROW, _BLOCK):
+            self._in_cell = False
+
     def end(self, tag: str) -> None:
         """An element ends."""
         kind = _KINDS.get(tag)
         if kind is None:
             return
-        if kind <= _ITEM:
+        if kind == _BLOCK and self._in_cell and tag != "table":
+            self._line.append(" ")
+        elif kind <= _ITEM:
             if kind == _PRE:
                 self._pre -= 1
                 if not self._pre:
                     self._flush_code()
             if not self._pre:
-                if self._line:
-                    self._flush()
-                if self._gap < 2:
-                    self._gap = 1 if self._lists or kind >= _LINE else 2
-            if kind == _LIST:
-                self._lists.pop()
-                self._gap = 1 if self._lists else 2
-            elif kind == _ITEM:
-                self._marker = ""  # of an item without text
+                self._part(kind)
+            self._close(kind)
         elif kind == _SKIP:
             del self._line[self._skipped.pop() :]
         elif kind == _SUPERSCRIPT:

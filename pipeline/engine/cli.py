@@ -181,7 +181,8 @@ def main(
         quiet: Whether progress is not shown.
 
     Returns:
-        The exit status: 0, or 1 after an error, or where records were read and none was kept; 130 after Ctrl-C.
+        The exit status: 0, or 1 after an error, where records were read and none was kept, or where the whole is in doubt;
+        130 after Ctrl-C.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
@@ -193,8 +194,8 @@ def main(
         errors.print("stopped. Finished shards are kept: the same command goes on from here.", markup=False)
         return 130
     print_summary(result, Console(highlight=False), next_commands(result))
-    if nothing := nothing_kept(result.manifest):
-        errors.print(f"error: {nothing}", style="bold red", markup=False)
+    if wrong := nothing_kept(result.manifest) or result.error:
+        errors.print(f"error: {wrong}", style="bold red", markup=False)
         return 1
     return 0
 

@@ -95,6 +95,7 @@ class RunResult:
         layout: Where it lies.
         notes: The source's own sentences for the reader.
         keys: For steps, the keys of the recipe that decide them.
+        error: What is wrong with the whole, though all was written; the exit status is 1 then.
     """
 
     planned: int
@@ -105,6 +106,7 @@ class RunResult:
     layout: Layout
     notes: Sequence[str] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
 
 
 def is_local(options: PipelineOptions) -> bool:

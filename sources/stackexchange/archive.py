@@ -26,10 +26,15 @@ def find_posts(handle: BinaryIO) -> Member | None:
         handle: The archive; seekable.
 
     Raises:
-        BadArchive: It is none, or its table of contents is lost.
+        BadArchive: It is none, its table of contents is lost, or it has several.
     """
     members = read_members(handle)
     found = [m for m in members if m.name.replace("\\", "/").rpartition("/")[2].lower() == "posts.xml"]
+    if len(found) > 1:
+        names = ", ".join(member.name for member in found[:3])
+        raise BadArchive(
+            "several_posts", f"it holds {len(found)} tables of posts ({names}): which one counts is not told"
+        )
     return found[0] if found else None
 
 

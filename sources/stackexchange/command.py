@@ -24,7 +24,7 @@ from pipeline.storage.listing import match
 from sources.stackexchange.plan import SitePlan, plan_site
 from sources.stackexchange.prepare import count_sites, prepare_sites
 from sources.stackexchange.recipe import StackExchangeRecipe
-from sources.stackexchange.sites import Found, Site, competing, find_sites, largest, named
+from sources.stackexchange.sites import Found, PostCount, Site, competing, find_sites, largest, named
 from sources.stackexchange.source import StackExchange
 from sources.stackexchange.store import SiteFiles
 
@@ -87,19 +87,21 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     files = {plan.site.name: _files(layout, plan, scope) for plan, scope in zip(plans, scopes, strict=True)}
     source = StackExchange(recipe, {plan.site.name: plan for plan in plans}, files)
     say(_planned(plans, passed))
+    if doubt := _uncertain(chosen):
+        cli.warn(doubt)
 
     def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
-        _write_sites(layout, found, passed, counts)
+        _write_sites(layout, found, chosen, passed, counts)
         _remove_others(layout, scopes)
         prepare_sites(source, run, console, layout, scopes)
 
     result = run_source(source, scopes, run, console, prepare)
-    return replace(result, notes=[*result.notes, *_notes(result)])
+    return replace(result, notes=[*result.notes, *_notes(result)], error=_uncertain(chosen))
 
 
 def _choose(
     sites: Sequence[Site], names: Sequence[str], recipe: StackExchangeRecipe, run: RunOptions, layout: Layout
-) -> tuple[list[Site], dict[str, str], dict[str, int]]:
+) -> tuple[list[Site], dict[str, str], dict[str, PostCount]]:
     """The sites that are taken; for each other one the reason; the numbers of posts, where they decide."""
     if names:
         return *named(sites, names), {}
@@ -136,15 +138,31 @@ def _planned(plans: Sequence[SitePlan], passed: dict[str, str]) -> str:
     return f"sites: {len(plans):,}, {megabytes:,.1f} MB of Posts.xml, shards: {shards:,}{others}"
 
 
-def _write_sites(layout: Layout, found: Found, passed: dict[str, str], counts: dict[str, int]) -> None:
+def _uncertain(chosen: Sequence[Site]) -> str | None:
+    """What to say where sites could not be counted, so that others may be taken in their place."""
+    faults = [f"{site.name} ({site.fault[1]})" for site in chosen if site.fault]
+    if not faults:
+        return None
+    return (
+        f"which sites are the largest is uncertain: {len(faults)} could not be counted: {'; '.join(faults[:3])}. "
+        "Fetch or unpack them anew, or name the sites to take with --sites"
+    )
+
+
+def _write_sites(
+    layout: Layout, found: Found, chosen: Sequence[Site], passed: dict[str, str], counts: dict[str, PostCount]
+) -> None:
     """Lists the sites and what became of each, and the files that are not read."""
-    rows = [
-        (site.name, site.file.path, str(counts.get(site.name, "")), passed.get(site.name, "taken"))
-        for site in found.sites
-    ]
+    failed = {site.name: f"failed: {site.fault[0]}" for site in chosen if site.fault}
+    decisions = {site.name: failed.get(site.name) or passed.get(site.name, "taken") for site in found.sites}
+    rows = [(site.name, site.file.path, _counted(counts.get(site.name)), decisions[site.name]) for site in found.sites]
     rows += [("", path, "", reason) for path, reason in found.passed_over]
     text = "".join("\t".join(row) + "\n" for row in [("site", "file", "posts", "decision"), *rows])
     write_bytes(join(layout.root, SITES), text.encode("utf-8", "replace"))
+
+
+def _counted(count: PostCount | None) -> str:
+    return "" if count is None else f"{count.posts}{' or more' if count.fault else ''}"
 
 
 def _remove_others(layout: Layout, scopes: Sequence[Scope]) -> None:

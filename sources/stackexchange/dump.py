@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,11 +15,22 @@ from pipeline.storage.filesystem import open_input
 from sources.stackexchange.archive import find_posts, posts_of
 from sources.stackexchange.packed import BadArchive, bzip2_pieces
 from sources.stackexchange.rows import FAULT, Line, classify, split_lines
-from sources.stackexchange.sites import Site
+from sources.stackexchange.sites import PostCount, Site
 
 ASSUMED_RATIO = 6  # of bytes of XML to those packed, where only unpacking would tell; BZip2 reaches 5.2
 _READ = 1 << 20
 _POST_TYPES = (b' PostTypeId="1"', b' PostTypeId="2"')  # questions and answers; no value holds a quotation mark
+HEAD_BYTES = 300  # that hold an XML declaration
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+    (b"<\0", "UTF-16LE"),
+    (b"\0<", "UTF-16BE"),
+)
+_DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
+_READ_ENCODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _OVERLAP = len(_POST_TYPES[0]) - 1
 
 
@@ -51,6 +64,41 @@ def _pieces(handle: BinaryIO, packing: str, start: int) -> Iterator[bytes]:
             yield data
 
 
+def _posts(handle: BinaryIO, site: Site, start: int) -> Iterator[bytes]:
+    """The bytes of the posts from a place on, where they are in an encoding that is read.
+
+    Raises:
+        BadArchive: They are in none, or there are none; or the file is damaged.
+    """
+    if start:  # a range of a plain file, whose first says in full what is wrong
+        handle.seek(0)
+        _check_encoding(handle.read(HEAD_BYTES))
+    pieces = _pieces(handle, site.packing, start)
+    head = next(pieces, b"")
+    if not start:
+        if not head:
+            raise BadArchive("no_posts", "it is empty")
+        while len(head) < HEAD_BYTES and (more := next(pieces, b"")):
+            head += more
+        _check_encoding(head)
+    yield head
+    yield from pieces
+
+
+def _check_encoding(head: bytes) -> None:
+    """Refuses what is not in UTF-8, as all dumps are: lines are split, and rows parsed, as UTF-8.
+
+    Raises:
+        BadArchive: It begins with the mark of another encoding, or its XML declaration names one.
+    """
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    declared = _DECLARED.match(head)
+    name = marked or (declared[1].decode("ascii", "replace") if declared else "utf-8")
+    if name.lower() not in _READ_ENCODINGS:
+        hint = f"convert it first (iconv -f {name} -t UTF-8), and drop the encoding from its first line"
+        raise BadArchive("unread_encoding", f"it is in {name}, and only UTF-8 is read: {hint}")
+
+
 def read_lines(site: Site, start: int, end: int | None, limit: int, cache: Path | None) -> Iterator[Line]:
     """Reads the lines of a site's posts that begin in a range.
 
@@ -64,10 +112,13 @@ def read_lines(site: Site, start: int, end: int | None, limit: int, cache: Path 
     Yields:
         All lines but the file's frame, and what is wrong with the file. Memory: a few MB and one line.
     """
+    if site.fault is not None:
+        yield _fault(*site.fault, start)
+        return
     first = max(0, start - 1)  # the byte before tells whether a line begins at ``start``
     try:
         with open_input(site.file.path, cache) as handle:
-            for offset, data, too_long in split_lines(_pieces(handle, site.packing, first), first, end, limit):
+            for offset, data, too_long in split_lines(_posts(handle, site, first), first, end, limit):
                 if offset < start:
                     continue
                 line = classify(offset, data, too_long)
@@ -87,15 +138,17 @@ def _fault(reason: str, message: str, offset: int) -> Line:
     return Line(offset, FAULT, -1, f"{reason}\n{message}".encode("utf-8", "replace"))
 
 
-def count_posts(site: Site, cache: Path | None) -> int:
+def count_posts(site: Site, cache: Path | None) -> PostCount:
     """Counts a site's questions and answers, as far as it can be read."""
     count, rest = 0, b""
     try:
         with open_input(site.file.path, cache) as handle:
-            for piece in _pieces(handle, site.packing, 0):
+            for piece in _posts(handle, site, 0):
                 data = rest + piece
                 count += sum(map(data.count, _POST_TYPES))
                 rest = data[-_OVERLAP:]
-    except (BadArchive, OSError, EOFError):
-        return count
-    return count
+    except BadArchive as error:
+        return PostCount(count, (error.reason, f"{site.file.path}: {error}"))
+    except (OSError, EOFError) as error:
+        return PostCount(count, (UNREADABLE, f"{site.file.path}: {error}"))
+    return PostCount(count)

@@ -1,8 +1,8 @@
 """The codecs of 7z archives: Python's own (bz2, lzma, zlib), asked for so much at a time that a small archive which
 unpacks to a huge one fills no memory.
 
-The dumps are BZip2 or LZMA2. A library for the whole format (py7zr) brings nine packages, wants a thread of its own,
-bounds no BZip2 block, and gives nothing of an archive that was cut.
+The dumps are BZip2 or LZMA2. A library for the whole format (py7zr) also reads a member in bounded memory, but gives
+nothing of an archive that was cut, and pushes what it unpacks instead of handing it over (docs/stackexchange.md).
 """
 
 from __future__ import annotations
@@ -19,12 +19,43 @@ _READ = 256 << 10
 DICTIONARY_LIMIT = 256 << 20  # bytes of history that LZMA may ask for: 7-Zip's largest preset
 SALVAGE_DICTIONARY = 64 << 20  # taken where the archive's end, which tells it, is lost
 COPY, LZMA, LZMA2, BZIP2, DEFLATE = b"\0", b"\x03\x01\x01", b"\x21", b"\x04\x02\x02", b"\x04\x01\x08"
+DELTA = b"\x03"
+# Filters that make machine code pack better, which py7zr takes for text, too; by both of their ids.
+_FILTERS = {
+    b"\x03\x03\x01\x03": lzma.FILTER_X86,
+    b"\x04": lzma.FILTER_X86,
+    b"\x03\x03\x02\x05": lzma.FILTER_POWERPC,
+    b"\x05": lzma.FILTER_POWERPC,
+    b"\x03\x03\x04\x01": lzma.FILTER_IA64,
+    b"\x06": lzma.FILTER_IA64,
+    b"\x03\x03\x05\x01": lzma.FILTER_ARM,
+    b"\x07": lzma.FILTER_ARM,
+    b"\x03\x03\x07\x01": lzma.FILTER_ARMTHUMB,
+    b"\x08": lzma.FILTER_ARMTHUMB,
+    b"\x03\x03\x08\x05": lzma.FILTER_SPARC,
+    b"\x09": lzma.FILTER_SPARC,
+}
 _NAMES = {
+    COPY: "no packing",
+    LZMA: "LZMA",
+    LZMA2: "LZMA2",
+    BZIP2: "BZip2",
+    DEFLATE: "Deflate",
+    DELTA: "Delta",
+    **dict.fromkeys(_FILTERS, "BCJ"),
     b"\x03\x04\x01": "PPMd",
     b"\x06\xf1\x07\x01": "AES, that is with a password",
     b"\x04\x01\x09": "Deflate64",
     b"\x03\x03\x01\x1b": "BCJ2",
+    b"\x0a": "BCJ for ARM64",
+    b"\x0b": "BCJ for RISC-V",
+    b"\x02\x03\x02": "Swap2",
+    b"\x02\x03\x04": "Swap4",
+    b"\x04\xf7\x11\x01": "Zstandard",
+    b"\x04\xf7\x11\x02": "Brotli",
+    b"\x04\xf7\x11\x04": "LZ4",
 }
+_CHUNK = 1 << 16  # most that LZMA2 takes at a time of what it does not pack
 _DEFAULT_LZMA = b"\x5d" + SALVAGE_DICTIONARY.to_bytes(4, "little")
 _ERRORS = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError)  # what the codecs raise; bz2: OSError
 
@@ -39,10 +70,9 @@ class BadArchive(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A packed stream: the method and its properties, the place in the archive, the sizes in bytes."""
+    """A packed stream: its methods with their properties, as they unpack; its place in the archive, its bytes."""
 
-    method: bytes
-    properties: bytes
+    methods: tuple[tuple[bytes, bytes], ...]
     start: int
     size: int
     unpacked: int
@@ -99,18 +129,39 @@ class _Copy:
 
 
 def _codec(packed: Packed) -> Callable[[], Codec]:
-    method, properties = packed.method, packed.properties
+    """What makes the codec of a stream, which its other methods filter.
+
+    Raises:
+        BadArchive: One of the methods is not read.
+    """
+    (method, properties), *filters = packed.methods
+    known = (COPY, LZMA, LZMA2, BZIP2, DEFLATE)
+    if method not in known or not all(one in _FILTERS or one == DELTA for one, _ in filters):
+        names = " and ".join(_NAMES.get(one, f"a method {one.hex()}") for one, _ in packed.methods)
+        raise BadArchive("unknown_method", f"it is packed with {names}, which is not read here: unpack it first")
     if method == BZIP2:
         return bz2.BZ2Decompressor
     if method == DEFLATE:
         return _Deflate
     if method == COPY:
         return _Copy
-    if method not in (LZMA, LZMA2):
-        known = " and ".join(_NAMES.get(part, part.hex()) for part in method.split(b"+"))
-        raise BadArchive("unknown_method", f"it is packed with {known}, which is not read here: unpack it first")
-    filters = [_lzma_filter(method, properties)]
-    return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+    lzma_filters = [_lzma_filter(method, properties)]
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=lzma_filters)
+
+
+def _filtered(pieces: Iterator[bytes], method: bytes, properties: bytes) -> Iterator[bytes]:
+    """Takes a filter off. liblzma has filters only before its own codecs, so the bytes go through LZMA2 unpacked."""
+    made = (
+        {"id": lzma.FILTER_DELTA, "dist": (properties or b"\0")[0] + 1} if method == DELTA else {"id": _FILTERS[method]}
+    )
+    codec = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[made, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}])
+    control = b"\1"  # the first chunk begins a dictionary
+    for piece in pieces:
+        for at in range(0, len(piece), _CHUNK):
+            chunk = piece[at : at + _CHUNK]
+            yield codec.decompress(control + (len(chunk) - 1).to_bytes(2, "big") + chunk)
+            control = b"\2"
+    yield codec.decompress(b"\0")
 
 
 def _lzma_filter(method: bytes, properties: bytes) -> dict[str, int]:
@@ -142,7 +193,14 @@ def unpack(handle: BinaryIO, packed: Packed) -> Iterator[bytes]:
     Raises:
         BadArchive: It is damaged, behind the pieces before the damage, or packed in a way that is not read.
     """
-    make, left, due = _codec(packed), packed.size, packed.unpacked
+    pieces = _unpacked(handle, packed, _codec(packed))
+    for method, properties in packed.methods[1:]:
+        pieces = _filtered(pieces, method, properties)
+    yield from pieces
+
+
+def _unpacked(handle: BinaryIO, packed: Packed, make: Callable[[], Codec]) -> Iterator[bytes]:
+    left, due = packed.size, packed.unpacked
     codec = make()
     handle.seek(packed.start)
     while due > 0:
@@ -199,4 +257,4 @@ def guess(head: bytes) -> Callable[[], Codec]:
     if head.startswith(b"BZh"):
         return bz2.BZ2Decompressor
     method, properties = (LZMA, _DEFAULT_LZMA) if head.startswith(b"\0") else (LZMA2, b"\x1c")
-    return _codec(Packed(method, properties, 0, 0, 0))
+    return _codec(Packed(((method, properties),), 0, 0, 0))

@@ -39,7 +39,7 @@ class SitePlan:
 
 def plan_site(site: Site, recipe: StackExchangeRecipe, cache: Path | None) -> SitePlan:
     """Plans a site from the size of its ``Posts.xml``, which an archive's table of contents tells."""
-    size = xml_bytes(site, cache)
+    size = 0 if site.fault else xml_bytes(site, cache)
     partitions = max(1, -(-size // int(recipe.partition_megabytes * (1 << 20))))
     return SitePlan(site, size, partitions, _ranges(site, size, int(recipe.range_megabytes * (1 << 20))))
 

@@ -24,7 +24,7 @@ from pipeline.source import HashingReader
 from pipeline.steps import Chain
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
 from sources.stackexchange.dump import count_posts, read_lines
-from sources.stackexchange.sites import Site
+from sources.stackexchange.sites import PostCount, Site
 from sources.stackexchange.source import StackExchange
 from sources.stackexchange.store import PROGRESS, RowWriter
 
@@ -123,7 +123,7 @@ class CountPosts(beam.DoFn):
     def process(self, site: Site) -> Iterator[str]:
         """Counts, and writes the count with the file that it is of."""
         posts = count_posts(site, self._worker.cache)
-        entry = {"path": site.file.path, "bytes": site.file.size, "posts": posts}
+        entry = {"path": site.file.path, "bytes": site.file.size, "posts": posts.posts, "fault": posts.fault}
         write_json(counts_path(self._worker.layout, site), entry)
         yield site.name
 
@@ -133,21 +133,25 @@ def counts_path(layout: Layout, site: Site) -> str:
     return join(layout.root, COUNTS, f"{site.name}.json")
 
 
-def known_count(layout: Layout, site: Site) -> int | None:
+def known_count(layout: Layout, site: Site) -> PostCount | None:
     """The number of a site's posts, where it was counted in the same file."""
     path = counts_path(layout, site)
     found = read_json(path) if exists(path) else {}
     same = (found.get("path"), found.get("bytes")) == (site.file.path, site.file.size)
-    return int(found["posts"]) if same else None
+    fault = found.get("fault")
+    return PostCount(int(found["posts"]), tuple(fault) if fault else None) if same else None
 
 
-def count_sites(source: StackExchange, sites: Sequence[Site], options: RunOptions, layout: Layout) -> Mapping[str, int]:
-    """Counts the questions and answers of each site, in parallel; known counts are taken."""
-    missing = [site for site in sites if known_count(layout, site) is None]
+def count_sites(
+    source: StackExchange, sites: Sequence[Site], options: RunOptions, layout: Layout
+) -> Mapping[str, PostCount]:
+    """Counts the questions and answers of each site, in parallel; known counts without a fault are taken."""
+    known = {site.name: known_count(layout, site) for site in sites}
+    missing = [site for site in sites if (count := known[site.name]) is None or count.fault]
     if missing:
         worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
         run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
-    return {site.name: known_count(layout, site) or 0 for site in sites}
+    return {site.name: known_count(layout, site) or PostCount(0) for site in sites}
 
 
 class RowProgress(Watcher):

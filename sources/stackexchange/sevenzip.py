@@ -182,11 +182,11 @@ class _Table:
         self._expect(0)  # not in another stream
         methods = [self._coders() for _ in range(count)]
         self._expect(_UNPACK_SIZE)
-        sizes = [[self._number() for _ in range(outputs)] for _, _, outputs, _ in methods]
         folders, at = [], 0
-        for (method, properties, _, inputs), unpacked in zip(methods, sizes, strict=True):
+        for chain, outputs, last, inputs in methods:
+            unpacked = [self._number() for _ in range(outputs)]
             start, size = places[at]
-            folders.append(_Folder(Packed(method, properties, start, size, unpacked[-1])))
+            folders.append(_Folder(Packed(chain, start, size, unpacked[last])))
             at += inputs
         while (kind := self._byte()) != _END:
             if kind != _CRC:
@@ -195,25 +195,38 @@ class _Table:
                 folder.crc = crc
         return folders
 
-    def _coders(self) -> tuple[bytes, bytes, int, int]:
-        """One folder: method, properties, number of outputs and of packed streams; a chain's methods are joined."""
-        methods, properties, inputs, outputs = [], b"", 0, 0
+    def _coders(self) -> tuple[tuple[tuple[bytes, bytes], ...], int, int, int]:
+        """One folder: its methods as they unpack; its outputs, the last of them, and its packed streams, in numbers."""
+        methods: list[tuple[bytes, bytes]] = []
+        inputs = outputs = 0
         for _ in range(self._count()):
             flags = self._byte()
-            methods.append(self._take(flags & 0x0F))
+            method = self._take(flags & 0x0F)
             ins, outs = (self._number(), self._number()) if flags & 0x10 else (1, 1)
             inputs, outputs = inputs + ins, outputs + outs
-            if flags & 0x20:
-                properties = self._take(self._number())
+            methods.append((method, self._take(self._number()) if flags & 0x20 else b""))
         bound = outputs - 1
-        if not 0 <= bound <= inputs or inputs > 32:
+        if not methods or not 0 <= bound <= inputs or inputs > 32:
             raise BadArchive("damaged_7z", "a folder of its table of contents makes no sense")
-        for _ in range(2 * bound):
-            self._number()
+        takes_from = {self._number(): self._number() for _ in range(bound)}  # for an input the output that it gets
         packed = inputs - bound
         for _ in range(packed if packed > 1 else 0):
             self._number()
-        return b"+".join(methods), properties, outputs, packed
+        if packed != 1 or not len(methods) == inputs == outputs:
+            return tuple(methods), outputs, outputs - 1, packed  # no chain: its methods are refused by their names
+        order = self._in_order(takes_from, len(methods))
+        return tuple(methods[number] for number in order), outputs, order[-1], packed
+
+    @staticmethod
+    def _in_order(takes_from: dict[int, int], count: int) -> list[int]:
+        """The order of a chain: from the one that gets the packed stream to the one whose output nothing gets."""
+        gives_to = {output: number for number, output in takes_from.items()}
+        order = [number for number in range(count) if number not in takes_from]
+        while len(order) <= count and order and order[-1] in gives_to:
+            order.append(gives_to[order[-1]])
+        if len(order) != count:
+            raise BadArchive("damaged_7z", "the methods of a folder of its table of contents make no chain")
+        return order
 
     def _substreams(self, folders: list[_Folder]) -> list[tuple[Packed, int, int, int | None]]:
         counts = [1] * len(folders)

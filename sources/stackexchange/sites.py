@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import InputFile
@@ -16,20 +17,36 @@ _ARCHIVE = re.compile(r"(?P<site>.+?)(?P<table>-[A-Z][A-Za-z]+)?\.7z", re.I)
 _TABLE = re.compile(r"(?:(?P<site>.+)[-.])?Posts\.xml(?P<packed>\.gz|\.bz2)?", re.I)
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _RANK = {"": 0, "7z": 1, ".gz": 2, ".bz2": 3}
+NO_SITE = "its site cannot be told: it is in no folder named after one"
 _PLACE = "Put it in a folder named after its site (cardano.stackexchange.com/Posts.xml), or give it alone with --sites."
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site and the file with its posts."""
+    """A site and the file with its posts.
+
+    Attributes:
+        name: Its host name.
+        file: The file.
+        fault: Why its posts could not be counted, in a word and a sentence, where that leaves open whether it is among
+            the largest: then this is all that is read of it.
+    """
 
     name: str
     file: InputFile
+    fault: tuple[str, str] | None = None
 
     @property
     def packing(self) -> str:
         """``7z``, ``.gz``, ``.bz2``, or nothing."""
         return _form(self.file.path)[1] or ""
+
+
+class PostCount(NamedTuple):
+    """Questions and answers of a site; where its file could not be read to its end, why: it has so many, or more."""
+
+    posts: int
+    fault: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,8 @@ def find_sites(files: Iterable[InputFile], only: Sequence[str] = ()) -> Found:
             continue
         if not _HOST.fullmatch(name or ""):
             if len(candidates) > 1 or len(only) != 1:
-                raise InputError(f"the site of {file.path} cannot be told. {_PLACE}")
+                others.append((file.path, NO_SITE))
+                continue
             name = only[0]
         entry = ((_RANK[packing], file.path), file)
         assert name is not None
@@ -86,6 +104,9 @@ def find_sites(files: Iterable[InputFile], only: Sequence[str] = ()) -> Found:
             others.append((worse[1].path, f"another form of {better[1].path}"))
             entry = better
         best[name] = entry
+    nameless = [path for path, reason in others if reason == NO_SITE]
+    if not best and nameless:
+        raise InputError(f"the site of {nameless[0]} cannot be told. {_PLACE}")
     if not best:
         raise InputError(
             "no posts among the inputs: give <site>.7z files of the data dump, Posts.xml files, or folders of them"
@@ -126,8 +147,18 @@ def competing(sites: Sequence[Site], meta_sites: bool) -> tuple[list[Site], dict
     return chosen, {s.name: "a meta site" for s in sites if s not in chosen}
 
 
-def largest(sites: Sequence[Site], posts: Mapping[str, int], count: int) -> tuple[list[Site], dict[str, str]]:
-    """The sites with the most posts, ties by name, and for each other one why it is passed over."""
-    order = sorted(sites, key=lambda site: (-posts[site.name], site.name))
-    gone = {site.name: f"not among the {count} with the most posts" for site in order[count:]}
-    return [site for site in sites if site.name not in gone], gone
+def largest(sites: Sequence[Site], posts: Mapping[str, PostCount], count: int) -> tuple[list[Site], dict[str, str]]:
+    """The sites with the most posts, ties by name, and for each other one why it is passed over.
+
+    One that could not be counted to its end has the posts that were counted, or more. Where these are too few, its
+    place is not known: it is taken, too, but only to fail by name.
+    """
+    order = sorted(sites, key=lambda site: (-posts[site.name].posts, site.name))
+    chosen, rest = {site.name for site in order[:count]}, order[count:]
+    uncertain = {site.name: posts[site.name].fault for site in rest if posts[site.name].fault}
+    doubt = f" (uncertain: not counted to the end: {', '.join(sorted(uncertain))})" if uncertain else ""
+    gone = {
+        site.name: f"not among the {count} with the most posts{doubt}" for site in rest if site.name not in uncertain
+    }
+    taken = [replace(site, fault=uncertain.get(site.name)) for site in sites if site.name in chosen | uncertain.keys()]
+    return taken, gone
