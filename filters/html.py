@@ -20,7 +20,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 # The text that the sites' editor puts in where the author gives none: it describes no picture.
 PLACEHOLDER_ALT = frozenset(
-    {"enter image description here", "enter link description here", "enter image title here", "alt text", "image"}
+    {"enter image description here", "enter link description here", "enter image title here", "alt text"}
 )
 INDENT = "  "
 DEEPEST = 8  # lists in lists that are set further in: else a post of nothing but lists would be mostly indentation

@@ -340,3 +340,35 @@ def test_an_archive_in_memory_is_the_publishers():
     with py7zr.SevenZipFile(io.BytesIO((SAMPLES / "workbench.example.7z").read_bytes())) as archive:
         assert archive.testzip() is None
         assert archive.getnames() == ["Badges.xml", "Posts.xml", "Users.xml"]
+
+
+def test_sites_that_cannot_be_counted_fail_by_name(tmp_path):
+    """Of the largest sites: one cut in half, one empty, one in UTF-16; two of three others are taken."""
+    dump = tmp_path / "dump"
+    for name, count in (("a.example", 30), ("b.example", 20), ("c.example", 10)):
+        pack(dump / f"{name}.7z", questions(count))
+    whole = pack(dump / "d.example.7z", questions(400)).read_bytes()
+    (dump / "d.example.7z").write_bytes(whole[: len(whole) // 3])
+    pack(dump / "e.example.7z", b"")
+    pack(dump / "f.example.7z", questions(500).decode().encode("utf-16"))
+    (dump / "notes").mkdir()
+    (dump / "notes" / "Posts.xml").write_bytes(questions(1))
+    done = stackexchange(tmp_path, "--input", dump, "--set", "largest=2", status=1)
+    assert "which sites are the largest is uncertain: 3 could not be counted" in done.stderr
+    assert "3 records failed" in done.stdout
+    assert reasons(tmp_path) == {"truncated_7z": 1, "no_posts": 1, "unread_encoding": 1}
+    assert "all accounts add up, 50 documents kept" in verified(tmp_path)
+    rows = [line.split("\t") for line in (tmp_path / "stackexchange" / "sites.tsv").read_text().splitlines()]
+    decisions = {row[0] or row[1].rpartition("/")[0].rpartition("/")[2]: row[2:] for row in rows[1:]}
+    doubt = "not among the 2 with the most posts (uncertain: not counted to the end: d.example, e.example, f.example)"
+    assert decisions == {
+        "a.example": ["60", "taken"],
+        "b.example": ["40", "taken"],
+        "c.example": ["20", doubt],
+        "d.example": ["0 or more", "failed: truncated_7z"],
+        "e.example": ["0 or more", "failed: no_posts"],
+        "f.example": ["0 or more", "failed: unread_encoding"],
+        "notes": ["", "its site cannot be told: it is in no folder named after one"],
+    }
+    again = stackexchange(tmp_path, "--input", dump, "--set", "largest=2", status=1)
+    assert "3 records failed" in again.stdout

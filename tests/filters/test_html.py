@@ -39,6 +39,11 @@ LITERAL = {
     "image": ('<p>See <img src="a.png" alt="a graph"/>.</p>', "See a graph."),
     "image_in_link": ('<p><a href="x"><img src="a.png" alt="a &lt; b"></a></p>', "a < b"),
     "image_with_the_editors_text": ('<p><img src="a.png" alt="enter image description here"></p>', ""),
+    "image_with_the_older_editors_text": ('<p><img src="a.png" alt="alt text"></p>', ""),
+    "cells_are_one_line": (
+        "<table><tr><td>a<br>b</td><td><p>c</p><p>d</p></td></tr><tr><td>e</td></tr></table>f<br>g",
+        "a b | c d\ne\n\nf\ng",
+    ),
     "image_without_text": ('a <img src="a.png"> b', "a b"),
     "line_breaks": ("<p>a<br>b<br/>\n c<br></p>", "a\nb\nc"),
     "entities_are_decoded_once": (

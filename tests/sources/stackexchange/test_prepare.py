@@ -64,7 +64,7 @@ def test_a_count_is_of_one_file(tmp_path):
     layout, site = Layout(str(tmp_path)), Site("a.com", InputFile("x/a.com.7z", 7))
     assert known_count(layout, site) is None
     write_bytes(f"{tmp_path}/_counts/a.com.json", b'{"path": "x/a.com.7z", "bytes": 7, "posts": 12}')
-    assert known_count(layout, site) == 12
+    assert known_count(layout, site) == (12, None)
     assert known_count(layout, Site("a.com", InputFile("x/a.com.7z", 8))) is None
 
 

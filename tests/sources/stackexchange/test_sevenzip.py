@@ -3,6 +3,7 @@
 import base64
 import bz2
 import io
+import lzma
 import random
 import struct
 import zlib
@@ -61,6 +62,12 @@ LITERAL = {
         "b2R5PSJhIiAvPg0KPC9wb3N0cz7gAHoAal0AAIEzB64P1TG8sJck0/65xON0mJPWOFMK7OKSGk5N9T1LqUJLedtSSB12QbRV8dmDwalQ"
         "zDOAU4/jiry8E/91beUHCgfbl0HflwUEuUXXWDJSy8+bjDJP1ltgMXJpEOTsnr+sPNe+gAAAAAAXBoDeAQlyAAcLAQABISEBGAx7AAA="
     ),
+    "bcj": (
+        "N3q8ryccAAS/BX7S6gAAAAAAAAAVAAAAAAAAANYYmFPgAN0Abl0Ad67T46P5ge+2M7BhYLUXzO7HZsD6vCdEhSSUqSI4yBVTLulE/S5/"
+        "d7YdBlQwWfkjV7YTEpsx6UiGz2uqGripYHmscYjiHXXlEzQn55MSI7xsylx41qTGlIuuH+FmE1WOkUSGASEgvAI8tBXJSgIA4ACCAGxd"
+        "AACBMweuD9SrxY1CEPoia/m37055uZeSKuGmidM1AdwRiy2fYt8B/7jR5Dymyw3paJ3pHazvMrKCctyAakfqrqR0HzP+yRAaKYN2p9sJ"
+        "A8E7yt1476ZwHj6V7JyYzDRf9GMSdGp9LBXuygAAAAAXBnYBCXQABwsBAAEhIQEYDICDAAA="
+    ),
 }
 REFUSED = {
     "ppmd": (
@@ -68,12 +75,6 @@ REFUSED = {
         "ah++wtFz+Zcw6Btd9gHBvttgcKPo0uB7ujUb9QTcD3Fjf0BZF185Bz5HshxhRwlTjbtprFLIxADgAH4Abl0AAIEzB64P091PfUDAkNND"
         "xSotA6AQdp+6RCJ9uq4yj08wEKjJSFhFXpPAAkkUL4tCexits0arBy2bltwlMmFR3QxgaY9bNxq8mCYN4SxHRC9DNWBQDACB6RofKd2U"
         "vmk39lNbCB9xTtOspAAAAAAAFwZmAQl2AAcLAQABISEBGAx/AAA="
-    ),
-    "bcj": (
-        "N3q8ryccAAS/BX7S6gAAAAAAAAAVAAAAAAAAANYYmFPgAN0Abl0Ad67T46P5ge+2M7BhYLUXzO7HZsD6vCdEhSSUqSI4yBVTLulE/S5/"
-        "d7YdBlQwWfkjV7YTEpsx6UiGz2uqGripYHmscYjiHXXlEzQn55MSI7xsylx41qTGlIuuH+FmE1WOkUSGASEgvAI8tBXJSgIA4ACCAGxd"
-        "AACBMweuD9SrxY1CEPoia/m37055uZeSKuGmidM1AdwRiy2fYt8B/7jR5Dymyw3paJ3pHazvMrKCctyAakfqrqR0HzP+yRAaKYN2p9sJ"
-        "A8E7yt1476ZwHj6V7JyYzDRf9GMSdGp9LBXuygAAAAAXBnYBCXQABwsBAAEhIQEYDICDAAA="
     ),
     "aes": (
         "N3q8ryccAASQFvh3FgEAAAAAAAAXAAAAAAAAANW935PH25dg8a37wd6zzLV9u6JiuJHm76T2kKfbWv2EDFn49iq8Df3fmP72mwfoqL31"
@@ -115,11 +116,51 @@ def test_archives_that_py7zr_wrote(method):
     assert each(base64.b64decode(LITERAL[method])) == (SMALL, None)
 
 
-@pytest.mark.parametrize(("method", "word"), [("ppmd", "PPMd"), ("aes", "password"), ("bcj", "03030103")])
+@pytest.mark.parametrize(("method", "word"), [("ppmd", "PPMd"), ("aes", "password")])
 def test_methods_that_are_not_read_are_named(method, word):
     with pytest.raises(BadArchive, match=word) as caught:
         list(posts_of(io.BytesIO(base64.b64decode(REFUSED[method]))))
     assert caught.value.reason == "unknown_method"
+
+
+CODE = random.Random(2).randbytes(50_000) + b"\xe8\0\0\0\x01\xe9\xff\xff\xff\xff" * 20_000  # much to do for a filter
+
+
+@pytest.mark.parametrize(
+    ("method", "properties", "id"),
+    [
+        (b"\x03\x03\x01\x03", b"", lzma.FILTER_X86),
+        (b"\x05", b"", lzma.FILTER_POWERPC),
+        (b"\x03", b"\3", lzma.FILTER_DELTA),
+    ],
+)
+def test_filters_are_taken_off_whatever_they_are_packed_with(method, properties, id):
+    own = {"id": id, "dist": 4} if id == lzma.FILTER_DELTA else {"id": id}
+    filtered = lzma.compress(CODE, lzma.FORMAT_RAW, filters=[own, {"id": lzma.FILTER_LZMA2}])
+    inner = lzma.decompress(filtered, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2}])
+    assert inner != CODE
+    data = bz2.compress(inner)
+    packed = Packed(((BZIP2, b""), (method, properties)), 0, len(data), len(CODE))
+    assert b"".join(unpack(io.BytesIO(data), packed)) == CODE
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ((b"\x21", b"\x03\x03\x01\x1b"), "LZMA2 and BCJ2"),
+        ((b"\x03\x04\x01", b"\x04"), "PPMd and BCJ"),
+        ((b"\x04\xf7\x11\x01",), "Zstandard"),
+        ((b"\x77",), "a method 77"),
+    ],
+)
+def test_methods_are_named_in_words(methods, words):
+    packed = Packed(tuple((method, b"") for method in methods), 0, 1, 1)
+    with pytest.raises(BadArchive, match=f"packed with {words}, which is not read here"):
+        list(unpack(io.BytesIO(b"x"), packed))
+
+
+def test_an_archive_with_two_tables_of_posts():
+    assert each(archive(("a/Posts.xml", POSTS), ("b/Posts.xml", POSTS))) == (b"", "several_posts")
 
 
 def test_members_have_their_places():
@@ -193,14 +234,14 @@ def test_a_small_archive_that_unpacks_to_a_huge_one_comes_in_pieces():
 
 
 def test_a_stream_that_promises_more_than_there_is():
-    packed = Packed(BZIP2, b"", 32, 10, 1 << 60)
+    packed = Packed(((BZIP2, b""),), 32, 10, 1 << 60)
     with pytest.raises(BadArchive) as caught:
         list(unpack(io.BytesIO(archive(("a", b"b"))), packed))
     assert caught.value.reason == "truncated_7z"
 
 
 def test_lzma_may_not_ask_for_all_memory():
-    packed = Packed(b"\x21", bytes([40]), 32, 10, 10)
+    packed = Packed(((b"\x21", bytes([40])),), 32, 10, 10)
     with pytest.raises(BadArchive, match="LZMA asks for 4095 MB"):
         list(unpack(io.BytesIO(), packed))
 

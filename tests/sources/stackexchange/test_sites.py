@@ -6,10 +6,11 @@ from pipeline.errors import InputError, RecipeError
 from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import InputFile
 from samples.sevenzip import write_archive
-from sources.stackexchange.dump import count_posts
+from sources.stackexchange.dump import count_posts, read_lines
 from sources.stackexchange.plan import partition_number, plan_site
 from sources.stackexchange.recipe import StackExchangeRecipe
-from sources.stackexchange.sites import Site, competing, find_sites, is_meta, largest, named
+from sources.stackexchange.rows import FAULT
+from sources.stackexchange.sites import PostCount, Site, competing, find_sites, is_meta, largest, named
 
 
 def files(*paths: str) -> list[InputFile]:
@@ -57,8 +58,9 @@ def test_a_file_without_a_site_needs_its_name(path):
     with pytest.raises(InputError, match="cannot be told"):
         find_sites(files(path))
     assert sites(path, only=("a.com",)) == {"a.com": path}
-    with pytest.raises(InputError, match="cannot be told"):
-        find_sites(files(path, "b.com.7z"), ("a.com",))
+    found = find_sites(files(path, "b.com.7z"), ("a.com",))
+    assert [site.name for site in found.sites] == ["b.com"]
+    assert found.passed_over == [(path, "its site cannot be told: it is in no folder named after one")]
 
 
 def test_no_posts_at_all():
@@ -81,9 +83,18 @@ def test_meta_sites_do_not_compete():
 
 def test_the_largest_sites_and_ties():
     listed = some("a.com", "b.com", "c.com", "d.com")
-    chosen, passed = largest(listed, {"a.com": 5, "b.com": 9, "c.com": 5, "d.com": 1}, 2)
+    posts = {"a.com": PostCount(5), "b.com": PostCount(9), "c.com": PostCount(5), "d.com": PostCount(1)}
+    chosen, passed = largest(listed, posts, 2)
     assert [site.name for site in chosen] == ["a.com", "b.com"]
     assert passed == dict.fromkeys(("c.com", "d.com"), "not among the 2 with the most posts")
+
+
+def test_a_site_that_cannot_be_counted_has_no_place():
+    listed, fault = some("a.com", "b.com", "c.com", "d.com"), ("truncated_7z", "it was cut")
+    posts = {"a.com": PostCount(5), "b.com": PostCount(9, fault), "c.com": PostCount(4), "d.com": PostCount(1, fault)}
+    chosen, passed = largest(listed, posts, 2)
+    assert [(site.name, site.fault) for site in chosen] == [("a.com", None), ("b.com", None), ("d.com", fault)]
+    assert passed == {"c.com": "not among the 2 with the most posts (uncertain: not counted to the end: d.com)"}
 
 
 def test_sites_that_are_named():
@@ -110,13 +121,45 @@ def plain(tmp_path, data: bytes = POSTS) -> Site:
     path = tmp_path / "a.com" / "Posts.xml"
     path.parent.mkdir()
     path.write_bytes(data)
-    return Site("a.com", InputFile(str(path), len(data)))
+    return plain_of(tmp_path)
+
+
+def plain_of(tmp_path) -> Site:
+    path = tmp_path / "a.com" / "Posts.xml"
+    return Site("a.com", InputFile(str(path), path.stat().st_size))
 
 
 def test_posts_are_counted(tmp_path):
-    assert count_posts(plain(tmp_path), None) == 20_000
-    assert count_posts(packed(tmp_path, "a.com.7z"), None) == 20_000
-    assert count_posts(Site("a.com", InputFile(str(tmp_path / "nowhere.7z"), -1)), None) == 0
+    assert count_posts(plain(tmp_path), None) == (20_000, None)
+    assert count_posts(packed(tmp_path, "a.com.7z"), None) == (20_000, None)
+    posts, fault = count_posts(Site("a.com", InputFile(str(tmp_path / "nowhere.7z"), -1)), None)
+    assert (posts, fault[0]) == (0, "unreadable_file")
+
+
+DECLARED = b'<?xml version="1.0" encoding="%s"?>\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (DECLARED % b"utf-8" + POSTS, None),
+        (DECLARED % b"US-ASCII" + POSTS, None),
+        (b"\xef\xbb\xbf" + POSTS, None),
+        (DECLARED % b"ISO-8859-1" + POSTS, "unread_encoding"),
+        (DECLARED % b"windows-1251" + POSTS, "unread_encoding"),
+        (POSTS.decode().encode("utf-16"), "unread_encoding"),
+        (POSTS.decode().encode("utf-16-be"), "unread_encoding"),
+        (b"", "no_posts"),
+    ],
+)
+def test_other_encodings_are_refused_by_name(tmp_path, data, reason):
+    for site in (plain(tmp_path, data), packed(tmp_path, "a.com.7z", data)):
+        posts, fault = count_posts(site, None)
+        assert (posts, fault and fault[0]) == (0 if reason else 20_000, reason)
+        lines = list(read_lines(site, 0, None, 1 << 20, None))
+        assert (len(lines), lines[-1].kind == FAULT) == ((1, True) if reason else (50_000, False))
+    if reason == "unread_encoding":  # a range in the middle of such a file is not read either
+        assert [line.kind for line in read_lines(plain_of(tmp_path), 1000, None, 1 << 20, None)] == [FAULT]
 
 
 def test_partitions_follow_the_size_of_the_xml(tmp_path):
