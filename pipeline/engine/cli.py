@@ -181,7 +181,7 @@ def main(
         quiet: Whether progress is not shown.
 
     Returns:
-        The exit status: 0, or 1 after an error, where records were read and none was kept, or where the whole is in doubt;
+        The exit status: 0; 1 after an error, or where records were read and none was kept, or the whole is in doubt;
         130 after Ctrl-C.
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)

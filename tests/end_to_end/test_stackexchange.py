@@ -270,7 +270,7 @@ def test_each_kind_of_damage_costs_itself_only(tmp_path):
     assert found["headless.example"] == ["truncated_7z"]
     assert found["tables.example"] == ["no_posts"]
     assert found["gone.example"] == ["unreadable_file"]
-    assert "empty.example" not in found
+    assert found["empty.example"] == ["no_posts"]
     threads = kept(tmp_path / "out")
     assert threads["bomb.example/2"]["text"] == "Q: sound"
     assert [threads[f"noanswers.example/{n}"]["meta"]["answer_ids"] for n in range(1, 5)] == [[]] * 4

@@ -77,7 +77,7 @@ _NO_GRANT = re.compile(
     |(?:may|must|shall|can)\ ?not\ be\ (?:copied|reproduced|disclosed|distributed|redistributed|used|modified|published)
     (?![\w,\ ]{0,80}(?:except|unless|to\ endorse|to\ promote|in\ advertising))
     |not\ for\ (?:re)?distribution|do\ not\ (?:re)?distribute|internal\ use\ only|evaluation\ (?:purposes\ )?only
-    |(?:commercial|end[- ]user)\ licen[cs]e|under\ (?:an?\ )?(?:commercial|proprietary)
+    |(?<!non)(?<!non[-\ ])(?:commercial|end[- ]user)\ licen[cs]e|under\ (?:an?\ )?(?:commercial|proprietary)
     |licen[cs]e\W{0,3}(?:commercial|unlicensed|none)\b
     |no\ (?:licen[cs]e|permission|rights?)\ (?:is|are)\ (?:granted|given)""",
     re.X,
@@ -108,14 +108,14 @@ _A_CHOICE = re.compile(
 _WORDS = (
     "licen", "gpl", "public", "mozilla", "mpl", "creative", "cc-by", "cc by", "propriet", "confidential", "unauthori",
     "prohibited", "commercial", "permission", "redistribut", "same terms", "copyright", "reserved",
-    "unencumbered", "cddl",
+    "unencumbered", "cddl", "academic", "evaluation", "secret", "internal use", "personal use", "educational",
 )  # fmt: skip
 _MARKS = re.compile(r"(?m)^[\s*#/;%|!>-]+|[\s*#|]+$")
 _SPACES = re.compile(r"\s+")
 # A name counts where a licence is granted just before it, or where it is one behind it.
 _GRANT = re.compile(
     r"licen[cs]|releas|distribut|available|publish|provided|governed|covered|subject to|terms|under|free software"
-    r"|copyright|\(c\)|permission"
+    r"|copyright|\(c\)|permission|public domain"
 )
 BEFORE, BEHIND = 200, 60  # characters around a name that are looked at
 

@@ -11,7 +11,8 @@ from samples.make_github import OUTPUT
 from sources.github.folders import is_repository, look_at, open_folder, read_folder, repository_name, walk
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
-from sources.github.repository import RootFiles
+from sources.github.repository import LicenseFiles
+from sources.github.steps import CheckLicense
 
 MIT = (OUTPUT / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
 READER = FileReader(GitHubRecipe(max_file_kilobytes=10))
@@ -26,8 +27,8 @@ def repository(folder: Path, **files: bytes) -> Path:
 
 
 def read(folder: Path):
-    roots = RootFiles(READER.gate)
-    with open_folder(f"{folder}/", READER, roots) as stream:
+    files = LicenseFiles(READER.gate)
+    with open_folder(f"{folder}/", READER, files) as stream:
         return list(read_folder(stream, f"{folder}/", READER, Counter()))
 
 
@@ -62,7 +63,38 @@ def test_links_and_special_files_are_not_followed_or_opened(tmp_path):
     assert not any(item.failed for item in items if not isinstance(item, Document))
 
 
-def test_a_licence_that_is_a_link_does_not_count(tmp_path):
+def test_the_nearest_declaration_decides(tmp_path):
+    folder = repository(tmp_path / "a", lib__COPYING=b"SPDX-License-Identifier: GPL-3.0-only", lib__own__LICENSE=MIT)
+    (folder / "x.py").write_text("x = 1\n")
+    (folder / "gpl.py").write_text("# SPDX-License-Identifier: GPL-2.0-only\nx = 1\n")
+    for name in ("lib/y.py", "lib/own/z.py"):
+        (folder / name).write_text("y = 1\n")
+    (folder / "lib" / "own.py").write_text("# SPDX-License-Identifier: MIT\ny = 1\n")
+    documents = {d.meta["path"]: d for d in read(folder) if isinstance(d, Document) and d.text}
+    found = {path: (d.license, d.meta["license_in"], d.meta["repository_license"]) for path, d in documents.items()}
+    assert found == {
+        "x.py": ("MIT", None, None),
+        "gpl.py": ("GPL-2.0-only", "SPDX line", "MIT"),
+        "lib/y.py": ("GPL-3.0-only", "lib/COPYING", "MIT"),
+        "lib/own.py": ("MIT", "SPDX line", "MIT"),
+        "lib/own/z.py": ("MIT", "lib/own/LICENSE", "MIT"),
+    }
+    step = CheckLicense(GitHubRecipe().licenses)
+    reasons = dict(zip(documents, step.apply(list(documents.values())), strict=True))
+    assert {path for path, reason in reasons.items() if reason == "other_in_file"} == {"gpl.py", "lib/y.py"}
+    assert [documents[path].text for path in ("gpl.py", "lib/y.py")] == ["", ""]  # kept nowhere
+    assert set(reasons.values()) == {None, "other_in_file"}
+
+
+def test_a_licence_that_is_a_link_within_the_repository_counts(tmp_path):
+    folder = repository(tmp_path / "a", docs__LICENSE=MIT)
+    (folder / "x.py").write_text("x = 1\n")
+    (folder / "LICENSE").unlink()
+    (folder / "LICENSE").symlink_to("docs/LICENSE")
+    assert texts(folder) == {"x.py": "x = 1\n"}
+
+
+def test_a_licence_that_is_a_link_out_of_it_does_not_count(tmp_path):
     (tmp_path / "LICENSE").write_bytes(MIT)
     folder = tmp_path / "a"
     folder.mkdir()
@@ -90,7 +122,7 @@ def test_contents_that_are_not_wanted_are_not_read(tmp_path):
     folder = repository(tmp_path / "a", data__csv=b"1,2\n")
     (folder / "LICENSE").write_bytes(b"All rights reserved, ask me first.")
     (folder / "x.py").write_text("x = 1\n")
-    with open_folder(f"{folder}/", READER, RootFiles(READER.gate)) as stream:
+    with open_folder(f"{folder}/", READER, LicenseFiles(READER.gate)) as stream:
         records = []
         while record := stream.read():
             records.append(record)
@@ -113,7 +145,7 @@ def test_the_remote_names_the_repository(tmp_path, config, hosted):
     folder = repository(tmp_path / "a")
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(f'[remote "origin"]\n\t{config}\n')
-    assert look_at(str(folder), RootFiles(READER.gate)).hosted == hosted
+    assert look_at(str(folder), LicenseFiles(READER.gate), READER).hosted == hosted
 
 
 @pytest.mark.parametrize(
@@ -133,7 +165,7 @@ def test_the_commit_is_that_of_head(tmp_path, files, ref):
         place = folder / ".git" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    facts = look_at(str(folder), RootFiles(READER.gate))
+    facts = look_at(str(folder), LicenseFiles(READER.gate), READER)
     assert facts.ref == ref
 
 

@@ -11,7 +11,7 @@ from pipeline.corpus.document import Document
 from samples.make_github import COMMIT, OUTPUT
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
-from sources.github.repository import RootFiles
+from sources.github.repository import LicenseFiles
 from sources.github.tars import TarReader
 
 MIT = (OUTPUT / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
@@ -33,7 +33,7 @@ def tar(files: dict[str, bytes], links: dict[str, str] | None = None, **options)
 
 
 def read(data: bytes, path: str = "tide.tar.gz"):
-    reader = TarReader(path, READER, RootFiles(READER.gate))
+    reader = TarReader(path, READER, LicenseFiles(READER.gate))
     facts = reader.look(io.BytesIO(data))
     return list(reader.read(io.BytesIO(data), facts, Counter()))
 
@@ -57,7 +57,7 @@ def test_githubs_tar_is_one_repository_with_its_commit():
         ({"x.py": b"x = 1\n", "LICENSE": MIT, "a/y.py": b"y = 1\n"}, ["tide:x.py", "tide:a/y.py"]),
         ({"o/a/x.py": b"x = 1\n", "o/a/LICENSE": MIT, "o/b/y.py": b"y = 1\n"}, ["o/a:x.py"]),
         ({"a/LICENSE": MIT, "a/x.py": b"x = 1\n", "b/y.py": b"y = 1\n"}, ["a:x.py"]),
-        ({"a/LICENSE": MIT, "a/lib/LICENSE": b"mine", "a/lib/x.py": b"x = 1\n"}, ["a:lib/x.py"]),
+        ({"a/LICENSE": MIT, "a/lib/LICENSE": MIT, "a/lib/x.py": b"x = 1\n"}, ["a:lib/x.py"]),
         ({"a/package.json": b'{"license": "MIT"}', "a/x.js": b"let x;\n"}, ["a:x.js"]),
         ({"a/b/c/LICENSE": MIT, "a/b/c/x.py": b"x = 1\n"}, []),
         ({"a/LICENSE": MIT, "a/.git/hooks/x.py": b"x = 1\n"}, []),
@@ -66,6 +66,13 @@ def test_githubs_tar_is_one_repository_with_its_commit():
 def test_repositories_in_a_tar(files, expected):
     assert list(texts(read(tar(files)))) == expected
     assert list(texts(read(gzip.compress(tar(files))))) == expected
+
+
+def test_licences_below_the_root_of_a_tar():
+    files = {"a/x.py": b"x = 1\n", "a/lib/y.py": b"y = 1\n", "a/lib/COPYING": b"SPDX-License-Identifier: GPL-3.0-only"}
+    items = read(tar(files | {"a/docs/LICENSE": MIT}, {"a/LICENSE": "docs/LICENSE"}))
+    found = {d.meta["path"]: (d.license, d.meta["license_in"]) for d in items if isinstance(d, Document) and d.text}
+    assert found == {"x.py": ("MIT", None), "lib/y.py": ("GPL-3.0-only", "lib/COPYING")}
 
 
 def test_a_package_of_npm_is_called_by_its_file():

@@ -1,0 +1,86 @@
+"""What source files declare for themselves."""
+
+import pytest
+
+from filters.code.header.syntax import syntax_of
+from filters.code.licenses.notices import OwnLicense
+
+OWN = OwnLicense()
+
+
+def read(text: str, extension: str = "c"):
+    return OWN.read(text, syntax_of(extension))
+
+
+def declared(*lines: str) -> str | None:
+    found = read("/*\n" + "".join(f" * {line}\n" for line in lines) + " */\nint a;\n")
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "extension", "expected"),
+    [
+        ("// SPDX-License-Identifier: GPL-2.0-only\nint a;\n", "c", "GPL-2.0-only"),
+        ("/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */\nint a;\n", "c", "GPL-2.0-only OR MIT"),
+        (
+            "# SPDX-License-Identifier: MIT\nx = 1\n# SPDX-License-Identifier: GPL-3.0-only\n",
+            "py",
+            "GPL-3.0-only AND MIT",
+        ),
+        ("<!-- SPDX-License-Identifier: CC-BY-NC-4.0 -->\n# A\n", "md", "CC-BY-NC-4.0"),
+        ("# SPDX-License-Identifier: LicenseRef-Secret\n", "py", "LicenseRef-Secret"),
+        ("SPDX-License-Identifier: MIT\n", "unknown", "MIT"),
+        ('x = "SPDX-License-Identifier: GPL-2.0-only"\n', "py", None),
+        ("print('# SPDX-License-Identifier: GPL-2.0-only')\n", "py", None),
+    ],
+)
+def test_spdx_lines(text, extension, expected):
+    assert read(text, extension) == (None if expected is None else (expected, "SPDX line"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            [
+                "This program is free software: you can redistribute it under the terms of the",
+                "GNU General Public License.",
+            ],
+            "GPL",
+        ),
+        (["Licensed under the GNU Lesser General Public", "License v3."], "LGPL"),
+        (["Released under GPLv2"], "GPL"),
+        (["This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0."], "MPL"),
+        (["Available under a Creative Commons Attribution-NonCommercial license"], "CC AND non-commercial"),
+        (["Copyright 2026 A. All rights reserved.", "PROPRIETARY AND CONFIDENTIAL."], "proprietary"),
+        (["Copyright 2026 A. Unauthorized copying of this file is strictly prohibited."], "proprietary"),
+        (["(c) 2026 A. For academic use only."], "non-commercial"),
+        (["Permission to use, copy, modify, and distribute this software is granted."], "ISC"),
+        (["This code is in the public domain."], "public-domain"),
+        (["All advertising materials mentioning features of this software must, copyright 2026 A"], "BSD-4-Clause"),
+        (["Licensed under the Apache License, Version 2.0"], "Apache-2.0"),
+        (["Permission is hereby granted, free of charge, to any person"], "MIT"),
+        (["Dual licensed under the MIT and GPL licenses."], "MIT"),
+        (["Licensed under the GPL; alternatively, under the terms of the MIT license."], "MIT"),
+        (["Licensed under the GPL, see COPYING. It wraps a library under the MIT license."], "GPL"),
+        (["Use of this source code is governed by a BSD-style license, see LICENSE."], None),
+        (["Copyright 2026 A. All rights reserved."], None),
+        (["May not be copied, modified, or distributed except according to those terms. (c) 2026 A"], None),
+        (["Neither the name of A may be used to endorse products", "copyright 2026 A"], "BSD-3-Clause"),
+        (["Counts the confidential machines of a cloud."], None),
+        (["Reads a proprietary format."], None),
+    ],
+)
+def test_notices(lines, expected):
+    assert declared(*lines) == expected
+
+
+def test_an_spdx_line_decides_over_a_notice_but_not_over_a_ban():
+    both = "// SPDX-License-Identifier: MIT\n// {}\nint a;\n"
+    assert read(both.format("Licensed under the GPL.")) == ("MIT", "SPDX line")
+    assert read(both.format("Copyright A, proprietary and confidential.")) == ("proprietary", "notice")
+
+
+def test_a_notice_behind_imports_counts():
+    assert read('package a\n\nimport "b"\n\n// Licensed under the GPL.\n\nvar c int\n', "go") == ("GPL", "notice")
+    assert read("int a;\n// Licensed under the GPL.\n") is None
