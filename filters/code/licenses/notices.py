@@ -82,6 +82,11 @@ _NO_GRANT = re.compile(
     |no\ (?:licen[cs]e|permission|rights?)\ (?:is|are)\ (?:granted|given)""",
     re.X,
 )
+_BANS = (
+    "propriet", "secret", "prohibit", "forbid", "confidential", "unauthori", "not be ", "notbe", "not for", "t distribute",
+    "t redistribute", "internal use", "evaluation", "commercial", "end user", "end-user", "unlicensed", "none", "no licen",
+    "no permission", "no right",
+)  # fmt: skip
 _NO_COMMERCE = re.compile(
     r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial"
     r"|only for (?:academic|research|personal|educational)"
@@ -104,6 +109,7 @@ _A_CHOICE = re.compile(
     rf"\b(?:dual|multi|tri|double)[- ]?licen|{_GOOD}{_OR}{_BAD}|{_BAD}{_OR}{_GOOD}|alternatively.{{0,300}}{_GOOD}"
     r"|at your (?:choice|discretion)|your choice of"
 )
+_EITHER = re.compile(r"\bor\b|either|option|dual")
 # Most comments have none of these, in lower case.
 _WORDS = (
     "licen", "gpl", "public", "mozilla", "mpl", "creative", "cc-by", "cc by", "propriet", "confidential", "unauthori",
@@ -111,7 +117,6 @@ _WORDS = (
     "unencumbered", "cddl", "academic", "evaluation", "secret", "internal use", "personal use", "educational",
 )  # fmt: skip
 _MARKS = re.compile(r"(?m)^[\s*#/;%|!>-]+|[\s*#|]+$")
-_SPACES = re.compile(r"\s+")
 # A name counts where a licence is granted just before it, or where it is one behind it.
 _GRANT = re.compile(
     r"licen[cs]|releas|distribut|available|publish|provided|governed|covered|subject to|terms|under|free software"
@@ -179,19 +184,19 @@ def _of_comment(comment: str) -> tuple[str, ...]:
     lower = comment.lower()
     if not any(word in lower for word in _WORDS):
         return ()
-    text = _SPACES.sub(" ", _MARKS.sub(" ", lower))
+    text = " ".join(_MARKS.sub(" ", lower).split())
     others = [
         name
         for name, words, pattern in _OTHER
         if any(word in text for word in words) and any(_granted(text, found) for found in pattern.finditer(text))
     ]
     if _CLAIM.search(text):
-        others += ["non-commercial"] if _NO_COMMERCE.search(text) else []
-        others += ["proprietary"] if _NO_GRANT.search(text) else []
+        others += ["non-commercial"] if ("commerc" in text or "only" in text) and _NO_COMMERCE.search(text) else []
+        others += ["proprietary"] if any(word in text for word in _BANS) and _NO_GRANT.search(text) else []
     allowed = [name for name, pattern in _ALLOWED_NAMES if (found := pattern.search(text)) and _granted(text, found)]
     exact = [name for name in allowed if name != "BSD"]  # which BSD it is the repository tells
     if not others:
-        return tuple(exact)
+        return (" OR ".join(exact),) if len(exact) > 1 and _EITHER.search(text) else tuple(exact)
     if allowed and _A_CHOICE.search(text) and others[-1] not in ("non-commercial", "proprietary"):
         return (" OR ".join(exact),) if exact else ()
     return tuple(others)

@@ -61,6 +61,7 @@ def test_spdx_lines(text, extension, expected):
         (["Licensed under the Apache License, Version 2.0"], "Apache-2.0"),
         (["Permission is hereby granted, free of charge, to any person"], "MIT"),
         (["Dual licensed under the MIT and GPL licenses."], "MIT"),
+        (["Licensed under the Apache License 2.0 or the MIT license, at your option."], "MIT OR Apache-2.0"),
         (["Licensed under the GPL; alternatively, under the terms of the MIT license."], "MIT"),
         (["Licensed under the GPL, see COPYING. It wraps a library under the MIT license."], "GPL"),
         (["Use of this source code is governed by a BSD-style license, see LICENSE."], None),
