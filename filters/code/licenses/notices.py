@@ -83,9 +83,9 @@ _NO_GRANT = re.compile(
     re.X,
 )
 _BANS = (
-    "propriet", "secret", "prohibit", "forbid", "confidential", "unauthori", "not be ", "notbe", "not for", "t distribute",
-    "t redistribute", "internal use", "evaluation", "commercial", "end user", "end-user", "unlicensed", "none", "no licen",
-    "no permission", "no right",
+    "propriet", "secret", "prohibit", "forbid", "confidential", "unauthori", "not be ", "notbe", "not for",
+    "t distribute", "t redistribute", "internal use", "evaluation", "commercial", "end user", "end-user", "unlicensed",
+    "none", "no licen", "no permission", "no right",
 )  # fmt: skip
 _NO_COMMERCE = re.compile(
     r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial"
