@@ -59,7 +59,9 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("WTFPL", "wtfpl fuck", r"\bwtfpl\b(?!@)|do what the fuck"),
     ("BSD-4-Clause", "advertising\xa0materials", r"all advertising materials mentioning features"),
     ("public-domain", "public",
-     r"(?:in|into|to) the public domain|is (?:in the )?public domain|public domain software|dedicated to the public"),
+     r"(?:this|these|all) [\w ]{0,40}(?:is|are) (?:\w+ ){0,2}?(?:(?:in|into|to) the )?public domain"
+     r"|licen[cs]e\W{0,3}public domain"
+     r"|(?:released|placed|put|donated|contributed|dedicated) (?:\w+ )?(?:in|into|to) the public domain"),
     ("OFL", "font\xa0licen sil", r"sil open font|open font licen[cs]e"),
     ("UPL", "universal\xa0permissive", r"universal permissive"),
     ("NCSA", "ncsa", r"ncsa open source"),

@@ -70,6 +70,7 @@ def test_spdx_lines(text, extension, expected):
         (["Neither the name of A may be used to endorse products", "copyright 2026 A"], "BSD-3-Clause"),
         (["Counts the confidential machines of a cloud."], None),
         (["Reads a proprietary format."], None),
+        (["Reads graphs of a library, which is in the public domain, copyright or not."], None),
     ],
 )
 def test_notices(lines, expected):
