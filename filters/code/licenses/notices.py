@@ -78,6 +78,7 @@ _NO_GRANT = re.compile(
     |company\ confidential|is\ confidential\b|confidential\ and\b|and\ confidential\b|confidential\ information\ of
     |(?:may|must|shall|can)\ ?not\ be\ (?:copied|reproduced|disclosed|distributed|redistributed|used|modified|published)
     (?![\w,\ ]{0,80}(?:except|unless|to\ endorse|to\ promote|in\ advertising))
+    |no\ part\ of\ (?:this|the)|do\ not\ (?:copy|share)\b
     |not\ for\ (?:re)?distribution|do\ not\ (?:re)?distribute|internal\ use\ only|evaluation\ (?:purposes\ )?only
     |(?<!non)(?<!non[-\ ])(?:commercial|end[- ]user)\ licen[cs]e|under\ (?:an?\ )?(?:commercial|proprietary)
     |licen[cs]e\W{0,3}(?:commercial|unlicensed|none)\b
@@ -87,7 +88,7 @@ _NO_GRANT = re.compile(
 _BANS = (
     "propriet", "secret", "prohibit", "forbid", "confidential", "unauthori", "not be ", "notbe", "not for",
     "t distribute", "t redistribute", "internal use", "evaluation", "commercial", "end user", "end-user", "unlicensed",
-    "none", "no licen", "no permission", "no right",
+    "none", "no part", "not copy", "not share", "no licen", "no permission", "no right",
 )  # fmt: skip
 _NO_COMMERCE = re.compile(
     r"non-?\ ?commercial|not (?:be )?(?:used )?for (?:any )?commercial"
@@ -111,6 +112,18 @@ _A_CHOICE = re.compile(
     rf"\b(?:dual|multi|tri|double)[- ]?licen|{_GOOD}{_OR}{_BAD}|{_BAD}{_OR}{_GOOD}|alternatively.{{0,300}}{_GOOD}"
     r"|at your (?:choice|discretion)|your choice of"
 )
+# Of any other licence by its name: "licensed under the Tide Community License".
+_UNDER = re.compile(
+    r"\b(?:licen[cs]ed|released|distributed|available|covered|governed|subject)\b[^.]{0,40}?\b(?:under|by) "
+    r"(?:the )?(?:terms (?:and conditions )?of )?(?:the |an? )?(?P<name>\w[\w ,'\"()+-]{0,60}?) ?licen[cs]e\b"
+)
+_NO_NAME = frozenset((
+    "the", "this", "that", "its", "our", "your", "their", "same", "following", "above", "below", "accompanying",
+    "included", "attached", "enclosed", "respective", "a", "an", "open", "source", "open-source", "permissive",
+    "free", "project", "original", "standard", "one", "or", "more", "either", "both", "contributor", "of", "in",
+    "and", "terms", "conditions", "public", "software", "chosen", "specific", "root", "main", "file", "other",
+    "under",
+))  # fmt: skip
 _EITHER = re.compile(r"\bor\b|either|option|dual")
 # Most comments have none of these, in lower case.
 _WORDS = (
@@ -192,6 +205,8 @@ def _of_comment(comment: str) -> tuple[str, ...]:
         for name, words, pattern in _OTHER
         if any(word in text for word in words) and any(_granted(text, found) for found in pattern.finditer(text))
     ]
+    if not others:
+        others += [f"{name} license" for found in _UNDER.finditer(text) if (name := _unknown_name(found["name"]))][:1]
     if _CLAIM.search(text):
         others += ["non-commercial"] if ("commerc" in text or "only" in text) and _NO_COMMERCE.search(text) else []
         others += ["proprietary"] if any(word in text for word in _BANS) and _NO_GRANT.search(text) else []
@@ -202,6 +217,13 @@ def _of_comment(comment: str) -> tuple[str, ...]:
     if allowed and _A_CHOICE.search(text) and others[-1] not in ("non-commercial", "proprietary"):
         return (" OR ".join(exact),) if exact else ()
     return tuple(others)
+
+
+def _unknown_name(name: str) -> str | None:
+    """The name of a licence where it is one, and none of those that are told by their own words."""
+    words = [word for word in re.findall(r"[\w+-]+", name) if word not in _NO_NAME]
+    known = any(pattern.search(f"{name} license") for _, pattern in _ALLOWED_NAMES)
+    return " ".join(words) if words and not known else None
 
 
 def _granted(text: str, found: re.Match[str]) -> bool:

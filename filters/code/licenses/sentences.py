@@ -18,6 +18,7 @@ _TERMS = re.compile(
     |\bnot\b|\bcannot\b|\bonly\b|\bunless\b|\bprovided\b|\bterms\b|\bconditions?\b|\bclauses?\b|\bpatents?\b|proprietary
     |confidential|public\s+domain|\bagree|subject\s+to|copyleft|\bgpl|\b[al]gpl|governed|covered|\busage\b|\buse\b
     |creative\s+commons|\bcc[- ]by|\bcc0|\bofl\b|\bmpl\b|mozilla\s+public|\bsspl\b|\bbusl?\b|elastic|polyform|eula
+    |n['’]t\b|kommerzi|lizenz|licenz|licenci|лиценз|коммерч|许可|授权|商业|商用|ライセンス|라이선스
     |\bwarrant|\bliab|\brequire|\bconsent|military|nuclear|ethic|\bharm|\bevil\b|\brights\b|royalt|\bfees?\b|\bsell|\bfree\b
     |redistribut|sublicen""",
     re.I | re.X,

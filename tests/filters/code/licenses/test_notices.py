@@ -70,6 +70,10 @@ def test_spdx_lines(text, extension, expected):
         (["Neither the name of A may be used to endorse products", "copyright 2026 A"], "BSD-3-Clause"),
         (["Counts the confidential machines of a cloud."], None),
         (["Reads a proprietary format."], None),
+        (["Licensed under the Tide Community License 1.0."], "tide community license"),
+        (["Copyright 2026 A. No part of this file may be reproduced."], "proprietary"),
+        (["Licensed to A under one or more contributor license agreements."], None),
+        (["This file is distributed under the same license as the package."], None),
         (["Reads graphs of a library, which is in the public domain, copyright or not."], None),
     ],
 )

@@ -57,6 +57,8 @@ def test_what_adds_nothing(text):
         MIT + "\n\nThis does not apply to the folder ee/.\n",
         MIT + "\n\nLogos are CC BY-NC 4.0.\n",
         MIT + "\n\nFor commercial licenses, contact us.\n",
+        MIT + "\n\nNur für nicht kommerzielle Zwecke.\n",
+        MIT + "\n\nPlease don't train models on it.\n",
         "Copyright 2026 A (for academic use only)\n\n" + BODY,
         MIT.replace("free of charge, to", "free of charge, for non-commercial purposes, to"),
         MIT.replace("\n\nThe above", "\n\nYou shall not use it for war.\n\nThe above"),
