@@ -19,6 +19,7 @@ else:  # pragma: no cover - the same parser, before it joined the library
     import tomli as tomllib
 
 MAX_METADATA = 1 << 20  # bytes: no package says its licence behind them
+MAX_LICENSES, MAX_COMMENTS = 20, 1000  # of a pom.xml that are looked at
 _HEADER = re.compile(r"^(License-Expression|License|Classifier):[ \t]*(.*)$", re.M)
 _SETUP_CFG = re.compile(r"^license(?:_expression)?\s*=\s*(\S.*)$", re.M)
 _CLASSIFIER = re.compile(r"License :: (?:OSI Approved :: )?[^\"'\n]{2,200}")
@@ -100,9 +101,23 @@ def _setup_py(data: bytes) -> list[str]:
 
 def _pom(data: bytes) -> list[str]:
     """Maven's ``pom.xml``: of several licences one may be chosen, as Maven says; no entity is read."""
-    text = _XML_COMMENTS.sub("", data.decode("utf-8", "replace"))
-    licenses = _POM_LICENSES.search(text)
-    return _choice(_pom_name(one) for one in _POM_LICENSE.findall(licenses[1])) if licenses else []
+    text = _without_comments(data.decode("utf-8", "replace"))
+    _, _, behind = text.partition("<licenses>")
+    licenses, end, _ = behind.partition("</licenses>")
+    parts = licenses.split("<license>")[1:MAX_LICENSES] if end else []
+    return _choice(_pom_name(part.partition("</license>")[0]) for part in parts)
+
+
+def _without_comments(text: str) -> str:
+    """XML without its comments, in one pass: a regular expression would look to the end for each that is not closed."""
+    parts = []
+    while "<!--" in text:
+        before, _, rest = text.partition("<!--")
+        parts.append(before)
+        _, _, text = rest.partition("-->")
+        if len(parts) == MAX_COMMENTS:
+            return "".join(parts)
+    return "".join([*parts, text])
 
 
 def _pom_name(license: str) -> str | None:
@@ -116,9 +131,6 @@ def _pom_name(license: str) -> str | None:
 
 _COMMENTS = re.compile(r"^[ \t]*#.*$", re.M)
 _SETUP_PY = re.compile(r"\blicense\s*=\s*(['\"])([^'\"\n]{1,300})\1")
-_XML_COMMENTS = re.compile(r"<!--.*?-->", re.S)
-_POM_LICENSES = re.compile(r"<licenses>(.*?)</licenses>", re.S)
-_POM_LICENSE = re.compile(r"<license>(.*?)</license>", re.S)
 _POM_FIELD = re.compile(r"<(name|url)>([^<]*)</")
 
 

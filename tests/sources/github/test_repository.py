@@ -138,3 +138,9 @@ def test_the_nearest_declaration(files, path, license, place):
 )
 def test_a_link_is_followed_within_its_repository(target, root):
     assert licenses({"docs/LICENSE": MIT}, {"LICENSE": target}).root == root
+
+
+@pytest.mark.parametrize("part", [b"<!--", b"<licenses>", b"<licenses><license>", b"license ", b"License :: ", b"#"])
+def test_hostile_metadata_cost_bounded_work(part):
+    for read in METADATA.values():
+        read(part * (200_000 // len(part)))
