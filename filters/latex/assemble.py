@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from filters.latex.classes import BODY, CLASS
 from filters.latex.decode import declared_encoding, decode, is_binary, uncommented
 from filters.latex.tokens import Masker, declared_verbatim
 
@@ -23,8 +24,6 @@ OTHER_SUFFIXES = (
 )  # fmt: skip
 _README = re.compile(r"\A(?:.*/)?00readme\.(?:xxx|txt|json)\Z", re.IGNORECASE)
 
-_CLASS = re.compile(rb"\\document(?:class|style)\s*[\[{]")
-_BODY = re.compile(rb"\\begin\s*\{document\}")
 _INPUTS = re.compile(
     rb"\\(?:input|include|subfile|subfileinclude|@input|includestandalone)\s*(?:\[[^\[\]]{0,200}\]\s*)?\{?\s*\"?([^\s{}\\%\"]{1,200})"
 )
@@ -167,14 +166,14 @@ def find_main(files: Mapping[str, bytes]) -> Main:
         return Main(named[0], "readme", tuple(named[1:]))
     tex = {path: data for path, data in usable.items() if not path.lower().endswith(OTHER_SUFFIXES)}
     tex = {path: data for path, data in tex.items() if not _README.match(path) and not _is_foreign(data)}
-    classed = [path for path, data in tex.items() if uncommented(_CLASS, data)]
-    bodied = [path for path, data in tex.items() if path not in classed and uncommented(_BODY, data)] if classed else []
+    classed = [path for path, data in tex.items() if uncommented(CLASS, data)]
+    bodied = [path for path, data in tex.items() if path not in classed and uncommented(BODY, data)] if classed else []
     candidates = classed + bodied
     candidates = [path for path in candidates if not _SUBFILE.search(tex[path])] or candidates
     rule = "documentclass"
     if not candidates:
         rule = "plain"
-        candidates = [p for p, d in tex.items() if uncommented(_PLAIN_END, d) or uncommented(_BODY, d)]
+        candidates = [p for p, d in tex.items() if uncommented(_PLAIN_END, d) or uncommented(BODY, d)]
         candidates = candidates or [path for path, data in tex.items() if _is_tex(path, data)]
     if not candidates:
         return Main("", _reason(files, usable))
@@ -191,7 +190,7 @@ def _documents(ranked: list[str], tex: Mapping[str, bytes]) -> Iterable[str]:
     seen = {_version(ranked[0])[0]}
     for path in ranked[1:]:
         base = _version(path)[0]
-        whole = uncommented(_CLASS, tex[path]) and uncommented(_BODY, tex[path])
+        whole = uncommented(CLASS, tex[path]) and uncommented(BODY, tex[path])
         if whole and base not in seen and not _BESIDE.search(_stem(path)):
             yield path
         seen.add(base)
@@ -218,7 +217,7 @@ def _rank(path: str, tex: Mapping[str, bytes], files: Mapping[str, bytes]) -> tu
     inputs = _included(path, tex)
     size = len(tex[path]) + sum(len(data) for other, data in tex.items() if normal_path(other) in inputs)
     return (
-        bool(uncommented(_BODY, tex[path])),
+        bool(uncommented(BODY, tex[path])),
         path.lower().endswith(TEX_SUFFIXES),
         not _UNLIKELY.search(stem),
         bibliography,

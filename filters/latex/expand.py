@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from filters.latex.assemble import Files
+from filters.latex.classes import LATEX_MAIN
 from filters.latex.landing import ENDS_IN_WORD, as_argument
 from filters.latex.limits import Limits
 from filters.latex.macros import Macro, read_arguments
@@ -29,11 +30,6 @@ _COST = 20  # characters that an expansion counts for, whatever it makes: so tha
 _TURN = 1000  # the same for a turn of a loop that \\expandafter makes: 1,000 turns, where an alphabet has 52
 _TAIL = 80  # characters of output looked at to see where an expansion lands
 
-# AMS-TeX has a \documentstyle, too, and is plain TeX else.
-LATEX_MAIN = re.compile(
-    r"\\documentclass(?![A-Za-z])|\\begin\s*\{document\}"
-    r"|\\documentstyle(?![A-Za-z])(?!\s*(?:\[[^\[\]]{0,200}\]\s*)?\{\s*(?:amsppt|amstex))"
-)
 _XSPACE = re.compile(r"(?:\\xspace\s*)+\Z")
 
 

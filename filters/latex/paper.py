@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from filters.latex.assemble import Files, find_main
+from filters.latex.classes import LATEX_MAIN
 from filters.latex.commands import PRIMITIVES
 from filters.latex.decode import as_utf8
-from filters.latex.expand import LATEX_MAIN, Expander
+from filters.latex.expand import Expander
 from filters.latex.left import count_left
 from filters.latex.limits import Limits
 from filters.latex.mathmode import resolve_math_mode

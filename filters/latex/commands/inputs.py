@@ -7,6 +7,7 @@ is cut. \usepackage of a style file that came with the paper reads its plain mac
 import posixpath
 import re
 
+from filters.latex.classes import CLASS_IN_TEXT
 from filters.latex.expand import Expander
 from filters.latex.packages import read_style
 from filters.latex.reader import LINE_REST
@@ -17,7 +18,6 @@ MAX_INPUTS = 10_000  # more than any paper has
 _FILE_NAME = re.compile(r'[ \t]*(?:=[ \t]*)?(?:"([^"\n]{1,300})"|([^\s\\{}%#$&~^\x02-\x05]+))[ \t]?')
 _CATCODE_AT = re.compile(r"\s*(?:`\\?@|64)\s*=?\s*(\d{1,2})\s?(?!\d)")
 _DOCUMENT = re.compile(r"\\begin\s*\{document\}[ \t]*\n?(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
-_CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
 
 
 def include(expander: Expander, name: str, directory: str = "") -> None:
@@ -32,7 +32,7 @@ def include(expander: Expander, name: str, directory: str = "") -> None:
         expander.counters[reason or "input_repeated"] += 1
         expander.drop_line()
         return
-    if _CLASS.search(text):
+    if CLASS_IN_TEXT.search(text):
         document = _DOCUMENT.search(text)
         text = document[1] if document else text
     # The file's last line end and that of the line which asks for it are one: two would end a paragraph.

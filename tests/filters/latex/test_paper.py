@@ -218,6 +218,27 @@ def test_plain_tex() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("\\ifx\\documentclass\\undefined\\def\\q{P}\\else\\def\\q{L}\\fi", "P"),
+        ("\\ifx \\undefined\\documentstyle\\def\\q{P}\\else\\def\\q{L}\\fi", "P"),
+        ("\\ifdefined\\documentclass{\\bf x}\\gdef\\q{L}\\else\\def\\q{P}\\fi", "P"),
+        ("\\ifx\\undefined\\documentclass{\\rm}\\def\\q{P}\\else\\def\\q{L}\\fi", "P"),
+        ("\\expandafter\\ifx\\csname documentclass\\endcsname\\relax\\def\\q{P}\\else\\def\\q{L}\\fi", "P"),
+        ("\\let\\class\\documentclass\\ifdefined\\usepackage\\def\\q{L}\\else\\def\\q{P}\\fi", "P"),
+        ("\\def\\documentclass#1{}\\ifdefined\\usepackage\\def\\q{L}\\else\\def\\q{P}\\fi", "P"),
+        ("\\ifx\\x\\undefined\\documentclass[a]\n{article}\\fi\\ifdefined\\usepackage\\def\\q{L}\\fi", "L"),
+        ("\\documentclass%\n{article}\\ifdefined\\usepackage\\def\\q{L}\\else\\def\\q{P}\\fi", "L"),
+    ],
+)
+def test_a_plain_paper_may_ask_for_latex(question: str, answer: str) -> None:
+    result = paper({"a.tex": f"{question}\n\\beginsection 1. Start\n\nIt is \\q.\n\\bye", "b.dat.tex": "x"})
+    assert f"It is {answer}." in result.text
+    assert result.main_file == "a.tex"
+    assert result.main_rule == ("plain" if answer == "P" else "documentclass")
+
+
+@pytest.mark.parametrize(
     ("files", "main", "rule"),
     [
         ({"a.tex": "\\documentclass{a}\\begin{document}x", "b.tex": "\\section{x}"}, "a.tex", "documentclass"),
