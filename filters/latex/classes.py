@@ -13,19 +13,25 @@ _TAKES_A_NAME = (
     r"\\string", r"\\noexpand", r"\\meaning", r"\\show",
     r"\\ifx\\undefined", r"\\ifx\\@undefined", r"\\ifx\\relax", "=",
 )  # fmt: skip
-_USED = "".join(rf"(?<!{before}{blank})" for before in _TAKES_A_NAME for blank in ("", " "))
+
+
+def _used(command: str) -> str:
+    """A pattern of a command that is no operand; it begins with the command, by which it is found fast."""
+    operands = (f"(?<!{before}{blank}{command})" for before in _TAKES_A_NAME for blank in ("", " "))
+    return command + "".join(operands)
+
+
 # What may stand before the argument: blanks, a comment, or what `tokens.COMMENT_END` left of one.
 _ARGUMENT = r"(?![A-Za-z@])(?:[\s\x04]|%[^\n\r]*[\n\r])*(?=[\[{])"
-_CLASS = rf"{_USED}\\document(?:class|style){_ARGUMENT}"
-_BODY = rf"{_USED}\\begin\s*\{{document\}}"
+_DOCUMENT, _BEGIN = _used(r"\\document"), _used(r"\\begin")
+_CLASS = rf"{_DOCUMENT}(?:class|style){_ARGUMENT}"
+_BODY = rf"{_BEGIN}\s*\{{document\}}"
 
 # In a file's bytes: its class, and the beginning of its document.
 CLASS = re.compile(_CLASS.encode())
 BODY = re.compile(_BODY.encode())
-# In a file's text: either, but for AMS-TeX, which has a \documentstyle, too, and is plain TeX else.
-LATEX_MAIN = re.compile(
-    rf"{_USED}\\documentclass{_ARGUMENT}|{_BODY}"
-    rf"|{_USED}\\documentstyle{_ARGUMENT}(?!(?:\[[^\[\]]{{0,200}}\]\s*)?\{{\s*(?:amsppt|amstex))"
-)
-# A file with a class of its own.
+# A file's text that has a class of its own.
 CLASS_IN_TEXT = re.compile(_CLASS)
+# A main file's text that is LaTeX; AMS-TeX has a \documentstyle, too, and is plain TeX else.
+_AMS = r"\s*(?:\[[^\[\]]{0,200}\]\s*)?\{\s*(?:amsppt|amstex)"
+LATEX_MAIN = re.compile(rf"{_DOCUMENT}(?:class|style(?!{_AMS})){_ARGUMENT}|{_BODY}")
