@@ -9,6 +9,7 @@ put figures and their captions after it), and an appendix, which the paper does 
 import bisect
 import re
 
+from filters.latex.handset import list_end
 from filters.latex.tokens import KERNEL, close_brace
 
 # LaTeX's sectioning commands, and those of AMS-TeX and plain TeX.
@@ -61,9 +62,14 @@ _COMMANDS = re.compile(
 )
 # A heading "References": what may stand before the words and after them is one alternative a character, so that the
 # search is linear whatever the text.
+_E = r"(?:[ée]|\\['`]\s?\{?e\}?)"
 _WORDS = (
-    r"(?:References?(?:\s+and\s+Notes)?|Bibliography|Literature(?:\s+Cited)?|Works\s+Cited|Cited\s+Literature|Bibliographie"
-    r"|R[ée]f[ée]rences|Literatur(?:verzeichnis)?)"
+    r"(?:(?:Selected\s+|List\s+of\s+)?References?(?:\s+(?:and\s+(?:Foot)?notes|cited))?|(?:Foot)?notes\s+and\s+references"
+    r"|(?:Selected\s+)?Bibliography|Literature(?:\s+(?:Cited|References))?|Works\s+Cited|Cited\s+Literature"
+    rf"|Bibliographie|R{_E}f{_E}rences(?:\s+bibliographiques)?|Literatur(?:verzeichnis|hinweise)?"
+    r"|Bibliograf(?:i|í|\\'\s?\{?\\?i\}?)as?|Literatura|Riferimenti(?:\s+bibliografici)?"
+    r"|Refer[eê]ncias(?:\s+bibliogr[aá]ficas)?"
+    r"|Список\s+литературы|Литература)"
 )
 _HEADING_COMMAND = re.compile(r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|beginsection)(?![A-Za-z@])\*?")
 _HEADING = re.compile(
@@ -72,18 +78,28 @@ _HEADING = re.compile(
 )
 # The same as a line of its own, in papers that set their headings by hand; it counts when a list follows.
 _HEADING_LINE = re.compile(
-    rf"^(?=[ \t]*[\\{{])(?:\\[A-Za-z]+\*?|\{{|[ \t])*{_WORDS}(?:[.:}}]|\\[A-Za-z]+\*?|\\/|\\\\|[ \t])*$",
+    rf"^[ \t]*(?:{_PLACING}\s*)?"
+    r"(?:\\[A-Za-z]+(?![A-Za-z])\*?|(?<=[\d ])(?:true|cm|mm|pt|in|em|ex)(?![A-Za-z])|[{ \t\d.$=~-]|(?<![A-Za-z])[IVX])*"
+    rf"{_WORDS}(?:[.:}}~]|\\[A-Za-z]+(?![A-Za-z])\*?|\\/|\\\\|[ \t])*$(?:\s*\\end\s*\{{(?:center|flushleft)\}})?",
     re.IGNORECASE | re.MULTILINE,
 )
+# Another heading by hand, a paragraph of its own, which ends a list.
+_PART_BY_HAND = re.compile(
+    r"\n[ \t]*\n(?=[ \t]*[\\{])"
+    r"(?P<line>[^\n]{1,200}(?:\n[^\n]{1,100}\n[ \t]*\\end\s*\{center\})?)(?=\s*\n|\Z)"
+)
+_TITLE_BY_HAND = re.compile(
+    rf"(?:{_LAYOUT_WORD}|[{{ \t\n\d.$:~-])*(?P<title>[A-Za-z][A-Za-z ,'-]{{2,80}})[A-Z\d]?"
+    rf"(?:{_LAYOUT_WORD}|[}}.: \t\n~])*"
+)
+_CENTERED = re.compile(r"\\centerline(?![A-Za-z])|\{center\}")
 _MAX_HEADING = 200  # characters
 # What may stand between a heading "References" and the bibliography it heads, once this is taken out.
 _LAYOUT = re.compile(r"\s+|\\[A-Za-z]+\*?(?:\[[^\[\]]*\])?(?:\{[^{}]*\}){0,2}|[{}0-9.]|pt|em|cm")
 _MAX_LAYOUT = 2000
-_SAMPLE = 5000  # characters by which a list of references is known
 _NEXT_PART = re.compile(
-    r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|appendix|appendices|beginsection)(?![A-Za-z@])|\\begin\s*\{append(?:ix|ices)\}"
+    r"\\(?:part|chapter|(?:sub)*section|paragraph|head|heading|appendix|appendices|beginsection)(?![A-Za-z@])|\\begin\s*\{(?:append(?:ix|ices)|(?:figure|table)\*?)\}"
 )
-_BIBITEM = re.compile(r"\\(?:bibitem|refitem|reference)(?![A-Za-z@])")
 _APPENDIX = re.compile(
     r"\\(?:appendix|appendices|Appendix)(?![A-Za-z@{])|\\(?:appendices|appendix)\s*\{|\\begin\s*\{(?P<environment>append(?:ix|ices)|subappendices)\}"
 )
@@ -149,12 +165,12 @@ def cut_end(text: str, after_bibliography: str, appendix: str) -> tuple[str, dic
     counts = {"appendices_kept": 0, "appendices_dropped": 0}
     if found:
         counts["appendices_dropped" if appendix == "drop" else "appendices_kept"] = 1
-    text, counts["references"] = cut_references(text, after_bibliography)
-    return text, counts
+    text, pieces = cut_references(text, after_bibliography)
+    return text, counts | pieces
 
 
-def cut_references(text: str, after: str) -> tuple[str, int]:
-    """The text without its bibliography, and how many pieces of it were taken out.
+def cut_references(text: str, after: str) -> tuple[str, dict[str, int]]:
+    """The text without its bibliography, and how many pieces of it were taken out, in all and set by hand.
 
     Args:
         text: the expanded paper from its start on.
@@ -167,10 +183,11 @@ def cut_references(text: str, after: str) -> tuple[str, int]:
             text, pieces = text[: min(places)], 1
     text, environments = _cut_environments(text)
     text, commands = _COMMANDS.subn(_MARK, text)
-    text, headings = _cut_headings(text)
+    text, headings, by_hand = _cut_headings(text)
     text = text.replace(_MARK, "")
     end = _TRAILING.search(text, max(0, len(text) - _MAX_LAYOUT))
-    return (text[: end.start()] if end else text), pieces + environments + commands + headings
+    counts = {"references": pieces + environments + commands + headings, "references_by_hand": by_hand}
+    return (text[: end.start()] if end else text), counts
 
 
 # Layout that ends a text, once what it made room for is gone. Looked for in the last `_MAX_LAYOUT` characters.
@@ -206,18 +223,22 @@ def _cut_environments(text: str) -> tuple[str, int]:
     return "".join(out), count
 
 
-def _cut_headings(text: str) -> tuple[str, int]:
-    """Take out headings "References": with a list below that is written by hand, or above what has been taken out."""
+def _cut_headings(text: str) -> tuple[str, int, int]:
+    """Take out headings "References": with a list below that is set by hand, or above what has been taken out.
+
+    Returns:
+        The text, how many were taken out, and how many of them with a list.
+    """
     headings = [match.span() for match in _HEADING_LINE.finditer(text)]
     for command in _HEADING_COMMAND.finditer(text):
         match = _HEADING.match(text, command.end(), command.end() + _MAX_HEADING)
         if match:
             headings.append((command.start(), match.end()))
     if not headings:
-        return text, 0
-    parts = [match.start() for match in _NEXT_PART.finditer(text)]
+        return text, 0, 0
+    parts = sorted([match.start() for match in _NEXT_PART.finditer(text)] + _parts_by_hand(text))
     out: list[str] = []
-    last = count = 0
+    last = count = by_hand = 0
     for start, stop in sorted(headings):
         following = bisect.bisect_left(parts, stop)
         end = _references_end(text, stop, parts[following] if following < len(parts) else len(text))
@@ -225,8 +246,19 @@ def _cut_headings(text: str) -> tuple[str, int]:
             out.append(text[last:start])
             last = end
             count += 1
+            by_hand += not text.startswith(_MARK, end)
     out.append(text[last:])
-    return "".join(out), count
+    return "".join(out), count, by_hand
+
+
+def _parts_by_hand(text: str) -> list[int]:
+    """Where headings that are set by hand stand: a paragraph that is a title alone, in bold or centred."""
+    lines = ((match.start("line"), match["line"]) for match in _PART_BY_HAND.finditer(text))
+    return [
+        start
+        for start, line in lines
+        if (_PROMINENT.search(line) or _CENTERED.search(line)) and _TITLE_BY_HAND.fullmatch(line)
+    ]
 
 
 def _references_end(text: str, start: int, end: int) -> int:
@@ -234,15 +266,4 @@ def _references_end(text: str, start: int, end: int) -> int:
     mark = text.find(_MARK, start, min(end, start + _MAX_LAYOUT))
     if mark >= 0 and not _LAYOUT.sub("", text[start:mark]):
         return mark
-    return end if _is_list(text[start : min(end, start + _SAMPLE)]) else -1
-
-
-_YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
-
-
-def _is_list(body: str) -> bool:
-    """Whether a text reads as a list of references: entries that each have a year, or \\bibitem."""
-    if _BIBITEM.search(body):
-        return True
-    years = len(_YEAR.findall(body))
-    return years >= 3 and years * 400 > len(body)
+    return list_end(text, start, end)

@@ -13,8 +13,8 @@ from sources.arxiv.submission import Submission
 # What the cleaner counts in a paper, added up over all (docs/arxiv.md says what each is).
 COUNTED = (
     "missing_inputs", "input_cycles", "input_repeated", "unread_definitions", "protected", "hooks", "conditionals_left",
-    "recursion", "growth", "budget", "banned", "internal", "arguments", "references", "appendices_kept",
-    "appendices_dropped", "second_documents", "second_documents_taken",
+    "recursion", "growth", "budget", "banned", "internal", "arguments", "references", "references_by_hand",
+    "appendices_kept", "appendices_dropped", "second_documents", "second_documents_taken",
 )  # fmt: skip
 FILES = "files"  # of a document's own fields, until it is cleaned: its Submission
 

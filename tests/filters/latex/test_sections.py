@@ -58,6 +58,37 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
         ("a\n{\\bf References}\nare made", "a\n{\\bf References}\nare made"),
         ("a\\section{Reference frames}b", "a\\section{Reference frames}b"),
         ("a\\section{References}of pointers are counted", "a\\section{References}of pointers are counted"),
+        # set by hand: entries by their marks, in what follows up to the next part
+        ("a\\section*{References}\n[1] A. Bar, Phys.\n\n[2] B. Foo, Phys.\n\n\\section{Next}d", "a\\section{Next}d"),
+        ("a\n{\\bf References}\n\n\\item{[1]} One, J. Phys.\n", "a"),
+        (
+            "a\n{\\bf 7. REFERENCES:}\n\\medskip\n\\noindent [1] One\n\\noindent [2] Two\n\n\\appendix b",
+            "a\n\\appendix b",
+        ),
+        ("a\n\\begin{center}\n{\\large\\bf R\\'ef\\'erences}\n\\end{center}\n[BK] One\n\n[AB] Two", "a"),
+        ("a\n\\vskip 1cm\\centerline{Literature cited}\n1. A. B. One\n\n2. C. D. Two\n", "a"),
+        (
+            "a\\section*{Literatur}\n"
+            "\\begin{enumerate}\n\\item A. One, 1999\n\\item B. Two, 2001\n\\end{enumerate}\n\nEnd.",
+            "a\n\nEnd.",
+        ),
+        (
+            "a\nReferences\n\n[1] One\n\n[2] Two\n\n\\centerline{\\bf Figure captions}\nb",
+            "a\n\\centerline{\\bf Figure captions}\nb",
+        ),
+        ("a\\section{Bibliografia}\n[1] One\n\\begin{figure}b\\end{figure}", "a\\begin{figure}b\\end{figure}"),
+        ("a\\section{References}\n[1] One\n\n[2] Two\n\nThe editor thanks all.", "a\n\nThe editor thanks all."),
+        *(
+            (text, text)
+            for text in (
+                "a\\section{References}\nWe follow\n[1] in counting references to objects.",
+                "a\\section{References}\nA long way to tell what it is that follows here.\n\n[1] is one.",
+                "a\n{\\bf References}\n\n\\begin{itemize}\n\\item weak ones\n\\item strong ones\n\\end{itemize}",
+                "a\\section{References}\n1. They are counted.\n\n2. They are freed.",
+                "a\\section{Literature}\nIt began in 1905, went on in 1911, and was done in 1915.",
+                "a\\section{References}\nSee \\ref{x}.\n\\ref{y} is another.",
+            )
+        ),
         # layout that made room for it
         ("a\n\n\\printglossaries\n\\glsaddall\n\\printindex\n\\bibliography{x}\n", "a"),
         ("a\n\n\\newpage\n\\vspace{1cm}\n\\bibliography{x}\n", "a"),
@@ -66,6 +97,11 @@ def test_plain_tex_has_sections_of_its_own(command: str) -> None:
 )
 def test_cut_references(text: str, cut: str) -> None:
     assert cut_references(text, "keep")[0] == cut
+
+
+def test_what_is_set_by_hand_is_counted() -> None:
+    text = "a\\bibliography{x}\n\\section{B}\n{\\bf References}\n[1] One\n\n[2] Two\n"
+    assert cut_references(text, "keep") == ("a\n\\section{B}", {"references": 2, "references_by_hand": 1})
 
 
 BIBLIOGRAPHY = "\\begin{thebibliography}{9}x\\end{thebibliography}"
