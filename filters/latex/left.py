@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from filters.latex.commands.choices import CHOSEN
 from filters.latex.expand import Expander
 from filters.latex.tokens import KERNEL
 from filters.latex.vocabulary import CONDITIONALS, DEFINING, LATEX, STRUCTURE, TEX
@@ -42,4 +43,5 @@ def count_left(text: str, expander: Expander) -> Left:
             macros += text.count(f"\\begin{{{name.removeprefix('begin ')}}}")
         else:
             macros += text.count(f"\\{name}") if "@" in name else counts[name]
-    return Left(macros, sum(counts[name] for name in CONDITIONALS))
+    undecided = (str(name) for name in CONDITIONALS | CHOSEN.keys())
+    return Left(macros, sum(text.count(f"\\{name}") if "@" in name else counts[name] for name in undecided))

@@ -198,7 +198,7 @@ def _set_toggle(expander: Expander, name: str) -> None:
     expander.drop_line()
 
 
-CHOICES = primitives(
+CHOSEN = primitives(
     {
         _choose(_ifthenelse, 1): "ifthenelse",
         _choose(_toggle, 1): "iftoggle ifbool nottoggle notbool",
@@ -218,6 +218,10 @@ CHOICES = primitives(
         _choose(_file_exists, 1): "IfFileExists",
         _choose(_unknown, 1): "ifboolexpr iflanguage ifnumodd ifdefcounter ifdeflength",
         _choose(_unknown, 2): "@ifpackagewith @ifclasswith IfPackageLoadedWithOptionsTF ifinlist ifinlistcs",
+    }
+)
+CHOICES = CHOSEN | primitives(
+    {
         _input_if_exists: "InputIfFileExists",
         _looks_ahead: "@ifstar @ifnextchar",
         _end_choice: _END,

@@ -1,7 +1,8 @@
 r"""TeX's conditionals: those whose outcome the source itself decides are carried out, the others stay in the text.
 
-Decided: \iffalse, \iftrue, \newif switches, \ifx of two tokens, \if of two characters, \ifnum, \ifodd and \ifcase of
-numbers that are written or known (`registers`), \ifdefined and \ifcsname, \ifpdf and its kin (as pdfLaTeX answers).
+Decided: \iffalse, \iftrue, \newif switches, \ifx of two tokens, \if of two characters, \ifdim of two lengths that are
+written, \ifnum, \ifodd and \ifcase of numbers that are written or known (`registers`), \ifdefined and \ifcsname, \ifpdf
+and its kin (as pdfLaTeX answers).
 \ifmmode is decided later, by `mathmode`. A file that both branches of an undecided one ask for is read once.
 """
 
@@ -11,7 +12,7 @@ from filters.latex.branches import find_branch
 from filters.latex.commands.define import define
 from filters.latex.commands.definitions import RELAX
 from filters.latex.commands.names import built_name
-from filters.latex.commands.registers import read_number
+from filters.latex.commands.registers import compare_lengths, read_number
 from filters.latex.expand import Expander
 from filters.latex.macros import Macro
 from filters.latex.reader import BLANKS, Frame
@@ -119,6 +120,13 @@ def _ifnum(expander: Expander, name: str) -> None:
         decide(expander, name, None)
         return
     decide(expander, name, {"<": left < right, "=": left == right, ">": left > right}[relation[1]])
+
+
+def _ifdim(expander: Expander, name: str) -> None:
+    r"""``\ifdim 1pt<2pt``: two lengths that are written; those of registers and fonts, only TeX knows."""
+    frame = expander.reader.settle()
+    truth, frame.pos = compare_lengths(frame.text, frame.pos)
+    decide(expander, name, truth)
 
 
 def _ifodd(expander: Expander, name: str) -> None:
@@ -247,7 +255,7 @@ def _set_flag(expander: Expander, name: str) -> None:
     expander.drop_line()
 
 
-_DECIDED = {"if", "ifx", "ifnum", "ifodd", "ifcase", "ifdefined", "ifcsname"}
+_DECIDED = {"if", "ifx", "ifnum", "ifdim", "ifodd", "ifcase", "ifdefined", "ifcsname"}
 TEX_CONDITIONALS = primitives(
     {
         _undecided: " ".join(sorted(CONDITIONALS - _DECIDED)),
@@ -255,6 +263,7 @@ TEX_CONDITIONALS = primitives(
         _if: "if",
         _ifx: "ifx",
         _ifnum: "ifnum",
+        _ifdim: "ifdim",
         _ifodd: "ifodd",
         _ifcase: "ifcase",
         _ifdefined: "ifdefined",

@@ -2,7 +2,7 @@ r"""The tests of the ifthen and xifthen packages, in three values: true, false, 
 
 import re
 
-from filters.latex.commands.registers import read_number
+from filters.latex.commands.registers import compare_lengths, read_number
 from filters.latex.expand import Expander
 from filters.latex.reader import Frame
 from filters.latex.tokens import close_brace
@@ -111,7 +111,10 @@ class _Test:
         if name == "isempty":
             return not _expanded(expander, first)
         texts = [_expanded(expander, text) for text in arguments]
-        if name == "lengthtest" or any("\\" in text for text in texts):
+        if name == "lengthtest":
+            truth, end = compare_lengths(texts[0], 0)
+            return truth if end == len(texts[0]) else None
+        if any("\\" in text for text in texts):
             return None
         return texts[0] in texts[1] if name == "isin" else texts[0].endswith(texts[1])
 

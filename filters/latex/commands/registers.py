@@ -5,6 +5,7 @@ what is known decides \ifnum, \ifodd and \ifcase.
 """
 
 import re
+from fractions import Fraction
 
 from filters.latex.expand import Expander
 from filters.latex.reader import Frame
@@ -19,6 +20,24 @@ _ASSIGNED = re.compile(r"[ \t]*=?[ \t]*(-?\d{1,9})(?![\d.])")
 _CHARDEF = re.compile(r"\s*\\([A-Za-z@]+)\s*=?\s*(-?\d{1,9})(?!\d)\s?")
 _DECLARED = re.compile(r"\s*\*?\s*\{?\s*\\?([A-Za-z@]{1,100}\*?)")
 _COUNTER = re.compile(r"\s*\{\s*([^{}\\]{1,100}?)\s*\}(?:\s*\{\s*(-?\d{1,9})\s*\})?")
+
+# TeX's units in points; The TeXbook, chapter 10.
+_POINTS = {
+    "pt": Fraction(1), "pc": Fraction(12), "in": Fraction(7227, 100), "bp": Fraction(7227, 7200),
+    "cm": Fraction(7227, 254), "mm": Fraction(7227, 2540), "dd": Fraction(1238, 1157), "cc": Fraction(14856, 1157),
+    "sp": Fraction(1, 65536),
+}  # fmt: skip
+_LENGTH = rf"\s*([+-]?(?:\d{{1,5}}(?:\.\d{{0,9}})?|\.\d{{1,9}}))[ \t]*({'|'.join(_POINTS)})(?![A-Za-z])[ \t]?"
+_LENGTHS = re.compile(rf"{_LENGTH}\s*([<=>]){_LENGTH}")
+
+
+def compare_lengths(text: str, start: int) -> tuple[bool | None, int]:
+    """Whether ``1pt<2cm`` holds, and where it ends; (None, start) where no two lengths are written."""
+    written = _LENGTHS.match(text, start)
+    if written is None:
+        return None, start
+    left, right = (int(Fraction(written[i]) * _POINTS[written[i + 1]] * 65536) for i in (1, 4))  # as TeX cuts them off
+    return {"<": left < right, "=": left == right, ">": left > right}[written[3]], written.end()
 
 
 def read_number(expander: Expander, frame: Frame) -> int | None:

@@ -38,7 +38,9 @@ def run(tex: str) -> str:
         (r"\newtoggle{t}\iftoggle{t}{a}{b}\toggletrue{t}\iftoggle{t}{a}{b}\iftoggle{u}{a}{b}", r"ba\iftoggle{u}{a}{b}"),
         (r"\newboolean{d}\setboolean{d}{true}\ifthenelse{\boolean{d}}{a}{b}", "a"),
         (r"\ifthenelse{\equal{a}{a}}{b}{c}\ifthenelse{\equal{a}{b}}{b}{c}", "bc"),
-        (r"\ifthenelse{\lengthtest{1pt<2pt}}{b}{c}", r"\ifthenelse{\lengthtest{1pt<2pt}}{b}{c}"),
+        (r"\ifthenelse{\lengthtest{1pt<2pt}}{b}{c}\ifthenelse{\lengthtest{1in=72.27pt}}{b}{c}", "bb"),
+        (r"\ifthenelse{\lengthtest{\x<2pt}}{b}{c}", r"\ifthenelse{\lengthtest{\x<2pt}}{b}{c}"),
+        (r"\ifdim 1pt<2pt a\else b\fi\ifdim-.5 cm>1mm a\else b\fi\ifdim1em<2pt a\fi", r"ab\ifdim1em<2pt a\fi"),
         # comparisons
         (r"\newcommand{\f}[1]{\ifx#1\empty none\else(#1)\fi}\f{a}\f\empty", "(a)none"),
         (r"\newcommand{\f}[1]{\ifx&#1&none\else(#1)\fi}\f{a}\f{}", "(a)none"),

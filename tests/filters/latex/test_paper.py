@@ -217,6 +217,13 @@ def test_plain_tex() -> None:
     assert result.main_rule == "plain"
 
 
+def test_what_only_tex_decides_is_counted() -> None:
+    tex = (
+        r"\section{A}\ifdim\x<1pt a\fi\ifboolexpr{bool{long}}{a}{b}\ifthenelse{\value{page}>1}{a}{b}\ifdim 1pt<2pt c\fi"
+    )
+    assert paper(DOCUMENT % ("", tex)).counters["conditionals_left"] == 3
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
