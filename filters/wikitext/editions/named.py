@@ -15,6 +15,8 @@ from filters.wikitext.rules import Arguments, Rule
 Named = Callable[..., Rule]  # of the edition, and the words after the rule's name
 
 _WORD = re.compile(r"[^\W\d_]")
+_NAME_AFTER = 200  # characters behind a flag in which the name that it stands before must begin
+_BEFORE_NAME = re.compile(r"""[ \u00a0'"«“„]*(?:\[\[(?:[^\[\]|]*\|)?)?['"«“„]*""")  # quotes, and a link up to its label
 _LONG_WORD = re.compile(r"[^\W\d_]{4}")
 _ACCIDENTALS: Mapping[str, str] = MappingProxyType(
     {"flat": "♭", "b": "♭", "sharp": "♯", "#": "♯", "natural": "♮", "doublesharp": "𝄪", "doubleflat": "𝄫"}
@@ -47,10 +49,10 @@ def _labelled_after_code(edition: Edition) -> Rule:
 
 
 def _country_code(edition: Edition, where: str = "always") -> Rule:
-    """``{{ESP}}``: a country's name by its code; with ``alone`` only where no word follows, which may be its name."""
+    """``{{ESP}}``: a country's name by its code; with ``flag``, which has no name, not before one of its own."""
 
     def rule(arguments: Arguments) -> str:
-        if where == "alone" and _WORD.match(arguments.after().lstrip(" [']")):
+        if where == "flag" and _is_before_name(arguments, edition.country(arguments.name)):
             return ""
         text = arguments.first("name", "1")
         if text == "#":  # {{DEU|#}} is the flag alone
@@ -58,6 +60,14 @@ def _country_code(edition: Edition, where: str = "always") -> Rule:
         return text if _LONG_WORD.search(text) else edition.country(arguments.name)
 
     return rule
+
+
+def _is_before_name(arguments: Arguments, country: str) -> bool:
+    """Tells whether a flag stands before the country's name, or a name as of a player or place: a word in capitals."""
+    line = arguments.page[arguments.end : arguments.end + _NAME_AFTER].partition("\n")[0]
+    start = _BEFORE_NAME.match(line)
+    shown = line[start.end() :] if start else line
+    return shown[:1].isupper() or shown.startswith(country)
 
 
 def _flag(edition: Edition, *words: str) -> Rule:

@@ -24,6 +24,8 @@ WRITTEN = {
     "ca": [
         ("{{romanes|19}} {{segle|XX}}, {{unitats|5|km}} {{convertir|3,5|m}}", "XIX segle XX, 5 km 3,5 m"),
         ("* {{ESP}} [[Palma]]\n* {{ESP}} 12", "- Palma\n- Espanya 12"),
+        ("Neix a {{ESP}} el 1950. {{COK}} illes Cook, {{FRA}} [[Selecció|França]].",
+         "Neix a Espanya el 1950. illes Cook, França."),
     ],
     "cs": [("{{cizojazyčně|de|Wien}} {{CZE}} {{zlomek|1|2}}{{doplňte zdroj}}, {{e|6}}", "Wien Česko 1/2, ×10⁶")],
     "da": [("{{tal|12345}} {{FRA}}{{kilde mangler}} {{flag|Norge}} [[Oslo]]", "12.345 Frankrig Oslo")],
