@@ -19,17 +19,23 @@ _SENTENCE_END = re.compile(
     r"|(?<=[。！？])(?=.)"
 )
 
+_GLUED = re.compile(rf"[0-9×·^±]{HOLE}|{HOLE}[0-9]")  # without it the number would be another
+
 
 def drop_holes(line: str) -> str:
     """Removes from a line what holds a hole: the brackets around it, or else its sentence.
 
-    What ends without a full stop is no sentence; there the hole leaves a gap.
+    What ends without a full stop is no sentence; there the hole leaves a gap, unless it is a part of a number.
     """
     line = _drop_brackets(line)
     if HOLE not in line:
         return line
-    kept = (sentence for sentence in _sentences(line) if HOLE not in sentence or not _ENDED.search(sentence))
+    kept = (sentence for sentence in _sentences(line) if HOLE not in sentence or not _cannot_stay(sentence))
     return "".join(kept).replace(HOLE, GAP)
+
+
+def _cannot_stay(sentence: str) -> bool:
+    return bool(_ENDED.search(sentence) or _GLUED.search(sentence))
 
 
 def drop_item(text: str) -> str:

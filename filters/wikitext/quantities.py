@@ -14,7 +14,13 @@ from filters.wikitext.rules import Arguments, Rule
 _EXPONENT = re.compile(r"(?<=[^\W\d_]) ?([23])$")
 _UNIT_POWER = re.compile(r"(?<=[^\W\d_])\^?([-−]?[1-9])(?=$|[/·⋅* ])")
 _ENDS_IN_DIGIT = re.compile(r"[0-9)][ \u00a0]?$")
+_ENDS_IN_TEN = re.compile(r"(?<![0-9.,])10$")
 _PREFIXES = frozenset(("k", "M", "G", "T", "P", "E", "Z", "h", "da", "d", "c", "m", "µ", "μ", "u", "n", "p", "f", "a"))
+
+# Words between two numbers of one measure, as the Italian edition writes them.
+_BETWEEN: Mapping[str, str] = MappingProxyType(
+    {"±": " ± ", "+-": " ± ", "x": " × ", "×": " × ", "-": "–", "–": "–", "/": "/", "a": " a ", "e": " e ", "o": " o "}
+)
 
 
 def number_with_unit(arguments: Arguments) -> str:
@@ -32,9 +38,13 @@ def number_with_unit(arguments: Arguments) -> str:
 
 def prefixed_measure(arguments: Arguments) -> str:
     """``{{M|32,7|k|m}}`` of the Italian edition: a number, a prefix, a unit; or ``ul`` (``u``) with a whole unit."""
-    number, prefix, unit = (arguments.first(name) for name in "123")
+    number, *rest = [arguments.first(str(place)) for place in range(1, 8)]
     named = arguments.first("u", "ul")
     text = arguments.first("p") + local_number(number, arguments.language)
+    while rest[0] in _BETWEEN and len(rest) > 3 and is_number(rest[1]):  # {{M|5,5|±|0,1|kg}}
+        text += f"{_BETWEEN[rest[0]]}{local_number(rest[1], arguments.language)}"
+        del rest[:2]
+    prefix, unit, *_ = rest
     if not unit and prefix and (named or prefix not in _PREFIXES or prefix in ("m", "d", "h", "a")):
         prefix, unit = "", prefix
     if exponent := arguments.first("e"):
@@ -71,6 +81,14 @@ def bare_power_of_ten(arguments: Arguments) -> str:
     """As ``power_of_ten``, but for the sign of multiplication where no number goes before: ``10⁶``."""
     text = power_of_ten(arguments)
     return text if _ENDS_IN_DIGIT.search(arguments.before()) else text.removeprefix("×")
+
+
+def exponent(arguments: Arguments) -> str:
+    """``{{esp|6}}`` behind ``10`` or a letter: ``⁶``; behind another number editions differ, so nothing can be told."""
+    value, before = arguments.first("1"), arguments.before().rstrip(" \u00a0")
+    if not value:
+        return ""
+    return HOLE if before[-1:].isdecimal() and not _ENDS_IN_TEN.search(before) else power(value)
 
 
 def raised(arguments: Arguments) -> str:

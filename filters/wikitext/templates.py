@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from filters.wikitext.expansion import Definitions
 from filters.wikitext.expansion.tree import Nodes
+from filters.wikitext.glued import glued_number
 from filters.wikitext.marks import GAP, LINK_PIPE, PIPE, gap_after
 from filters.wikitext.rules import Arguments, Rule
 from filters.wikitext.template_table import TemplateTable
@@ -192,6 +193,8 @@ class _Expansion:
             count -= used
             left = frame.braces - used
             result = self.result(frame, used, end - count)
+            if used == TEMPLATE_BRACES and frame.parent is not None and frame.rule is None and frame.definition is None:
+                result = result or glued_number(text, frame.position + left, end - count)
             if self.page.uses and used == TEMPLATE_BRACES and frame.parent is not None:
                 self.count(self.page.uses, frame, end - count)
             if left >= TEMPLATE_BRACES:

@@ -125,6 +125,13 @@ def _dental_formula(arguments: Arguments) -> str:
     return " / ".join(teeth for row in ("upper", "lower") if (teeth := arguments.first(row)))
 
 
+def _sic(arguments: Arguments) -> str:
+    """``{{sic|teh}}``: ``teh [sic]``; with ``hide=y`` the word alone, which may be in two parts."""
+    text = "".join(arguments.positional()[:2])
+    is_hidden = arguments.first("hide").lower() in ("y", "yes", "1", "true", "on")
+    return text if is_hidden else f"{arguments.first('1')} [sic]".lstrip()
+
+
 def _accidental(arguments: Arguments) -> str:
     value = arguments.first("1")
     return _ACCIDENTALS.get(value, value)
@@ -154,6 +161,7 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "english_ipa": _always(rules.english_ipa),
         "etc": _always(_etc),
         "incise": _always(_incise),
+        "sic": _always(_sic),
         "accidental": _always(_accidental),
         "after_first_word": _always(_after_first_word),
         "italian_biography": _always(biography.italian_biography),
@@ -170,6 +178,7 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "measured_value": _always(quantities.measured_value),
         "power_of_ten": _always(quantities.power_of_ten),
         "bare_power_of_ten": _always(quantities.bare_power_of_ten),
+        "exponent": _always(quantities.exponent),
         "raised": _always(quantities.raised),
         "formatted": _always(quantities.formatted),
         "metres": _always(quantities.metres),

@@ -60,6 +60,10 @@ WRITTEN = {
          "siglo XX, siglo V a. C., 12 345 km, 3,5 km"),
         ("* {{FRA}} [[Lyon]] (1990)\n* {{FRA}} 20\n* {{bandera2|Chile}}\n* {{bandera|Chile}} [[Arica]]",
          "- Lyon (1990)\n- Francia 20\n- Chile\n- Arica"),
+        ("Ganó {{ESP}} con ''goles'' a {{ITA}}, {{FRA}}. {{ESP}} '''[[b|Ana]]''', {{ITA}} «Roma», {{ESP}} [[a|gol]].",
+         "Ganó España con goles a Italia, Francia. Ana, «Roma», España gol."),
+        ("Pesa 5×10{{esp|6}} kg. Mide 10{{esp|-3}} m y m{{esp|2}}. Otra 5{{esp|3}} kg. Fin.",
+         "Pesa 5×10⁶ kg. Mide 10⁻³ m y m². Fin."),
     ],
     "fr": [
         ("{{XXe siècle}}, {{1er}} mai, {{84e|Congrès}}, {{Ier siècle}}, {{2e}}",

@@ -83,3 +83,22 @@ def test_measures(wikitext, text):
 def test_a_scale_without_a_word_is_a_power():
     assert to_text("{{convert|22|e6m3}} {{convert|5|e12km}}", WikiSite.builtin("nds")) == "22×10⁶ m³ 5×10¹² km"
     assert to_text("{{convert|22|e6m3}}", IT) == "22 milioni di m³"
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext", "text"),
+    [
+        ("en", "It is 5×10{{nosuch|6}} kg and 2 x 10{{nosuch|1=-7}} m.", "It is 5×10⁶ kg and 2 x 10⁻⁷ m."),
+        ("en", "It has 5{{nosuch|3|m}} of rope (some 3 × {{nosuch|4}}). It is -{{nosuch|5}} now. So be.", "So be."),
+        ("en", "It is tall ({{nosuch|3}}.5 m). It grew by {{nosuch|2}}×10 km. So be it.", "It is tall. So be it."),
+        ("en", "* Mass: 5{{nosuch|24}} kg\n* Big\n\nMass: 5{{nosuch|24}} kg", "- Big"),
+        ("en", "An A-{{nosuch|6}} plane of 1950{{nosuch|a note}}, {{nosuch|5}} m.", "An A- plane of 1950, m."),
+        ("de", "Es wiegt {{ZahlExp|24|5,97|post=kg}}, also {{ZahlExp|-3}}.", "Es wiegt 5,97 × 10²⁴ kg, also 10⁻³."),
+        ("en", "a {{sic|hide=y|recieve}} {{sic|wind|sheild|hide=yes}} {{sic|teh}} {{sic}}",
+         "a recieve windsheild teh [sic] [sic]"),
+        ("it", "{{M|5,5|±|0,1|u=kg}} {{M|5|±|1|k|g}} {{M|3|x|4|x|5|cm}} {{M|5|a}} {{M|1|-|2|ul=km/s}}",
+         "5,5 ± 0,1 kg 5 ± 1 kg 3 × 4 × 5 cm 5 a 1–2 km/s"),
+    ],
+)  # fmt: skip
+def test_a_template_that_is_a_part_of_a_number(language, wikitext, text):
+    assert to_text(wikitext, WikiSite.builtin(language)) == text
