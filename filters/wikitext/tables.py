@@ -34,7 +34,24 @@ def _orphan(match: re.Match[str]) -> str:
 
 
 def _drop_closed(text: str) -> tuple[str, bool]:
-    """Removes each outermost table that is closed, from one scan with a stack; tells whether one was not closed."""
+    """Removes each outermost table that is closed; tells whether one was not closed."""
+    spans, has_unclosed = _closed_tables(text)
+    out, last = [], 0
+    for start, end in spans:
+        out.append(text[last:start])
+        out.append("\n")
+        last = end
+    out.append(text[last:])
+    return "".join(out), has_unclosed
+
+
+def table_spans(text: str) -> list[tuple[int, int]]:
+    """Returns where each outermost table that is closed begins and ends, in order."""
+    return [(max(0, start - 1), end - 1) for start, end in _closed_tables("\n" + text)[0]] if "{|" in text else []
+
+
+def _closed_tables(text: str) -> tuple[list[tuple[int, int]], bool]:
+    """Returns the spans of outermost closed tables, from one scan with a stack, and whether one was not closed."""
     stack: list[int] = []
     spans: list[tuple[int, int]] = []
     for match in _TABLE_EDGE.finditer(text):
@@ -45,10 +62,4 @@ def _drop_closed(text: str) -> tuple[str, bool]:
             while spans and spans[-1][0] >= start:
                 spans.pop()
             spans.append((start, match.end()))
-    out, last = [], 0
-    for start, end in spans:
-        out.append(text[last:start])
-        out.append("\n")
-        last = end
-    out.append(text[last:])
-    return "".join(out), bool(stack)
+    return spans, bool(stack)

@@ -16,7 +16,7 @@ from filters.wikitext.glued import glued_number
 from filters.wikitext.marks import GAP, LINK_PIPE, PIPE, gap_after
 from filters.wikitext.rules import Arguments, Rule
 from filters.wikitext.template_table import TemplateTable
-from filters.wikitext.usage import TemplateUses, in_prose
+from filters.wikitext.usage import Prose, TemplateUses
 from filters.wikitext.work import Work
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
@@ -98,6 +98,7 @@ class _Expansion:
         self, text: str, table: TemplateTable, work: Work, max_nesting: int, literal: frozenset[int], page: Page
     ) -> None:
         self.text = text
+        self.prose = Prose(text)
         self.table = table
         self.work = work
         self.max_nesting = max_nesting
@@ -217,7 +218,7 @@ class _Expansion:
         shown = name[1].strip()[:_LONGEST_NAME] if name else ""
         if shown:
             is_known = frame.rule is not None or frame.definition is not None
-            uses.note(self.text, start, end, shown, is_known)
+            uses.note(self.prose, start, end, shown, is_known)
 
     def result(self, frame: _Frame, used: int, end: int) -> str:
         """Returns the text of a frame that is being closed with ``used`` braces, of which the last ends at ``end``."""
@@ -237,7 +238,7 @@ class _Expansion:
     def expanded(self, frame: _Frame, arguments: Arguments) -> str:
         """Returns what a template without a rule gives by its definition, where it stands inside prose."""
         definitions = self.page.definitions
-        is_inside = in_prose(self.text, arguments.start, arguments.end)
+        is_inside = self.prose.holds(arguments.start, arguments.end)
         if definitions is None or frame.definition is None or not is_inside or self.steps <= 0:
             return ""
         text, steps = definitions.expand(frame.definition, arguments, self.table)

@@ -1,18 +1,31 @@
 """Which templates a page uses inside its prose, and what goes with those that have no rule.
 
-A template stands inside prose where its line holds other words, and is no row of a table or box. Those around it decide
-whether its loss can be read: ``lies at {{TA|300 m}} above the sea``.
+A template stands inside prose where its line holds a word beside it, be it a short sentence or a list item, and is no
+part of a table or box: ``* Height: {{TA|300}} m``. Of a line that is templates alone no word goes.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 
-_REACH = 100  # characters of the line that are looked at on either side
-_TWO_WORDS = re.compile(r"[^\W\d_]{2,}[,;:]?[ \[\]|']+[^\W\d_]{2,}")  # side by side, they make a line prose
-_TEMPLATES = re.compile(r"\{\{[^{}]*\}\}|^[^{}]*\}\}|\{\{[^{}|]*\|?")  # whole, or cut by the window
+from filters.wikitext.tables import table_spans
+
+_REACH = 200  # characters of the line that are looked at on either side
+_LONGEST_ROW = 4000  # characters
+_LETTER = re.compile(r"[^\W\d_]")
+_WHOLE = re.compile(r"\{\{[^{}]*\}\}")
+# Templates that are cut: of those that hold the place, the last argument before it is text.
+_CUT_LEFT = re.compile(r"^[^{}]*\}\}|\{\{[^{}]*\||\{\{[^{}]*")
+_CUT_RIGHT = re.compile(r"\{\{[^{}]*$|\|[^{}\[\]]*\}\}")
+_DEEPEST = 4  # templates inside one another, beside a place
+_HIDDEN = re.compile(
+    r"\[\[[^\W\d_]{3,20}:(?! )[^\[\]]*(?:\]\]|$)|\[?https?://[^\s\]]*"
+)  # pictures, categories, addresses
 _ROW = ("|", "!", "{|")  # what a line of a table or a box begins with
+_INDENTS = " \t:*#;"
 _ARGUMENT_NAME = re.compile(r"\|\s*[^|=\[\]{}<>]{1,60}?\s*=")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 
@@ -44,29 +57,54 @@ class TemplateUses:
     with_rule: dict[str, int] = field(default_factory=dict)
     without_rule: dict[str, NameUses] = field(default_factory=dict)
 
-    def note(self, text: str, start: int, end: int, name: str, has_rule: bool) -> None:
-        """Counts the template from ``start`` to ``end`` of a text, if it stands inside prose."""
-        if not in_prose(text, start, end):
+    def note(self, page: Prose, start: int, end: int, name: str, has_rule: bool) -> None:
+        """Counts the template from ``start`` to ``end`` of a page, if it stands inside prose."""
+        if not page.holds(start, end):
             return
         if has_rule:
             self.with_rule[name] = self.with_rule.get(name, 0) + 1
             return
         found = self.without_rule.setdefault(name, NameUses())
-        arguments = _ARGUMENT_NAME.sub("|", text[start + 2 : end - 2].partition("|")[2])
+        arguments = _ARGUMENT_NAME.sub("|", page.text[start + 2 : end - 2].partition("|")[2])
         found.uses += 1
         found.characters += len(arguments.replace("|", ""))
         found.numbers += len(_NUMBER.findall(arguments))
 
 
-def in_prose(text: str, start: int, end: int) -> bool:
-    """Tells whether what stands from ``start`` to ``end`` of a text has words beside it, and is in no table or box."""
-    left = text[max(0, start - _REACH) : start]
-    _, newline, left = left.rpartition("\n")
-    if (newline or start < _REACH) and left.lstrip().startswith(_ROW):
-        return False
-    if not left.strip() and "\n" in text[start:end]:
-        return False  # a box or a list, though text may follow its end
-    if _TWO_WORDS.search(_TEMPLATES.sub(" ", left) if "{{" in left or "}}" in left else left):
-        return True
-    right = text[end : end + _REACH].partition("\n")[0]
-    return bool(_TWO_WORDS.search(_TEMPLATES.sub(" ", right) if "{{" in right else right))
+@dataclass(frozen=True)
+class Prose:
+    """The text of a page, without tags, and what of it is prose."""
+
+    text: str
+
+    def holds(self, start: int, end: int) -> bool:
+        """Tells whether what stands from ``start`` to ``end`` has a word beside it, and is in no table or box."""
+        text = self.text
+        line_start = text.rfind("\n", max(0, start - _LONGEST_ROW), start) + 1
+        left = text[max(line_start, start - _REACH) : start]
+        if text[line_start : line_start + _REACH].lstrip(_INDENTS).startswith(_ROW):
+            return False
+        if not left.strip() and "\n" in text[start:end]:
+            return False  # a box or a list, though text may follow its end
+        right = text[end : end + _REACH].partition("\n")[0]
+        if not _has_word(left, _CUT_LEFT) and not _has_word(right, _CUT_RIGHT):
+            return False
+        table = bisect_right(self._tables, (start, len(text))) - 1
+        return table < 0 or start >= self._tables[table][1]
+
+    @cached_property
+    def _tables(self) -> list[tuple[int, int]]:
+        return table_spans(self.text)
+
+
+def _has_word(part: str, cut: re.Pattern[str]) -> bool:
+    """Tells whether a part of a line holds a letter outside of templates, pictures and addresses."""
+    if "{{" in part or "}}" in part:
+        removed, depth = 1, 0
+        while removed and depth < _DEEPEST:
+            part, removed = _WHOLE.subn(" ", part)
+            depth += 1
+        part = cut.sub(" ", part)
+    if ":" in part:
+        part = _HIDDEN.sub(" ", part)
+    return bool(_LETTER.search(part))
