@@ -9,8 +9,9 @@ from filters.wikitext.numbers import power
 
 _CONTEXT = 12  # characters before a template that are looked at
 _SHORT_NUMBER = re.compile(r"\{\{[^{}|]*\|\s*(?:1\s*=\s*)?([-−–+]?[0-9]{1,6}(?:[.,][0-9]{1,6})?)\s*[|}]")
-# A digit, a sign that no space parts (``-``, but not the hyphen of a word), a sign of multiplication.
-_GLUED_BEFORE = re.compile(r"(?:[0-9][.,]?|(?<![^\W\d_])[-−–+±/^]|[×·⋅][ \u00a0]?)$")
+# A digit (but no stop behind one: a note follows it), a sign that no space parts (``-``, but not the hyphen of a word),
+# a sign of multiplication.
+_GLUED_BEFORE = re.compile(r"(?:[0-9]|(?<![^\W\d_])[-−–+±/^]|[×·⋅][ \u00a0]?)$")
 _GLUED_AFTER = re.compile(r"[0-9]|[-−–+±/.,^][0-9]|[ \u00a0]?[×·⋅]")
 _ENDS_IN_POWER = re.compile(r"[×x·⋅*][ \u00a0]?10$")
 

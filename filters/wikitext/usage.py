@@ -13,7 +13,7 @@ from functools import cached_property
 
 from filters.wikitext.tables import table_spans
 
-_REACH = 200  # characters of the line that are looked at on either side
+_REACH = 100  # characters of the line that are looked at on either side
 _LONGEST_ROW = 4000  # characters
 _LETTER = re.compile(r"[^\W\d_]")
 _WHOLE = re.compile(r"\{\{[^{}]*\}\}")
@@ -21,9 +21,8 @@ _WHOLE = re.compile(r"\{\{[^{}]*\}\}")
 _CUT_LEFT = re.compile(r"^[^{}]*\}\}|\{\{[^{}]*\||\{\{[^{}]*")
 _CUT_RIGHT = re.compile(r"\{\{[^{}]*$|\|[^{}\[\]]*\}\}")
 _DEEPEST = 4  # templates inside one another, beside a place
-_HIDDEN = re.compile(
-    r"\[\[[^\W\d_]{3,20}:(?! )[^\[\]]*(?:\]\]|$)|\[?https?://[^\s\]]*"
-)  # pictures, categories, addresses
+# Pictures, categories, addresses.
+_HIDDEN = re.compile(r"\[\[[^\W\d_]{3,20}:(?! )[^\[\]]*(?:\]\]|$)|\[?https?://[^\s\]]*")
 _ROW = ("|", "!", "{|")  # what a line of a table or a box begins with
 _INDENTS = " \t:*#;"
 _ARGUMENT_NAME = re.compile(r"\|\s*[^|=\[\]{}<>]{1,60}?\s*=")

@@ -93,6 +93,8 @@ def test_a_scale_without_a_word_is_a_power():
         ("en", "It is tall ({{nosuch|3}}.5 m). It grew by {{nosuch|2}}×10 km. So be it.", "It is tall. So be it."),
         ("en", "* Mass: 5{{nosuch|24}} kg\n* Big\n\nMass: 5{{nosuch|24}} kg", "- Big"),
         ("en", "An A-{{nosuch|6}} plane of 1950{{nosuch|a note}}, {{nosuch|5}} m.", "An A- plane of 1950, m."),
+        ("en", "It was built in 1990.{{nosuch|1}} So be it, in 1991,{{nosuch|2}} too.",
+         "It was built in 1990. So be it, in 1991, too."),
         ("de", "Es wiegt {{ZahlExp|24|5,97|post=kg}}, also {{ZahlExp|-3}}.", "Es wiegt 5,97 × 10²⁴ kg, also 10⁻³."),
         ("en", "a {{sic|hide=y|recieve}} {{sic|wind|sheild|hide=yes}} {{sic|teh}} {{sic}}",
          "a recieve windsheild teh [sic] [sic]"),
