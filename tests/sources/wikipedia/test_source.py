@@ -185,7 +185,9 @@ class TestTemplates:
         sha256 = hashlib.sha256((folder / "en.jsonl.gz").read_bytes()).hexdigest()
         assert expanded.manifest["configuration"]["definitions"] == {"en": sha256}
 
-    @pytest.mark.parametrize("data", [None, b"not gzip", gzip.compress(b"{}\n"), gzip.compress(b"[1]\n")])
+    @pytest.mark.parametrize(
+        "data", [None, b"not gzip", gzip.compress(b"{}\n", mtime=0), gzip.compress(b"[1]\n", mtime=0)]
+    )
     def test_definitions_that_cannot_be_read(self, tmp_path, data):
         if data is not None:
             write(tmp_path / "en.jsonl.gz", data)
