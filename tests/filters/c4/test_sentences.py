@@ -107,8 +107,8 @@ def test_time_grows_with_the_length_alone(text):
         b"not gzip",
         gzip.compress(b"{", mtime=0)[:-3],
         gzip.compress(b"[1]", mtime=0),
-        gzip.compress(b"{}"),
-        gzip.compress(json.dumps({"abbreviations": 3}).encode()),
+        gzip.compress(b"{}", mtime=0),
+        gzip.compress(json.dumps({"abbreviations": 3}).encode(), mtime=0),
     ],
 )
 def test_what_is_no_model_is_told(tmp_path, data):
