@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import os
 import re
 import runpy
 import shlex
@@ -95,7 +96,9 @@ class Workshop:
     def _lines_of(self, goals: list[str]) -> list[list[str]]:
         """The commands of a target of the Makefile; set-up is done."""
         command = ["make", "-n", "-f", ROOT / "Makefile", "BIN=.", "SETUP=", "TRAINER=", "TESTS=", *goals]
-        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=True)
+        # The tests may themselves run under make, whose flags are not for this one.
+        own = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        done = subprocess.run(command, cwd=self._folder, env=own, capture_output=True, text=True, check=True)
         return Block("", done.stdout, 0).commands
 
     def _once(self, words: list[str]) -> str:
