@@ -10,6 +10,7 @@ Layout of a source's folder::
     _rejects/<shard>.parquet      what was dropped or failed, with step and reason
     _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
     _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
+    _ids/<shard>.npy              the hashes of the ids of the shard's records, sorted, where the ids are the raw data's
     _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
     _work/<scope>/...             hashes, decisions, measures of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger
@@ -34,6 +35,7 @@ STATS = "_stats"
 TIMING = "_timing"
 WORK = "_work"
 SCOPES = "_scopes"
+IDS = "_ids"
 REDO = ".redo"
 MANIFEST = "manifest.json"
 UNKNOWN_BYTES = 256 << 20  # taken for the size of a file that tells none before it is fetched: twice a WET file
@@ -175,9 +177,9 @@ class Layout:
         """What a survey found in a scope."""
         return join(self.root, WORK, scope, "settled.json")
 
-    def ids(self, scope: str, shard: str) -> str:
-        """The hashes of a shard's ids."""
-        return join(self.root, WORK, scope, "ids", f"{shard}.npy")
+    def ids(self, shard: str) -> str:
+        """The hashes of the ids of a shard's records."""
+        return join(self.root, IDS, f"{shard}.npy")
 
     @property
     def work(self) -> str:

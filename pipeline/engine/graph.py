@@ -227,7 +227,7 @@ class WriteShard(beam.DoFn):
                 if isinstance(step, SettledStep):
                     step.settle(found.settled, found.measured)
         steps = list(self._steps or ())
-        write_shard(w.source, w.layout, task.shard, steps, last, stats, w.cache, decided, inputs, task.work)
+        write_shard(w.source, w.layout, task.shard, steps, last, stats, w.cache, decided, inputs)
         yield task.shard.name
 
 

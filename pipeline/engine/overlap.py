@@ -1,7 +1,8 @@
-"""Records of a scope that have one id: inputs that overlap, such as one file under two names.
+"""Records that have one id: inputs that overlap, such as one file under two names.
 
-A source whose ids are those of its raw records has each worker write the hashes of a shard's ids, 8 bytes each; when
-the scope is done they are compared, a slice of the hashes at a time, so that memory is bounded whatever the scope.
+A source whose ids are those of its raw records has each worker write the hashes of a shard's ids, 8 bytes each and
+sorted. They stay beside the accounts, so that a run compares what it made with all that was made before, whatever the
+scopes.
 """
 
 from __future__ import annotations
@@ -9,16 +10,28 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from pipeline.corpus.shard import Layout, Scope
+from pipeline.corpus.manifest import READERS_REMOTE
+from pipeline.corpus.shard import IDS, Layout, Scope
 from pipeline.errors import InputError, name_a_few
-from pipeline.storage.filesystem import InputFile, exists, file_sha256, is_remote, read_bytes, write_bytes
+from pipeline.storage.filesystem import (
+    InputFile,
+    file_sha256,
+    file_sizes,
+    is_remote,
+    join,
+    list_names,
+    open_input,
+    write_bytes,
+)
 
-IDS_AT_ONCE = 64_000_000  # half a gigabyte of hashes
+IDS_AT_ONCE = 64_000_000  # half a gigabyte of hashes; of more, a sample of as many is compared
+_WIDTH = 8
 _Hashes = npt.NDArray[np.uint64]
 
 
@@ -58,43 +71,46 @@ def hash_id(identifier: str) -> int:
     return xxhash.xxh3_64_intdigest(identifier.encode())
 
 
-def write_ids(layout: Layout, work: str, shard: str, hashes: Sequence[int]) -> None:
-    """Writes the hashes of a shard's ids, sorted, into its scope's work folder."""
+def write_ids(layout: Layout, shard: str, hashes: Sequence[int]) -> None:
+    """Writes the hashes of a shard's ids, sorted."""
     buffer = io.BytesIO()
     np.save(buffer, np.sort(np.array(hashes, np.uint64)))
-    write_bytes(layout.ids(work, shard), buffer.getvalue())
+    write_bytes(layout.ids(shard), buffer.getvalue())
 
 
-def overlap_of(layout: Layout, work: str, scope: Scope) -> str:
-    """Says how many records of a scope have the id of another one, and which files hold such; empty where none has.
+def overlap_of(layout: Layout) -> str:
+    """Says how many ids occur more than once in a source, and which files hold them; empty where none does.
+
+    Of more than ``IDS_AT_ONCE`` ids those are compared whose hashes are the smallest, about as many: files that overlap
+    show there too.
 
     Args:
-        layout: The source's folder.
-        work: The scope's work folder.
-        scope: The scope; shards whose ids are not in the work folder, done by an earlier run, take no part.
+        layout: The source's folder; its finished shards take part.
     """
-    shards = [shard for shard in scope.shards if exists(layout.ids(work, shard.name))]
-    found = [np.load(io.BytesIO(read_bytes(layout.ids(work, shard.name)))) for shard in shards]
-    repeated = _repeated(found, -(-sum(map(len, found)) // IDS_AT_ONCE))
+    shards = sorted(layout.done() & list_names(join(layout.root, IDS), ".npy"))
+    sizes = file_sizes(join(layout.root, IDS), ".npy")
+    share = min(1.0, IDS_AT_ONCE / max(1, sum(sizes[f"{shard}.npy"] for shard in shards) // _WIDTH))
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        found = list(pool.map(lambda shard: _smallest(layout.ids(shard), share), shards))
+    joined = np.sort(np.concatenate([*found, np.empty(0, np.uint64)]))
+    repeated = np.unique(joined[1:][joined[1:] == joined[:-1]])
     if not len(repeated):
         return ""
-    files = [s.inputs[0].path for s, ids in zip(shards, found, strict=True) if np.isin(repeated, ids).any()]
+    holders = [shard for shard, ids in zip(shards, found, strict=True) if np.isin(ids, repeated).any()]
+    files = [layout.read_stats(shard)["inputs"][0]["path"] for shard in holders]
+    number = f"{'At least ' if share < 1 else ''}{len(repeated):,} record"
     return (
-        f"{len(repeated):,} record {'id occurs' if len(repeated) == 1 else 'ids occur'} more than once in "
-        f"{scope.name}: are inputs given twice, or do they overlap? See {name_a_few(files, whole=True)}"
+        f"{number} {'id occurs' if len(repeated) == 1 else 'ids occur'} more than once: are inputs given twice, or do "
+        f"they overlap? See {name_a_few(files, whole=True)}"
     )
 
 
-def _repeated(found: Sequence[_Hashes], slices: int) -> _Hashes:
-    """The hashes that occur twice or more in sorted arrays, looked for in equal slices of all 64-bit numbers."""
-    edges = [number * (2**64 // max(slices, 1)) for number in range(max(slices, 1))]
-    result = []
-    for low, high in zip(edges, [*edges[1:], None], strict=True):
-        parts = [ids[np.searchsorted(ids, np.uint64(low)) : _end(ids, high)] for ids in found]
-        joined = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
-        result.append(np.unique(joined[1:][joined[1:] == joined[:-1]]))
-    return np.concatenate(result)
-
-
-def _end(ids: _Hashes, high: int | None) -> int:
-    return len(ids) if high is None else int(np.searchsorted(ids, np.uint64(high)))
+def _smallest(path: str, share: float) -> _Hashes:
+    """The hashes of a file that lie in the first ``share`` of all 64-bit numbers: what the sorted file begins with."""
+    with open_input(path) as handle:
+        version = np.lib.format.read_magic(handle)
+        assert version == (1, 0)
+        (count,), _, _ = np.lib.format.read_array_header_1_0(handle)
+        likely = count if share == 1 else min(count, int(count * share + 8 * (count * share) ** 0.5) + 8)
+        ids = np.frombuffer(handle.read(likely * _WIDTH), np.uint64)
+    return ids if share == 1 else ids[: np.searchsorted(ids, np.uint64(int(share * 2**64)))]

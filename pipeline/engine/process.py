@@ -116,7 +116,6 @@ def write_shard(
     cache: Path | None,
     earlier: Sequence[Decided] = (),
     measured_inputs: list[dict[str, Any]] | None = None,
-    work: str = "",
 ) -> None:
     """Reads a shard, applies every step, writes its outputs, and last its stats.
 
@@ -130,7 +129,6 @@ def write_shard(
         cache: The cache folder for fetched files.
         earlier: What the rounds of dedup before that decided.
         measured_inputs: Path, size and checksum of each raw file when a survey read it; None where there is none.
-        work: The name of the scope's work folder.
 
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
@@ -165,7 +163,7 @@ def write_shard(
             )
         outputs, rejects = sink.finish()
     if ids is not None:
-        write_ids(layout, work, shard.name, ids)
+        write_ids(layout, shard.name, ids)
     write_json(
         layout.stats(shard.name),
         {

@@ -31,7 +31,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, write_manifest
-from pipeline.corpus.shard import REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
+from pipeline.corpus.shard import IDS, REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
 from pipeline.engine import graph
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.overlap import overlap_of, refuse_copies
@@ -193,7 +193,7 @@ def run_source(
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     configuration = {"format": FORMAT, "source": source.name, **source.describe()}
     with exclusive(layout):
-        claim(layout, configuration, made=bool(layout.done()), stale=(WORK, TIMING, SCOPES))
+        claim(layout, configuration, made=bool(layout.done()), stale=(WORK, TIMING, SCOPES, IDS))
         if options.retry_failed:
             _mark_failed(layout, scopes)
         _forget_marked(layout, scopes)
@@ -232,7 +232,6 @@ def _run_missing(
     console: Console,
 ) -> list[str]:
     """Makes the scopes that are not done; gives sentences on what was met."""
-    notes = []
     remote, rounds = is_remote(layout.root), rounds_of(source)
     surveyed = survey_of(source) is not None
     _remove_unfinished(layout, missing, done)
@@ -243,14 +242,13 @@ def _run_missing(
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:
-                notes.append(overlap_of(layout, graph.work_folder(scope.fingerprint), scope))
                 delete_tree(join(layout.work, graph.work_folder(scope.fingerprint)))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
         )
-    return [note for note in notes if note]
+    return [note for note in [overlap_of(layout)] if note]
 
 
 def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:

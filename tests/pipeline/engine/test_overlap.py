@@ -1,6 +1,7 @@
-"""Records with one id in a scope."""
+"""Records that have one id."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -17,25 +18,33 @@ IDS = {"a": ["one", "two", "three"], "b": ["four"], "c": ["two", "five", "five"]
 def layout(tmp_path) -> Layout:
     layout = Layout(str(tmp_path))
     for shard, ids in IDS.items():
-        write_ids(layout, "work", shard, [hash_id(name) for name in ids])
+        write_ids(layout, shard, [hash_id(name) for name in ids])
+        write_json(layout.stats(shard), {"inputs": [{"path": f"in/{shard}.gz"}]})
     return layout
 
 
-def scope(names: str) -> Scope:
-    return Scope(names[0], tuple(Shard(name, (InputFile(f"in/{name}.gz", 1),), names[0]) for name in names))
-
-
-@pytest.mark.parametrize("at_once", [1, 2, 64_000_000])
-def test_it_is_told_which_files_hold_them(layout, monkeypatch, at_once):
-    monkeypatch.setattr(overlap, "IDS_AT_ONCE", at_once)
-    assert overlap_of(layout, "work", scope("abcd")) == (
-        "2 record ids occur more than once in a: are inputs given twice, or do they overlap? See in/a.gz, in/c.gz"
+def test_it_is_told_which_files_hold_them(layout):
+    assert overlap_of(layout) == (
+        "2 record ids occur more than once: are inputs given twice, or do they overlap? See in/a.gz, in/c.gz"
     )
 
 
-def test_where_there_is_none_nothing_is_told(layout):
-    assert overlap_of(layout, "work", scope("abd")) == ""
-    assert overlap_of(layout, "work", scope("de")) == ""  # of e nothing was written
+def test_only_finished_shards_take_part(layout):
+    Path(layout.stats("c")).unlink()
+    write_json(layout.stats("e"), {"inputs": [{"path": "in/e.gz"}]})  # one that wrote no ids
+    assert overlap_of(layout) == ""
+
+
+def test_of_many_ids_a_sample_is_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlap, "IDS_AT_ONCE", 500)
+    layout = Layout(str(tmp_path))
+    for shard, numbers in (("a", range(2000)), ("b", range(1000, 3000)), ("c", range(5000, 5100))):
+        write_ids(layout, shard, [hash_id(str(number)) for number in numbers])
+        write_json(layout.stats(shard), {"inputs": [{"path": f"in/{shard}.gz"}]})
+    found = sum(hash_id(str(number)) < 500 / 4100 * 2**64 for number in range(1000, 2000))
+    assert 80 < found < 160
+    assert overlap_of(layout).startswith(f"At least {found} record ids occur more than once: ")
+    assert overlap_of(layout).endswith(" See in/a.gz, in/b.gz")
 
 
 def test_a_copy_of_an_input_is_refused(tmp_path):
