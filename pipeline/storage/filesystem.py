@@ -14,20 +14,20 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
-
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.storage.fetch import FetchError, fetch
+from pipeline.storage.objects import check_store, delete_objects, list_objects, object_exists, open_object, upload
 from pipeline.storage.reach import check_reach
 
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
+# What an output is called till it is whole. No file of anybody else's is called so: such files are removed by name.
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _CANNOT_WRITE = {
     errno.ENOSPC,
     errno.EACCES,
@@ -97,12 +97,7 @@ def require(path: str) -> None:
         return
     if path.lower().startswith("file:"):
         raise InputError(f"{path} is an address of a local file: give its path, without file://")
-    try:
-        FileSystems.get_filesystem(path)
-    except ValueError as error:
-        raise InputError(
-            f"{path} cannot be reached: gs:// paths need pip install '.[gcp]', s3:// paths pip install '.[aws]'"
-        ) from error
+    check_store(path)
     check_reach(path)
 
 
@@ -139,26 +134,18 @@ def open_input(path: str, cache: Path | None = None) -> BinaryIO:
             return fetch(path, cache or default_cache()).open("rb")
         except FetchError as error:
             raise OSError(str(error)) from error
-    if not is_remote(path):
-        return open(path, "rb")
-    try:
-        return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
-    except OSError:
-        raise
-    except Exception as error:  # Beam wraps each store's errors in its own
-        raise OSError(f"cannot open {path}: {error}") from error
+    return open_object(path) if is_remote(path) else open(path, "rb")
 
 
 def exists(path: str) -> bool:
     """Tells whether a file is there."""
-    return FileSystems.exists(path) if is_remote(path) else os.path.exists(path)
+    return object_exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def list_names(folder: str, suffix: str) -> set[str]:
     """Names, without the suffix, of the files right below a folder that end in it; empty where there is no folder."""
     if is_remote(folder):
-        found = FileSystems.match([join(folder, f"*{suffix}")])[0].metadata_list
-        names = [m.path.rsplit("/", 1)[-1] for m in found]
+        names = [path for path in file_sizes(folder, suffix) if "/" not in path]
     else:
         names = os.listdir(folder) if os.path.isdir(folder) else []
     return {name[: -len(suffix)] for name in names if name.endswith(suffix) and not name.startswith(".")}
@@ -172,9 +159,9 @@ def list_tree(folder: str, suffix: str) -> list[str]:
 def file_sizes(folder: str, suffix: str) -> dict[str, int]:
     """The files of ``list_tree`` with their bytes, by one listing of an object store."""
     if is_remote(folder):
-        found = FileSystems.match([join(folder, "**")])[0].metadata_list
-        sizes = {m.path[len(folder.rstrip("/")) + 1 :]: m.size_in_bytes for m in found}
-        return {path: size for path, size in sizes.items() if path.endswith(suffix)}
+        below = join(folder, "")
+        found = {path[len(below) :]: size for path, size in list_objects(below)}
+        return {path: size for path, size in found.items() if path.endswith(suffix)}
     paths = [
         os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name.endswith(suffix)
     ]
@@ -199,9 +186,16 @@ def delete_tree(path: str) -> None:
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.remove(path)
         return
-    found = FileSystems.match([join(path, "**")])[0].metadata_list
-    if found:
-        FileSystems.delete([m.path for m in found])
+    delete_objects([path, *(below for below, _ in list_objects(join(path, "")))])
+
+
+def delete_files(paths: Sequence[str]) -> None:
+    """Removes files; those that are not there do not matter, and what is a folder stays."""
+    delete_objects([path for path in paths if is_remote(path)])
+    for path in paths:
+        if not is_remote(path):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                os.remove(path)
 
 
 @contextlib.contextmanager
@@ -218,7 +212,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
         OutputError: The disk is full or the place cannot be written; nothing is left behind.
     """
     folder = tempfile.gettempdir() if is_remote(path) else os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
+    temporary = os.path.join(folder, temporary_name())
     try:
         with refusals_told(path):
             os.makedirs(folder, exist_ok=True)
@@ -249,11 +243,13 @@ def _publish(temporary: str, path: str) -> None:
         _to_disk(temporary)
         os.replace(temporary, path)
         return
-    with (
-        open(temporary, "rb") as source,
-        FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as target,
-    ):
-        shutil.copyfileobj(source, target, COPY_CHUNK)
+    with open(temporary, "rb") as source:
+        upload(source, path)
+
+
+def temporary_name() -> str:
+    """A new name for an output that is not whole yet; ``TEMPORARY`` matches it."""
+    return f".{uuid.uuid4().hex}.tmp"
 
 
 def _to_disk(path: str) -> None:
@@ -277,7 +273,7 @@ def remove_temporaries(folder: str) -> None:
         return
     for place, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(".") and name.endswith(".tmp"):
+            if TEMPORARY.fullmatch(name):
                 with contextlib.suppress(OSError):
                     os.remove(os.path.join(place, name))
 

@@ -6,10 +6,9 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipeline.errors import InputError, name_a_few
 from pipeline.storage.filesystem import InputFile, file_size, is_remote, is_web, require
+from pipeline.storage.objects import match_objects
 
 Tell = Callable[[str], None]
 Known = dict[object, str]  # what identifies a file, and the path under which it was listed
@@ -81,10 +80,10 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
     elif is_remote(pattern):
         require(pattern)
         try:
-            metadata = FileSystems.match([pattern])[0].metadata_list
+            found = list(match_objects(pattern))
         except Exception as error:  # Beam wraps each store's errors in its own; all mean that listing failed
             raise InputError(f"cannot list {pattern}: {error}") from error
-        yield from (InputFile(m.path, m.size_in_bytes) for m in metadata)
+        yield from (InputFile(path, size) for path, size in found)
     else:
         for path in [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True):
             if not os.path.isdir(path):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions, S3Options
-
 from pipeline.errors import InputError
 
 CONNECT_SECONDS = 5
@@ -22,10 +19,15 @@ def check_reach(path: str) -> None:
     Raises:
         InputError: There are no credentials, the store does not answer, or it has no such bucket.
     """
-    if path.startswith("s3://"):
-        options = FileSystems._pipeline_options or PipelineOptions([])
-        flags = options.view_as(S3Options).get_all_options(drop_default=True)
-        _check_bucket(path.removeprefix("s3://").partition("/")[0], tuple(sorted(_client_options(flags).items())))
+    if not path.startswith("s3://"):
+        return
+    # Where no store is used they need not be there.
+    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
+    from apache_beam.options.pipeline_options import PipelineOptions, S3Options  # noqa: PLC0415
+
+    options = FileSystems._pipeline_options or PipelineOptions([])
+    flags = options.view_as(S3Options).get_all_options(drop_default=True)
+    _check_bucket(path.removeprefix("s3://").partition("/")[0], tuple(sorted(_client_options(flags).items())))
 
 
 def _client_options(flags: dict[str, Any]) -> dict[str, Any]:

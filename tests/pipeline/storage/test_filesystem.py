@@ -17,6 +17,7 @@ from pipeline.storage.filesystem import (
     read_bytes,
     remove_temporaries,
     require,
+    temporary_name,
     write_bytes,
 )
 from tests.pipeline.small_disk import small_disk, small_files
@@ -96,11 +97,11 @@ def test_remove_temporaries_removes_only_what_a_killed_run_left(tmp_path):
     left = atomic_output(f"{tmp_path}/head/b.parquet")
     left.__enter__().write(b"half")
     (tmp_path / ".hidden").mkdir()
-    for name in (".x.tmp", ".hidden/.y.tmp", "kept.tmp", ".kept"):
+    for name in (temporary_name(), f".hidden/{temporary_name()}", "kept.tmp", ".kept", ".mine.tmp"):
         (tmp_path / name).write_text("x")
-    assert len(everything_below(tmp_path)) == 8
+    assert len(everything_below(tmp_path)) == 9
     remove_temporaries(str(tmp_path))
-    assert everything_below(tmp_path) == [".hidden", ".kept", "head", "head/a.parquet", "kept.tmp"]
+    assert everything_below(tmp_path) == [".hidden", ".kept", ".mine.tmp", "head", "head/a.parquet", "kept.tmp"]
     remove_temporaries(f"{tmp_path}/none")
 
 
