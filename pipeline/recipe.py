@@ -18,9 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from pipeline.errors import RecipeError
+from pipeline.settings import parse_flag, parse_yaml
 
 R = TypeVar("R")
 
@@ -33,7 +32,7 @@ def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ())
     Args:
         kind: The recipe's dataclass.
         name_or_path: A name in ``recipes/`` (``commoncrawl``) or the path of a YAML file.
-        overrides: ``key.path=value`` strings, the value in YAML; later ones win.
+        overrides: ``key.path=value`` strings, the value as ``parse_flag`` reads it; later ones win.
 
     Raises:
         RecipeError: There is no such recipe, or a key or value is wrong; names the key, the value, what is allowed.
@@ -65,34 +64,6 @@ def _read_yaml(name_or_path: str) -> dict[str, Any]:
     return settings
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key stands once: of two, nobody can tell which was meant."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; an error where a key stands twice."""
-        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for number, key in enumerate(keys):
-            if key in keys[:number] and key[1] != "<<":
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key[1]} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def parse_yaml(text: str, what: str) -> Any:
-    """The value of a YAML text.
-
-    Args:
-        text: The text.
-        what: What it is, for messages.
-
-    Raises:
-        RecipeError: It is no YAML, or has a key twice.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
-        raise RecipeError(f"{what} is not valid YAML: {error}") from error
-
-
 def _override(settings: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals:
@@ -104,7 +75,7 @@ def _override(settings: dict[str, Any], override: str) -> None:
             raise RecipeError(f"--set {override!r}: {parent!r} holds a value, it has no keys below it")
         settings[parent] = child = dict(child or {})  # a copy: YAML's aliases share one mapping
         settings = child
-    settings[last] = parse_yaml(value, f"--set {override!r}: the value")
+    settings[last] = parse_flag(value, f"--set {override!r}: the value")
 
 
 def from_mapping(kind: type[R], settings: Mapping[str, Any], where: str, prefix: str = "") -> R:
@@ -178,8 +149,10 @@ def _convert_plain(value: Any, hint: Any, where: str, key: str) -> Any:
     is_bool = isinstance(value, bool)
     if hint is float and isinstance(value, int) and not is_bool:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf
+    elif hint is int and isinstance(value, float) and value.is_integer():  # 1e9
+        value = int(value)
     if not isinstance(value, hint) or (is_bool and hint is not bool):
-        advice = "; YAML takes yes, no, on and off for booleans: put it in quotes" if is_bool and hint is str else ""
+        advice = "; put it in quotes" if hint is str and isinstance(value, int | float) else ""
         raise RecipeError(f"{where}: {key} must be of type {hint.__name__}, it is {value!r}{advice}")
     if hint is float and not math.isfinite(value):
         raise RecipeError(f"{where}: {key} must be a finite number, it is {value!r}")

@@ -15,7 +15,8 @@ ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 # The floors of pipeline/, from the ground up: a module imports from its own floor and from those below it.
 FLOORS = (
     ("text", "errors"),
-    ("recipe", "recipe_keys", "units"),
+    ("settings", "units"),
+    ("recipe", "recipe_keys"),
     ("storage",),
     ("corpus",),
     ("formats", "steps"),
@@ -27,12 +28,12 @@ FLOORS = (
     ("inspect", "card"),
 )
 
-# What each room may import of the others. All keep the law of outputs, which lies in pipeline.storage.
-OUTPUTS = {"pipeline.storage", "pipeline.errors"}
+# What each room may import of the others. All read settings alike, and keep the law of outputs.
+GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors"}
 NEIGHBOURS = {
-    "filters": OUTPUTS,
-    "tokenizer": OUTPUTS,
-    "trainer_bridge": OUTPUTS,
+    "filters": GROUND,
+    "tokenizer": GROUND,
+    "trainer_bridge": GROUND,
     "pipeline": {"tokenizer"},
     "sources": {"filters", "pipeline", "tokenizer"},
 }

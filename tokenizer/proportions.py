@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from pipeline.errors import RecipeError
+from pipeline.settings import parse_yaml
 from tokenizer.errors import TokenizerError
 
 MIXTURES = Path(__file__).parents[1] / "recipes" / "mix"  # beside the packages, in a checkout and in site-packages
@@ -94,11 +94,11 @@ def _read(name_or_path: str) -> dict[str, Any]:
             names = ", ".join(sorted(file.stem for file in MIXTURES.glob("*.yaml")))
             raise TokenizerError(f"there is no mixture {name_or_path!r}; built in are {names}, or give a .yaml file")
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe = parse_yaml(path.read_text(encoding="utf-8"), f"the mixture {name_or_path}")
     except (OSError, UnicodeDecodeError) as error:
         raise TokenizerError(f"cannot read the mixture {name_or_path}: {error}") from error
-    except (yaml.YAMLError, ValueError) as error:  # the latter from a date such as 2019-02-30
-        raise TokenizerError(f"the mixture {name_or_path} is not valid YAML: {error}") from error
+    except RecipeError as error:
+        raise TokenizerError(str(error)) from error
     if not isinstance(recipe, dict):
         raise TokenizerError(f"the mixture {name_or_path} must be a mapping of keys")
     return recipe

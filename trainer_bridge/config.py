@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from pipeline.errors import RecipeError
+from pipeline.settings import parse_flag, parse_yaml
 from trainer_bridge.errors import TrainerError
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
@@ -282,24 +282,26 @@ def read_recipe(name_or_path: str) -> dict[str, Any]:
     if not path.is_file():
         raise TrainerError(f"no recipe {name_or_path!r}; there are {', '.join(recipe_names())}, or give a .yaml file")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise TrainerError(f"{path} is not valid YAML: {error}") from error
+    except RecipeError as error:
+        raise TrainerError(str(error)) from error
     if not isinstance(values, dict):
         raise TrainerError(f"{path} holds no mapping of keys to values")
     return values
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:
-    """Writes one ``section.key=value`` (value in YAML) into a recipe's mapping, in place."""
+    """Writes one ``section.key=value`` (the value as ``parse_flag`` reads it) into a recipe's mapping, in place."""
     key, equals, text = override.partition("=")
     section, dot, name = key.partition(".")
     if not equals or not dot:
         raise TrainerError(f"override {override!r} is not of the form section.key=value")
     try:
-        values.setdefault(section, {})[name] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TrainerError(f"override {override!r}: {text!r} is not a YAML value") from error
+        values.setdefault(section, {})[name] = parse_flag(text, f"override {override!r}: {text!r}")
+    except RecipeError as error:
+        raise TrainerError(str(error)) from error
 
 
 def build(kind: type[T], values: Any, where: str = "") -> T:
@@ -329,7 +331,7 @@ def build(kind: type[T], values: Any, where: str = "") -> T:
 
 
 def _coerce(hint: Any, value: Any, where: str) -> Any:
-    """Turns a YAML value into the key's type (1e-5 is a string in YAML 1.1; a list becomes a tuple)."""
+    """Turns a YAML value into the key's type (a list becomes a tuple)."""
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, where + ".")
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)

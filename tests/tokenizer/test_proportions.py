@@ -48,13 +48,13 @@ def test_normalised():
         ("sources: {books: {share: 0}}", r"sources\.books\.share must be a number above 0, it is 0"),
         ("sources: {books: {share: .inf}}", r"sources\.books\.share must be a number above 0, it is inf"),
         ("sources: {books: {share: .nan}}", r"sources\.books\.share must be a number above 0, it is nan"),
-        ("sources: {books: {share: yes}}", r"sources\.books\.share must be a number above 0, it is True"),
+        ("sources: {books: {share: true}}", r"sources\.books\.share must be a number above 0, it is True"),
         ("sources: {books: 4.5}", r"sources\.books\.share must be a number above 0, it is None"),
         ("sources: {}", "must have the key sources"),
         ("books: 4", "must have the key sources"),
         ("- books", "must be a mapping of keys"),
         ("sources: {", "is not valid YAML"),
-        ("date: 2019-02-30", "is not valid YAML"),
+        ("sources: {books: {share: 1}, books: {share: 2}}", "the key books stands twice"),
     ],
 )
 def test_a_wrong_mixture(tmp_path, text, message):

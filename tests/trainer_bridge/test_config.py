@@ -57,6 +57,7 @@ def test_a_recipe_of_ones_own(tmp_path):
         ("model: 7", "model must be a mapping, not 7"),
         ("[1, 2]", "holds no mapping"),
         ("model: {dim: 64", "is not valid YAML"),
+        ("model: {dim: 64, dim: 128}", "the key dim stands twice"),
         ("model: {dim: big, layers: 1, heads: 1}", r"model\.dim = 'big' cannot be used; allowed: a value of type int"),
         ("model: {dim: 1.5, layers: 1, heads: 1}", r"model\.dim = 1\.5 cannot be used"),
         ("model: {dim: true, layers: 1, heads: 1}", r"model\.dim = True cannot be used"),
