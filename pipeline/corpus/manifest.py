@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -18,8 +19,10 @@ from pipeline.storage.filesystem import exists, is_remote, join, list_names, rea
 from pipeline.storage.listing import match
 
 CONFIGURATION = "configuration.json"
+KINDS_OF_MESSAGES = 3  # for each reason
 READERS_REMOTE = 32
 PASSES = {"hash": "hashing", "survey": "survey"}  # what ends the name of a timing file of a pass before the last
+_VARYING = re.compile(r"\d+|'[^']*'|\S*/\S*")  # numbers, what is quoted, and paths: in what messages of one kind differ
 _VERSIONED = (
     "llama-corpus",
     "apache-beam",
@@ -67,14 +70,15 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         The manifest, without times.
     """
     ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
-    messages: dict[str, str] = {}
+    messages: dict[str, list[str]] = {}
     surveys: dict[str, Any] = {}  # by scope: what was found there before its documents were judged
     for stats in all_of_them:
         shards += 1
         ledger.add_json(stats["ledger"])
         if "survey" in stats:
             surveys[stats["scope"]["name"]] = stats["survey"]
-        messages = {**stats.get("messages", {}), **messages}
+        for reason, text in stats.get("messages", {}).items():
+            _add_kind(messages.setdefault(reason, []), text)
         inputs += stats["inputs"]
         outputs += stats["outputs"]
         rejects += [stats["rejects"]] if stats["rejects"] else []
@@ -90,6 +94,13 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
         "rejects": rejects,
         "inputs": inputs,
     }
+
+
+def _add_kind(texts: list[str], text: str) -> None:
+    """Adds a message unless as many kinds are known, or one that differs in numbers and names alone."""
+    kinds = {_VARYING.sub("#", known) for known in texts}
+    if len(texts) < KINDS_OF_MESSAGES and _VARYING.sub("#", text) not in kinds:
+        texts.append(text)
 
 
 def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:

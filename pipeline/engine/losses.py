@@ -36,7 +36,7 @@ def great_losses(manifest: Mapping[str, Any], root: str, keys: Mapping[str, str]
         decisive = keys.get(name, f"{name}.*" if name in recipe else "")
         if name == READ_STEP:
             _, most = max((t.documents, r) for reasons in (step.dropped, step.failed) for r, t in reasons.items())
-            said = manifest.get("messages", {}).get(f"{name}: {most}")
+            said = next(iter(manifest.get("messages", {}).get(f"{name}: {most}", ())), "")
             advice.append(
                 "see that the inputs are what this source reads" + (f" (the first says: {said})" if said else "")
             )

@@ -57,10 +57,10 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
 
 
 def _advice(result: RunResult, ledger: Ledger) -> list[str]:
-    """What the first record that failed for each reason said, and the commands that show and mend them."""
+    """What the first records that failed for each reason said, and the commands that show and mend them."""
     failed = [f"{name}: {reason}" for name, step in ledger.steps.items() for reason in sorted(step.failed)]
     messages = result.manifest.get("messages", {})
-    lines = [f"  {reason}: {messages[reason]}" for reason in failed[:REASONS_SHOWN] if reason in messages]
+    lines = [f"  {reason}: {text}" for reason in failed[:REASONS_SHOWN] for text in messages.get(reason, ())]
     if len(failed) > REASONS_SHOWN:
         lines.append(f"  and {len(failed) - REASONS_SHOWN} more reasons, in the funnel above")
     root = shlex.quote(result.layout.root)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from xml.parsers import expat
 
+from pipeline.formats.foreign import foreign
 from sources.wikipedia.compressed import Damage, XmlPiece
 
 PAGE = b"<page>"
@@ -176,7 +177,10 @@ def split_pages(
 
 
 def _no_dump(splitter: _Splitter) -> Fault:
-    what = f"begins with {splitter.buffer[:20]!r}" if splitter.buffer else "is empty"
+    head = splitter.buffer
+    # Every XML file begins like a dump; one that is none says more by its first bytes.
+    named = "" if head.lstrip().lower().startswith(b"<?xml") else foreign(head[:16])
+    what = (f"is {named}" if named else f"begins with {head[:20]!r}") if head else "is empty"
     return Fault("not_a_dump", f"it {what}; a dump is XML, as it is or as .bz2 or .gz", splitter.offset(0))
 
 

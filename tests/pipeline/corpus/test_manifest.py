@@ -53,9 +53,13 @@ def test_the_sum_of_two_shards():
     }
 
 
-def test_of_several_shards_messages_the_first_stays():
+def test_messages_of_several_shards_are_told_once_a_kind():
     shards = [{**stats(name, 1, 1), "messages": {"read: cut": name, f"read: {name}": name}} for name in "ab"]
-    assert build_manifest(shards, "lines", {})["messages"] == {"read: a": "a", "read: b": "b", "read: cut": "a"}
+    assert build_manifest(shards, "lines", {})["messages"] == {
+        "read: a": ["a"],
+        "read: b": ["b"],
+        "read: cut": ["a", "b"],
+    }
 
 
 def test_no_shard_at_all():
@@ -125,3 +129,11 @@ def test_only_the_manifest_holds_times(tmp_path):
         *("read (hashing pass)", "length (hashing pass)"),
     }
     assert manifest["timing"] == timing(Layout(root))
+
+
+def test_of_messages_for_one_reason_three_kinds_are_told():
+    texts = ["cut at 1", "cut at 22", "page 'x' is cut", "page 'y' is cut", "packed", "empty"]
+    shards = [
+        {**stats(name, 1, 1), "messages": {"read: bad": text}} for name, text in zip("abcdef", texts, strict=True)
+    ]
+    assert build_manifest(shards, "lines", {})["messages"] == {"read: bad": ["cut at 1", "page 'x' is cut", "packed"]}

@@ -42,7 +42,7 @@ def result(ledger: Ledger, written: int, done_before: int, timing: dict | None =
     manifest = {
         "source": "lines",
         "ledger": ledger.as_json(),
-        "messages": {"read: damaged": "the [bold]line[/bold] is damaged"},
+        "messages": {"read: damaged": ["the [bold]line[/bold] is damaged"]},
         "configuration": {"recipe": {}},
         "inputs": [entry("raw/b.txt", 3, 1), entry("raw/c.txt", 2, 0)],
         "rejects": [{"path": "_rejects/b.parquet"}],
