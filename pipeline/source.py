@@ -138,7 +138,7 @@ def survey_of(source: Source) -> Survey | None:
 
 @runtime_checkable
 class RecordIds(Protocol):
-    """A source whose documents' ids are those of raw records: two of one id in a scope mean that inputs overlap."""
+    """A source whose documents' ids are those of raw records: two of one id mean that inputs overlap, kept or not."""
 
     @property
     def ids_are_records(self) -> bool:

@@ -10,7 +10,7 @@ Layout of a source's folder::
     _rejects/<shard>.parquet      what was dropped or failed, with step and reason
     _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
     _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
-    _ids/<shard>.npy              the hashes of the ids of the shard's records, sorted, where the ids are the raw data's
+    _ids/<shard>.npy              hashes of ids, sorted: of all records, or of what is kept (see engine.overlap)
     _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
     _work/<scope>/...             hashes, decisions, measures of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger

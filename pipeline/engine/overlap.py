@@ -1,8 +1,8 @@
-"""Records that have one id: inputs that overlap, such as one file under two names.
+"""Documents that have one id: inputs that overlap, such as one file under two names.
 
-A source whose ids are those of its raw records has each worker write the hashes of a shard's ids, 8 bytes each and
-sorted. They stay beside the accounts, so that a run compares what it made with all that was made before, whatever the
-scopes.
+Each worker writes the hashes of a shard's ids, 8 bytes each and sorted: of all records where the ids are those of the
+raw data, else of what is kept. They stay beside the accounts, so that a run compares what it made with all that was
+made before, whatever the scopes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pipeline.storage.filesystem import (
     open_input,
     write_bytes,
 )
+from pipeline.text import encodable
 
 IDS_AT_ONCE = 64_000_000  # half a gigabyte of hashes; of more, a sample of as many is compared
 _WIDTH = 8
@@ -67,8 +68,8 @@ def _is_whole(file: InputFile) -> bool:
 
 
 def hash_id(identifier: str) -> int:
-    """A 64-bit hash of a document's id."""
-    return xxhash.xxh3_64_intdigest(identifier.encode())
+    """A 64-bit hash of a document's id, as files hold it."""
+    return xxhash.xxh3_64_intdigest(encodable(identifier).encode())
 
 
 def write_ids(layout: Layout, shard: str, hashes: Sequence[int]) -> None:
@@ -98,7 +99,7 @@ def overlap_of(layout: Layout) -> str:
         return ""
     holders = [shard for shard, ids in zip(shards, found, strict=True) if np.isin(ids, repeated).any()]
     files = [layout.read_stats(shard)["inputs"][0]["path"] for shard in holders]
-    number = f"{'At least ' if share < 1 else ''}{len(repeated):,} record"
+    number = f"{'At least ' if share < 1 else ''}{len(repeated):,}"
     return (
         f"{number} {'id occurs' if len(repeated) == 1 else 'ids occur'} more than once: are inputs given twice, or do "
         f"they overlap? See {name_a_few(files, whole=True)}"

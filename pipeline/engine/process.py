@@ -140,19 +140,20 @@ def write_shard(
     chain = Chain([*dedup, *before, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
-    ids: list[int] | None = [] if tells_overlap(source) else None
+    are_records, ids = tells_overlap(source), list[int]()  # else of what is kept: verify holds these to be unique
     messages: dict[tuple[str, str], str] = {}
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
         for item in chain.run(items):
-            if ids is not None and not (isinstance(item, Reject) and item.step == READ_STEP):
-                ids.append(hash_id(item.document.id if isinstance(item, Reject) else item.id))
             if isinstance(item, Reject):
+                if are_records and item.step != READ_STEP:
+                    ids.append(hash_id(item.document.id))
                 sink.reject(item)
                 messages.setdefault((item.step, item.reason), item.document.text)
             else:
                 subset = source.subset(item)
                 chain.ledger.keep(subset, len(item.text))
                 sink.keep(item, subset)
+                ids.append(hash_id(item.id))
         exhausted = all(step.exhausted for step in dedup if isinstance(step, DropDuplicates))
         earlier_inputs = [*(d.inputs for d in decisions), *([] if measured_inputs is None else [measured_inputs])]
         if not exhausted or any(then != inputs for then in earlier_inputs):
@@ -162,8 +163,7 @@ def write_shard(
                 f"command again: what was deduplicated together with it is made again."
             )
         outputs, rejects = sink.finish()
-    if ids is not None:
-        write_ids(layout, shard.name, ids)
+    write_ids(layout, shard.name, ids)
     write_json(
         layout.stats(shard.name),
         {

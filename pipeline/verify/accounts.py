@@ -229,7 +229,8 @@ def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]]) -> 
         return []
     holders = [path for path, ids in identifiers if np.isin(ids, repeated).any()]
     more = f" and {len(holders) - FILES_NAMED} more" if len(holders) > FILES_NAMED else ""
-    return [f"{len(repeated)} documents have the id of another one, in {', '.join(holders[:FILES_NAMED])}{more}"]
+    number = "1 document has" if len(repeated) == 1 else f"{len(repeated):,} documents have"
+    return [f"{number} the id of another one, in {', '.join(holders[:FILES_NAMED])}{more}"]
 
 
 def _verify_manifest(layout: Layout, manifest: Mapping[str, Any], stats: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -79,7 +79,7 @@ class TestFullRun:
 
     def test_what_lies_there(self, first):
         root = Path(first.layout.root)
-        folders = {"short", "long", "_rejects", "_stats", "_timing", "_scopes"}
+        folders = {"short", "long", "_rejects", "_stats", "_timing", "_ids", "_scopes"}
         assert {path.name for path in root.iterdir()} == folders | {"configuration.json", "manifest.json", ".lock"}
         assert not list(root.rglob("*.tmp"))
 
@@ -385,3 +385,16 @@ def test_a_runner_that_cannot_be_used_is_the_users_error(raw, tmp_path, flags, m
     options = RunOptions(str(tmp_path), PipelineOptions(flags))
     with pytest.raises(UserError, match=re.escape(message)):
         run_source(LineSource(), plan([raw], LineRecipe()), options, Console(file=StringIO()))
+
+
+def test_run_and_verify_agree_on_ids_that_two_scopes_have(tmp_path):
+    for folder, text in (("one/raw", "the text of one"), ("two/raw", "of two another")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.txt").write_text(text)
+    one = run([tmp_path / "one"], tmp_path / "out", LineRecipe(scope_files=1))
+    assert one.notes == []
+    both = run([tmp_path / "one", tmp_path / "two"], tmp_path / "out", LineRecipe(scope_files=1))
+    (note,) = both.notes  # the id of the earlier run's scope is compared, too
+    assert note.startswith("1 id occurs more than once: are inputs given twice, or do they overlap? See ")
+    (fault,) = accounts.verify(both.layout.root)[1]
+    assert fault.startswith("1 document has the id of another one, in short/x.parquet, short/x-")

@@ -59,7 +59,10 @@ class TestSplitting:
             (b"%PDF-1.5 and so on", "it is a PDF"),
             (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive: unpack it first (7z x)"),
             (b"<?xml version='1.0'?><rss/>", "it begins with b\"<?xml version='1.0'?\""),
-            (b"<html>" + b"x" * (HEAD_BYTES + 10) + b"<page>", "it is an HTML page, such as a server's error: fetch the file again"),
+            (
+                b"<html>" + b"x" * (HEAD_BYTES + 10) + b"<page>",
+                "it is an HTML page, such as a server's error: fetch the file again",
+            ),
         ],
     )
     def test_no_dump(self, data, what):
