@@ -14,7 +14,7 @@ ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 
 # The floors of pipeline/, from the ground up: a module imports from its own floor and from those below it.
 FLOORS = (
-    ("text", "errors"),
+    ("text", "errors", "terminal"),
     ("settings", "units"),
     ("recipe", "recipe_keys"),
     ("storage",),
@@ -29,7 +29,7 @@ FLOORS = (
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs.
-GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors"}
+GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.terminal"}
 NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": GROUND,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.terminal import run_main
 from tokenizer.errors import TokenizerError
 from tokenizer.run import TrainingRun, run
 from tokenizer.table import print_report
@@ -122,4 +122,4 @@ def _asked(args: argparse.Namespace) -> TrainingRun:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

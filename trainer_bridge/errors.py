@@ -4,6 +4,8 @@ import sys
 import warnings
 from collections.abc import Callable
 
+from pipeline.terminal import run_main
+
 
 class TrainerError(Exception):
     """Bad input from outside: a path, a key, a shard. Its text says what, where and what to do."""
@@ -20,8 +22,12 @@ def run_command(main: Callable[[], int | None]) -> None:
     """
     # A single process needs no process group; torch.distributed.checkpoint warns of it at each save and load.
     warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+    run_main(lambda: _told(main))
+
+
+def _told(main: Callable[[], int | None]) -> int | None:
     try:
-        sys.exit(main() or 0)
+        return main()
     except TrainerError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        return 2

@@ -1,6 +1,6 @@
 """``python -m pipeline.card corpus/ shards/ --output corpus/README.md``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("pipeline.card.command")
+    run_module("pipeline.card.command")

@@ -1,6 +1,6 @@
 """``python -m pipeline.inspect corpus/commoncrawl --dropped-by perplexity``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("pipeline.inspect.command")
+    run_module("pipeline.inspect.command")

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.engine.cli import add_keys, beam_options, folder
-from pipeline.engine.quiet import INTERRUPTED
 from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
 from pipeline.mix.folder import HELDOUT
@@ -19,6 +18,7 @@ from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
+from pipeline.terminal import INTERRUPTED
 
 TABLE_WIDTH = 104
 

@@ -1,6 +1,6 @@
 """``python -m pipeline.report corpus/ shards/ --output report/``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("pipeline.report.command")
+    run_module("pipeline.report.command")

@@ -1,6 +1,6 @@
 """``python -m sources.c4``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("sources.c4.command")
+    run_module("sources.c4.command")

@@ -1,6 +1,6 @@
 """``python -m sources.commoncrawl.train_reference``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("sources.commoncrawl.training_command")
+    run_module("sources.commoncrawl.training_command")

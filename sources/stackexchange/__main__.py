@@ -1,6 +1,6 @@
 """``python -m sources.stackexchange``."""
 
-from pipeline.engine.quiet import run_command
+from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_command("sources.stackexchange.command")
+    run_module("sources.stackexchange.command")
