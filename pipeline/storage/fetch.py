@@ -146,6 +146,24 @@ def cached(url: str, cache_dir: Path) -> Path | None:
     return target if _is_wanted(target, None) else None
 
 
+def forget(url: str, cache_dir: Path) -> None:
+    """Removes a fetched file from the cache, so that it is fetched anew: it was not what the source reads.
+
+    Raises:
+        FetchError: It cannot be removed.
+    """
+    target = cache_dir / _cache_name(_quoted(url))
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise FetchError(f"Cannot remove {target} from the cache: {error}", url) from error
+
+
+def file_name(url: str) -> str:
+    """What an address ends in, without its query: the name of the file, empty where it names none."""
+    return urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+
+
 def _quoted(url: str) -> str:
     return urllib.parse.quote(urllib.parse.urldefrag(url).url, safe=_URL_CHARACTERS)
 

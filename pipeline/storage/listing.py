@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.errors import InputError, name_a_few
+from pipeline.storage.fetch import file_name
 from pipeline.storage.filesystem import InputFile, file_size, is_remote, is_web, require
 from pipeline.storage.objects import match_objects
 
@@ -76,7 +77,7 @@ def _rank(path: str) -> tuple[bool, str]:
 
 def _match_one(pattern: str) -> Iterator[InputFile]:
     if is_web(pattern):
-        yield InputFile(pattern, -1)
+        yield InputFile(_named(pattern), -1)
     elif is_remote(pattern):
         require(pattern)
         try:
@@ -90,6 +91,15 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
                 yield InputFile(path, file_size(path))
             elif path == pattern:
                 yield from (InputFile(below, file_size(below)) for below in _below(path))
+
+
+def _named(url: str) -> str:
+    """An address that ends in the file's name: behind a query (``?download=true``) as a fragment, which no server sees.
+
+    The name tells what a file is, and what its shard is called.
+    """
+    name = file_name(url)
+    return f"{url}#/{name}" if name and "#" not in url and "?" in url else url
 
 
 def _below(folder: str) -> Iterator[str]:

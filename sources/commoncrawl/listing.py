@@ -53,6 +53,11 @@ def crawl_files(
         if error.status not in (403, 404):
             raise
         message = f"There is no crawl {crawl} with {kind} files: the server has no {url}. See {base_url} for the names."
+        if error.status == 403:  # what this server says of what it lacks, and of who asks too often
+            message = (
+                f"The server refuses {url} (403). Either there is no crawl {crawl} with {kind} files (see "
+                f"{base_url} for the names), or this network has asked for too much: then the same command works later."
+            )
         raise FetchError(message, url, error.status) from error
     paths = _read_listing(listing, url)
     if not 0 <= first <= last < len(paths):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage import fetch as fetch_module
-from pipeline.storage.fetch import FetchError, fetch
+from pipeline.storage.fetch import FetchError, fetch, forget
 from tests.pipeline.web_server import DATA, SHA256, Server, head, ranged, status, whole
 
 ROOT = Path(__file__).parents[3]
@@ -42,6 +42,15 @@ def test_a_file_is_fetched_once(server, tmp_path):
     assert cached(path.parent) == [path.name]
     assert fetch(url, tmp_path / "deep" / "cache") == path
     assert len(server.requests) == 1
+
+
+def test_what_is_forgotten_is_fetched_anew(server, tmp_path):
+    url = server.url + "file"
+    target = fetch(url, tmp_path)
+    target.write_bytes(b"<html>login")
+    forget(f"{url}#/name", tmp_path)
+    forget(url, tmp_path)  # it is not there: nothing to do
+    assert fetch(url, tmp_path).read_bytes() == DATA
 
 
 def test_503_twice_then_200(server, tmp_path, slept):

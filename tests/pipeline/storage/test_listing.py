@@ -135,3 +135,10 @@ class TestOneFileUnderManyNames:
         assert f"{raw}/deep" in [file.path for file in match([str(raw)])]
         with pytest.raises(OSError, match="deep"):
             open_input(f"{raw}/deep")
+
+
+def test_an_address_with_a_query_ends_in_the_name_of_the_file():
+    paths = [file.path for file in match(["https://x.org/f/pg84.zip?download=true", "https://x.org/a?b=/c"])]
+    assert paths == ["https://x.org/a?b=/c#/a", "https://x.org/f/pg84.zip?download=true#/pg84.zip"]
+    for plain in ("https://x.org/f/pg84.zip", "https://x.org/?q=1", "https://x.org/a?b#c"):
+        assert [file.path for file in match([plain])] == [plain]

@@ -66,7 +66,7 @@ def test_an_unknown_kind(tmp_path):
 @pytest.mark.parametrize("code", [403, 404])
 def test_an_unknown_crawl(server, tmp_path, code):
     server.answers = [status(code)]
-    with pytest.raises(FetchError, match=r"There is no crawl CC-MAIN-2019-99 with wet files") as caught:
+    with pytest.raises(FetchError, match=r"[Tt]here is no crawl CC-MAIN-2019-99 with wet files") as caught:
         crawl_files("CC-MAIN-2019-99", 0, 0, base_url=server.url, cache_dir=tmp_path)
     assert caught.value.status == code
 
