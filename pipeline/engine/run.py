@@ -10,9 +10,7 @@ import contextlib
 import logging
 import os
 import shlex
-import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import apache_beam as beam
@@ -37,6 +34,7 @@ from pipeline.engine.losses import decisive_keys
 from pipeline.engine.overlap import overlap_of, refuse_copies
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
+from pipeline.engine.scratch import interruptible
 from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import UNREADABLE, Source, rounds_of, survey_of, tells_overlap
@@ -112,30 +110,6 @@ class RunResult:
 def is_local(options: PipelineOptions) -> bool:
     """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
     return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[str]:
-    """Lets Ctrl-C end the workers at once: the runner would wait until each has made its shard, which takes minutes.
-
-    Yields:
-        The path of a file that workers watch: they end when it is gone.
-    """
-    with tempfile.TemporaryDirectory(prefix="llama-corpus-", ignore_cleanup_errors=True) as folder:
-        sign = Path(folder, "running")
-        sign.touch()
-
-        def interrupt(_: int, __: FrameType | None) -> None:
-            sign.unlink(missing_ok=True)
-            raise KeyboardInterrupt
-
-        is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
-        before = signal.signal(signal.SIGINT, interrupt) if is_main else None
-        try:
-            yield str(sign)
-        finally:
-            if is_main:
-                signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _cores() -> int:
