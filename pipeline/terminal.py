@@ -11,9 +11,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 INTERRUPTED = 128 + signal.SIGINT  # what shells report of a command that Ctrl-C ended
+_WIDEST = 1000  # columns
 UNREAD = 128 + 13  # and of one that wrote into a pipe that nobody reads any more: SIGPIPE
 
 
@@ -55,6 +60,13 @@ def run_main(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:  # while a module was imported, which takes seconds, or while the command ended
         status = INTERRUPTED
     sys.exit(status)
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Prints a table as wide as it is, also where the screen is narrower: a number cut short is none."""
+    width = table.__rich_measure__(console, console.options.update(max_width=_WIDEST)).maximum
+    console.width = max(console.width, width)
+    console.print(table)
 
 
 class _UnwritableError(Exception):

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.terminal import print_whole
+
 
 def print_report(report: dict[str, Any], output: Path, console: Console) -> None:
     """Prints what was sampled of each source and what was left out, and the fertility beside the paper's.
@@ -19,13 +21,15 @@ def print_report(report: dict[str, Any], output: Path, console: Console) -> None
         console: Where to print.
     """
     samples, fertility = report["sample"], report["fertility"]
-    console.print(
-        _table(("sample", "asked", "reached", "bytes", "documents", "skipped"), map(_sampled, samples.items()))
+    print_whole(
+        console, _table(("sample", "asked", "reached", "bytes", "documents", "skipped"), map(_sampled, samples.items()))
     )
     for note in ("skipped: lines over 4,192 bytes or with U+2585, which SentencePiece ignores", *_notes(report)):
         console.print(note, markup=False, soft_wrap=True)
     console.print()
-    console.print(_table(("fertility", "bytes/token", "paper", "measured on"), map(_measured, fertility.items())))
+    print_whole(
+        console, _table(("fertility", "bytes/token", "paper", "measured on"), map(_measured, fertility.items()))
+    )
     console.print(f"\n{report['model']['pieces']:,} pieces: {output / 'tokenizer.model'}", markup=False, soft_wrap=True)
 
 

@@ -19,7 +19,7 @@ from pipeline.engine.summary import print_summary
 from pipeline.errors import UserError
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import RecipeKey, listing, recipe_keys
-from pipeline.storage.filesystem import default_cache, require
+from pipeline.storage.filesystem import at_home, default_cache, require
 
 
 def source_parser(
@@ -103,7 +103,7 @@ def folder(name: str) -> str:
     """A folder's name on a command line, which must have one: an empty variable of a script is a mistake."""
     if not name.strip():
         raise argparse.ArgumentTypeError("it is empty; name a folder")
-    return name
+    return at_home(name)
 
 
 def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> PipelineOptions:

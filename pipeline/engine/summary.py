@@ -16,6 +16,8 @@ from pipeline.engine.losses import great_losses
 from pipeline.engine.run import RunResult
 from pipeline.errors import name_a_few
 from pipeline.steps import READ_STEP
+from pipeline.storage.filesystem import is_web
+from pipeline.terminal import print_whole
 
 REASONS_SHOWN = 5
 _MENDED = {
@@ -34,7 +36,7 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
     """
     ledger = Ledger()
     ledger.add_json(result.manifest["ledger"])
-    console.print(funnel(ledger, result.manifest["source"]))
+    print_whole(console, funnel(ledger, result.manifest["source"]))
     what_failed = failures(result.manifest)
     for line in (
         what_failed,
@@ -67,7 +69,10 @@ def _advice(result: RunResult, ledger: Ledger) -> list[str]:
     if result.manifest["rejects"]:
         step = next((name for name, step in ledger.steps.items() if step.failed), READ_STEP)
         lines.append(f"  see them: python -m pipeline.inspect {root} --dropped-by {step}")
-    lines.append("  once their files are mended or fetched anew: the same command with --retry-failed")
+    retry = "the same command with --retry-failed"
+    if any(is_web(entry["path"]) and entry.get("failed") for entry in result.manifest["inputs"]):
+        retry += ", which fetches them anew, in place of the copies in the cache"
+    lines.append(f"  once their files are mended or fetched anew: {retry}")
     return lines
 
 

@@ -19,8 +19,8 @@ from pipeline.plan.estimate import Estimate, estimate, with_own_yields
 from pipeline.plan.rates import BUILT_IN, Rates, rates_of_corpus, read_rates
 from pipeline.plan.recipe import PlanRecipe
 from pipeline.recipe import RECIPES, load_recipe
+from pipeline.terminal import print_whole
 
-TABLE_WIDTH = 104  # a pipe has 80 columns, which would cut the tables
 FACTS = RECIPES / "plan" / "facts.yaml"
 
 DESCRIPTION = """\
@@ -69,9 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(json.dumps(_as_json(plan, rates), indent=1) + "\n")
         return
     console = Console(highlight=False)
-    console.width = max(console.width, TABLE_WIDTH)
-    console.print(sources_table(plan, facts))
-    console.print(work_table(plan, rates))
+    print_whole(console, sources_table(plan, facts))
+    print_whole(console, work_table(plan, rates))
     for line in notes(plan, facts, args.corpus):
         console.print(line, markup=False, soft_wrap=True)
 

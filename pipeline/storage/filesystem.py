@@ -82,6 +82,11 @@ def is_remote(path: str) -> bool:
     return bool(_SCHEME.match(path))
 
 
+def at_home(path: str) -> str:
+    """A path with ``~`` as the user's home folder: a shell leaves it where it is quoted, or behind a ``=``."""
+    return os.path.expanduser(path) if path.startswith("~") and not os.path.lexists(path) else path
+
+
 def is_web(path: str) -> bool:
     """Tells whether a path is an http or https URL, which is fetched into the cache before it is read."""
     return path.lower().startswith(("http://", "https://"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.errors import InputError, name_a_few
 from pipeline.storage.fetch import file_name
-from pipeline.storage.filesystem import InputFile, file_size, is_remote, is_web, require
+from pipeline.storage.filesystem import InputFile, at_home, file_size, is_remote, is_web, require
 from pipeline.storage.objects import match_objects
 
 Tell = Callable[[str], None]
@@ -38,9 +38,12 @@ def match(patterns: Sequence[str], tell: Tell | None = None, known: Known | None
     found: dict[object, InputFile] = {}
     doubles: list[str] = []
     for pattern in patterns:
-        files = list(_match_one(pattern))
+        files = list(_match_one(at_home(pattern)))
         if not files:
-            raise InputError(f"--input {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL.")
+            raise InputError(
+                f"--input {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL."
+                + (" Does it lack a / at its end, or **?" if is_remote(pattern) and "*" not in pattern else "")
+            )
         for file in files:
             who = _identity(file.path)
             before = found.get(who)

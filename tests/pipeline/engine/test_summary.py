@@ -6,6 +6,7 @@ from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.shard import Layout
 from pipeline.engine.run import RunResult
 from pipeline.engine.summary import failures, funnel, print_summary
+from pipeline.terminal import print_whole
 from tests.pipeline.corpus.test_ledger import sample
 
 FUNNEL = """\
@@ -63,6 +64,19 @@ def summary(ran: RunResult, *commands: str, width: int = 100) -> str:
 
 def test_the_funnel():
     assert shown(funnel(sample(), "lines")) == FUNNEL
+
+
+def test_a_narrow_screen_cuts_no_number():
+    console = Console(file=StringIO(), width=40, highlight=False)
+    print_whole(console, funnel(sample(), "lines"))
+    assert "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n" == FUNNEL
+
+
+def test_what_was_fetched_is_said_to_be_in_the_cache():
+    ran = result(sample(), 1, 0)
+    ran.manifest["inputs"] = [entry("https://x.org/b.txt", 3, 2)]
+    told = summary(ran, width=200)
+    assert "with --retry-failed, which fetches them anew, in place of the copies in the cache" in told
 
 
 def test_the_funnel_of_nothing():

@@ -142,3 +142,12 @@ def test_an_address_with_a_query_ends_in_the_name_of_the_file():
     assert paths == ["https://x.org/a?b=/c#/a", "https://x.org/f/pg84.zip?download=true#/pg84.zip"]
     for plain in ("https://x.org/f/pg84.zip", "https://x.org/?q=1", "https://x.org/a?b#c"):
         assert [file.path for file in match([plain])] == [plain]
+
+
+def test_a_home_folder_that_the_shell_left(raw, monkeypatch):
+    monkeypatch.setenv("HOME", str(raw.parent))
+    assert match(["~/raw/[ab].txt"]) == match([f"{raw}/[ab].txt"])
+    (raw.parent / "~").mkdir()
+    (raw.parent / "~" / "x").write_text("x")
+    monkeypatch.chdir(raw.parent)
+    assert match(["~/x"]) == [InputFile("~/x", 1)]
