@@ -7,6 +7,8 @@ CORPUS  ?= corpus
 SHARDS  ?= shards
 MODEL   ?= tokenizer/model
 RUN     ?= run
+REPORT  ?= report
+OLDEST  ?= 3.10
 WORKERS ?= 2
 # What is set up, each when a command first needs it.
 SETUP   := $(VENV)/.set-up-corpus
@@ -15,7 +17,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins pythons clean sdist dataflow-commoncrawl container
+.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -71,8 +73,8 @@ demo: corpus $(TRAINER) ## the samples to shards, and a tiny LLaMA that trains o
 	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout > /dev/null
 	@$(BIN)/python -m trainer_bridge.generate $(RUN) "The "
 
-report: corpus ## a page of all that the samples' runs did: report/index.html
-	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output report
+report: corpus ## a page of all that the samples' runs did: $(REPORT)/index.html
+	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output $(REPORT)
 
 lint: $(TESTS) ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -95,8 +97,12 @@ pins: $(TESTS) ## write the versions of all packages, as they are newest today, 
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --upgrade --constraint tools/held_back.txt setup.py \
 	  $(addprefix --extra ,corpus report aws gcp train dev) --output-file constraints.txt
 
-pythons: ## set up and run the sample under every other Python (3.10 to 3.14) that this machine has
+pythons: ## set up and run all samples under every other Python (3.10 to 3.14) that this machine has
 	@VERSIONS="$(VERSIONS)" tools/try_pythons.sh
+
+lowest: $(TESTS) ## run all samples with the oldest versions that setup.py allows, under the oldest Python
+	@$(BIN)/python -m pip install --quiet uv
+	@UV=$(BIN)/uv PYTHON="$(OLDEST)" tools/try_lowest.sh
 
 sdist: $(SETUP) ## the source archive that Beam workers install
 	@$(BIN)/python -m pip install --quiet build
@@ -115,5 +121,5 @@ dataflow-commoncrawl: $(SETUP) ## a crawl on Dataflow: PROJECT= REGION= BUCKET= 
 	  --sdk_container_image $(IMAGE) --sdk_location container --experiments use_runner_v2 \
 	  --worker_machine_type n2-highmem-4 --disk_size_gb 100 --autoscaling_algorithm THROUGHPUT_BASED
 
-clean: ## remove outputs and caches; .venv stays
-	rm -rf $(CORPUS) $(SHARDS) $(RUN) $(MODEL) report dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove caches and builds; outputs and .venv stay
+	rm -rf dist build *.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache

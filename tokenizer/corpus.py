@@ -167,4 +167,4 @@ def _filesystem(root: str) -> tuple[fs.FileSystem, str]:
 
 def _draw(key: str, source: str, group: RowGroup) -> int:
     name = f"{key}\0{source}\0{group.path}\0{group.number}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(name).digest())
+    return int.from_bytes(hashlib.sha256(name).digest(), "big")

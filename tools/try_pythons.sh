@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up and runs the sample of CommonCrawl under every other Python, of those that are supported, that this machine has.
+# Sets up and runs all samples, to token shards and the report, under every other Python, of those that are supported, that this machine has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,12 +14,13 @@ trap 'rm -rf "$work"' EXIT
 for version in ${VERSIONS:-3.10 3.11 3.12 3.13 3.14}; do
   python=$(interpreter "$version" || true)
   [ "$version" != "$own" ] && [ -n "$python" ] || { echo "Python $version: not tried ($([ "$version" = "$own" ] && echo "the tests run under it" || echo "not on this machine"))"; continue; }
-  if ! make --no-print-directory commoncrawl PYTHON="$python" VENV="$work/$version" CORPUS="$work/corpus-$version" > "$work/log" 2>&1; then
+  if ! make --no-print-directory report PYTHON="$python" VENV="$work/$version" CORPUS="$work/corpus-$version" \
+      SHARDS="$work/shards-$version" MODEL="$work/model-$version" REPORT="$work/report-$version" > "$work/log" 2>&1; then
     cat "$work/log"; echo "Python $version: FAILED"; exit 1
   fi
-  (cd "$work/corpus-$version" && find . -name '*.parquet' | sort | xargs sha256sum) > "$work/sums-$version"
+  (cd "$work" && find "corpus-$version" "shards-$version" -name '*.parquet' -o -name 'data-*.arrow' | sort | xargs sha256sum | sed "s/-$version//") > "$work/sums-$version"
   cmp "$work/sums-$version" "${first:=$work/sums-$version}"
-  echo "Python $version: $(tail -1 "$work/log" | sed "s|$work/||")"
+  echo "Python $version: $(grep 'all accounts add up' "$work/log" | tail -1 | sed "s|$work/||")"
   rm -rf "${work:?}/$version"
 done
-echo "all wrote the same Parquet files"
+echo "all wrote the same Parquet files and shards"
