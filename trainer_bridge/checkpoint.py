@@ -1,14 +1,14 @@
-"""Checkpoints: written beside the training, whole or not at all.
+"""Checkpoints: what lies in one, which there are, and how their tensors are loaded.
 
 ``RUN/checkpoints/step-000001000`` holds torch.distributed.checkpoint's files (weights, moments, step guard, random
-state; any number of ranks can read them) and ``run.json`` (step, loader state, configuration). It is written under a
-name that ends in ``.tmp`` and renamed when every rank's part is on disk, so a kill leaves the one before it.
+state; any number of ranks can read them), ``run.json`` (step, loader state, configuration) and ``checksums.json`` of
+both. It is written under a name that ends in ``.tmp`` and renamed when every rank's part is on disk, so a kill leaves
+the one before it.
 """
 
+import hashlib
 import json
 import re
-import shutil
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +17,89 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from trainer_bridge.config import ModelConfig, build
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Transformer
+from trainer_bridge.stored import METADATA, CheckpointReader, Damaged, check_archive, read_metadata
 
 FOLDER = "checkpoints"
 INFO = "run.json"
+SUMS = "checksums.json"
 COMPLETE = re.compile(r"step-(\d{9})")
 MODEL = "model."
+
+
+def checkpoint_name(step: int) -> str:
+    """Name of the folder of a step."""
+    return f"step-{step:09d}"
+
+
+def step_of(checkpoint: Path) -> int:
+    """The way back."""
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def list_checkpoints(run: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     folder = run / FOLDER
-    return sorted(path for path in folder.glob("step-*") if COMPLETE.fullmatch(path.name)) if folder.is_dir() else []
+    found = folder.glob("step-*") if folder.is_dir() else []
+    return sorted(path for path in found if COMPLETE.fullmatch(path.name) and (path / INFO).exists())
+
+
+def write_info(checkpoint: Path, info: dict[str, Any]) -> None:
+    """Writes ``run.json``."""
+    (checkpoint / INFO).write_text(json.dumps(info, indent=1))
+
+
+def write_sums(checkpoint: Path) -> None:
+    """Writes the checksums of the small files and the sizes of the large ones, whose tensors have checksums inside."""
+    sums = {name: hashlib.sha256((checkpoint / name).read_bytes()).hexdigest() for name in (INFO, METADATA)}
+    sizes = {path.name: path.stat().st_size for path in sorted(checkpoint.glob("*.distcp"))}
+    (checkpoint / SUMS).write_text(json.dumps({"sha256": sums, "bytes": sizes}, indent=1))
+
+
+def read_sums(checkpoint: Path) -> dict[str, dict[str, Any]]:
+    """What ``checksums.json`` says; nothing where a version without it wrote the checkpoint.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    path = checkpoint / SUMS
+    if not path.exists():
+        return {"sha256": {}, "bytes": {}}
+    try:
+        values = json.loads(path.read_bytes())
+        return {key: dict(values[key]) for key in ("sha256", "bytes")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path} cannot be read: {error}") from error
+
+
+def check_sum(checkpoint: Path, name: str) -> None:
+    """Raises Damaged where a small file of a checkpoint is not the one that was written."""
+    expected = read_sums(checkpoint)["sha256"].get(name)
+    try:
+        data = (checkpoint / name).read_bytes()
+    except OSError as error:
+        raise Damaged(f"{checkpoint / name} cannot be read: {error.strerror}") from error
+    if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+        raise Damaged(f"{checkpoint / name} has changed since it was written")
 
 
 def read_info(checkpoint: Path) -> dict[str, Any]:
     """What ``run.json`` of a checkpoint says.
 
     Raises:
-        TrainerError: it is missing or cannot be read.
+        Damaged: it is missing, cannot be read, or has changed.
     """
+    check_sum(checkpoint, INFO)
     try:
         info: dict[str, Any] = json.loads((checkpoint / INFO).read_bytes())
-    except (OSError, ValueError) as error:
-        raise TrainerError(f"{checkpoint} is no readable checkpoint: {error}") from error
+        whole = isinstance(info["step"], int) and isinstance(info["config"]["model"], dict) and "loader" in info
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{checkpoint} is no readable checkpoint: {error!r}") from error
+    if not whole:
+        raise Damaged(f"{checkpoint / INFO} lacks the step, the model or the loader")
     return info
 
 
@@ -60,6 +115,12 @@ def latest_checkpoint(run: Path) -> Path:
     if not found:
         raise TrainerError(f"{run} holds no checkpoint" if run.is_dir() else f"no run directory {run}")
     return found[-1]
+
+
+def run_of(checkpoint: Path) -> Path:
+    """The run directory that a checkpoint lies in; itself where it lies in none."""
+    folder = checkpoint.resolve().parent
+    return folder.parent if folder.name == FOLDER else checkpoint
 
 
 def training_state(model: nn.Module, optimizer: torch.optim.Optimizer, guard: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,103 +150,86 @@ def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
             torch.set_rng_state(value)
 
 
-class Checkpointer:
-    """Saves in the background, keeps the newest few, and finds where to resume."""
-
-    def __init__(self, run: Path, keep: int, rank: int, ranks: int) -> None:
-        self._folder, self._keep, self._rank = run / FOLDER, keep, rank
-        # A group of its own: the background thread's messages must not mix with the training's.
-        self._group = dist.new_group(backend="gloo") if ranks > 1 else None
-        self._pending: tuple[Any, Path, Path] | None = None
-        if rank == 0:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-
-    def resume_point(self) -> Path | None:
-        """The newest complete checkpoint, the same one on all ranks; None in a new run."""
-        newest = [list_checkpoints(self._folder.parent)[-1:]]
-        if self._group is not None:
-            dist.broadcast_object_list(newest, src=0, group=self._group)
-        return newest[0][0] if newest[0] else None
-
-    def save(self, state: dict[str, Tensor], info: dict[str, Any]) -> None:
-        """Copies the state and starts writing it.
-
-        Args:
-            state: from ``training_state``; copied before this returns, so training may go on.
-            info: for ``run.json``; ``info["step"]`` names the checkpoint.
-
-        An unfinished earlier one is waited for first.
-        """
-        self.wait()
-        final = self._folder / f"step-{info['step']:09d}"
-        partial = final.with_name(final.name + ".tmp")
-        if self._rank == 0:
-            partial.mkdir(parents=True, exist_ok=True)
-            (partial / INFO).write_text(json.dumps(info, indent=1))
-        future: Any = async_save(state, checkpoint_id=partial, process_group=self._group, no_dist=self._group is None)
-        self._pending = (future, partial, final)
-
-    def poll(self) -> None:
-        """Finishes a save whose writing has ended; returns at once otherwise."""
-        if self._pending and self._upload().done():
-            self.wait()
-
-    def wait(self) -> None:
-        """Waits for the save under way and gives it its final name.
-
-        Raises:
-            TrainerError: it could not be written.
-        """
-        if self._pending is None:
-            return
-        upload, (_, partial, final) = self._upload(), self._pending
-        self._pending = None
-        try:
-            upload.result()
-        except (Exception, CheckpointException) as error:  # whatever the writer met: a full disk, a lost rank
-            raise TrainerError(f"checkpoint {final} could not be written: {_cause(error)}") from error
-        if self._rank == 0:  # its future ends after every rank has reported its part as written
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
-            self._sweep()
-
-    def _upload(self) -> Future[Any]:
-        assert self._pending is not None
-        future = self._pending[0]
-        upload: Future[Any] = getattr(future, "upload_completion", future)
-        return upload
-
-    def _sweep(self) -> None:
-        """Removes leftovers of killed saves, and complete checkpoints beyond the number to keep."""
-        old = [path for path in self._folder.glob("step-*") if not COMPLETE.fullmatch(path.name)]
-        beyond = list_checkpoints(self._folder.parent)[: -self._keep]
-        old += [path.rename(path.with_name(path.name + ".old")) for path in beyond]  # half-removed is not complete
-        for path in old:
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def load_tensors(checkpoint: Path, state: dict[str, Tensor], group: Any = None) -> None:
     """Loads tensors of a checkpoint, in place.
 
     Raises:
-        TrainerError: a tensor is missing, of another shape, or unreadable.
+        Damaged: a tensor is missing, of another shape, or unreadable.
     """
+    check_sum(checkpoint, METADATA)
+    reader = CheckpointReader(checkpoint)
     try:
-        load(dict(state), checkpoint_id=checkpoint, process_group=group, no_dist=not dist.is_initialized())
+        load(dict(state), storage_reader=reader, process_group=group, no_dist=not dist.is_initialized())
     except (Exception, CheckpointException) as error:  # DCP passes on many kinds, from pickle to zip errors
-        raise TrainerError(f"{checkpoint} cannot be loaded: {_cause(error)}") from error
+        raise Damaged(f"{checkpoint} cannot be loaded: {cause(error)}") from error
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """The first rank's own error, where DCP has gathered them with their tracebacks."""
     failures = getattr(error, "failures", None)
-    return repr(next(iter(failures.values()))[0] if failures else error)
+    first = next(iter(failures.values()))[0] if failures else error
+    return str(first) if isinstance(first, TrainerError) else repr(first)
+
+
+def find_damage(checkpoint: Path) -> list[str]:
+    """Reads a checkpoint through; a sentence for each thing that is not as it was written.
+
+    Looked at: the small files against their checksums, the large ones' sizes, each tensor's archive, and that the parts
+    of each tensor make the whole.
+    """
+    faults = []
+    try:
+        for name in (INFO, METADATA):
+            check_sum(checkpoint, name)
+        read_info(checkpoint)
+        for name, size in read_sums(checkpoint)["bytes"].items():
+            path = checkpoint / name
+            found = path.stat().st_size if path.is_file() else None
+            if found != size:
+                faults.append(f"{path} is missing" if found is None else f"{path} has {found} bytes of {size}")
+        places = read_metadata(checkpoint).storage_data
+    except Damaged as error:
+        return [*faults, str(error)]
+    if faults:
+        return faults
+    return [fault for index, place in places.items() for fault in _tensor_damage(checkpoint, index.fqn, place)]
+
+
+def _tensor_damage(checkpoint: Path, name: str, place: Any) -> list[str]:
+    path = checkpoint / place.relative_path
+    try:
+        with path.open("rb") as file:
+            check_archive(file, place.offset, place.length)
+    except (ValueError, OSError) as error:
+        return [f"{path}: the tensor {name} at byte {place.offset}: {error}"]
+    return []
 
 
 def stored_model_config(checkpoint: Path) -> ModelConfig:
     """The shape of the model in a checkpoint."""
-    return build(ModelConfig, read_info(checkpoint)["config"]["model"], "model.")
+    config = build(ModelConfig, read_info(checkpoint)["config"]["model"], "model.")
+    config.validate()
+    return config
+
+
+def check_shape(checkpoint: Path, config: ModelConfig) -> None:
+    """Raises Damaged where a checkpoint's weights are not those of a model; nothing is loaded or allocated."""
+    stored = {
+        name.removeprefix(MODEL): tuple(entry.size)
+        for name, entry in read_metadata(checkpoint).state_dict_metadata.items()
+        if name.startswith(MODEL)
+    }
+    wanted: dict[str, tuple[int, ...]] = {}
+    layers = {name.split(".")[1] for name in stored if name.startswith("layers.")}
+    if len(layers) == config.layers:
+        with torch.device("meta"):
+            wanted = {name: tuple(p.shape) for name, p in Transformer(config).named_parameters()}
+    if stored != wanted:
+        first = min(name for name in {*stored, *wanted} if stored.get(name) != wanted.get(name))
+        raise Damaged(
+            f"the weights in {checkpoint} are not those of a model of {config.layers} layers and width {config.dim}: "
+            f"{first} is {stored.get(first)}, the model's {wanted.get(first)}"
+        )
 
 
 def load_model(run: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Transformer:
@@ -200,7 +244,9 @@ def load_model(run: Path, device: torch.device, dtype: torch.dtype = torch.float
         TrainerError: no checkpoint there, or an unreadable one.
     """
     checkpoint = latest_checkpoint(run)
-    model = Transformer(stored_model_config(checkpoint), dtype).requires_grad_(False)
+    config = stored_model_config(checkpoint)
+    check_shape(checkpoint, config)
+    model = Transformer(config, dtype).requires_grad_(False)
     load_tensors(checkpoint, {MODEL + name: parameter.data for name, parameter in model.named_parameters()})
     for parameter in model.parameters():
         parameter.data = parameter.data.to(device, dtype if parameter.dim() > 1 else torch.float32)

@@ -18,6 +18,10 @@ from trainer_bridge.errors import TrainerError
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
 FFN_MULTIPLE = 256  # meta-llama/llama, params.json: "multiple_of"
+LEAST_WINDOW = 32  # the deviation of fewer than half of these steps says little: ordinary steps would be skipped
+MOST_POSITIONS = 1 << 22  # of the rotary tables: a number in a file shall not fill the memory
+# Keys of a model that change how the same weights compute; the others speak of its first weights.
+CHANGEABLE = ("dim", "layers", "heads", "kv_heads", "vocab_size", "ffn_hidden", "context", "norm_eps", "rope_theta")
 T = TypeVar("T")
 
 
@@ -79,6 +83,7 @@ class ModelConfig:
         _at_least(1, "model", self, "dim", "layers", "heads", "vocab_size", "kv_heads", "ffn_hidden", "context")
         _above_zero("model", self, "norm_eps", "rope_theta")
         _at_least(0, "model", self, "init_std")
+        _require(self.context <= MOST_POSITIONS, "model.context", self.context, f"at most {MOST_POSITIONS:,}")
         _require(self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}")
         _require(
             self.head_dim % 2 == 0,
@@ -95,7 +100,9 @@ class DataConfig:
     """Where the samples come from and in which order.
 
     Attributes:
-        path: The folder of token shards; ``--data`` sets it.
+        path: The folder of token shards, local or ``s3://`` or ``gs://``; ``--data`` sets it.
+        cache: Where shards of an object store are kept on the local disk; where None, ``$XDG_CACHE_HOME`` or
+            ``~/.cache``, in ``llama-corpus/shards``.
         seed: Of the order; the weights have their own seed.
         shuffle_block: Rows that lie together on disk and are read together (64: about 256 KB at 2,048 ids).
         shuffle_window: Rows shuffled among each other, row by row; as large as the data: a full shuffle.
@@ -106,6 +113,7 @@ class DataConfig:
     """
 
     path: str | None = None
+    cache: str | None = None
     seed: int = 1
     shuffle_block: int = 64
     shuffle_window: int = 65536
@@ -125,12 +133,16 @@ class OptimizerConfig:
         weight_decay: Of AdamW.
         decay_norms: Whether the norms' weights decay, too. The paper does not say; matrices only is GPT-3's lineage.
         clip: The largest norm of the gradient.
+        schedule: From the warm-up's end on: ``cosine``, as in the paper; ``linear``: a straight line; ``wsd``: constant,
+            then a straight line (warm-up, stable, decay: MiniCPM, arXiv 2404.06395).
         warmup_steps: Steps over which the learning rate rises.
-        final_lr_fraction: Where the cosine ends, as a share of ``lr``.
+        decay_fraction: Share of the run's steps over which ``wsd`` falls (MiniCPM: a tenth).
+        final_lr_fraction: Where the schedule ends, as a share of ``lr``.
         moment_dtype: ``fp32``, or ``bf16``, which halves the moments' memory (CUDA only).
         skip_sigma: A step whose loss or gradient norm is further out is skipped (OLMo's rule); 0: only a non-finite
             one is.
         skip_window: Steps whose mean and deviation say what is "further out".
+        skip_limit: Steps skipped in a row at which the run ends with an error; so does a run half of whose steps are.
     """
 
     lr: float = 3e-4
@@ -139,11 +151,14 @@ class OptimizerConfig:
     weight_decay: float = 0.1
     decay_norms: bool = False
     clip: float = 1.0
+    schedule: str = "cosine"
     warmup_steps: int = 2000
+    decay_fraction: float = 0.1
     final_lr_fraction: float = 0.1
     moment_dtype: str = "fp32"
     skip_sigma: float = 6.0
     skip_window: int = 128
+    skip_limit: int = 25
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,7 @@ class RunConfig:
         micro_batch: Sequences that one rank computes at a time.
         seed: Of the first weights.
         init_from: A run whose weights this one starts from (an imported model, say); step and moments start anew.
+        init_changes: Keys of the model, or ``tokenizer``, in which that run may differ from this one.
         save_every: Steps from checkpoint to checkpoint.
         keep: Checkpoints that are kept, the newest.
         log_every: Steps between lines of progress: the only ones at which the host waits for the device.
@@ -194,6 +210,8 @@ class RunConfig:
         wandb_project: A project of Weights & Biases that gets the metrics, too.
         tensorboard: Whether TensorBoard's files are written, too.
         gc_every: Steps between collections of Python's garbage; the collector's own pauses are off.
+        profile: Steps that PyTorch's profiler records, from the eleventh of this start on; the first rank's trace is
+            RUN/profile/*.json.gz (perfetto.dev opens it).
     """
 
     steps: int | None = None
@@ -202,6 +220,7 @@ class RunConfig:
     micro_batch: int = 4
     seed: int = 0
     init_from: str | None = None
+    init_changes: tuple[str, ...] = ()
     save_every: int = 1000
     keep: int = 3
     log_every: int = 10
@@ -210,6 +229,7 @@ class RunConfig:
     wandb_project: str | None = None
     tensorboard: bool = False
     gc_every: int = 1000
+    profile: int = 0
 
 
 @dataclass(frozen=True)
@@ -232,14 +252,22 @@ class TrainConfig:
         _one_of("efficiency.attention", efficiency.attention, ("auto", "cudnn", "flash", "efficient", "math"))
         _one_of("efficiency.fp32_matmul", efficiency.fp32_matmul, ("highest", "high", "medium"))
         _one_of("optimizer.moment_dtype", optimizer.moment_dtype, ("fp32", "bf16"))
-        _at_least(2, "optimizer", optimizer, "skip_window")
-        _at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "final_lr_fraction", "skip_sigma")
+        _one_of("optimizer.schedule", optimizer.schedule, ("cosine", "linear", "wsd"))
+        _at_least(LEAST_WINDOW, "optimizer", optimizer, "skip_window")
+        _at_least(1, "optimizer", optimizer, "skip_limit")
+        shares = {"decay_fraction": optimizer.decay_fraction, "final_lr_fraction": optimizer.final_lr_fraction}
+        for key, share in shares.items():
+            _require(0 <= share <= 1, f"optimizer.{key}", share, "a share from 0 to 1")
+        _at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "skip_sigma")
         _above_zero("optimizer", optimizer, "eps", "clip")
         fine = all(0 <= beta < 1 for beta in optimizer.betas)
         _require(fine, "optimizer.betas", optimizer.betas, "two numbers from 0 to below 1")
         _at_least(1, "run", run, "steps", "micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every")
         _at_least(1, "run", run, "threads")
+        _at_least(0, "run", run, "profile")
         _above_zero("run", run, "tokens")
+        for key in run.init_changes:
+            _one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
         _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
         _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
 
@@ -293,11 +321,20 @@ def read_recipe(name_or_path: str) -> dict[str, Any]:
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:
-    """Writes one ``section.key=value`` (the value as ``parse_flag`` reads it) into a recipe's mapping, in place."""
+    """Writes one ``section.key=value`` into a recipe's mapping, in place.
+
+    The value is as ``parse_flag`` reads it; that of a key that holds a text is the text as it stands (a path may look
+    like a number).
+    """
     key, equals, text = override.partition("=")
     section, dot, name = key.partition(".")
     if not equals or not dot:
         raise TrainerError(f"override {override!r} is not of the form section.key=value")
+    part = typing.get_type_hints(TrainConfig).get(section)
+    hint = typing.get_type_hints(part).get(name) if part else None
+    if hint is str or (hint == str | None and text not in ("", "null", "~")):
+        values.setdefault(section, {})[name] = text
+        return
     try:
         values.setdefault(section, {})[name] = parse_flag(text, f"override {override!r}: {text!r}")
     except RecipeError as error:
@@ -340,6 +377,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
     wanted = next(option for option in options if option is not type(None))
     if typing.get_origin(wanted) is tuple and isinstance(value, list | tuple):
         kinds = typing.get_args(wanted)
+        if kinds[1:] == (...,):
+            return tuple(_coerce(kinds[0], item, where) for item in value)
         if len(kinds) == len(value):
             return tuple(_coerce(kind, item, where) for kind, item in zip(kinds, value, strict=True))
     elif (wanted in (str, bool) and isinstance(value, wanted)) or (wanted is str and isinstance(value, bool)):

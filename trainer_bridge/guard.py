@@ -1,11 +1,14 @@
 """Skips a step whose loss or gradient norm is not finite or far out, without a word between device and host.
 
 The rule is OLMo's (allenai/OLMo-core, optim/skip_step_optimizer.py): mean and deviation of the last steps, on the
-device; once half a window is known, a step more than six deviations above the mean is left out.
+device; once half a window is known, a step more than six deviations above the mean is left out. Ours: the deviation is
+taken to be half a per cent of the mean at least, so that a loss that hardly moves is no reason to skip what is ordinary.
 """
 
 import torch
 from torch import Tensor
+
+LEAST_DEVIATION = 0.005  # of the mean
 
 
 class StepGuard:
@@ -41,7 +44,8 @@ class StepGuard:
             number = self.count.clamp(1, self.window)
             mean = (self.history * known).sum(1) / number
             variance = ((self.history - mean[:, None]).square() * known).sum(1) / (number - 1).clamp_min(1)
-            far = (new > mean + self.sigma * variance.sqrt()).any()
+            deviation = torch.maximum(variance.sqrt(), LEAST_DEVIATION * mean.abs())
+            far = (new > mean + self.sigma * deviation).any()
             skip = skip | (far & (self.count >= self.window // 2))
         slot = (torch.arange(self.window, device=new.device) == self.count % self.window) & finite
         self.history.copy_(torch.where(slot, new[:, None], self.history))

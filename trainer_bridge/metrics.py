@@ -20,11 +20,13 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line, parse_constant=lambda _: None)  # a record holds no nan
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict) and isinstance(record.get("step", 0), int):
+            records.append(record)
     return records
 
 
@@ -48,6 +50,7 @@ class Metrics:
             return
         path = folder / NAME
         self._records = [record for record in read_metrics(path) if record.get("step", 0) <= resumed]
+        self._skipped = sum("skipped_samples" in record for record in self._records)
         partial = path.with_suffix(".tmp")
         partial.write_text("".join(_line(record) for record in self._records), encoding="utf-8")
         partial.replace(path)
@@ -61,13 +64,19 @@ class Metrics:
         if self._active:
             self._file.write(_line({"event": text}))
             self._file.flush()
-            self._say(text)
+            self.say(text)
+
+    def to_disk(self) -> None:
+        """Has all records so far written out: a checkpoint is about to count on them."""
+        if self._active:
+            os.fsync(self._file.fileno())
 
     def steps(self, records: list[dict[str, Any]]) -> None:
         """Records some finished steps, the last of which is shown as progress."""
         if not self._active or not records:
             return
         self._records += records
+        self._skipped += sum("skipped_samples" in record for record in records)
         self._file.writelines(_line(record) for record in records)
         self._file.flush()
         for record in records:
@@ -107,15 +116,20 @@ class Metrics:
         if record.get("mfu_full") is not None:
             parts.append(f"MFU {record['mfu_full']:.1%}")
         parts.append(f"{_duration(left)} left")
+        if self._skipped:
+            parts.append(f"{self._skipped} skipped")
         text = "  ".join(parts)
         if self._terminal:
             done = int(20 * step / self._steps)
             sys.stderr.write(f"\r\x1b[K[{'#' * done}{'.' * (20 - done)}] {text}")
             sys.stderr.flush()
         else:
-            self._say(text)
+            self.say(text)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Says something on stderr, on a line of its own."""
+        if not self._active:
+            return
         sys.stderr.write(("\n" if self._terminal else "") + text + "\n")
         sys.stderr.flush()
 

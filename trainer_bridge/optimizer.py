@@ -11,18 +11,22 @@ from trainer_bridge.errors import TrainerError
 
 
 def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
-    """The learning rate of a step: linear warm-up, then a cosine down to a fraction of the peak.
+    """The learning rate of a step: linear warm-up, then the schedule down to a fraction of the peak.
 
     Args:
-        config: peak, warm-up steps, final fraction.
+        config: schedule, peak, warm-up steps, final fraction.
         step: 0 for the first.
         steps: length of the run; the last step (steps - 1) has the final rate.
     """
     if step < config.warmup_steps:
         return config.lr * (step + 1) / config.warmup_steps
-    progress = min(1.0, (step + 1 - config.warmup_steps) / max(1, steps - config.warmup_steps))
+    begin = config.warmup_steps
+    if config.schedule == "wsd":  # the decay begins later: the rate is constant before
+        begin = max(begin, steps - round(steps * config.decay_fraction))
+    progress = min(1.0, max(0.0, (step + 1 - begin) / max(1, steps - begin)))
+    shape = 0.5 * (1.0 + math.cos(math.pi * progress)) if config.schedule == "cosine" else 1.0 - progress
     floor = config.lr * config.final_lr_fraction
-    return floor + (config.lr - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
+    return floor + (config.lr - floor) * shape
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

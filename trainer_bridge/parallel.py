@@ -7,10 +7,11 @@ cut over the ranks of the "tensor" dimension, and what lies between two matrices
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -28,9 +29,11 @@ from torch.distributed.tensor.parallel import (
 
 from trainer_bridge.activations import apply_checkpointing
 from trainer_bridge.config import EfficiencyConfig, ModelConfig
-from trainer_bridge.errors import TrainerError
+from trainer_bridge.errors import SaidElsewhere, TrainerError
 from trainer_bridge.model import BLOCK, Transformer, rotary_table
 
+T = TypeVar("T")
+CPU_ATTENTION = ("auto", "flash", "math")
 TIMEOUT = timedelta(minutes=30)  # of a collective: the first step compiles, and not equally fast everywhere
 
 
@@ -71,6 +74,23 @@ class World:
             return x
         return x.chunk(self.tensor_ranks, dim=1)[self.mesh["tensor"].get_local_rank()].contiguous()
 
+    def from_first(self, function: Callable[[], T]) -> T:
+        """What a function gives on the first rank, for all; an error there ends every rank, and is said once."""
+        answer: list[Any] = [None, False]
+        if self.rank == 0:
+            try:
+                answer[0] = function()
+            except TrainerError:
+                if self.ranks > 1:
+                    dist.broadcast_object_list([None, True], src=0)
+                raise
+        if self.ranks > 1:
+            dist.broadcast_object_list(answer, src=0)
+        if answer[1]:
+            raise SaidElsewhere
+        value: T = answer[0]
+        return value
+
     def sum(self, x: Tensor) -> Tensor:
         """Adds a small tensor over all ranks, in place."""
         if self.ranks > 1:
@@ -98,6 +118,26 @@ def start_world(tensor_parallel: int) -> World:
     shape = (ranks // tensor_parallel, tensor_parallel)
     mesh = init_device_mesh(device.type, shape, mesh_dim_names=("data", "tensor"))
     return World(rank, ranks, device, mesh)
+
+
+def check_layout(efficiency: EfficiencyConfig, world: World, positions: int) -> None:
+    """Refuses what the devices and the shards' rows cannot have.
+
+    Args:
+        efficiency: the choices.
+        world: this process among the others.
+        positions: of a row.
+    """
+    if positions % world.tensor_ranks:
+        raise TrainerError(
+            f"efficiency.tensor_parallel = {efficiency.tensor_parallel} does not divide the {positions} positions of "
+            "the shards' rows (sequence parallel); choose a divisor, or make shards of another seq_len"
+        )
+    if world.device.type == "cpu" and efficiency.attention not in CPU_ATTENTION:
+        raise TrainerError(
+            f"efficiency.attention = {efficiency.attention!r} needs a CUDA device; allowed here: "
+            + ", ".join(CPU_ATTENTION)
+        )
 
 
 def compute_dtype(choice: str, device: torch.device) -> torch.dtype:

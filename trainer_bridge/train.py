@@ -9,10 +9,8 @@ import dataclasses
 import hashlib
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -21,11 +19,12 @@ from trainer_bridge.config import TrainConfig, load_config, recipe_names
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
+from trainer_bridge.remote import local_shards
+from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.shards import Manifest, read_manifest
-from trainer_bridge.trainer import StopSignal, Trainer
+from trainer_bridge.signals import STOPPED, StopSignal
+from trainer_bridge.trainer import Trainer
 from trainer_bridge.vocabulary import NAME, find_tokenizer
-
-STOPPED = 128 + signal.SIGTERM  # the shell's status for a process that SIGTERM ended
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -38,6 +37,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--output", required=True, type=Path, help="directory of the run; a run that is there is resumed"
     )
     parser.add_argument("--steps", type=int, help="length of the run in steps (run.steps)")
+    parser.add_argument("--resume-from", type=int, metavar="STEP", help="go on from this checkpoint, not the newest one")
     parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
     parser.add_argument(
         "overrides", nargs="*", metavar="section.key=value", help="any key of the recipe (docs/recipes.md)"
@@ -54,6 +54,8 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         ("run.steps", options.steps),
     ):
         if value is not None:
+            if any(override.startswith(f"{key}=") for override in options.overrides):
+                raise TrainerError(f"{key} is given twice: as --{key.partition('.')[2].replace('path', 'data')} and by name")
             overrides.append(f"{key}={value}")
     config = load_config(options.model, overrides)
     if config.data.path is None:
@@ -79,15 +81,15 @@ def fit_to_data(config: TrainConfig, manifest: Manifest) -> TrainConfig:
     return dataclasses.replace(config, model=model)
 
 
-def keep_tokenizer(config: TrainConfig, manifest: Manifest, run: Path) -> None:
-    """Copies the shards' tokenizer into the run, after checking that it is the one they were made with.
+def check_tokenizer(config: TrainConfig, manifest: Manifest, shards: Path) -> Path | None:
+    """The shards' tokenizer, after checking that it is the one they were made with; None where there is none.
 
     Raises:
         TrainerError: it is missing where it was named, or it is another one.
     """
-    path = find_tokenizer(config.data.tokenizer, Path(config.data.path or ""))
+    path = find_tokenizer(config.data.tokenizer, shards)
     if path is None:
-        return
+        return None
     if not path.is_file():
         raise TrainerError(f"no tokenizer {path}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -95,7 +97,15 @@ def keep_tokenizer(config: TrainConfig, manifest: Manifest, run: Path) -> None:
         raise TrainerError(
             f"{path} is not the tokenizer of these shards: its SHA-256 is {found}, theirs {manifest.tokenizer_sha256}"
         )
-    shutil.copyfile(path, run / NAME)
+    return path
+
+
+def keep_tokenizer(path: Path, folder: RunFolder) -> None:
+    """Copies the tokenizer into the run, where it is not yet."""
+    kept = folder.path / NAME
+    if not kept.is_file() or kept.read_bytes() != path.read_bytes():
+        folder.expect(NAME)
+        shutil.copyfile(path, kept)
 
 
 def set_up_torch(config: TrainConfig) -> None:
@@ -108,34 +118,34 @@ def set_up_torch(config: TrainConfig) -> None:
         torch.use_deterministic_algorithms(True)
 
 
+def summary(trainer: Trainer, complete: bool) -> str:
+    """The run's last line."""
+    step, steps, run = trainer.step, trainer.steps, trainer.run
+    if step > steps:
+        return f"{run} is at step {step} already, beyond the {steps} that were asked for: nothing to do"
+    skipped = f"; {trainer.skipped:,} of {step:,} steps were skipped, see metrics.jsonl" if trainer.skipped else ""
+    return f"{'complete' if complete else 'stopped'} at step {step}: {run}{skipped}"
+
+
 def main() -> int:
     """Runs the command line; 0 when the run is complete, 143 when a signal stopped it."""
     options = parse(sys.argv[1:])
     config = configure(options)
-    folder = Path(config.data.path or "")
+    folder = local_shards(config.data.path or "", config.data.cache)
     config = fit_to_data(config, read_manifest(folder))
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")  # fewer fragments of GPU memory
     set_up_torch(config)
     world = start_world(config.efficiency.tensor_parallel)
     stop = StopSignal(world.ranks)
-
-    def on_signal(number: int, _: Any) -> None:
-        stop.received = True
-        signal.signal(number, signal.SIG_DFL)  # a second one ends at once
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    stop.listen()
     samples = Samples(config.data, folder)
-    if world.rank == 0:
-        try:
-            options.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainerError(f"the run directory {options.output} cannot be made: {error.strerror}") from error
-        keep_tokenizer(config, samples.reader.manifest, options.output)
-    trainer = Trainer(config, samples, options.output, world)
+    tokenizer = world.from_first(lambda: check_tokenizer(config, samples.reader.manifest, folder))
+    trainer = Trainer(config, samples, options.output, world, options.resume_from)
+    if tokenizer is not None and trainer.folder is not None:
+        keep_tokenizer(tokenizer, trainer.folder)
     complete = trainer.train(stop)
     if world.rank == 0:
-        sys.stderr.write(f"{'complete' if complete else 'stopped'} at step {trainer.step}: {options.output}\n")
+        sys.stderr.write(summary(trainer, complete) + "\n")
     if dist.is_initialized():
         dist.destroy_process_group()
     return 0 if complete else STOPPED

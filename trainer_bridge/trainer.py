@@ -6,29 +6,36 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from trainer_bridge.attention import Mask, attention_backends, chosen_backend, document_mask
 from trainer_bridge.checkpoint import (
+    FOLDER,
     MODEL,
-    Checkpointer,
+    checkpoint_name,
     latest_checkpoint,
+    list_checkpoints,
     load_tensors,
     random_state,
     read_info,
     set_random_state,
     training_state,
 )
+from trainer_bridge.checkpointer import Checkpointer
 from trainer_bridge.config import TrainConfig, to_dict
-from trainer_bridge.errors import TrainerError
+from trainer_bridge.errors import SaidElsewhere, TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.guard import StepGuard
 from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
 from trainer_bridge.loss import IGNORE
 from trainer_bridge.metrics import Metrics, finite
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
-from trainer_bridge.parallel import World, build_model, initialise
+from trainer_bridge.origin import check_origin, config_changes, resume_advice
+from trainer_bridge.parallel import World, build_model, check_layout, initialise
+from trainer_bridge.profiling import StepProfiler
+from trainer_bridge.run_folder import RunFolder
+from trainer_bridge.signals import StopSignal
+from trainer_bridge.stored import Damaged
 
 NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
 
@@ -36,65 +43,118 @@ NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
 class Trainer:
     """A run: model, optimiser, data and records, resumed from the newest checkpoint if there is one."""
 
-    def __init__(self, config: TrainConfig, samples: Samples, run: Path, world: World) -> None:
-        """Builds everything; ``config`` has its vocabulary size filled in.
+    def __init__(
+        self, config: TrainConfig, samples: Samples, run: Path, world: World, resume_from: int | None = None
+    ) -> None:
+        """Builds everything; ``config`` has its vocabulary size filled in. Nothing is removed before all is accepted.
+
+        Args:
+            config: the whole of it.
+            samples: to train on.
+            run: the run's directory.
+            world: this process among the others.
+            resume_from: step of the checkpoint to go on from; None: the newest.
 
         Raises:
-            TrainerError: a batch that cannot be divided, other data or another model than the run's checkpoint has.
+            TrainerError: a batch that cannot be divided, a directory that is not the run's own, other data or another
+                model than the run's checkpoint has, a damaged checkpoint.
         """
-        self.config, self.samples, self.world = config, samples, world
+        self.config, self.samples, self.run, self.world = config, samples, run, world
         self.batch = config.run.batch_tokens // samples.seq_len
         share = Share(self.batch, config.run.micro_batch, world.data_rank, world.data_ranks)
         self.accumulation = share.accumulation
         self.batch_tokens = self.batch * samples.seq_len
         self.steps = config.run.steps or max(1, int(config.run.tokens // self.batch_tokens))
         self.sources = samples.reader.manifest.sources
+        check_layout(config.efficiency, world, samples.seq_len)
+        self.folder: RunFolder | None = None
+        world.from_first(self._take_folder)
+        try:
+            self._build(share, resume_from)
+        except BaseException:
+            self._release()
+            raise
+
+    def _take_folder(self) -> None:
+        inputs = [str(self.samples.reader.folder), *filter(None, [self.config.run.init_from])]
+        self.folder = RunFolder(self.run, inputs=inputs)
+
+    def _release(self) -> None:
+        if self.folder is not None:
+            self.folder.close()
+            self.folder = None
+
+    def _build(self, share: Share, resume_from: int | None) -> None:
+        config, world, run = self.config, self.world, self.run
         self.model = build_model(config.model, config.efficiency, world)
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.guard = StepGuard(config.optimizer.skip_sigma, config.optimizer.skip_window, world.device)
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
-        self.checkpointer = Checkpointer(run, config.run.keep, world.rank, world.ranks)
+        self.checkpointer = Checkpointer(run, self.folder, config.run.keep, world.ranks)
         self._saved = -1
-        events = [self._describe()]
-        self.step = self._restore(events)
-        consumed = self.step * self.batch
-        self.feeder = Feeder(samples, share, consumed, config.data, world.device)
+        events = [self._describe(), *self._advice()]
+        self.step = self._restore(events, resume_from)
+        events += self.checkpointer.begin(self.step)
+        if self.folder is not None:
+            self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg")
+        self.feeder = Feeder(self.samples, share, self.step * self.batch, config.data, world.device)
         self.metrics = Metrics(run, self.steps, self.step, to_dict(config), world.rank == 0)
         for event in events:
             self.metrics.event(event)
+        self.profiler: StepProfiler | None = None
+        if config.run.profile and self.folder is not None:
+            self.profiler = StepProfiler(run, self.step, config.run.profile)
+            self.folder.expect(self.profiler.name)
         self._waiting: list[tuple[int, float, Tensor]] = []  # statistics that are still on the device
+        self._skipped_in_a_row = 0
         self._marked = time.perf_counter()
 
-    def train(self, stop: "StopSignal") -> bool:
+    def train(self, stop: StopSignal) -> bool:
         """Trains until the last step, or until a signal asks to stop.
 
         Returns:
             Whether the run is complete. Either way everything is saved.
+
+        Raises:
+            TrainerError: too many steps in a row were skipped, or a checkpoint could not be written.
         """
         self._pause_collector()
-        with attention_backends(self.config.efficiency.attention):
-            while self.step < self.steps:
-                statistics = self.train_step()
-                self._waiting.append((self.step, self._rate(self.step - 1), statistics))
-                if self.step % self.config.run.log_every == 0 or self.step == self.steps:
-                    self._log()
-                self.checkpointer.poll()
-                if self.step % self.config.run.save_every == 0 and self.step < self.steps:
-                    self.save()
-                if self.step % self.config.run.gc_every == 0:
-                    gc.collect(1)
-                if stop.asked():
-                    break
-        self._log()
-        self.save()
-        self.checkpointer.wait()
-        self.close()
-        return self.step == self.steps
+        try:
+            with attention_backends(self.config.efficiency.attention):
+                self._loop(stop)
+            if self.step <= self.steps:
+                self.save()
+            self.checkpointer.wait()
+        finally:
+            self.close()
+        return self.step >= self.steps
+
+    def _loop(self, stop: StopSignal) -> None:
+        while self.step < self.steps:
+            statistics = self.train_step()
+            self._waiting.append((self.step, self._rate(self.step - 1), statistics))
+            if self.profiler is not None:
+                self.profiler.step()
+            if self.step % self.config.run.log_every == 0 or self.step == self.steps:
+                self._log()
+            self.checkpointer.poll()
+            if self.step % self.config.run.save_every == 0 and self.step < self.steps:
+                self.save()
+            if self.step % self.config.run.gc_every == 0:
+                gc.collect(1)
+            if stop.asked():
+                break
 
     def close(self) -> None:
-        """Ends the reading thread and the records."""
+        """Ends the reading thread and the records, and lets others write to the run's directory."""
         self.feeder.close()
+        if self.profiler is not None:
+            self.profiler.close()
+            if not self.profiler.written:
+                self.metrics.event("no trace was written: the run ended before the steps to be recorded")
+            self.profiler = None
         self.metrics.close()
+        self._release()
         gc.unfreeze()
         gc.enable()
 
@@ -132,7 +192,7 @@ class Trainer:
         return learning_rate(self.config.optimizer, step, self.steps)
 
     def save(self) -> None:
-        """Starts a checkpoint of this moment, unless there is one already."""
+        """Starts a checkpoint of this moment, unless there is one already; its steps are on record before it is."""
         info = {
             "step": self.step,
             "loader": self.samples.state(self.step * self.batch),
@@ -141,27 +201,43 @@ class Trainer:
             "device": self.world.device.type,
             "torch": torch.__version__,
         }
+        self._log()
         if self.step != self._saved:
+            self.metrics.to_disk()
             state = training_state(self.model, self.optimizer, self.guard.tensors())
             self.checkpointer.save({**state, **random_state(self.world.rank, self.world.device)}, info)
             self._saved = self.step
 
-    def _restore(self, events: list[str]) -> int:
+    def _restore(self, events: list[str], resume_from: int | None) -> int:
         """Sets weights and state: from the run's checkpoint, from another run's weights, or anew. Gives the step."""
-        checkpoint = self.checkpointer.resume_point()
+        checkpoint = self.world.from_first(lambda: self._resume_point(resume_from))
         if checkpoint is None:
             origin = self.config.run.init_from
             if origin:
-                self._take_weights(Path(origin))
-                events.append(f"weights from {origin}")
+                events += self._take_weights(Path(origin))
             else:
                 initialise(self.model, self.config.run.seed)
             return 0
+        try:
+            return self._resume(checkpoint, events)
+        except Damaged as error:
+            if self.world.rank:
+                raise SaidElsewhere from error
+            raise TrainerError(f"{error}\n{resume_advice(self.run, checkpoint)}") from error
+
+    def _resume_point(self, step: int | None) -> Path | None:
+        """The checkpoint to go on from; None in a new run."""
+        found = list_checkpoints(self.run)
+        if step is None:
+            return found[-1] if found else None
+        wanted = self.run / FOLDER / checkpoint_name(step)
+        if wanted not in found:
+            there = ", ".join(str(int(path.name.removeprefix("step-"))) for path in found) or "none"
+            raise TrainerError(f"--resume-from {step}: {self.run} has no checkpoint of that step; it has {there}")
+        return wanted
+
+    def _resume(self, checkpoint: Path, events: list[str]) -> int:
         info = read_info(checkpoint)
-        if info.get("weights_only"):
-            raise TrainerError(
-                f"{checkpoint} holds weights only; start a run of its own with run.init_from={checkpoint}"
-            )
         changes = config_changes(info["config"], to_dict(self.config))
         refused = [line for line in changes if line.startswith("  model.")]
         if refused:
@@ -181,16 +257,33 @@ class Trainer:
         self._saved = int(info["step"])
         return self._saved
 
-    def _take_weights(self, run: Path) -> None:
-        """Another run's weights, of the same shape."""
+    def _take_weights(self, run: Path) -> list[str]:
+        """Another run's weights, of the same model and tokenizer; says what differs with leave."""
         checkpoint = latest_checkpoint(run)
+        allowed = self.config.run.init_changes
+        sha256 = self.samples.reader.manifest.tokenizer_sha256
+        notes = check_origin(checkpoint, self.config.model, sha256, allowed)
         load_tensors(checkpoint, {MODEL + name: p.detach() for name, p in self.model.named_parameters()})
+        return ["\n".join([f"weights from {run}", *notes])]
+
+    def _advice(self) -> list[str]:
+        warmup = self.config.optimizer.warmup_steps
+        if warmup < self.steps:
+            return []
+        last = self._rate(self.steps - 1)
+        return [
+            f"optimizer.warmup_steps = {warmup} is not shorter than the run of {self.steps} steps: "
+            f"the learning rate rises to the end, to {last:.2e}, and never falls"
+        ]
 
     def _describe(self) -> str:
         model, data = self.config.model, self.samples.seq_len
         like = torch.empty(0, device=self.world.device, dtype=self.model.dtype)
         with attention_backends(self.config.efficiency.attention):
             kernel = chosen_backend(model.heads, model.key_value_heads, model.head_dim, data, like)
+        if kernel == "error":
+            choice, device = self.config.efficiency.attention, self.world.device.type
+            raise TrainerError(f"efficiency.attention = {choice!r} has no kernel for this model on {device}; use auto")
         return (
             f"{self.parameters:,} parameters, {self.world.ranks} rank(s) on {self.world.device.type}, "
             f"{str(self.model.dtype).removeprefix('torch.')}, attention {kernel}; {self.steps} steps of "
@@ -211,6 +304,31 @@ class Trainer:
             records.append({**self._record(step, lr, row), **speed})
         self._waiting.clear()
         self.metrics.steps(records)
+        self._judge_skips(records)
+
+    def _judge_skips(self, records: list[dict[str, Any]]) -> None:
+        """Says which steps were skipped; ends a run that learns nothing any more."""
+        for record in records:
+            self._skipped_in_a_row = self._skipped_in_a_row + 1 if "skipped_samples" in record else 0
+        skipped = [record["step"] for record in records if "skipped_samples" in record]
+        if skipped:
+            self.metrics.say(f"skipped step {', '.join(map(str, skipped))}: loss or gradient norm not finite or far out")
+        count, limit = self._skipped_in_a_row, self.config.optimizer.skip_limit
+        if count < min(limit, (self.steps + 1) // 2):
+            return
+        if self.world.rank:
+            raise SaidElsewhere
+        self.checkpointer.wait()
+        raise TrainerError(
+            f"the last {count} steps, from {self.step - count + 1} to {self.step}, were skipped: loss or gradient norm "
+            "not finite or far out. The run learns nothing any more. Look at metrics.jsonl; lower optimizer.lr, or go "
+            "back with --resume-from STEP; optimizer.skip_limit says how many are borne."
+        )
+
+    @property
+    def skipped(self) -> int:
+        """Steps of the whole run that were skipped; waits for the device."""
+        return int(self.guard.skipped.item())
 
     def _record(self, step: int, lr: float, row: list[float]) -> dict[str, Any]:
         """One step's line; a skipped step names its samples, so that they can be looked at."""
@@ -257,46 +375,3 @@ def source_totals(losses: Tensor, targets: Tensor, sources: Tensor, count: int) 
     of_source = sources.flatten() == torch.arange(count, device=sources.device)[:, None]
     valid = (targets.flatten() != IGNORE) & of_source
     return torch.stack(((losses.flatten() * valid).sum(1, dtype=torch.float64), valid.sum(1).double()))
-
-
-def config_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """One line for each key whose value differs between two configurations."""
-    before, now = (_plain(values) for values in (before, now))
-    keys = sorted({(part, key) for values in (before, now) for part in values for key in values[part]})
-    return [
-        f"  {part}.{key}: was {before.get(part, {}).get(key)!r}, is {now.get(part, {}).get(key)!r}"
-        for part, key in keys
-        if before.get(part, {}).get(key) != now.get(part, {}).get(key)
-    ]
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        part: {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
-        for part, keys in values.items()
-    }
-
-
-class StopSignal:
-    """Whether to stop, agreed by all ranks: a signal reaches them at different steps.
-
-    The ranks' answers are added up beside the computation and read one step later, so nobody waits.
-    """
-
-    def __init__(self, ranks: int) -> None:
-        self.received = False
-        self._group = dist.new_group(backend="gloo") if ranks > 1 else None
-        self._answer = torch.zeros(1, dtype=torch.int32)
-        self._work: Any = None
-
-    def asked(self) -> bool:
-        """True on all ranks at the same step, once any rank has had the signal."""
-        if self._group is None:
-            return self.received
-        stop = False
-        if self._work is not None:
-            self._work.wait()
-            stop = bool(self._answer.item())
-        self._answer = torch.tensor([int(self.received)], dtype=torch.int32)
-        self._work = None if stop else dist.all_reduce(self._answer, group=self._group, async_op=True)
-        return stop
