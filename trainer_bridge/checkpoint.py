@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 
 from trainer_bridge.config import ModelConfig, build
@@ -217,7 +218,7 @@ def check_shape(checkpoint: Path, config: ModelConfig) -> None:
     stored = {
         name.removeprefix(MODEL): tuple(entry.size)
         for name, entry in read_metadata(checkpoint).state_dict_metadata.items()
-        if name.startswith(MODEL)
+        if name.startswith(MODEL) and isinstance(entry, TensorStorageMetadata)
     }
     wanted: dict[str, tuple[int, ...]] = {}
     layers = {name.split(".")[1] for name in stored if name.startswith("layers.")}

@@ -101,8 +101,8 @@ class DataConfig:
 
     Attributes:
         path: The folder of token shards, local or ``s3://`` or ``gs://``; ``--data`` sets it.
-        cache: Where shards of an object store are kept on the local disk; where None, ``$XDG_CACHE_HOME`` or
-            ``~/.cache``, in ``llama-corpus/shards``.
+        cache: Where shards of an object store are kept on the local disk; where None, ``shards`` in
+            ``$LLAMA_CORPUS_CACHE``, else in ``~/.cache/llama-corpus``.
         seed: Of the order; the weights have their own seed.
         shuffle_block: Rows that lie together on disk and are read together (64: about 256 KB at 2,048 ids).
         shuffle_window: Rows shuffled among each other, row by row; as large as the data: a full shuffle.
@@ -133,7 +133,7 @@ class OptimizerConfig:
         weight_decay: Of AdamW.
         decay_norms: Whether the norms' weights decay, too. The paper does not say; matrices only is GPT-3's lineage.
         clip: The largest norm of the gradient.
-        schedule: From the warm-up's end on: ``cosine``, as in the paper; ``linear``: a straight line; ``wsd``: constant,
+        schedule: From the warm-up's end on: ``cosine``, the paper's; ``linear``: a straight line; ``wsd``: constant,
             then a straight line (warm-up, stable, decay: MiniCPM, arXiv 2404.06395).
         warmup_steps: Steps over which the learning rate rises.
         decay_fraction: Share of the run's steps over which ``wsd`` falls (MiniCPM: a tenth).
@@ -142,7 +142,8 @@ class OptimizerConfig:
         skip_sigma: A step whose loss or gradient norm is further out is skipped (OLMo's rule); 0: only a non-finite
             one is.
         skip_window: Steps whose mean and deviation say what is "further out".
-        skip_limit: Steps skipped in a row at which the run ends with an error; so does a run half of whose steps are.
+        skip_limit: Steps skipped in a row at which the run ends with an error; half the run's steps where those are
+            fewer.
     """
 
     lr: float = 3e-4

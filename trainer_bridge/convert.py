@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from trainer_bridge.config import ModelConfig
+from trainer_bridge.config import ModelConfig, build
 from trainer_bridge.errors import TrainerError
 
 # Meta's name -> Hugging Face's, outside the layers and (after "layers.N." and "model.layers.N.") inside.
@@ -113,34 +113,57 @@ def hf_config(config: ModelConfig, bos: int | None, eos: int | None, dtype: str)
     }
 
 
+# Keys of a config.json that this model has no choice in; where one is missing, it means the allowed value.
+FIXED = {
+    "model_type": "llama",
+    "hidden_act": "silu",
+    "tie_word_embeddings": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "partial_rotary_factor": 1.0,
+    "quantization_config": None,
+    "sliding_window": None,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+    "num_local_experts": None,
+    "is_encoder_decoder": False,
+}
+
+
 def from_hf_config(values: dict[str, Any]) -> ModelConfig:
     """The shape of a LLaMA from its Hugging Face ``config.json``.
 
     Raises:
         TrainerError: another architecture, or a LLaMA with parts that this one does not have.
     """
-    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    rope: dict[str, Any] = {**(values.get("rope_scaling") or {}), **(values.get("rope_parameters") or {})}
     kind = rope.get("rope_type", rope.get("type", "default"))
-    for key, value, allowed in (
-        ("model_type", values.get("model_type"), "llama"),
-        ("tie_word_embeddings", values.get("tie_word_embeddings", False), False),
-        ("attention_bias", values.get("attention_bias", False), False),
-        ("mlp_bias", values.get("mlp_bias", False), False),
-        ("rope_type", kind, "default"),
-    ):
-        if value != allowed:
-            raise TrainerError(f"config.json: {key} = {value!r} cannot be used; allowed: {allowed!r}")
+    asked = {**values, "partial_rotary_factor": rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))}
+    for key, allowed in FIXED.items():
+        found = asked.get(key)
+        if (found is not None and found != allowed) or (key == "model_type" and found is None):
+            raise TrainerError(f"config.json: {key} = {found!r} cannot be used; allowed: {allowed!r}")
+    if kind != "default":
+        raise TrainerError(f"config.json: rope_type = {kind!r} cannot be used; allowed: 'default'")
     try:
-        return ModelConfig(
-            dim=values["hidden_size"],
-            layers=values["num_hidden_layers"],
-            heads=values["num_attention_heads"],
-            kv_heads=values.get("num_key_value_heads"),
-            vocab_size=values["vocab_size"],
-            ffn_hidden=values["intermediate_size"],
-            context=values.get("max_position_embeddings", 2048),
-            norm_eps=values.get("rms_norm_eps", 1e-6),
-            rope_theta=float(rope.get("rope_theta", values.get("rope_theta", 10000.0))),
-        )
+        shape = {
+            "dim": values["hidden_size"],
+            "layers": values["num_hidden_layers"],
+            "heads": values["num_attention_heads"],
+            "kv_heads": values.get("num_key_value_heads"),
+            "vocab_size": values["vocab_size"],
+            "ffn_hidden": values["intermediate_size"],
+            "context": values.get("max_position_embeddings", 2048),
+            "norm_eps": values.get("rms_norm_eps", 1e-6),
+            "rope_theta": rope.get("rope_theta", values.get("rope_theta", 10000.0)),
+        }
     except KeyError as error:
         raise TrainerError(f"config.json lacks the key {error.args[0]}") from error
+    config = build(ModelConfig, shape, "config.json: ")
+    config.validate()
+    width = values.get("head_dim") or config.dim // config.heads
+    if width * config.heads != config.dim:
+        raise TrainerError(
+            f"config.json: head_dim = {width} cannot be used; allowed: hidden_size / num_attention_heads"
+        )
+    return config

@@ -5,10 +5,10 @@ For task benchmarks, export the run and give it to lm-evaluation-harness:
 """
 
 import argparse
-import hashlib
 import json
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ import numpy as np
 import torch
 
 from trainer_bridge.attention import document_mask
-from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info
+from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info, run_of
 from trainer_bridge.config import DataConfig
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Batch, Samples
+from trainer_bridge.metrics import finite
 from trainer_bridge.model import Transformer
+from trainer_bridge.origin import stored_tokenizer
 from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.remote import local_path, local_shards
 from trainer_bridge.trainer import source_totals
-from trainer_bridge.vocabulary import Vocabulary, find_tokenizer
+from trainer_bridge.vocabulary import Vocabulary, check_is, find_tokenizer
 
 # Rows as they lie on disk: one block, and windows of a single row.
 IN_ORDER = DataConfig(shuffle_block=2**62, shuffle_window=1)
@@ -44,11 +47,11 @@ class Score:
     tokens: int
     bytes: int
 
-    def report(self) -> dict[str, float | int]:
-        """Loss per token, and bits per byte of text, which does not depend on the tokenizer."""
-        values: dict[str, float | int] = {"loss": self.nats / self.tokens, "tokens": self.tokens}
+    def report(self) -> dict[str, float | int | None]:
+        """Loss per token, and bits per byte of text, which does not depend on the tokenizer; None: not finite."""
+        values: dict[str, float | int | None] = {"loss": finite(self.nats / self.tokens), "tokens": self.tokens}
         if self.bytes:
-            values |= {"bits_per_byte": self.nats / math.log(2) / self.bytes, "bytes": self.bytes}
+            values |= {"bits_per_byte": finite(self.nats / math.log(2) / self.bytes), "bytes": self.bytes}
         return values
 
 
@@ -105,15 +108,23 @@ def evaluate(
     return {**scores, "all": Score(float(everything[0]), int(everything[1]), int(everything[2]))}
 
 
-def _known_vocabulary(given: str | None, run: Path, data: Path, sha256: str) -> Vocabulary | None:
+def _known_vocabulary(given: str | None, folders: Iterable[Path], sha256: str) -> Vocabulary | None:
     """The shards' tokenizer, checked against their manifest; None where none is to be found."""
-    path = find_tokenizer(given, run, data)
+    path = find_tokenizer(given, *folders)
     if path is None:
         return None
     vocabulary = Vocabulary(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise TrainerError(f"{path} is not the tokenizer of the shards in {data}")
+    check_is(path, sha256, "the shards")
     return vocabulary
+
+
+def _line(name: str, report: dict[str, float | int | None]) -> str:
+    values = (f"{key} {'not finite' if value is None else _number(value)}" for key, value in report.items())
+    return f"{name:>16}  {'  '.join(values)}\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
 def main() -> None:
@@ -121,23 +132,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m trainer_bridge.evaluate", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("run", type=Path, help="directory of a run, or one checkpoint")
-    parser.add_argument("--data", type=Path, required=True, help="directory of held-out token shards")
+    parser.add_argument("run", type=local_path, help="directory of a run, or one checkpoint")
+    parser.add_argument("--data", required=True, help="directory of held-out token shards")
     parser.add_argument("--batch", type=int, default=4, help="rows at a time")
     parser.add_argument("--limit", type=int, help="rows to score; default: all")
     parser.add_argument("--tokenizer", help="SentencePiece model, for bits per byte; default: the run's or the shards'")
     options = parser.parse_args()
     if options.batch < 1 or (options.limit is not None and options.limit < 1):
         raise TrainerError("--batch and --limit must be at least 1")
-    info = read_info(latest_checkpoint(options.run))
-    samples = Samples(IN_ORDER, options.data)
+    checkpoint = latest_checkpoint(options.run)
+    info = read_info(checkpoint)
+    data = local_shards(options.data)
+    samples = Samples(IN_ORDER, data)
     manifest = samples.reader.manifest
-    vocabulary = _known_vocabulary(options.tokenizer, options.run, options.data, manifest.tokenizer_sha256)
+    vocabulary = _known_vocabulary(options.tokenizer, (checkpoint, run_of(checkpoint), data), manifest.tokenizer_sha256)
     trained = info["config"].get("data", {})
     choices = {key: trained[key] for key in ("document_mask", "predict_across_documents") if key in trained}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_model(options.run, device, compute_dtype("auto", device))
-    if (loader := info.get("loader")) and loader["dataset"]["tokenizer_sha256"] != manifest.tokenizer_sha256:
+    if stored_tokenizer(info) not in (None, manifest.tokenizer_sha256):
         raise TrainerError("these shards were made with another tokenizer than the run's")
     if manifest.vocab_size != model.config.vocab or manifest.seq_len > model.config.context:
         raise TrainerError(
@@ -145,10 +158,9 @@ def main() -> None:
             f"{model.config.vocab} and {model.config.context}"
         )
     scores = evaluate(model, samples, DataConfig(**choices), vocabulary, options.batch, options.limit)
-    for name, score in scores.items():
-        values = "  ".join(f"{key} {value:,.4f}".rstrip("0").rstrip(".") for key, value in score.report().items())
-        sys.stderr.write(f"{name:>16}  {values}\n")
     report = {name: score.report() for name, score in scores.items()}
+    for name, values in report.items():
+        sys.stderr.write(_line(name, values))
     sys.stdout.write(json.dumps({"step": info["step"], "scores": report}) + "\n")
 
 

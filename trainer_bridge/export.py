@@ -15,14 +15,29 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from trainer_bridge.checkpoint import MODEL, latest_checkpoint, load_tensors, read_info, stored_model_config
+from pipeline.errors import OutputError
+from pipeline.storage.ownership import Owned, claim_folder
+from trainer_bridge.checkpoint import (
+    MODEL,
+    check_shape,
+    latest_checkpoint,
+    load_tensors,
+    read_info,
+    run_of,
+    stored_model_config,
+)
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import hf_config, to_hf
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.hf_tokenizer import tokenizer_json
 from trainer_bridge.model import TransformerBlock
-from trainer_bridge.vocabulary import Vocabulary, find_tokenizer
+from trainer_bridge.origin import stored_tokenizer
+from trainer_bridge.remote import local_path
+from trainer_bridge.vocabulary import Vocabulary, check_is, find_tokenizer
 
+COMMAND = "trainer_bridge.export"
+CONFIG, INDEX = "config.json", "model.safetensors.index.json"  # the configuration is written last: the export is whole
+TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 FILE_BYTES = 5_000_000_000  # transformers' own limit of one file
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -40,20 +55,39 @@ def parts(checkpoint: Path, config: ModelConfig) -> Iterator[dict[str, Tensor]]:
         yield {prefix + name: tensor for name, tensor in block.state_dict().items()}
 
 
-def write_weights(checkpoint: Path, config: ModelConfig, folder: Path, dtype: torch.dtype) -> None:
+def convert(name: str, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """A weight in another type.
+
+    Raises:
+        TrainerError: it holds values that are not finite, or that the type cannot hold.
+    """
+    converted = weight.to(dtype)
+    if not converted.isfinite().all():
+        if not weight.isfinite().all():
+            raise TrainerError(f"{name} holds values that are not finite: the run is broken at this checkpoint")
+        raise TrainerError(
+            f"{name} holds values up to {weight.abs().max():g}, too large for {dtype}; take --dtype bf16"
+        )
+    return converted
+
+
+def write_weights(checkpoint: Path, config: ModelConfig, folder: Owned, dtype: torch.dtype) -> None:
     """Writes safetensors files of at most about 5 GB, and their index."""
+    root = Path(folder.root)
     waiting: dict[str, Tensor] = {}
     files: list[list[str]] = []
     size = total = 0
 
     def flush() -> None:
         nonlocal waiting, size
-        save_file(waiting, folder / f"part-{len(files)}.tmp", metadata={"format": "pt"})
+        name = f"part-{len(files)}.tmp"
+        folder.expect([name])
+        save_file(waiting, root / name, metadata={"format": "pt"})
         files.append(list(waiting))
         waiting, size = {}, 0
 
     for part in parts(checkpoint, config):
-        converted = {name: tensor.to(dtype) for name, tensor in to_hf(part, config).items()}
+        converted = {name: convert(name, tensor, dtype) for name, tensor in to_hf(part, config).items()}
         more = sum(tensor.nbytes for tensor in converted.values())
         if waiting and size + more > FILE_BYTES:
             flush()
@@ -63,11 +97,14 @@ def write_weights(checkpoint: Path, config: ModelConfig, folder: Path, dtype: to
     index: dict[str, str] = {}
     for number, names in enumerate(files):
         name = f"model-{number + 1:05d}-of-{len(files):05d}.safetensors" if len(files) > 1 else "model.safetensors"
-        (folder / f"part-{number}.tmp").replace(folder / name)
+        folder.expect([name])
+        (root / f"part-{number}.tmp").rename(root / name)
         index |= dict.fromkeys(names, name)
     if len(files) > 1:
         content = {"metadata": {"total_size": total}, "weight_map": index}
-        (folder / "model.safetensors.index.json").write_text(json.dumps(content, indent=1))
+        folder.expect([INDEX])
+        (root / INDEX).write_text(json.dumps(content, indent=1))
+    folder.remove(*(f"part-{number}.tmp" for number in range(len(files))))
 
 
 def write_tokenizer(source: Path, folder: Path, context: int) -> None:
@@ -99,36 +136,55 @@ def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> None:
 
     Args:
         run: a run directory, or one checkpoint.
-        folder: where to write; created, and must be empty.
+        folder: where to write: new, empty, or what a killed export left.
         dtype: of the written weights: fp32 (as trained), bf16 or fp16.
         tokenizer: the SentencePiece model to write with them, if any.
 
     Raises:
-        TrainerError: no checkpoint, or files in the way.
+        TrainerError: no checkpoint, files in the way, a tokenizer of another model, weights that the type cannot hold.
     """
     checkpoint = latest_checkpoint(run)
     config, info = stored_model_config(checkpoint), read_info(checkpoint)
-    if folder.exists() and any(folder.iterdir()):
-        raise TrainerError(f"{folder} is not empty")
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset = (info.get("loader") or {}).get("dataset", {})
-    name = str(DTYPES[dtype]).removeprefix("torch.")
-    values = hf_config(config, dataset.get("bos", 1), dataset.get("eos", 2), name)
-    (folder / "config.json").write_text(json.dumps(values, indent=1))
-    write_weights(checkpoint, config, folder, DTYPES[dtype])
+    check_shape(checkpoint, config)
+    if tokenizer is not None:
+        check_is(tokenizer, stored_tokenizer(info), str(run))
+    try:
+        owned = _claim(folder)
+        write_weights(checkpoint, config, owned, DTYPES[dtype])
+        owned.expect([CONFIG, *(TOKENIZER_FILES if tokenizer is not None else ())])
+    except OutputError as error:
+        raise TrainerError(str(error).replace("--output", "--to")) from error
     if tokenizer is not None:
         write_tokenizer(tokenizer, folder, config.context)
+    name = str(DTYPES[dtype]).removeprefix("torch.")
+    (folder / CONFIG).write_text(json.dumps(hf_config(config, *_special_ids(info), name), indent=1))
+
+
+def _special_ids(info: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Begin- and end-of-sequence ids: those of the shards, or of the imported model; None where neither says any."""
+    known = (info.get("loader") or {}).get("dataset") or info
+    return known.get("bos"), known.get("eos")
+
+
+def _claim(folder: Path) -> Owned:
+    """The folder as this command's own, cleared of what a killed export left."""
+    owned = claim_folder(str(folder), COMMAND)
+    if CONFIG in owned.names and (folder / CONFIG).exists():
+        raise TrainerError(f"{folder} is not empty: it holds a whole export. Choose another --to, or remove it.")
+    owned.remove(*owned.names)
+    return owned
 
 
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="python -m trainer_bridge.export", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("run", type=Path, help="directory of a run, or one checkpoint")
-    parser.add_argument("--to", type=Path, required=True, help="directory to write")
+    parser.add_argument("run", type=local_path, help="directory of a run, or one checkpoint")
+    parser.add_argument("--to", type=local_path, required=True, help="directory to write")
     parser.add_argument("--dtype", choices=DTYPES, default="fp32")
     parser.add_argument("--tokenizer", help="SentencePiece model; default: the run's own")
     options = parser.parse_args()
-    tokenizer = find_tokenizer(options.tokenizer, options.run)
+    checkpoint = latest_checkpoint(options.run)
+    tokenizer = find_tokenizer(options.tokenizer, checkpoint, run_of(checkpoint))
     export(options.run, options.to, options.dtype, tokenizer)
     note = "" if tokenizer else " (without a tokenizer: the run has none)"
     sys.stderr.write(f"wrote {options.to}{note}\n")

@@ -2,16 +2,17 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from trainer_bridge.checkpoint import load_model
+from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info, run_of
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.model import Transformer
+from trainer_bridge.origin import stored_tokenizer
 from trainer_bridge.parallel import compute_dtype
-from trainer_bridge.vocabulary import NAME, Vocabulary, find_tokenizer
+from trainer_bridge.remote import local_path
+from trainer_bridge.vocabulary import NAME, Vocabulary, check_is, find_tokenizer
 
 
 class KeyValueCache:
@@ -102,7 +103,7 @@ def generate(
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="python -m trainer_bridge.generate", description=__doc__)
-    parser.add_argument("run", type=Path, help="directory of a run, or one checkpoint")
+    parser.add_argument("run", type=local_path, help="directory of a run, or one checkpoint")
     parser.add_argument("prompt")
     parser.add_argument("--tokens", type=int, default=100, help="new tokens, at most")
     parser.add_argument("--temperature", type=float, default=0.8, help="0: always the likeliest")
@@ -116,7 +117,10 @@ def main() -> None:
         raise TrainerError("--tokens must be at least 1")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_model(options.run, device, compute_dtype("auto", device))
-    vocabulary = Vocabulary(find_tokenizer(options.tokenizer, options.run) or options.run / NAME)
+    checkpoint = latest_checkpoint(options.run)
+    tokenizer = find_tokenizer(options.tokenizer, checkpoint, run_of(checkpoint)) or options.run / NAME
+    check_is(tokenizer, stored_tokenizer(read_info(checkpoint)), str(options.run))
+    vocabulary = Vocabulary(tokenizer)
     prompt = vocabulary.encode(options.prompt)
     if max(prompt) >= model.config.vocab:
         raise TrainerError(f"the tokenizer has more ids than the model's {model.config.vocab}")

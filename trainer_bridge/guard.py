@@ -2,7 +2,7 @@
 
 The rule is OLMo's (allenai/OLMo-core, optim/skip_step_optimizer.py): mean and deviation of the last steps, on the
 device; once half a window is known, a step more than six deviations above the mean is left out. Ours: the deviation is
-taken to be half a per cent of the mean at least, so that a loss that hardly moves is no reason to skip what is ordinary.
+taken to be half a per cent of the mean at least, so that after steps that hardly differ an ordinary one is not skipped.
 """
 
 import torch

@@ -35,7 +35,9 @@ def check_origin(checkpoint: Path, config: ModelConfig, tokenizer_sha256: str, a
     """
     stored = stored_model_config(checkpoint)
     before, now = (effective(values) for values in (stored, config))
-    changes = {key: f"  model.{key}: was {before[key]!r}, is {now[key]!r}" for key in CHANGEABLE if before[key] != now[key]}
+    changes = {
+        key: f"  model.{key}: was {before[key]!r}, is {now[key]!r}" for key in CHANGEABLE if before[key] != now[key]
+    }
     known = stored_tokenizer(read_info(checkpoint))
     if known is not None and known != tokenizer_sha256:
         changes[TOKENIZER] = f"  tokenizer: was {known}, is {tokenizer_sha256} (SHA-256 of the shards' model)"

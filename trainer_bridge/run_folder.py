@@ -8,6 +8,8 @@ import contextlib
 import fcntl
 import os
 import socket
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,19 +20,23 @@ from trainer_bridge.errors import TrainerError
 
 COMMAND = "trainer_bridge.train"
 LOCK = ".lock"
+PATIENCE = 60.0  # seconds: a run that a signal stopped may still be saving when its successor starts
 FILES = ("metrics.jsonl", "metrics.tmp", "loss.svg", "tokenizer.model")
 
 
 class RunFolder:
     """The directory of a run, held by this process until it is closed or ends in any other way."""
 
-    def __init__(self, path: Path, command: str = COMMAND, inputs: Iterable[str] = ()) -> None:
+    def __init__(
+        self, path: Path, command: str = COMMAND, inputs: Iterable[str] = (), patience: float = PATIENCE
+    ) -> None:
         """Takes a new directory, an empty one, or one that the command wrote.
 
         Args:
             path: The directory.
             command: Who writes there.
             inputs: Folders that are read: none may lie below it, nor it below one of them.
+            patience: Seconds to wait for another process that writes there.
 
         Raises:
             TrainerError: It holds what is not the command's, another process writes to it, or it cannot be made.
@@ -43,7 +49,7 @@ class RunFolder:
             check_apart(str(path), inputs, "the input")
             check_folder(str(path), command, earlier_names)
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = _hold(path)
+            self._lock = _hold(path, patience)
             self._owned: Owned = claim_folder(str(path), command, earlier_names)
         except (InputError, OutputError) as error:
             raise TrainerError(str(error)) from error
@@ -84,21 +90,33 @@ def earlier_names(root: str) -> list[str] | None:
     return [name for name in FILES if (folder / name).is_file()]
 
 
-def _hold(folder: Path) -> int:
+def _hold(folder: Path, patience: float) -> int:
     """Locks a directory; the lock goes with the process, however that ends."""
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
-        os.close(descriptor)
-        raise TrainerError(
-            f"{folder} is being written by {holder}. Wait for it or end it (a rank may have outlived its launcher), or "
-            "give another directory."
-        ) from error
-    except OSError:  # a file system without locks
-        return descriptor
+    if not _lock(descriptor):
+        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+        sys.stderr.write(f"{folder} is being written by {holder}; waiting up to {patience:g} s for it to end\n")
+        end = time.monotonic() + patience
+        while not _lock(descriptor):
+            if time.monotonic() > end:
+                os.close(descriptor)
+                raise TrainerError(
+                    f"{folder} is being written by {holder}. Wait for it or end it (a rank may have outlived its "
+                    "launcher), or give another directory."
+                )
+            time.sleep(min(0.5, patience))
     with contextlib.suppress(OSError):  # a full disk shall not stop here: what follows says so
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     return descriptor
+
+
+def _lock(descriptor: int) -> bool:
+    """Takes a lock if nobody has it; a file system without locks has it free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,5 +1,6 @@
 """Signals that ask a run to save and stop, and how the ranks agree on the step."""
 
+import os
 import signal
 import time
 from typing import Any
@@ -23,6 +24,8 @@ class StopSignal:
         self._answer = torch.zeros(1, dtype=torch.int32)
         self._work: Any = None
         self._first = 0.0
+        # Ranks whose launcher was killed go on by themselves, unseen; without torchrun, a shell may go and is not missed.
+        self._launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
     def listen(self) -> None:
         """Takes SIGTERM and SIGINT from now on.
@@ -43,7 +46,9 @@ class StopSignal:
         signal.signal(signal.SIGINT, on_signal)
 
     def asked(self) -> bool:
-        """True on all ranks at the same step, once any rank has had the signal."""
+        """True on all ranks at the same step, once any rank has had the signal or lost its launcher."""
+        if self._launcher is not None and os.getppid() != self._launcher:
+            self.received = True
         if self._group is None:
             return self.received
         stop = False

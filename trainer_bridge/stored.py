@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import torch
 from torch.distributed.checkpoint import filesystem, metadata
@@ -53,7 +53,8 @@ class Damaged(TrainerError):
 class _OnlyKnownClasses(pickle._Unpickler):  # type: ignore[name-defined, misc]
     """Reads a pickle of the format's own classes; any other name in it is refused before it is looked up."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    stack: list[Any]
 
     def find_class(self, module: str, name: str) -> Any:
         known = CLASSES.get((module, name))
@@ -68,7 +69,7 @@ class _OnlyKnownClasses(pickle._Unpickler):  # type: ignore[name-defined, misc]
         """Sets the state of an object, never of a class or a function."""
         if isinstance(self.stack[-2], type) or callable(self.stack[-2]):
             raise pickle.UnpicklingError("it changes a class")
-        super().load_build()
+        super().load_build()  # type: ignore[misc]
 
     dispatch[pickle.BUILD[0]] = load_build
 
@@ -117,7 +118,7 @@ def _check(found: Any) -> None:
             raise ValueError(f"{index.fqn} lies in {place.relative_path!r}, which is no file of a checkpoint")
         if getattr(place, "transform_descriptors", None):
             raise ValueError(f"{index.fqn} is transformed")
-        if not (0 <= int(place.offset) and 0 < int(place.length)):
+        if not (int(place.offset) >= 0 and int(place.length) > 0):
             raise ValueError(f"{index.fqn} lies at {place.offset}")
 
 

@@ -19,7 +19,7 @@ from trainer_bridge.config import TrainConfig, load_config, recipe_names
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
-from trainer_bridge.remote import local_shards
+from trainer_bridge.remote import local_path, local_shards
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.shards import Manifest, read_manifest
 from trainer_bridge.signals import STOPPED, StopSignal
@@ -34,10 +34,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help=f"a recipe: {names}; or the path of your own .yaml")
     parser.add_argument("--data", help="directory of token shards (data.path of the recipe)")
     parser.add_argument(
-        "--output", required=True, type=Path, help="directory of the run; a run that is there is resumed"
+        "--output", required=True, type=local_path, help="directory of the run; a run that is there is resumed"
     )
     parser.add_argument("--steps", type=int, help="length of the run in steps (run.steps)")
-    parser.add_argument("--resume-from", type=int, metavar="STEP", help="go on from this checkpoint, not the newest one")
+    parser.add_argument(
+        "--resume-from", type=int, metavar="STEP", help="go on from this checkpoint, not the newest one"
+    )
     parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
     parser.add_argument(
         "overrides", nargs="*", metavar="section.key=value", help="any key of the recipe (docs/recipes.md)"
@@ -55,7 +57,9 @@ def configure(options: argparse.Namespace) -> TrainConfig:
     ):
         if value is not None:
             if any(override.startswith(f"{key}=") for override in options.overrides):
-                raise TrainerError(f"{key} is given twice: as --{key.partition('.')[2].replace('path', 'data')} and by name")
+                raise TrainerError(
+                    f"{key} is given twice: as --{key.partition('.')[2].replace('path', 'data')} and by name"
+                )
             overrides.append(f"{key}={value}")
     config = load_config(options.model, overrides)
     if config.data.path is None:

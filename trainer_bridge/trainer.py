@@ -312,7 +312,9 @@ class Trainer:
             self._skipped_in_a_row = self._skipped_in_a_row + 1 if "skipped_samples" in record else 0
         skipped = [record["step"] for record in records if "skipped_samples" in record]
         if skipped:
-            self.metrics.say(f"skipped step {', '.join(map(str, skipped))}: loss or gradient norm not finite or far out")
+            self.metrics.say(
+                f"skipped step {', '.join(map(str, skipped))}: loss or gradient norm not finite or far out"
+            )
         count, limit = self._skipped_in_a_row, self.config.optimizer.skip_limit
         if count < min(limit, (self.steps + 1) // 2):
             return

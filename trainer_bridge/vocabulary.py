@@ -1,5 +1,6 @@
 """The run's SentencePiece model: text to ids and back, and how many bytes of text each id stands for."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,9 @@ def find_tokenizer(given: str | None, *folders: Path) -> Path | None:
     if given:
         return Path(given)
     return next((folder / NAME for folder in folders if (folder / NAME).is_file()), None)
+
+
+def check_is(path: Path, sha256: str | None, whose: str) -> None:
+    """Raises TrainerError where a tokenizer is another one than that of a model or of shards; None: not known."""
+    if sha256 is not None and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise TrainerError(f"{path} is not the tokenizer of {whose}: its SHA-256 is not {sha256}")

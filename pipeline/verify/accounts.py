@@ -40,6 +40,7 @@ from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, require
+from pipeline.verify.runs import is_run, verify_run
 from pipeline.verify.shards import verify_shards
 
 THREADS = 4
@@ -289,7 +290,7 @@ def _command(folder: str) -> str:
 
 def _folders(given: str) -> list[str]:
     """The folder itself; of a corpus, those of its sources."""
-    return [given] if is_shard_folder(given) else run_folders(given) or [given]
+    return [given] if is_run(given) or is_shard_folder(given) else run_folders(given) or [given]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -303,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "folders",
         nargs="+",
         metavar="DIR",
-        help="a corpus, a source's folder, such as corpus/books, or one of token shards",
+        help="a corpus, a source's folder, such as corpus/books, one of token shards, or a run of the trainer",
     )
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
     parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
@@ -321,7 +322,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
-        if is_shard_folder(root):
+        if is_run(root):
+            sound, faults, cure = verify_run(root)
+        elif is_shard_folder(root):
             count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
             sound = f"{count:,} rows"
         else:
@@ -330,7 +333,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failed |= bool(faults)
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
-        if faults and not is_shard_folder(root):
+        if faults and is_run(root):
+            console.print(f"{folder}: {cure}", style="yellow", markup=False)
+        elif faults and not is_shard_folder(root):
             console.print(f"{folder}: {CURE.format(_command(root))}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)

@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from tests.trainer_bridge import runs
 from trainer_bridge.parallel import start_world
-from trainer_bridge.trainer import StopSignal
+from trainer_bridge.signals import StopSignal
 
 
 def whole(tensor):

@@ -12,8 +12,9 @@ from trainer_bridge.config import TrainConfig, build
 from trainer_bridge.loader import Samples
 from trainer_bridge.metrics import read_metrics
 from trainer_bridge.parallel import World
+from trainer_bridge.signals import StopSignal
 from trainer_bridge.train import set_up_torch
-from trainer_bridge.trainer import StopSignal, Trainer
+from trainer_bridge.trainer import Trainer
 
 ALONE = World(0, 1, torch.device("cpu"), None)
 SEQ_LEN = 16

@@ -13,7 +13,7 @@ import torch
 from tests.trainer_bridge import runs
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.trainer import StopSignal
+from trainer_bridge.signals import StopSignal
 
 ROOT = Path(__file__).parents[2]
 RUN = {"micro_batch": 1, "steps": 6}

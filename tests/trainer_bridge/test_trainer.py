@@ -11,7 +11,8 @@ from trainer_bridge.checkpoint import list_checkpoints, load_model
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.loss import IGNORE
 from trainer_bridge.optimizer import learning_rate
-from trainer_bridge.trainer import StopSignal, source_totals
+from trainer_bridge.signals import StopSignal
+from trainer_bridge.trainer import source_totals
 
 
 @pytest.fixture(scope="module")
