@@ -6,7 +6,6 @@ both. It is written under a name that ends in ``.tmp`` and renamed when every ra
 the one before it.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -22,7 +21,15 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from trainer_bridge.config import ModelConfig, build
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Transformer
-from trainer_bridge.stored import METADATA, CheckpointReader, Damaged, check_archive, read_metadata
+from trainer_bridge.stored import (
+    METADATA,
+    SUM,
+    CheckpointReader,
+    Damaged,
+    check_archive,
+    file_sha256,
+    read_metadata,
+)
 
 FOLDER = "checkpoints"
 INFO = "run.json"
@@ -54,37 +61,40 @@ def write_info(checkpoint: Path, info: dict[str, Any]) -> None:
 
 
 def write_sums(checkpoint: Path) -> None:
-    """Writes the checksums of the small files and the sizes of the large ones, whose tensors have checksums inside."""
-    sums = {name: hashlib.sha256((checkpoint / name).read_bytes()).hexdigest() for name in (INFO, METADATA)}
-    sizes = {path.name: path.stat().st_size for path in sorted(checkpoint.glob("*.distcp"))}
-    (checkpoint / SUMS).write_text(json.dumps({"sha256": sums, "bytes": sizes}, indent=1))
+    """Gathers the checksums of all files, which the ranks have left beside theirs."""
+    small = {name: file_sha256(checkpoint / name) for name in (INFO, METADATA)}
+    left = sorted(checkpoint.glob(f"*{SUM}"))
+    large = {path.name.removesuffix(SUM): path.read_text() for path in left}
+    (checkpoint / SUMS).write_text(json.dumps({"sha256": {**small, **large}}, indent=1))
+    for path in left:
+        path.unlink()
 
 
-def read_sums(checkpoint: Path) -> dict[str, dict[str, Any]]:
-    """What ``checksums.json`` says; nothing where a version without it wrote the checkpoint.
+def read_sums(checkpoint: Path) -> dict[str, str]:
+    """SHA-256 by file, as ``checksums.json`` says; nothing where a version without it wrote the checkpoint.
 
     Raises:
         Damaged: it cannot be read.
     """
     path = checkpoint / SUMS
     if not path.exists():
-        return {"sha256": {}, "bytes": {}}
+        return {}
     try:
-        values = json.loads(path.read_bytes())
-        return {key: dict(values[key]) for key in ("sha256", "bytes")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{path} cannot be read: {error}") from error
+        sums = {str(name): str(value) for name, value in json.loads(path.read_bytes())["sha256"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged(f"{path} cannot be read: {error!r}") from error
+    if any(Path(name).name != name for name in sums):
+        raise Damaged(f"{path} names files outside {checkpoint}")
+    return sums
 
 
 def check_sum(checkpoint: Path, name: str) -> None:
-    """Raises Damaged where a small file of a checkpoint is not the one that was written."""
-    expected = read_sums(checkpoint)["sha256"].get(name)
-    try:
-        data = (checkpoint / name).read_bytes()
-    except OSError as error:
-        raise Damaged(f"{checkpoint / name} cannot be read: {error.strerror}") from error
-    if expected is not None and hashlib.sha256(data).hexdigest() != expected:
-        raise Damaged(f"{checkpoint / name} has changed since it was written")
+    """Raises Damaged where a file of a checkpoint is not the one that was written."""
+    path, expected = checkpoint / name, read_sums(checkpoint).get(name)
+    if not path.is_file():
+        raise Damaged(f"{path} is missing")
+    if expected is not None and file_sha256(path) != expected:
+        raise Damaged(f"{path} has changed since it was written")
 
 
 def read_info(checkpoint: Path) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def read_info(checkpoint: Path) -> dict[str, Any]:
     try:
         info: dict[str, Any] = json.loads((checkpoint / INFO).read_bytes())
         whole = isinstance(info["step"], int) and isinstance(info["config"]["model"], dict) and "loader" in info
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{checkpoint} is no readable checkpoint: {error!r}") from error
     if not whole:
         raise Damaged(f"{checkpoint / INFO} lacks the step, the model or the loader")
@@ -175,22 +185,23 @@ def cause(error: BaseException) -> str:
 def find_damage(checkpoint: Path) -> list[str]:
     """Reads a checkpoint through; a sentence for each thing that is not as it was written.
 
-    Looked at: the small files against their checksums, the large ones' sizes, each tensor's archive, and that the parts
-    of each tensor make the whole.
+    Looked at: the files against their checksums, each tensor's archive, and that each tensor's parts make the whole.
     """
     faults = []
     try:
-        for name in (INFO, METADATA):
+        names = sorted({INFO, METADATA, *read_sums(checkpoint)})
+    except Damaged as error:
+        return [str(error)]
+    for name in names:
+        try:
             check_sum(checkpoint, name)
+        except Damaged as error:
+            faults.append(str(error))
+    try:
         read_info(checkpoint)
-        for name, size in read_sums(checkpoint)["bytes"].items():
-            path = checkpoint / name
-            found = path.stat().st_size if path.is_file() else None
-            if found != size:
-                faults.append(f"{path} is missing" if found is None else f"{path} has {found} bytes of {size}")
         places = read_metadata(checkpoint).storage_data
     except Damaged as error:
-        return [*faults, str(error)]
+        return faults or [str(error)]
     if faults:
         return faults
     return [fault for index, place in places.items() for fault in _tensor_damage(checkpoint, index.fqn, place)]

@@ -12,6 +12,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from trainer_bridge.checkpoint import (
+    COMPLETE,
     FOLDER,
     INFO,
     SUMS,
@@ -24,10 +25,10 @@ from trainer_bridge.checkpoint import (
 )
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.run_folder import RunFolder
-from trainer_bridge.stored import METADATA
+from trainer_bridge.stored import METADATA, SUM, CheckpointWriter
 
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
-SET_ASIDE = ".set-aside"
+PARTIAL, SET_ASIDE = ".tmp", ".set-aside"
 
 
 class Checkpointer:
@@ -45,23 +46,31 @@ class Checkpointer:
         self._run, self._folder, self._keep, self._ranks = run, folder, keep, ranks
         # A group of its own: the background thread's messages must not mix with the training's.
         self._group = dist.new_group(backend="gloo") if ranks > 1 else None
-        self._pending: tuple[Any, str] | None = None
+        self._pending: tuple[Any, Path, Path] | None = None
 
     def begin(self, step: int) -> list[str]:
         """Clears up, once the run is accepted: leftovers of killed saves go, what lies beyond ``step`` is set aside.
 
         Returns:
             What was set aside, in words.
+
+        Raises:
+            TrainerError: something else has the name of a checkpoint to come.
         """
         if self._folder is None:
             return []
+        found = list_checkpoints(self._run)
+        beyond = [path for path in (self._run / FOLDER).glob("step-*") if COMPLETE.fullmatch(path.name)]
+        for path in beyond:
+            if step_of(path) > step and path not in found:
+                raise TrainerError(f"{path} is in the way of a checkpoint to come, and is none: move it away")
         words = []
-        for path in list_checkpoints(self._run):
+        for path in found:
             if step_of(path) > step:
-                aside = _free_name(path)
+                aside = _free_name(path, SET_ASIDE)
                 path.rename(aside)
                 words.append(f"{path} is set aside as {aside.name}")
-        for path in (self._run / FOLDER).glob("step-*.tmp"):
+        for path in (self._run / FOLDER).glob(f"step-*{PARTIAL}*"):
             self._folder.remove(f"{FOLDER}/{path.name}")
         self._prune()
         return words
@@ -77,14 +86,26 @@ class Checkpointer:
         """
         self.wait()
         name = checkpoint_name(info["step"])
-        partial = self._run / FOLDER / f"{name}.tmp"
+        partial = self._begin_folder(name, info)
+        writer = CheckpointWriter(partial)
+        future: Any = async_save(state, storage_writer=writer, process_group=self._group, no_dist=self._group is None)
+        self._pending = (future, partial, self._run / FOLDER / name)
+
+    def _begin_folder(self, name: str, info: dict[str, Any]) -> Path:
+        """Makes the folder that a checkpoint is written into, with its small file; the same one for all ranks."""
+        chosen: list[Any] = [None]
         if self._folder is not None:
-            files = (INFO, SUMS, METADATA, *(f"__{rank}_0.distcp" for rank in range(self._ranks)))
+            partial = _free_name(self._run / FOLDER / name, PARTIAL)
+            data = [f"__{rank}_0.distcp" for rank in range(self._ranks)]
+            files = (INFO, SUMS, METADATA, *data, *(file + SUM for file in data))
             self._folder.expect(*(f"{FOLDER}/{kind}/{file}" for kind in (name, partial.name) for file in files))
-            partial.mkdir(parents=True, exist_ok=True)
+            partial.mkdir(parents=True)
             write_info(partial, info)
-        future: Any = async_save(state, checkpoint_id=partial, process_group=self._group, no_dist=self._group is None)
-        self._pending = (future, name)
+            chosen = [partial]
+        if self._group is not None:
+            dist.broadcast_object_list(chosen, src=0, group=self._group)
+        begun: Path = chosen[0]
+        return begun
 
     def poll(self) -> None:
         """Finishes a save whose writing has ended; returns at once otherwise."""
@@ -99,10 +120,8 @@ class Checkpointer:
         """
         if self._pending is None:
             return
-        upload, name = self._upload(), self._pending[1]
+        upload, (_, partial, final) = self._upload(), self._pending
         self._pending = None
-        final = self._run / FOLDER / name
-        partial = final.with_name(f"{name}.tmp")
         try:
             upload.result()
             if self._folder is not None:  # its future ends after every rank has reported its part as written
@@ -132,12 +151,12 @@ class Checkpointer:
             self._folder.remove(f"{FOLDER}/{path.name}")
 
 
-def _free_name(path: Path) -> Path:
+def _free_name(path: Path, suffix: str) -> Path:
     """A name beside a checkpoint's that is not taken."""
-    name, number = path.with_name(path.name + SET_ASIDE), 1
+    name, number = path.with_name(path.name + suffix), 1
     while name.exists():
         number += 1
-        name = path.with_name(f"{path.name}{SET_ASIDE}-{number}")
+        name = path.with_name(f"{path.name}{suffix}-{number}")
     return name
 
 

@@ -32,7 +32,7 @@ from trainer_bridge.model import Transformer
 from trainer_bridge.released import Released, read_huggingface, read_meta
 from trainer_bridge.remote import local_path
 from trainer_bridge.run_folder import RunFolder
-from trainer_bridge.stored import METADATA
+from trainer_bridge.stored import METADATA, SUM, CheckpointWriter
 from trainer_bridge.vocabulary import NAME, Vocabulary
 
 COMMAND = "trainer_bridge.import_weights"
@@ -82,13 +82,14 @@ def _write(model: Transformer, released: Released, tokenizer: Path | None, targe
     final = checkpoint_name(0)
     partial = f"{final}.tmp"
     target.remove(f"{FOLDER}/{partial}")  # what a killed import left
-    files = (INFO, SUMS, METADATA, DATA)
+    files = (INFO, SUMS, METADATA, DATA, DATA + SUM)
     target.expect(NAME, *(f"{FOLDER}/{name}/{file}" for name in (final, partial) for file in files))
     if tokenizer is not None:  # Meta keeps one for all sizes, beside their folders
         shutil.copyfile(tokenizer, target.path / NAME)
     place = target.path / FOLDER / partial
     place.mkdir(parents=True)
-    save({MODEL + name: p.detach() for name, p in model.named_parameters()}, checkpoint_id=place, no_dist=True)
+    tensors = {MODEL + name: parameter.detach() for name, parameter in model.named_parameters()}
+    save(tensors, storage_writer=CheckpointWriter(place), no_dist=True)
     info = {"step": 0, "loader": None, "config": {"model": asdict(released.config)}, "weights_only": True}
     write_info(place, {**info, **_tokens(released, tokenizer)})
     write_sums(place)

@@ -24,7 +24,7 @@ class StopSignal:
         self._answer = torch.zeros(1, dtype=torch.int32)
         self._work: Any = None
         self._first = 0.0
-        # Ranks whose launcher was killed go on by themselves, unseen; without torchrun, a shell may go and is not missed.
+        # Ranks whose launcher was killed would go on unseen. Without torchrun the parent is a shell, which may go.
         self._launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
     def listen(self) -> None:

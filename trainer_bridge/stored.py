@@ -6,6 +6,7 @@ everything allowed, and does not look at the archives' checksums. This one lets 
 needs, only tensors, only files of the folder itself, and only bytes that fit their checksums.
 """
 
+import hashlib
 import io
 import pickle
 import re
@@ -16,7 +17,7 @@ from typing import IO, Any, ClassVar
 
 import torch
 from torch.distributed.checkpoint import filesystem, metadata
-from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 
 from trainer_bridge.errors import TrainerError
 
@@ -43,6 +44,9 @@ CLASSES: dict[tuple[str, str], Any] = {
        for kind in ("PosixPath", "WindowsPath")},
     ("torch.serialization", "_get_layout"): lambda name: {"torch.strided": torch.strided}[name],
 }  # fmt: skip
+
+
+SUM = ".sum"  # beside a data file till the checkpoint is whole: its SHA-256
 
 
 class Damaged(TrainerError):
@@ -195,6 +199,27 @@ def check_archive(file: IO[bytes], start: int, length: int) -> None:
         raise ValueError(f"its archive is damaged ({_short(error)})") from error
     if wrong is not None:
         raise ValueError("its bytes do not have the checksum that was written with them")
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class CheckpointWriter(FileSystemWriter):
+    """PyTorch's writer of checkpoints; each rank takes the checksum of its file, in the thread that has written it."""
+
+    def write_data(self, plan: Any, planner: Any) -> Any:
+        """Writes this rank's tensors, and the checksum beside them."""
+        done = super().write_data(plan, planner)
+        for name in sorted({result.storage_data.relative_path for result in done.value()}):
+            path = Path(self.path) / name
+            path.with_name(name + SUM).write_text(file_sha256(path))
+        return done
 
 
 class CheckpointReader(FileSystemReader):

@@ -37,6 +37,7 @@ from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import StopSignal
 from trainer_bridge.stored import Damaged
 
+MOST_NAMED = 10  # skipped steps on the screen
 NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
 
 
@@ -94,7 +95,7 @@ class Trainer:
         self._saved = -1
         events = [self._describe(), *self._advice()]
         self.step = self._restore(events, resume_from)
-        events += self.checkpointer.begin(self.step)
+        events += world.from_first(lambda: self.checkpointer.begin(self.step))
         if self.folder is not None:
             self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg")
         self.feeder = Feeder(self.samples, share, self.step * self.batch, config.data, world.device)
@@ -312,8 +313,9 @@ class Trainer:
             self._skipped_in_a_row = self._skipped_in_a_row + 1 if "skipped_samples" in record else 0
         skipped = [record["step"] for record in records if "skipped_samples" in record]
         if skipped:
+            which = ", ".join(map(str, skipped[:MOST_NAMED])) + (", ..." if len(skipped) > MOST_NAMED else "")
             self.metrics.say(
-                f"skipped step {', '.join(map(str, skipped))}: loss or gradient norm not finite or far out"
+                f"skipped {len(skipped)} of {len(records)} steps ({which}): loss or gradient norm not finite or far out"
             )
         count, limit = self._skipped_in_a_row, self.config.optimizer.skip_limit
         if count < min(limit, (self.steps + 1) // 2):
