@@ -120,6 +120,7 @@ FIXED = {
     "tie_word_embeddings": False,
     "attention_bias": False,
     "mlp_bias": False,
+    "rope_type": "default",
     "partial_rotary_factor": 1.0,
     "quantization_config": None,
     "sliding_window": None,
@@ -136,15 +137,15 @@ def from_hf_config(values: dict[str, Any]) -> ModelConfig:
     Raises:
         TrainerError: another architecture, or a LLaMA with parts that this one does not have.
     """
-    rope: dict[str, Any] = {**(values.get("rope_scaling") or {}), **(values.get("rope_parameters") or {})}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    asked = {**values, "partial_rotary_factor": rope.get("partial_rotary_factor", values.get("partial_rotary_factor"))}
-    for key, allowed in FIXED.items():
-        found = asked.get(key)
-        if (found is not None and found != allowed) or (key == "model_type" and found is None):
-            raise TrainerError(f"config.json: {key} = {found!r} cannot be used; allowed: {allowed!r}")
-    if kind != "default":
-        raise TrainerError(f"config.json: rope_type = {kind!r} cannot be used; allowed: 'default'")
+    ropes: list[dict[str, Any]] = [values.get(key) or {} for key in ("rope_scaling", "rope_parameters")]
+    for part in (values, *ropes):
+        found = {**part, "rope_type": part.get("rope_type", part.get("type"))}
+        for key, allowed in FIXED.items():
+            if found.get(key) is not None and found[key] != allowed:
+                raise TrainerError(f"config.json: {key} = {found[key]!r} cannot be used; allowed: {allowed!r}")
+    if "model_type" not in values:
+        raise TrainerError("config.json lacks the key model_type")
+    rope = {**ropes[0], **ropes[1]}
     try:
         shape = {
             "dim": values["hidden_size"],

@@ -87,6 +87,8 @@ def _write(model: Transformer, released: Released, tokenizer: Path | None, targe
     if tokenizer is not None:  # Meta keeps one for all sizes, beside their folders
         shutil.copyfile(tokenizer, target.path / NAME)
     place = target.path / FOLDER / partial
+    if place.exists():
+        raise TrainerError(f"{place} holds files that this command did not write: move it away")
     place.mkdir(parents=True)
     tensors = {MODEL + name: parameter.detach() for name, parameter in model.named_parameters()}
     save(tensors, storage_writer=CheckpointWriter(place), no_dist=True)

@@ -115,3 +115,34 @@ def test_overrides_may_stand_anywhere_on_the_command_line():
     words = "--model 7B run.keep=7 --data shards --steps 5 run.micro_batch=2 --output run optimizer.lr=1e-5"
     config = configure(parse(words.split()))
     assert (config.run.keep, config.run.micro_batch, config.run.steps, config.optimizer.lr) == (7, 2, 5, 1e-5)
+
+
+def parsed(*words):
+    return configure(parse(["--model", "tiny", "--output", "run", "--data", "shards", *words]))
+
+
+@pytest.mark.parametrize("path", ["mix #2", "20240501", "2024-05-01", "null", "on", "1e5", "~/x: y", "[a]", "a=b"])
+def test_paths_are_taken_as_they_stand(path):
+    assert configure(parse(["--model", "tiny", "--output", "run", "--data", path])).data.path == path
+    assert parsed("--tokenizer", path).data.tokenizer == path
+    if path != "null":  # which says that there is none
+        assert parsed(f"run.init_from={path}").run.init_from == path
+    assert parsed("run.init_from=null").run.init_from is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", "5", "run.steps=6"], r"run\.steps is given twice: as --steps and by name"),
+        (["data.path=x"], r"data\.path is given twice: as --data and by name"),
+        (["--tokenizer", "x", "data.tokenizer=y"], r"data\.tokenizer is given twice: as --tokenizer and by name"),
+        (["optimizer.skip_window=16"], r"optimizer\.skip_window = 16 cannot be used; allowed: at least 32"),
+        (["optimizer.schedule=constant"], "allowed: cosine, linear, wsd"),
+        (["optimizer.decay_fraction=1.5"], "allowed: a share from 0 to 1"),
+        (["run.profile=-1"], "allowed: at least 0"),
+        (["model.context=10000000"], "allowed: at most 4,194,304"),
+    ],
+)
+def test_contradictions_and_values_out_of_range_are_named(words, message):
+    with pytest.raises(TrainerError, match=message):
+        parsed(*words)

@@ -2,6 +2,8 @@
 
 import collections
 import functools
+import gzip
+import json
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from tests.trainer_bridge import runs, tiny
 from trainer_bridge.activations import KEPT_OPERATORS, apply_checkpointing
 from trainer_bridge.attention import attention_backends, causal_attention, chosen_backend, document_mask
 from trainer_bridge.config import EfficiencyConfig, ModelConfig, load_config
+from trainer_bridge.errors import TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.parallel import build_model, initialise
 
@@ -219,3 +222,21 @@ def test_both_conventions_of_utilisation():
     assert flops_per_token_full(config, 1000, 5) == 6 * 1000 + 12 * 3 * 10 * 5
     assert flops_per_token_causal(config, 1000, 5) == 6 * (1000 - 70) + 6 * 3 * 10 * 5
     assert (peak_flops("NVIDIA H200"), peak_flops("NVIDIA H100 PCIe"), peak_flops("Quadro")) == (989e12, 756e12, None)
+
+
+@pytest.mark.parametrize("kernel", ["cudnn", "efficient"])
+def test_kernels_of_gpus_are_refused_on_a_cpu(tmp_path, kernel):
+    message = rf"efficiency\.attention = '{kernel}' needs a CUDA device; allowed here: auto, flash, math"
+    with pytest.raises(TrainerError, match=message):
+        runs.trainer(runs.shards(tmp_path / "data"), tmp_path / "run", efficiency={"attention": kernel})
+
+
+def test_a_trace_of_the_steps_asked_for(tmp_path, capsys):
+    data = runs.shards(tmp_path / "data")
+    records = runs.train(data, tmp_path / "run", run={"steps": 14, "profile": 2})
+    path = tmp_path / "run" / "profile" / "steps-11-12.json.gz"
+    events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    assert {f"ProfilerStep#{step}" for step in (10, 11)} == {e["name"] for e in events if "ProfilerStep" in e["name"]}
+    assert records == runs.train(data, tmp_path / "plain", run={"steps": 14})
+    runs.train(data, tmp_path / "short", run={"steps": 2, "profile": 2})
+    assert "no trace was written: the run ended before" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import shutil
 
 import pytest
 import sentencepiece
@@ -204,13 +205,22 @@ def test_generate_command(trained, monkeypatch, capsys):
     assert "no run directory /nowhere" in capsys.readouterr().err
 
 
-def test_a_run_without_a_tokenizer_says_so(trained, tmp_path, monkeypatch, capsys):
+def test_a_tokenizer_is_found_for_a_checkpoint_and_must_be_the_runs_own(trained, tmp_path, monkeypatch, capsys):
     run, _ = trained
     checkpoint = run / "checkpoints" / "step-000000060"
-    assert command(generate.main, monkeypatch, checkpoint, "The") == 2
+    assert command(generate.main, monkeypatch, checkpoint, "The", "--tokens", "1") == 0
+    assert command(export.main, monkeypatch, checkpoint, "--to", tmp_path / "hf") == 0
+    assert (tmp_path / "hf" / "tokenizer.model").read_bytes() == (run / "tokenizer.model").read_bytes()
+    capsys.readouterr()
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    assert command(generate.main, monkeypatch, copy, "The") == 2
     assert "give one with --tokenizer FILE" in capsys.readouterr().err
-    words = [checkpoint, "The", "--tokenizer", run / "tokenizer.model", "--tokens", "1"]
+    words = [copy, "The", "--tokenizer", run / "tokenizer.model", "--tokens", "1"]
     assert command(generate.main, monkeypatch, *words) == 0
+    (tmp_path / "other.model").write_bytes((run / "tokenizer.model").read_bytes() + b"\n")
+    for main, words in ((generate.main, (copy, "The")), (export.main, (copy, "--to", tmp_path / "hf2"))):
+        assert command(main, monkeypatch, *words, "--tokenizer", tmp_path / "other.model") == 2
+        assert "other.model is not the tokenizer of" in capsys.readouterr().err
 
 
 def test_bytes_of_ids_are_those_of_the_text(tokenizer):

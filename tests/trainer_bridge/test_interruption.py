@@ -1,8 +1,12 @@
 """Kills and signals: whatever happens to a run, the same command ends with the losses of an undisturbed one."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -96,14 +100,41 @@ def test_kill_resume_kill_in_a_checkpoint_signal_and_finish(corpus, undisturbed,
     assert runs.steps(tmp_path) == undisturbed
 
 
-def test_ctrl_c_saves_too(corpus, undisturbed, tmp_path):
+def test_signals_that_come_several_times_save_too(corpus, undisturbed, tmp_path):
+    """Slurm sends SIGTERM to launcher and ranks, and the launcher passes it on; a terminal does so with Ctrl-C."""
     process = start(corpus, tmp_path, "run.save_every=1000")
     assert wait_for(process, lambda: lines(tmp_path) > 3)
-    process.send_signal(signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGTERM):
+        process.send_signal(number)
     assert finish(process) == 143
     step = runs.steps(tmp_path)[-1]["step"]
     assert [path.name for path in list_checkpoints(tmp_path)] == [f"step-{step:09d}"]
     assert runs.steps(tmp_path) == undisturbed[:step]
+
+
+def test_a_launcher_that_gets_the_signal_with_its_ranks(corpus, undisturbed, tmp_path):
+    """The signal goes to the whole group, as Slurm's does; then to the launcher again."""
+    data, recipe = corpus
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words += ["-m", "trainer_bridge.train", "--model", recipe, "--data", data, "--output", tmp_path]
+    root = Path(__file__).parents[2]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": runs.python_path(root),
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+    }
+    process = subprocess.Popen(
+        [*map(str, words), "run.save_every=1000"],
+        cwd=root, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert wait_for(process, lambda: lines(tmp_path) > 3)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=LONG)
+    step = runs.steps(tmp_path)[-1]["step"]
+    assert [path.name for path in list_checkpoints(tmp_path)] == [f"step-{step:09d}"], errors
+    assert step < STEPS
+    assert [record["step"] for record in runs.steps(tmp_path)] == [record["step"] for record in undisturbed[:step]]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from trainer_bridge.config import OptimizerConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.guard import StepGuard
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
+from trainer_bridge.signals import StopSignal
 
 CPU = torch.device("cpu")
 GO, SKIP = torch.tensor(0.0), torch.tensor(1.0)
@@ -159,3 +160,61 @@ def test_a_poisoned_step_is_skipped_and_its_samples_are_named(tmp_path):
     assert [record.get("skipped_samples") for record in records] == [None, None, None, [24, 32], None, None]
     assert records[3]["loss"] is None
     assert trainer.guard.skipped.item() == 1
+
+
+def rates(steps=20, **changes):
+    config = OptimizerConfig(lr=1.0, warmup_steps=4, final_lr_fraction=0.1, **changes)
+    return [round(learning_rate(config, step, steps), 4) for step in range(steps)]
+
+
+def test_the_schedules():
+    line = [0.25, 0.5, 0.75, 1.0, *(round(1 - 0.9 * i / 16, 4) for i in range(1, 17))]
+    assert rates(schedule="linear") == pytest.approx(line, abs=1e-4)
+    decay = [0.775, 0.55, 0.325, 0.1]
+    assert rates(schedule="wsd", decay_fraction=0.2) == [0.25, 0.5, 0.75, *[1.0] * 13, *decay]
+    assert rates(schedule="wsd", decay_fraction=0.0)[3:] == [1.0] * 17
+    assert rates(schedule="wsd", decay_fraction=1.0) == rates(schedule="linear")
+    assert rates(schedule="cosine")[-1] == rates(schedule="linear")[-1] == 0.1
+    assert len({rates(schedule=name)[3] for name in ("cosine", "linear", "wsd")}) == 1
+    assert rates(steps=3, schedule="wsd") == [0.25, 0.5, 0.75]  # shorter than the warm-up
+
+
+def test_ordinary_steps_are_not_skipped_after_steps_that_hardly_differ():
+    guard = StepGuard(6.0, 32, CPU)
+    for _ in range(32):
+        judge(guard, 2.0)
+    assert judge(guard, 2.05) == 0.0  # 2.5 %: half a per cent is taken as the deviation
+    assert judge(guard, 2.3) == 1.0
+
+
+def test_a_run_whose_steps_are_skipped_says_so_and_ends_with_an_error(tmp_path, capsys):
+    """The learning rate is so large that every loss after the first step is infinite."""
+    data = runs.shards(tmp_path / "data")
+    changes = {"optimizer": {"lr": 1e30, "warmup_steps": 0, "clip": 1e9}}
+    message = r"the last 8 steps, from 2 to 9, were skipped: .*--resume-from STEP"
+    for folder, keys in (("few", {"steps": 16}), ("many", {"steps": 1000})):
+        limit = {"optimizer": {**changes["optimizer"], "skip_limit": 8}}
+        with pytest.raises(TrainerError, match=message):
+            runs.train(data, tmp_path / folder, run={**keys, "log_every": 9}, **limit)
+        errors = capsys.readouterr().err
+        assert "  8 skipped" in errors
+        assert "skipped 8 of 9 steps (2, 3, 4, 5, 6, 7, 8, 9): loss or gradient norm" in errors
+        assert len(runs.steps(tmp_path / folder)) == 9
+    with pytest.raises(TrainerError, match="the last 8 steps"):  # half of the run, where that is fewer than the limit
+        runs.train(data, tmp_path / "half", run={"steps": 15, "log_every": 9}, **changes)
+
+
+def test_the_end_says_how_many_steps_were_skipped(tmp_path):
+    from trainer_bridge.train import summary
+
+    trainer = runs.trainer(runs.shards(tmp_path / "data"), tmp_path / "run", run={"steps": 4, "log_every": 2})
+    trainer._waiting.append((1, 0.1, trainer.train_step()))
+    weight = trainer.model.output.weight
+    good = weight.detach().clone()
+    with torch.no_grad():
+        weight.fill_(1e38)
+    trainer._waiting.append((2, 0.1, trainer.train_step()))
+    with torch.no_grad():
+        weight.copy_(good)
+    assert trainer.train(StopSignal(1))
+    assert summary(trainer, True).endswith("run; 1 of 4 steps were skipped, see metrics.jsonl")

@@ -118,3 +118,19 @@ def test_tensor_parallel_must_divide_the_heads():
 
     with pytest.raises(TrainerError, match=r"efficiency\.tensor_parallel = 3 does not divide model\.kv_heads = 2"):
         _cut_tensors(tiny.model(tiny.GROUPED), Mesh(), EfficiencyConfig(tensor_parallel=3))
+
+
+def test_the_ranks_must_divide_the_positions_of_a_row():
+    from trainer_bridge.config import EfficiencyConfig
+    from trainer_bridge.parallel import World, check_layout
+
+    class Mesh:
+        def __getitem__(self, name):
+            return self
+
+        def size(self):
+            return 2
+
+    with pytest.raises(TrainerError, match=r"efficiency\.tensor_parallel = 2 does not divide the 15 positions"):
+        check_layout(EfficiencyConfig(tensor_parallel=2), World(0, 2, torch.device("cpu"), Mesh()), 15)
+    check_layout(EfficiencyConfig(tensor_parallel=2), World(0, 2, torch.device("cpu"), Mesh()), 16)
