@@ -402,11 +402,20 @@ def _number(value: Any) -> float | None:
     return number if abs(number) < float("inf") else None  # nan is no number here either
 
 
-def load_config(recipe: str, overrides: list[str]) -> TrainConfig:
-    """Builds and validates the configuration of a run from a recipe and ``section.key=value`` overrides."""
+def load_config(recipe: str, overrides: list[str], flags: dict[str, Any] | None = None) -> TrainConfig:
+    """Builds and validates the configuration of a run.
+
+    Args:
+        recipe: its name or path.
+        overrides: ``section.key=value``.
+        flags: values by ``section.key``, taken as they are.
+    """
     values = read_recipe(recipe)
     for override in overrides:
         apply_override(values, override)
+    for key, value in (flags or {}).items():
+        section, _, name = key.partition(".")
+        values.setdefault(section, {})[name] = value
     config = build(TrainConfig, values)
     config.validate()
     return config

@@ -49,19 +49,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def configure(options: argparse.Namespace) -> TrainConfig:
     """The configuration from recipe and command line; the flags win."""
-    overrides = list(options.overrides)
-    for key, value in (
-        ("data.path", options.data),
-        ("data.tokenizer", options.tokenizer),
-        ("run.steps", options.steps),
-    ):
-        if value is not None:
-            if any(override.startswith(f"{key}=") for override in options.overrides):
-                raise TrainerError(
-                    f"{key} is given twice: as --{key.partition('.')[2].replace('path', 'data')} and by name"
-                )
-            overrides.append(f"{key}={value}")
-    config = load_config(options.model, overrides)
+    flags = {"data.path": options.data, "data.tokenizer": options.tokenizer, "run.steps": options.steps}
+    flags = {key: value for key, value in flags.items() if value is not None}
+    for key in flags:
+        if any(override.startswith(f"{key}=") for override in options.overrides):
+            name = key.partition(".")[2].replace("path", "data")
+            raise TrainerError(f"{key} is given twice: as --{name} and by name")
+    config = load_config(options.model, options.overrides, flags)
     if config.data.path is None:
         raise TrainerError("no data: give --data DIR, a directory of token shards")
     return config
