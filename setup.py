@@ -1,7 +1,7 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
-training machine needs; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what
+training machine needs; ``[report]`` draws the report's plots, ``[trackers]`` shows the trainer's metrics; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what
 ``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who has fastText and KenLM of his own.
 """
 
@@ -65,6 +65,7 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.70"],
         "aws": ["apache-beam[aws]>=2.70"],
         "train": ["torch>=2.11", "safetensors>=0.4"],
+        "trackers": ["tensorboard>=2.16", "wandb>=0.17"],  # where the trainer's metrics go, if asked
         "dev": [
             "boto3>=1.34",
             "datasets>=2.19",  # corpora and shards are opened with it

@@ -162,13 +162,17 @@ def _tensorboard(folder: Path) -> Any:
     try:
         return importlib.import_module("torch.utils.tensorboard").SummaryWriter(str(folder / "tensorboard"))
     except ImportError as error:
-        raise TrainerError("run.tensorboard is on, but the package tensorboard is not installed") from error
+        raise TrainerError(
+            "run.tensorboard is on, but the package tensorboard is not installed: pip install '.[trackers]'"
+        ) from error
 
 
 def _wandb(folder: Path, project: str, config: dict[str, Any]) -> Any:
     try:
         wandb = importlib.import_module("wandb")
     except ImportError as error:
-        raise TrainerError("run.wandb_project is set, but the package wandb is not installed") from error
+        raise TrainerError(
+            "run.wandb_project is set, but the package wandb is not installed: pip install '.[trackers]'"
+        ) from error
     identity = folder.resolve().name
     return wandb.init(project=project, id=identity, resume="allow", dir=str(folder), config=config)
