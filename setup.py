@@ -1,8 +1,9 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
-training machine needs; ``[report]`` draws the report's plots, ``[trackers]`` shows the trainer's metrics; ``[gcp]`` and ``[aws]`` add the clouds, ``[dev]`` what
-``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who has fastText and KenLM of his own.
+training machine needs, ``[trackers]`` where its metrics may go; ``[report]`` draws the report's plots, ``[gcp]`` and
+``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who
+has fastText and KenLM of his own.
 """
 
 from pathlib import Path

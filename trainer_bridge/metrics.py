@@ -158,6 +158,10 @@ def _duration(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
+def _missing(key: str, package: str) -> TrainerError:
+    return TrainerError(f"{key}, but the package {package} is not installed: pip install '.[trackers]'")
+
+
 def _tensorboard(folder: Path) -> Any:
     try:
         return importlib.import_module("torch.utils.tensorboard").SummaryWriter(str(folder / "tensorboard"))

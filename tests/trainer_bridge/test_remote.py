@@ -7,6 +7,7 @@ import pytest
 
 from tests.end_to_end.object_store import CREDENTIALS, object_store
 from tests.trainer_bridge import runs
+from tests.trainer_bridge.bucket_server import bucket_server
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.loader import Samples
 from trainer_bridge.remote import local_path, local_shards
@@ -81,3 +82,21 @@ def test_what_cannot_be_read_is_named(store, tmp_path):
 def test_an_address_stays_as_it_is():
     options = parse(["--model", "tiny", "--output", "run", "--data", "s3://bucket/mix #2"])
     assert configure(options).data.path == "s3://bucket/mix #2"
+
+
+def test_shards_come_from_google_cloud_storage(tmp_path, monkeypatch):
+    local = runs.shards(tmp_path / "local")
+    objects = {f"mix/{path.name}": path.read_bytes() for path in local.iterdir()}
+    objects |= {
+        f"mix/_stats/{path.stem}.json": json.dumps(
+            {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        ).encode()
+        for path in local.glob("*.arrow")
+    }
+    with bucket_server({**objects, "mix/tokenizer.model": b"model"}) as host:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{host}")
+        found = local_shards("gs://bucket/mix", str(tmp_path / "cache"))
+        assert all((found / path.name).read_bytes() == path.read_bytes() for path in local.glob("*.arrow"))
+        assert (found / "tokenizer.model").read_bytes() == b"model"
+        with pytest.raises(TrainerError, match=r"gs://bucket/none is no shard folder: it has no manifest\.json"):
+            local_shards("gs://bucket/none", str(tmp_path / "cache"))
