@@ -27,11 +27,12 @@ import torch
 
 from benchmarks.trainer_loader import SEQ_LEN, VOCAB, write_random_shards
 from trainer_bridge.attention import attention_backends
-from trainer_bridge.config import TrainConfig, load_config
+from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import World
+from trainer_bridge.recipe import load_config
 from trainer_bridge.train import set_up_torch
 from trainer_bridge.trainer import Trainer
 

@@ -18,9 +18,10 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 
-from trainer_bridge.config import ModelConfig, build
+from trainer_bridge.config import ModelConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Transformer
+from trainer_bridge.recipe import build
 from trainer_bridge.stored import (
     METADATA,
     SUM,

@@ -4,25 +4,15 @@ Defaults are the LLaMA paper's (section 2.2 and 2.3) where it states a value. Wh
 says whose value it is.
 """
 
-import dataclasses
-import difflib
-import types
-import typing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
 
-from pipeline.errors import RecipeError
-from pipeline.settings import parse_flag, parse_yaml
 from trainer_bridge.errors import TrainerError
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
 FFN_MULTIPLE = 256  # meta-llama/llama, params.json: "multiple_of"
 LEAST_WINDOW = 32  # the deviation of fewer than half of these steps says little: ordinary steps would be skipped
 MOST_POSITIONS = 1 << 22  # of the rotary tables: a number in a file shall not fill the memory
 # Keys of a model that change how the same weights compute; the others speak of its first weights.
 CHANGEABLE = ("dim", "layers", "heads", "kv_heads", "vocab_size", "ffn_hidden", "context", "norm_eps", "rope_theta")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -292,135 +282,3 @@ def _require(fine: bool, key: str, value: object, allowed: str) -> None:
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
     _require(value in allowed, key, value, ", ".join(allowed))
-
-
-def recipe_names() -> list[str]:
-    """Names of the model recipes that come with the project, sorted."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def read_recipe(name_or_path: str) -> dict[str, Any]:
-    """Reads a recipe by its name (``7B``) or its path (``my.yaml``).
-
-    Raises:
-        TrainerError: no such recipe, or not a YAML mapping.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = RECIPES / f"{name_or_path}.yaml"
-    if not path.is_file():
-        raise TrainerError(f"no recipe {name_or_path!r}; there are {', '.join(recipe_names())}, or give a .yaml file")
-    try:
-        values = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise TrainerError(f"{path} is not valid YAML: {error}") from error
-    except RecipeError as error:
-        raise TrainerError(str(error)) from error
-    if not isinstance(values, dict):
-        raise TrainerError(f"{path} holds no mapping of keys to values")
-    return values
-
-
-def apply_override(values: dict[str, Any], override: str) -> None:
-    """Writes one ``section.key=value`` into a recipe's mapping, in place.
-
-    The value is as ``parse_flag`` reads it; that of a key that holds a text is the text as it stands (a path may look
-    like a number).
-    """
-    key, equals, text = override.partition("=")
-    section, dot, name = key.partition(".")
-    if not equals or not dot:
-        raise TrainerError(f"override {override!r} is not of the form section.key=value")
-    part = typing.get_type_hints(TrainConfig).get(section)
-    hint = typing.get_type_hints(part).get(name) if part else None
-    if hint is str or (hint == str | None and text not in ("", "null", "~")):
-        values.setdefault(section, {})[name] = text
-        return
-    try:
-        values.setdefault(section, {})[name] = parse_flag(text, f"override {override!r}: {text!r}")
-    except RecipeError as error:
-        raise TrainerError(str(error)) from error
-
-
-def build(kind: type[T], values: Any, where: str = "") -> T:
-    """Builds a configuration dataclass from a mapping.
-
-    Args:
-        kind: the dataclass.
-        values: keys and values, nested as the dataclass is.
-        where: the dotted name of the mapping, for errors.
-
-    Raises:
-        TrainerError: an unknown key (with the nearest known one), a missing one, or a value of the wrong
-            kind.
-    """
-    if not isinstance(values, dict):
-        raise TrainerError(f"{where.rstrip('.') or 'the recipe'} must be a mapping, not {values!r}")
-    hints = typing.get_type_hints(kind)
-    for key in values:
-        if key not in hints:
-            near = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f"; did you mean {where}{near[0]}?" if near else f"; known: {', '.join(hints)}"
-            raise TrainerError(f"unknown key {where}{key}{hint}")
-    try:
-        return kind(**{key: _coerce(hints[key], value, f"{where}{key}") for key, value in values.items()})
-    except TypeError as error:
-        raise TrainerError(f"{where.rstrip('.') or 'the recipe'}: {str(error).partition('() ')[2] or error}") from error
-
-
-def _coerce(hint: Any, value: Any, where: str) -> Any:
-    """Turns a YAML value into the key's type (a list becomes a tuple)."""
-    if dataclasses.is_dataclass(hint):
-        return build(typing.cast(type, hint), value, where + ".")
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None and type(None) in options:
-        return None
-    wanted = next(option for option in options if option is not type(None))
-    if typing.get_origin(wanted) is tuple and isinstance(value, list | tuple):
-        kinds = typing.get_args(wanted)
-        if kinds[1:] == (...,):
-            return tuple(_coerce(kinds[0], item, where) for item in value)
-        if len(kinds) == len(value):
-            return tuple(_coerce(kind, item, where) for kind, item in zip(kinds, value, strict=True))
-    elif (wanted in (str, bool) and isinstance(value, wanted)) or (wanted is str and isinstance(value, bool)):
-        return (
-            {True: "on", False: "off"}.get(value, value) if wanted is str else value
-        )  # YAML reads on and off as bools
-    elif wanted in (int, float) and not isinstance(value, bool):
-        number = _number(value)
-        if number is not None and (wanted is float or number == int(number)):
-            return wanted(number)
-    name = getattr(wanted, "__name__", str(wanted))
-    raise TrainerError(f"{where} = {value!r} cannot be used; allowed: a value of type {name}")
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(str(value).replace("_", ""))
-    except ValueError:
-        return None
-    return number if abs(number) < float("inf") else None  # nan is no number here either
-
-
-def load_config(recipe: str, overrides: list[str], flags: dict[str, Any] | None = None) -> TrainConfig:
-    """Builds and validates the configuration of a run.
-
-    Args:
-        recipe: its name or path.
-        overrides: ``section.key=value``.
-        flags: values by ``section.key``, taken as they are.
-    """
-    values = read_recipe(recipe)
-    for override in overrides:
-        apply_override(values, override)
-    for key, value in (flags or {}).items():
-        section, _, name = key.partition(".")
-        values.setdefault(section, {})[name] = value
-    config = build(TrainConfig, values)
-    config.validate()
-    return config
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """The configuration as plain nested values, for JSON; ``build`` reads it back."""
-    return dataclasses.asdict(config)

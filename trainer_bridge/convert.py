@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-from trainer_bridge.config import ModelConfig, build
+from trainer_bridge.config import ModelConfig
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.recipe import build
 
 # Meta's name -> Hugging Face's, outside the layers and (after "layers.N." and "model.layers.N.") inside.
 OUTER = {

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from trainer_bridge.config import ModelConfig, build
+from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import from_hf, from_hf_config
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.recipe import build
 
 # How Meta's model-parallel shards were cut (meta-llama/llama, model.py: ColumnParallelLinear and RowParallelLinear).
 CUT_BY_ROWS = ("wq.weight", "wk.weight", "wv.weight", "w1.weight", "w3.weight", "output.weight")

@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from trainer_bridge.config import TrainConfig, load_config, recipe_names
+from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
+from trainer_bridge.recipe import load_config, recipe_names
 from trainer_bridge.remote import local_path, local_shards
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.shards import Manifest, read_manifest

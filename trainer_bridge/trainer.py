@@ -22,7 +22,7 @@ from trainer_bridge.checkpoint import (
     training_state,
 )
 from trainer_bridge.checkpointer import Checkpointer
-from trainer_bridge.config import TrainConfig, to_dict
+from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import SaidElsewhere, TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.guard import StepGuard
@@ -33,6 +33,7 @@ from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm,
 from trainer_bridge.origin import check_origin, config_changes, resume_advice
 from trainer_bridge.parallel import World, build_model, check_layout, initialise
 from trainer_bridge.profiling import StepProfiler
+from trainer_bridge.recipe import to_dict
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import StopSignal
 from trainer_bridge.stored import Damaged

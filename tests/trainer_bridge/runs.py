@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from tests.trainer_bridge import tiny
-from trainer_bridge.config import TrainConfig, build
+from trainer_bridge.config import TrainConfig
 from trainer_bridge.loader import Samples
 from trainer_bridge.metrics import read_metrics
 from trainer_bridge.parallel import World
+from trainer_bridge.recipe import build
 from trainer_bridge.signals import StopSignal
 from trainer_bridge.train import set_up_torch
 from trainer_bridge.trainer import Trainer

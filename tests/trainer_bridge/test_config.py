@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from trainer_bridge.config import ModelConfig, TrainConfig, build, load_config, recipe_names, to_dict
+from trainer_bridge.config import ModelConfig, TrainConfig
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.recipe import build, load_config, recipe_names, to_dict
 from trainer_bridge.train import configure, parse
 
 

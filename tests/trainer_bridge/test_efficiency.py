@@ -15,10 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.trainer_bridge import runs, tiny
 from trainer_bridge.activations import KEPT_OPERATORS, apply_checkpointing
 from trainer_bridge.attention import attention_backends, causal_attention, chosen_backend, document_mask
-from trainer_bridge.config import EfficiencyConfig, ModelConfig, load_config
+from trainer_bridge.config import EfficiencyConfig, ModelConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.parallel import build_model, initialise
+from trainer_bridge.recipe import load_config
 
 BLOCK = ModelConfig(dim=256, layers=1, heads=4, vocab_size=64, ffn_hidden=704, context=64)
 MODES = ("none", "linear", "full")

@@ -7,9 +7,10 @@ import torch
 from torch.nn import functional
 
 from tests.trainer_bridge import tiny
-from trainer_bridge.config import ModelConfig, load_config, recipe_names
+from trainer_bridge.config import ModelConfig
 from trainer_bridge.loss import IGNORE, chunked_cross_entropy
 from trainer_bridge.model import Linear, RMSNorm, parameter_count, rotary_table, rotate
+from trainer_bridge.recipe import load_config, recipe_names
 
 # The paper's sizes are its counts in table 2; Llama-2's are those of the released files.
 COUNTS = {
