@@ -5,10 +5,15 @@ device; once half a window is known, a step more than six deviations above the m
 taken to be half a per cent of the mean at least, so that after steps that hardly differ an ordinary one is not skipped.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from trainer_bridge.errors import TrainerError
+
 LEAST_DEVIATION = 0.005  # of the mean
+MOST_NAMED = 10  # skipped steps on the screen
 
 
 class StepGuard:
@@ -52,3 +57,33 @@ class StepGuard:
         self.count.add_(finite)
         self.skipped.add_(skip)
         return skip.float()
+
+
+class SkipWatch:
+    """Counts skipped steps on the host, once their statistics are read, and ends a run that learns nothing any more."""
+
+    def __init__(self, limit: int, steps: int) -> None:
+        """Bears ``limit`` skipped steps in a row, or half of the run's ``steps`` where those are fewer."""
+        self._limit = min(limit, (steps + 1) // 2)
+        self._in_a_row = self._last = 0
+
+    def look(self, records: list[dict[str, Any]]) -> str:
+        """Counts the steps of some records; says which were skipped, or nothing."""
+        skipped = [record["step"] for record in records if "skipped_samples" in record]
+        for record in records:
+            self._in_a_row = self._in_a_row + 1 if "skipped_samples" in record else 0
+            self._last = record["step"]
+        if not skipped:
+            return ""
+        which = ", ".join(map(str, skipped[:MOST_NAMED])) + (", ..." if len(skipped) > MOST_NAMED else "")
+        return f"skipped {len(skipped)} of {len(records)} steps ({which}): loss or gradient norm not finite or far out"
+
+    def check(self) -> None:
+        """Raises TrainerError where too many steps in a row were skipped."""
+        if self._in_a_row >= self._limit:
+            raise TrainerError(
+                f"the last {self._in_a_row} steps, from {self._last - self._in_a_row + 1} to {self._last}, were "
+                "skipped: loss or gradient norm not finite or far out. The run learns nothing any more. Look at "
+                "metrics.jsonl; lower optimizer.lr, or go back with --resume-from STEP; optimizer.skip_limit says how "
+                "many are borne."
+            )

@@ -25,7 +25,7 @@ from trainer_bridge.checkpointer import Checkpointer
 from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import SaidElsewhere, TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
-from trainer_bridge.guard import StepGuard
+from trainer_bridge.guard import SkipWatch, StepGuard
 from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
 from trainer_bridge.loss import IGNORE
 from trainer_bridge.metrics import Metrics, finite
@@ -38,7 +38,6 @@ from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import StopSignal
 from trainer_bridge.stored import Damaged
 
-MOST_NAMED = 10  # skipped steps on the screen
 NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
 
 
@@ -108,7 +107,7 @@ class Trainer:
             self.profiler = StepProfiler(run, self.step, config.run.profile)
             self.folder.expect(self.profiler.name)
         self._waiting: list[tuple[int, float, Tensor]] = []  # statistics that are still on the device
-        self._skipped_in_a_row = 0
+        self._skips = SkipWatch(config.optimizer.skip_limit, self.steps)
         self._marked = time.perf_counter()
 
     def train(self, stop: StopSignal) -> bool:
@@ -306,29 +305,18 @@ class Trainer:
             records.append({**self._record(step, lr, row), **speed})
         self._waiting.clear()
         self.metrics.steps(records)
-        self._judge_skips(records)
+        self._look_at_skips(records)
 
-    def _judge_skips(self, records: list[dict[str, Any]]) -> None:
-        """Says which steps were skipped; ends a run that learns nothing any more."""
-        for record in records:
-            self._skipped_in_a_row = self._skipped_in_a_row + 1 if "skipped_samples" in record else 0
-        skipped = [record["step"] for record in records if "skipped_samples" in record]
-        if skipped:
-            which = ", ".join(map(str, skipped[:MOST_NAMED])) + (", ..." if len(skipped) > MOST_NAMED else "")
-            self.metrics.say(
-                f"skipped {len(skipped)} of {len(records)} steps ({which}): loss or gradient norm not finite or far out"
-            )
-        count, limit = self._skipped_in_a_row, self.config.optimizer.skip_limit
-        if count < min(limit, (self.steps + 1) // 2):
-            return
-        if self.world.rank:
-            raise SaidElsewhere
-        self.checkpointer.wait()
-        raise TrainerError(
-            f"the last {count} steps, from {self.step - count + 1} to {self.step}, were skipped: loss or gradient norm "
-            "not finite or far out. The run learns nothing any more. Look at metrics.jsonl; lower optimizer.lr, or go "
-            "back with --resume-from STEP; optimizer.skip_limit says how many are borne."
-        )
+    def _look_at_skips(self, records: list[dict[str, Any]]) -> None:
+        if words := self._skips.look(records):
+            self.metrics.say(words)
+        try:
+            self._skips.check()
+        except TrainerError as error:
+            self.checkpointer.wait()
+            if self.world.rank:
+                raise SaidElsewhere from error
+            raise
 
     @property
     def skipped(self) -> int:
