@@ -45,8 +45,8 @@ def _told(main: Callable[[], int | None]) -> int | None:
         sys.stderr.write(f"error: {error}\n")
         return 2
     except OSError as error:
-        if error.errno not in REFUSED or not isinstance(error.filename, str):  # of a file: not of the terminal's
+        if error.errno not in REFUSED:
             raise
-        told = f"{error.filename}: {error.strerror}. Free space or choose another place, then run it again."
-        sys.stderr.write(f"error: {told}\n")
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        sys.stderr.write(f"error: {where}{error.strerror}. Free space or choose another place, then run it again.\n")
         return 2
