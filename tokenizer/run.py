@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 import sentencepiece
 from rich.console import Console
 
+from pipeline.errors import InputError, OutputError
+from pipeline.storage.ownership import Owned, check_apart, claim_folder
 from tokenizer import training
 from tokenizer.corpus import Corpus, RowGroup, fingerprint
 from tokenizer.encode import Encoder
@@ -26,7 +27,9 @@ from tokenizer.progress import Stage
 from tokenizer.proportions import load_places, load_shares
 from tokenizer.sample import SourceSample, find_sources, scarcest, write_sentences
 
+COMMAND = "tokenizer.train"
 MODEL, VOCABULARY, REPORT, WORK = "tokenizer.model", "tokenizer.vocab", "report.json", "_work"
+SENTENCES = "sentences.txt"
 
 ABSENT = "(absent)"
 
@@ -79,24 +82,53 @@ def run(asked: TrainingRun, console: Console) -> Report:
     Raises:
         TokenizerError: The corpus, the mixture, the settings or the output cannot be used; says what to do.
     """
+    _check_apart(asked)
     shares = load_shares(asked.proportions)
     corpus = Corpus(asked.corpus, load_places(asked.proportions))
     sources = find_sources(corpus, shares, asked.renormalise)
     configuration = _configuration(asked, {name: shares[name] for name in sources}, sources)
     before = _report_there(asked.output, configuration)
-    for left in asked.output.glob(f"{WORK}-*"):  # of a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
     if before:
         console.print(f"{asked.output} has this tokenizer already", markup=False)
         return before
     try:
-        asked.output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{WORK}-", dir=asked.output, ignore_cleanup_errors=True) as work:
-            report = _train(asked, corpus, sources, shares, configuration, Path(work), console)
-            _publish(Path(work), asked.output)
+        folder = _claim(asked.output)
+        with tempfile.TemporaryDirectory(prefix=f"{WORK}-", dir=asked.output, ignore_cleanup_errors=True) as name:
+            work = Path(name)
+            folder.expect(f"{work.name}/{made}" for made in (SENTENCES, MODEL, VOCABULARY, REPORT))
+            report = _train(asked, corpus, sources, shares, configuration, work, console)
+            _publish(work, asked.output)
+        folder.remove(work.name)
+    except OutputError as error:
+        raise TokenizerError(str(error)) from error
     except OSError as error:
         raise TokenizerError(f"cannot write to {asked.output}: {error.strerror or error}") from error
     return report
+
+
+def _check_apart(asked: TrainingRun) -> None:
+    try:
+        check_apart(str(asked.output), [asked.corpus], "--corpus")
+    except InputError as error:
+        raise TokenizerError(str(error)) from error
+
+
+def _claim(output: Path) -> Owned:
+    """Makes the folder the command's own, and removes what a killed run left there."""
+    folder = claim_folder(str(output), COMMAND, _written_earlier)
+    folder.remove(*{name.partition("/")[0] for name in folder.names if name.startswith(f"{WORK}-")})
+    folder.expect([MODEL, VOCABULARY, REPORT])
+    return folder
+
+
+def _written_earlier(root: str) -> list[str] | None:
+    """The names in a folder of a version without records: it has the report, or one that is not put in place yet."""
+    output = Path(root)
+    if not (output / REPORT).exists() and not _is_unfinished(output):
+        return None
+    made = (SENTENCES, MODEL, VOCABULARY, REPORT)
+    left = [path.relative_to(output).as_posix() for name in made for path in output.glob(f"{WORK}-*/{name}")]
+    return left + [name for name in made if (output / name).exists()]
 
 
 def _publish(work: Path, output: Path) -> None:
@@ -119,7 +151,7 @@ def _train(
     work: Path,
     console: Console,
 ) -> Report:
-    sentences = work / "sentences.txt"
+    sentences = work / SENTENCES
     samples = _sample(asked, corpus, sources, shares, asked.size, sentences, Stage(console, "sampling", asked.size))
     scarce = scarcest(samples)
     if scarce and not asked.uneven:

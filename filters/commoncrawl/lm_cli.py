@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from filters.commoncrawl import lm_training
 from filters.commoncrawl.kenlm_tools import find_or_build
 from filters.commoncrawl.perplexity import PERCENTILES, PerplexityModel, cutoffs_of
+from pipeline.errors import UserError
 
 ROWS_AT_ONCE = 256  # bounds memory by rows, not by row groups
 EXIT_BAD_INPUT = 2
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         sys.stdout.write(options.run(options))
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, UserError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_BAD_INPUT
     return 0

@@ -32,7 +32,9 @@ import sentencepiece
 
 from filters.commoncrawl.kenlm_tools import KENLM_VERSION, KenlmTools
 from filters.commoncrawl.normalize import LanguageModelNormalizer, check_join_lines
+from pipeline.storage.ownership import check_apart, claim_folder
 
+COMMAND = "filters.perplexity"
 DOCUMENTS = 1_000_000  # CCNet, Makefile: NDOC_FOR_LM
 VOCAB_SIZE = 65_536  # CCNet, Makefile: VOCAB_SIZE
 CHARACTER_COVERAGE = 0.9995  # CCNet, Makefile
@@ -135,8 +137,10 @@ def train(
     Raises:
         ValueError: there is no text, or too little for ``vocab_size`` (the message names a size that would do).
         RuntimeError: ``lmplz`` or ``build_binary`` failed.
+        UserError: the folder holds what this command did not write, or the inputs.
     """
-    output.mkdir(parents=True, exist_ok=True)
+    check_apart(str(output), map(str, inputs))
+    _claim(output, options.language)
     with tempfile.TemporaryDirectory(prefix=f".{options.language}-", dir=output) as folder:
         work = Path(folder)
         documents = write_normalized(texts, options, work / "normalized.txt")
@@ -147,6 +151,21 @@ def train(
         build_binary(work, options, tools)
         counts = {"documents": documents, "pieces": pieces, "ngrams": list(ngrams)}
         return TrainedModels(*_publish(work, output, options, counts, inputs), documents, pieces, ngrams)
+
+
+def _names(language: str) -> list[str]:
+    return [f"{language}.{suffix}" for suffix in ("sp.model", "arpa.bin", "lm.json")]
+
+
+def _claim(output: Path, language: str) -> None:
+    """Makes the folder of the models the command's own; one of a version without records has a record of a model."""
+
+    def earlier(_: str) -> list[str] | None:
+        records = sorted(output.glob("*.lm.json"))
+        names = [name for record in records for name in _names(record.name.removesuffix(".lm.json"))]
+        return [name for name in names if (output / name).exists()] or None
+
+    claim_folder(str(output), COMMAND, earlier).expect(_names(language))
 
 
 def write_normalized(texts: Iterable[str], options: TrainingOptions, path: Path) -> int:
@@ -285,7 +304,7 @@ def _publish(
     work: Path, output: Path, options: TrainingOptions, counts: dict[str, Any], inputs: Sequence[Path]
 ) -> tuple[Path, Path, Path]:
     """Moves the results to their names; the record goes last, so where it is, all is."""
-    names = [f"{options.language}.{suffix}" for suffix in ("sp.model", "arpa.bin", "lm.json")]
+    names = _names(options.language)
     settings = {
         entry.name: getattr(options, entry.name)
         for entry in dataclasses.fields(options)

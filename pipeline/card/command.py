@@ -14,6 +14,9 @@ from pipeline.engine.cli import beam_options, exit_with
 from pipeline.errors import InputError, UserError
 from pipeline.report.corpus import find
 from pipeline.storage.filesystem import require, write_bytes
+from pipeline.storage.ownership import check_file, is_sealed, sealed
+
+COMMAND = "pipeline.card"
 
 DESCRIPTION = """\
 Writes the data card of a corpus in Hugging Face's form: sources, licences, processing, counts, known limits. As the
@@ -36,12 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     commands.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
     commands.add_argument("--output", metavar="FILE", help="where the card goes (default: the standard output)")
+    commands.add_argument(
+        "--overwrite", action="store_true", help="write over a file that this command did not write, or that was edited"
+    )
     commands.add_argument("--title", default="LLaMA corpus", help="the card's title")
     args, flags = commands.parse_known_args(arguments)
     FileSystems.set_options(beam_options(commands, flags))
     try:
         for path in (*args.folders, *([args.output] if args.output else [])):
             require(path)
+        if args.output:
+            check_file(args.output, COMMAND, lambda data: is_sealed(data, COMMAND), args.overwrite)
         corpora = find(args.folders)
         if not corpora.sources:
             raise InputError(
@@ -49,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         card = data_card(corpora, args.title)
         if args.output:
-            write_bytes(args.output, card.encode("utf-8", "replace"))
+            write_bytes(args.output, sealed(card, COMMAND).encode("utf-8", "replace"))
     except UserError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
         exit_with(1)

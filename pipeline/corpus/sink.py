@@ -197,6 +197,11 @@ class ShardSink:
         if self._policy.wants(reject.document.id):
             self._rejects.write(reject)
 
+    @property
+    def files(self) -> set[str]:
+        """The files that ``finish`` will publish, below the source's folder."""
+        return {output.path for output in (*self._subsets.values(), self._rejects) if output.documents}
+
     def finish(self) -> tuple[list[OutputFile], OutputFile | None]:
         """Publishes all files; gives the subsets' in the order of their names, and the rejects'."""
         finished = [self._subsets[name].finish() for name in sorted(self._subsets)]

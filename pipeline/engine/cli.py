@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -155,19 +156,25 @@ class _Tolerant:
         return self
 
 
-def run_options(args: argparse.Namespace, options: PipelineOptions, inputs: str = "--input") -> RunOptions:
+def run_options(
+    args: argparse.Namespace, options: PipelineOptions, inputs: str = "--input", files: Sequence[str] = ()
+) -> RunOptions:
     """The run options that the shared flags give.
 
     Args:
         args: The command's own flags.
         options: Beam's.
         inputs: The flags that name the source's inputs, for messages.
+        files: Names of files that the source writes into its folder beside those of all sources.
 
     Raises:
         InputError: The output is on a store that cannot be reached.
     """
     require(args.output)
-    return RunOptions(args.output, options, args.cache, args.retry_failed, inputs)
+    flags = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
+    values = [value for flag in flags for value in (flag if isinstance(flag, list) else [flag])]
+    folders = [value for value in values if isinstance(value, str) and os.path.isdir(value)]
+    return RunOptions(args.output, options, args.cache, args.retry_failed, inputs, folders, files)
 
 
 def main(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pipeline.corpus.document import Document, Reject
 from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.promised import fulfil, promise_new
 from pipeline.corpus.shard import TIMING, Layout, Shard, write_json
 from pipeline.corpus.sink import ShardSink
 from pipeline.engine.dedup import read_mask, write_unit_hashes
@@ -162,6 +163,8 @@ def write_shard(
                 f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "
                 f"command again: what was deduplicated together with it is made again."
             )
+        files = sink.files
+        promise_new(layout, shard.name, files)
         outputs, rejects = sink.finish()
     write_ids(layout, shard.name, ids)
     write_json(
@@ -176,6 +179,7 @@ def write_shard(
             "rejects": asdict(rejects) if rejects else None,
         },
     )
+    fulfil(layout, shard.name, files)
     write_timing(layout, shard.name, started, chain)
 
 

@@ -6,7 +6,6 @@ On one machine the scopes run one after the other, which bounds the work folder,
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shlex
@@ -14,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,37 +25,35 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, write_manifest
-from pipeline.corpus.shard import IDS, REDO, SCOPES, TIMING, WORK, Layout, Scope, read_json, shards_of, write_json
+from pipeline.corpus.manifest import CONFIGURATION, write_manifest
+from pipeline.corpus.promised import all_promised, settle
+from pipeline.corpus.shard import Layout, Scope, shards_of, write_json
 from pipeline.engine import graph
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.overlap import overlap_of, refuse_copies
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.scratch import interruptible
-from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
-from pipeline.recipe import difference, fingerprint
-from pipeline.source import UNREADABLE, Source, rounds_of, survey_of, tells_overlap
-from pipeline.storage.filesystem import (
-    delete_tree,
-    exists,
-    file_sha256,
-    file_sizes,
-    is_remote,
-    join,
-    list_names,
-    list_tree,
-    remove_temporaries,
-    write_bytes,
+from pipeline.engine.state import (
+    check_configuration,
+    check_source,
+    claim_scopes,
+    claim_source,
+    exclusive,
+    forget_all,
+    forget_damaged,
+    forget_marked,
+    mark_failed,
+    promise_listed,
+    remove_work,
 )
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
+from pipeline.errors import OutputError, UserError, user_message, was_interrupted
+from pipeline.recipe import fingerprint
+from pipeline.source import Source, rounds_of, survey_of, tells_overlap
+from pipeline.storage.filesystem import is_remote, join
+from pipeline.storage.ownership import check_apart
 
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
-TRUNCATED = "truncated_"  # with what these reasons begin, a file was cut short: truncated_gzip, truncated_7z
 SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
 
 
@@ -71,6 +67,9 @@ class RunOptions:
         cache: Where fetched files are kept; the default cache where None.
         retry_failed: Whether scopes with files that could not be read are made again.
         inputs: The flags that name the inputs, for messages.
+        folders: Folders of which all is read.
+        files: Names of files in the source's folder that no other source has.
+        command: What runs the source; that of its name where None.
     """
 
     output: str
@@ -78,6 +77,9 @@ class RunOptions:
     cache: Path | None = None
     retry_failed: bool = False
     inputs: str = "--input"
+    folders: Sequence[str] = ()
+    files: Sequence[str] = ()
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,23 +168,20 @@ def run_source(
     for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     configuration = {"format": FORMAT, "source": source.name, **source.describe()}
+    planned = {shard.name for shard in shards_of(scopes)}
+    raw = [file.path for shard in shards_of(scopes) for file in shard.inputs]
+    check_apart(layout.root, [*options.folders, *raw], options.inputs)
+    check_source(layout, source.name, _command(source, options))
     with exclusive(layout):
-        claim(layout, configuration, made=bool(layout.done()), stale=(WORK, TIMING, SCOPES, IDS))
-        if options.retry_failed:
-            _mark_failed(layout, scopes)
-        _forget_marked(layout, scopes)
-        notes = _forget_damaged(layout, scopes)
+        notes, orphans = _claim(layout, source, configuration, scopes, options)
         done = layout.done()
-        if tells_overlap(source):
-            refuse_copies(layout, scopes, done)
-        _claim_scopes(layout, scopes, done, options.inputs)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
         if missing and prepare is not None:
             prepare(layout, missing)
         if missing:
             notes += _run_missing(source, missing, done, options, layout, fingerprint(configuration), console)
-        delete_tree(layout.work)  # also what a run left that was killed between its last shard and this line
-        planned = {shard.name for shard in shards_of(scopes)}
+        settle(layout, planned, layout.done(), orphans)
+        remove_work(layout, planned)  # also what a run left that was killed between its last shard and this line
         manifest = write_manifest(layout, source.name, configuration)
     return RunResult(
         len(planned),
@@ -194,6 +193,36 @@ def run_source(
         notes,
         decisive_keys(steps),
     )
+
+
+def _command(source: Source, options: RunOptions) -> str:
+    return options.command or f"sources.{source.name}"
+
+
+def _claim(
+    layout: Layout, source: Source, configuration: dict[str, Any], scopes: Sequence[Scope], options: RunOptions
+) -> tuple[list[str], set[str]]:
+    """Claims the output for this run, and forgets what must be made again.
+
+    Returns:
+        Sentences on that, and the shards whose files are left over and not planned any more.
+    """
+    claim_source(layout, source.name, _command(source, options), options.files)
+    orphans: set[str] = set()
+    if check_configuration(layout, configuration, made=bool(layout.done())):
+        orphans = all_promised(layout)
+        forget_all(layout)
+        write_json(join(layout.root, CONFIGURATION), configuration)
+    if options.retry_failed:
+        mark_failed(layout, scopes)
+    orphans |= forget_marked(layout, scopes)
+    notes = forget_damaged(layout, scopes)
+    done = layout.done()
+    if tells_overlap(source):
+        refuse_copies(layout, scopes, done)
+    claim_scopes(layout, scopes, done, options.inputs)
+    promise_listed(layout, {shard.name for shard in shards_of(scopes)} - done)
+    return notes, orphans
 
 
 def _run_missing(
@@ -208,7 +237,6 @@ def _run_missing(
     """Makes the scopes that are not done; gives sentences on what was met."""
     remote, rounds = is_remote(layout.root), rounds_of(source)
     surveyed = survey_of(source) is not None
-    _remove_unfinished(layout, missing, done)
     passes = [r.name for r in rounds[:-1]]
     with ProgressReporter(layout, missing, done, console, remote, bool(rounds), passes, surveyed):
         for scopes in _at_once(missing) if (rounds or surveyed) and is_local(options.beam) else [list(missing)]:
@@ -216,7 +244,7 @@ def _run_missing(
             worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:
-                delete_tree(join(layout.work, graph.work_folder(scope.fingerprint)))
+                remove_work(layout, {s.name for s in scope.shards}, graph.work_folder(scope.fingerprint))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
     if lost:
         raise OutputError(
@@ -234,15 +262,6 @@ def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
             group = []
         group.append(scope)
     yield group
-
-
-def _remove_unfinished(layout: Layout, missing: Sequence[Scope], done: set[str]) -> None:
-    """Removes the outputs of shards that an ended run did not finish: this one may have none to put in their place."""
-    unfinished = {shard.name for shard in shards_of(missing)} - done
-    for path in list_tree(layout.root, ".parquet"):
-        _, _, name = path.removesuffix(".parquet").partition("/")
-        if name in unfinished:
-            delete_tree(join(layout.root, *path.split("/")))
 
 
 def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> None:
@@ -298,150 +317,3 @@ def _end_with_worker(death: threading.ExceptHookArgs) -> None:
         markup=False,
     )
     os._exit(1)
-
-
-def claim(layout: Layout, configuration: dict[str, Any], *, made: bool, stale: Sequence[str]) -> None:
-    """Writes the configuration into a new output; refuses an output that was made by another one.
-
-    Args:
-        layout: The output.
-        configuration: All that decides it.
-        made: Whether anything is finished there.
-        stale: The folders to remove where nothing is: those of a run that finished nothing.
-
-    Raises:
-        OutputError: What is finished there was made by another configuration.
-    """
-    path = join(layout.root, CONFIGURATION)
-    before = _read_json(path)
-    if before == configuration:
-        return
-    if made:
-        changes = "\n  ".join(difference(before or {}, configuration))
-        raise OutputError(
-            f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
-            "Choose another --output, or remove that folder to make it anew."
-        )
-    for folder in stale:
-        delete_tree(join(layout.root, folder))
-    write_json(path, configuration)
-
-
-def _claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs: str) -> None:
-    """Records what each scope holds; refuses a shard that is done in another company, or of another input."""
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        records = list(pool.map(_read_json, [layout.scope(scope.name) for scope in scopes]))
-    for scope, before in zip(scopes, records, strict=True):
-        record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
-        company = {*record["shards"], *(before["shards"] if before else ())}
-        if before != record and company & done:
-            there = len(before["shards"]) if before else "other"
-            raise OutputError(
-                f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
-                f"({there} shards there, {len(scope.shards)} here, or files of other names or sizes). Give the same "
-                f"{inputs} as before, wherever they lie now (more files may follow, in whole scopes; --retry-failed "
-                "takes in a file that could not be read then), or choose another --output."
-            )
-        _check_moved(layout, scope, done)
-        if before != record:
-            write_json(layout.scope(scope.name), record)
-
-
-def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
-    """Refuses a scope whose files were moved and are not those that were read: it compares one file's checksum."""
-    for shard in scope.shards:
-        if shard.name not in done:
-            continue
-        entries = layout.read_stats(shard.name)["inputs"]
-        pairs = zip(shard.inputs, entries, strict=False) if len(entries) == len(shard.inputs) else ()
-        for file, entry in pairs:
-            is_whole = os.path.isfile(file.path) and not file.is_part and entry["sha256"]
-            if file.path == entry["path"] or not is_whole:
-                continue
-            if file_sha256(file.path) != entry["sha256"]:
-                raise OutputError(
-                    f"{file.path} is not the file of which shard {shard.name} in {layout.root} was made "
-                    f"({entry['path']}), though it has its name and size. Give the same files as before, or choose "
-                    "another --output."
-                )
-            return
-
-
-def _mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Marks the scopes that hold a file that could not be read, to be made again."""
-    done = layout.done()
-    for scope in scopes:
-        finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
-            write_bytes(layout.redo(scope.name), b"")
-
-
-def _has_unreadable(stats: dict[str, Any]) -> bool:
-    """Whether a file broke off while it was read, was cut short, or gave nothing but failures."""
-    reasons = stats["ledger"]["steps"][0]["failed"]
-    broke_off = any(reason == UNREADABLE or reason.startswith(TRUNCATED) for reason in reasons)
-    return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
-
-
-def _forget_marked(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Forgets that the shards of marked scopes were done; the mark goes last, so that no half of it is ever done."""
-    marked = list_names(join(layout.root, SCOPES), REDO)
-    for scope in scopes:
-        if scope.name not in marked:
-            continue
-        record = _read_json(layout.scope(scope.name)) or {"fingerprint": scope.fingerprint, "shards": []}
-        for name in {*record["shards"], *(shard.name for shard in scope.shards)}:
-            timings = (layout.timing(name), layout.timing(f"{name}.hash"), layout.timing(f"{name}.survey"))
-            for path in (layout.stats(name), *timings):
-                delete_tree(path)
-        delete_tree(join(layout.work, graph.work_folder(record["fingerprint"])))
-        delete_tree(layout.scope(scope.name))
-        delete_tree(layout.redo(scope.name))
-
-
-def _forget_damaged(layout: Layout, scopes: Sequence[Scope]) -> list[str]:
-    """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again."""
-    done = layout.done()
-    sizes = file_sizes(layout.root, ".parquet") if done else {}
-    planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        stats = pool.map(layout.read_stats, planned)
-        damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
-    for name in damaged:
-        delete_tree(layout.stats(name))
-    if not damaged:
-        return []
-    return [f"Made again, since Parquet files of theirs were missing or cut: {name_a_few(damaged)}"]
-
-
-def _lacks_files(stats: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
-    """Whether a Parquet file of a shard is not there with its size."""
-    files = [*stats["outputs"], *([stats["rejects"]] if stats["rejects"] else [])]
-    return any(sizes.get(file["path"]) != file["bytes"] for file in files)
-
-
-def _read_json(path: str) -> Any:
-    return read_json(path) if exists(path) else None
-
-
-@contextlib.contextmanager
-def exclusive(layout: Layout) -> Iterator[None]:
-    """Makes the output folder, checks that it can be written, and keeps a second local run out of it."""
-    if is_remote(layout.root):
-        yield
-        return
-    try:
-        os.makedirs(layout.root, exist_ok=True)
-        lock = open(join(layout.root, ".lock"), "w")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error
-    with lock:
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
-        except OSError:  # a file system without locks
-            pass
-        remove_temporaries(layout.root)
-        yield

@@ -13,6 +13,7 @@ from pipeline.engine.cli import add_keys, beam_options, folder
 from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
 from pipeline.mix.folder import HELDOUT
+from pipeline.mix.owned import check_output
 from pipeline.mix.plan import plan_sentences, plan_table
 from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
@@ -95,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(options: MixOptions, args: argparse.Namespace) -> None:
     progress, console = Console(stderr=True, quiet=args.quiet), Console(highlight=False)
     console.width = max(console.width, TABLE_WIDTH)  # a number cut short is none
+    if not args.dry_run:
+        check_output(options.run.output, options.corpus, options.token_root)
     prepared = prepare(options, progress)
     console.print(plan_table(prepared.plan))
     for line in plan_sentences(prepared.plan):

@@ -37,6 +37,8 @@ DOCUMENTS = "documents.parquet"
 TOKENIZER = "tokenizer.model"
 PLAN = "plan.json"
 HELDOUT = "heldout"
+STATE = "state.json"
+DATASET = "dataset_info.json"
 _DOCUMENT_SCHEMA = pa.schema(
     {
         "source": pa.string(),
@@ -197,8 +199,8 @@ def finish_set(
         "_output_all_columns": False,
         "_split": "train" if shards.kind == "train" else "test",
     }
-    write_json(join(layout.root, "state.json"), state)
-    write_json(join(layout.root, "dataset_info.json"), {"description": "Token shards: see manifest.json"})
+    write_json(join(layout.root, STATE), state)
+    write_json(join(layout.root, DATASET), {"description": "Token shards: see manifest.json"})
     write_json(layout.manifest, manifest)
     return manifest
 

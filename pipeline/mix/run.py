@@ -13,9 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.corpus.manifest import READERS_REMOTE
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
-from pipeline.engine.run import RunOptions, claim, exclusive, run_beam
+from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.state import check_configuration, exclusive
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.mix import graph
 from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
@@ -31,6 +32,7 @@ from pipeline.mix.folder import (
     finish_set,
     write_documents,
 )
+from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore
@@ -38,14 +40,14 @@ from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
 from pipeline.storage.filesystem import (
     atomic_output,
-    delete_tree,
+    delete_files,
     is_remote,
     join,
-    list_names,
     list_tree,
     local_model,
     write_bytes,
 )
+from pipeline.storage.ownership import claim_folder
 from tokenizer.encode import Encoder
 
 TOKEN_FILES = "_tokens"
@@ -174,8 +176,9 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
     if not tasks:
         return
     folder = join(store.root, store.coding.folder)
-    for file, _ in tasks:
-        delete_tree(store.stats_path(file.path))
+    owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
+    owned.expect(name for file, _ in tasks for name in store.names(file.path))
+    delete_files([store.stats_path(file.path) for file, _ in tasks])
     wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}
     dofn = graph.EncodeFiles(store, options.tokenizer, tuple(options.run.beam._flags))
 
@@ -236,11 +239,19 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
     sets = [ShardSet(Layout(join(root.root, HELDOUT)), plan.heldout, "heldout")] if plan.heldout else []
     sets.append(ShardSet(root, plan.form, "train"))
     configuration = _configuration(options.recipe, prepared)
+    check_output(options.run.output, options.corpus, options.token_root)
     with exclusive(root):
+        owned = claim_folder(root.root, COMMAND, written_earlier)
+        owned.remove_temporaries()
         done = {shards.kind: shards.done() for shards in sets}
-        claim(root, configuration, made=any(done.values()), stale=(WORK,))
+        names_ = folder_names(sets)
+        if check_configuration(root, configuration, made=any(done.values())):
+            owned.remove(*owned.names)  # what a run left that finished nothing
+        owned.expect(names_)
+        write_json(join(root.root, CONFIGURATION), configuration)
         write_json(join(root.root, PLAN), plan_record(plan))
         _write_sets(options, prepared, sets, fingerprint(configuration), console)
+        owned.remove(*(f"{below}{WORK}" for below in ("", f"{HELDOUT}/")))
         manifests = [_finish(options, prepared, shards, configuration) for shards in sets]
     planned = sum(shards.form.shards for shards in sets)
     before = sum(len(done[shards.kind] & set(shards.names())) for shards in sets)
@@ -272,7 +283,6 @@ def _write_sets(
     """Writes the missing shards of all sets, in one run."""
     writers, tasks = {}, []
     for shards in sets:
-        _remove_unfinished(shards.layout)
         done = shards.done()
         missing = [number for number, name in enumerate(shards.names()) if name not in done]
         writers[shards.kind] = _writer(options, prepared, shards, configuration)
@@ -287,7 +297,6 @@ def _write_sets(
             raise OutputError(
                 f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
             )
-        delete_tree(shards.layout.work)
 
 
 def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: str) -> graph.ShardWriter:
@@ -343,12 +352,6 @@ def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], s
             graph.write_draw(path, draws)
             tasks.append(graph.ShardTask(shards.kind, shard, path))
     return tasks
-
-
-def _remove_unfinished(layout: Layout) -> None:
-    """Removes shards without stats: those of a run that was killed between the two."""
-    for name in list_names(layout.root, ".arrow") - layout.done():
-        delete_tree(join(layout.root, f"{name}.arrow"))
 
 
 def _copy(source: str, target: str) -> None:

@@ -113,16 +113,18 @@ class TokenStore:
     root: str
     coding: Coding
 
-    def _place(self, path: str, suffix: str) -> str:
-        return join(self.root, self.coding.folder, *(path.removesuffix(SUFFIX) + suffix).split("/"))
+    def names(self, path: str) -> tuple[str, str]:
+        """Token file and stats file of a Parquet file, below the folder, with ``/`` between their parts."""
+        stem = f"{self.coding.folder}/{path.removesuffix(SUFFIX)}"
+        return f"{stem}.tokens", f"{stem}.json"
 
     def tokens(self, path: str) -> str:
         """The token file of a Parquet file."""
-        return self._place(path, ".tokens")
+        return join(self.root, *self.names(path)[0].split("/"))
 
     def stats_path(self, path: str) -> str:
         """Its stats file."""
-        return self._place(path, ".json")
+        return join(self.root, *self.names(path)[1].split("/"))
 
     def read_stats(self, path: str) -> TokenStats | None:
         """The stats of a Parquet file's token file; None where it was not made, or not by this format."""

@@ -19,8 +19,11 @@ from pipeline.report.page import render
 from pipeline.report.paper import in_paper_order, title_of
 from pipeline.report.sample import Budget
 from pipeline.storage.filesystem import join, require, write_bytes
+from pipeline.storage.ownership import check_file
 
 PAGE = "index.html"
+COMMAND = "pipeline.report"
+MARK = '<meta name="generator" content="llama-corpus">'
 
 DESCRIPTION = """\
 Writes one HTML page about a corpus: for each source what was read, dropped and kept, the distributions of its scores,
@@ -48,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--output", metavar="DIR", type=folder, default="report", help="where the page goes (default: report)"
     )
+    result.add_argument(
+        "--overwrite", action="store_true", help=f"write over an {PAGE} that this command did not write"
+    )
     result.add_argument("--title", default="Corpus report", help="the page's title")
     result.add_argument(
         "--documents",
@@ -59,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def report(folders: Sequence[str], output: str, title: str, budget: Budget, console: Console) -> str:
+def report(
+    folders: Sequence[str], output: str, title: str, budget: Budget, console: Console, overwrite: bool = False
+) -> str:
     """Writes the report.
 
     Args:
@@ -68,6 +76,7 @@ def report(folders: Sequence[str], output: str, title: str, budget: Budget, cons
         title: Its title.
         budget: How much of each source is sampled.
         console: Where progress shows.
+        overwrite: Whether the user allows it to write over a page that is not a report.
 
     Returns:
         The path of the page.
@@ -77,6 +86,8 @@ def report(folders: Sequence[str], output: str, title: str, budget: Budget, cons
     """
     for path in (*folders, output):
         require(path)
+    path = join(output, PAGE)
+    check_file(path, COMMAND, MARK, overwrite)
     corpora = find(folders)
     sources = _in_order(corpora)
     sections = {}
@@ -85,7 +96,6 @@ def report(folders: Sequence[str], output: str, title: str, budget: Budget, cons
             status.update(f"{one_line(corpus.name)} ({number} of {len(sources)})")
             sections[corpus.layout.root] = build_section(corpus, budget, _title(corpus, sources))
     overview = build_overview(Corpora(sources, corpora.mixtures), sections)
-    path = join(output, PAGE)
     write_bytes(path, render(title, overview, [sections[c.layout.root] for c in sources]).encode("utf-8", "replace"))
     return path
 
@@ -111,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if args.documents < 1:
             raise InputError(f"--documents must be at least 1, it is {args.documents}")
         budget = Budget(documents=args.documents)
-        path = report(args.folders, args.output, args.title, budget, Console(stderr=True))
+        path = report(args.folders, args.output, args.title, budget, Console(stderr=True), args.overwrite)
     except UserError as error:
         errors.print(f"error: {error}", style="bold red", markup=False)
         exit_with(1)

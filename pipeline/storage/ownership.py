@@ -16,9 +16,10 @@ each command says how. Nothing here needs Apache Beam, other than for a folder o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import InputError, OutputError, name_a_few
 from pipeline.storage.filesystem import (
@@ -29,11 +30,15 @@ from pipeline.storage.filesystem import (
     join,
     open_input,
     read_bytes,
-    refusals_told,
     remove_temporaries,
     write_bytes,
 )
 from pipeline.storage.objects import list_objects
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
 
 RECORD = ".owner.json"
 FORMAT = 1
@@ -69,6 +74,25 @@ class Owned:
         """Where a name lies."""
         return join(self.root, *name.split("/"))
 
+    def claim(self) -> None:
+        """Writes the record, where there is none.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        if exists(join(self.root, RECORD)):
+            return
+        if not is_remote(self.root):
+            try:
+                os.makedirs(self.root, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot write to {self.root}: {error.strerror}. Choose another --output.") from error
+        self._write(set(self._names))
+
+    def adopt(self, names: Iterable[str]) -> None:
+        """Takes names for the command's that are there already: those of a version without records."""
+        self._names.update(names)
+
     def expect(self, names: Iterable[str]) -> None:
         """Records names that the command is about to write.
 
@@ -78,16 +102,18 @@ class Owned:
         Raises:
             OutputError: A name is taken by a file that the record does not list; nothing is recorded then.
         """
-        new = set(names) - self._names
-        if not new:
+        wanted = set(names)
+        if wanted <= self._names:
             return
-        taken = sorted(new & set(file_sizes(self.root, ""))) if is_remote(self.root) else self._taken(new)
-        if taken:
-            raise OutputError(
-                f"{self.root} holds {name_a_few(taken, whole=True)}, which python -m {self.command} did not write, and "
-                "would write over. Move it away, or choose another --output."
-            )
-        self._write(self._names | new)
+        with self._alone():
+            new = wanted - self._names
+            taken = sorted(new & set(file_sizes(self.root, ""))) if is_remote(self.root) else self._taken(new)
+            if taken:
+                raise OutputError(
+                    f"{self.root} holds {name_a_few(taken, whole=True)}, which python -m {self.command} did not write, "
+                    "and would write over. Move it away, or choose another --output."
+                )
+            self._write(self._names | new)
 
     def remove(self, *names: str) -> None:
         """Removes files that the record lists, and the folders that they leave empty; what it does not list stays.
@@ -96,14 +122,27 @@ class Owned:
             *names: Names of files, or of folders, of which all is meant that is listed below them.
         """
         wanted = tuple(f"{name}/" for name in names)
-        listed = sorted(name for name in self._names if name in names or name.startswith(wanted))
-        if listed:
-            delete_names(self.root, listed)
-            self._write(self._names.difference(listed))
+        with self._alone():
+            listed = sorted(name for name in self._names if name in names or name.startswith(wanted))
+            if listed:
+                delete_names(self.root, listed)
+                self._write(self._names.difference(listed))
 
     def remove_temporaries(self) -> None:
         """Removes what a killed run of the command left half-written; the names are those of no other files."""
         remove_temporaries(self.root)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Takes in what another process of the command has recorded meanwhile, and keeps others out till the end."""
+        with contextlib.ExitStack() as stack:
+            if fcntl is not None and not is_remote(self.root):
+                handle = os.open(self.root, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+            self._names = set(read_record(self.root, self.command) or ())
+            yield
 
     def _taken(self, names: Iterable[str]) -> list[str]:
         return sorted(name for name in names if os.path.lexists(self.path(name)))
@@ -150,11 +189,7 @@ def claim_folder(root: str, command: str, earlier: Earlier | None = None) -> Own
         OutputError: It holds what the command did not write, or cannot be written.
     """
     owned = check_folder(root, command, earlier)
-    if not exists(join(root, RECORD)):
-        if not is_remote(root):
-            with refusals_told(root):
-                os.makedirs(root, exist_ok=True)
-        owned._write(set(owned.names))
+    owned.claim()
     return owned
 
 
@@ -196,7 +231,7 @@ def visible_names(root: str) -> list[str]:
     else:
         try:
             found = set(os.listdir(root))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # to make it fails, and says so
             return []
         except OSError as error:
             raise OutputError(f"{root} cannot be read: {error.strerror}. Choose another --output.") from error
@@ -209,9 +244,15 @@ def delete_names(root: str, names: Sequence[str]) -> None:
     The names must come from a record of who calls: nothing here asks whose they are.
     """
     delete_files([join(root, *name.split("/")) for name in names])
+    remove_empty(
+        root, {"/".join(parts[:depth]) for parts in (n.split("/") for n in names) for depth in range(1, len(parts))}
+    )
+
+
+def remove_empty(root: str, folders: Iterable[str]) -> None:
+    """Removes those of some folders below a folder that are empty, the deeper ones first."""
     if is_remote(root):
         return
-    folders = {"/".join(parts[:depth]) for parts in (n.split("/") for n in names) for depth in range(1, len(parts))}
     for folder in sorted(folders, key=lambda name: -name.count("/")):
         with contextlib.suppress(OSError):  # it is not empty, or a link
             os.rmdir(join(root, *folder.split("/")))
@@ -228,9 +269,10 @@ def check_apart(output: str, inputs: Iterable[str], flag: str = "--input") -> No
     Raises:
         InputError: One lies below the other; says which.
     """
-    outer = _real(output)
+    folders: dict[str, str] = {}
+    outer = _real(output, folders)
     for path in inputs:
-        inner = _real(path)
+        inner = _real(path, folders)
         if inner == outer or _is_below(inner, outer):
             raise InputError(
                 f"{flag} {path} lies in {output}, where the command writes. Choose another --output, or move the input."
@@ -242,13 +284,14 @@ def check_apart(output: str, inputs: Iterable[str], flag: str = "--input") -> No
             )
 
 
-def check_file(path: str, command: str, mark: str, overwrite: bool) -> None:
+def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], overwrite: bool) -> None:
     """Tells whether a command may write a single file.
 
     Args:
         path: The file.
         command: The command.
-        mark: What stands in the head of each file that the command writes.
+        mark: What stands in the head of each file that the command writes; or what tells, of all bytes of a file,
+            whether the command wrote it.
         overwrite: Whether the user allows it to write over anything.
 
     Raises:
@@ -256,21 +299,46 @@ def check_file(path: str, command: str, mark: str, overwrite: bool) -> None:
     """
     if overwrite or not (exists(path) or os.path.lexists(path)):
         return
-    if not os.path.isdir(path) and mark.encode() in _head(path):
+    if not os.path.isdir(path) and (mark(_head(path, -1)) if callable(mark) else mark.encode() in _head(path)):
         return
     raise OutputError(
         f"{path} is there, and python -m {command} did not write it. Choose another name; --overwrite writes over it."
     )
 
 
-def _head(path: str) -> bytes:
+def sealed(text: str, command: str) -> str:
+    """A text with a last line, a comment in Markdown, HTML and SVG: ``is_sealed`` knows it by that till it is edited."""
+    return f"{text.rstrip()}\n{_seal(text, command)}\n"
+
+
+def is_sealed(data: bytes, command: str) -> bool:
+    """Whether a command wrote a text, and nobody has changed it since: what somebody added is not written over."""
+    text, _, last = data.decode("utf-8", "replace").rstrip().rpartition("\n")
+    return last == _seal(text, command)
+
+
+def _seal(text: str, command: str) -> str:
+    digest = hashlib.sha256(text.rstrip().encode("utf-8", "replace")).hexdigest()[:16]
+    return f"<!-- python -m {command} wrote this; {digest} -->"
+
+
+def _head(path: str, size: int = MARK_BYTES) -> bytes:
     with contextlib.suppress(OSError), open_input(path) as handle:
-        return handle.read(MARK_BYTES)
+        return handle.read(size)
     return b""
 
 
-def _real(path: str) -> str:
-    return path.rstrip("/") if is_remote(path) else os.path.realpath(path)
+def _real(path: str, folders: dict[str, str]) -> str:
+    """A path without links; those of the folders are looked up once, since there can be many files in one."""
+    if is_remote(path):
+        return path.rstrip("/")
+    path = os.path.abspath(path)
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def _is_below(path: str, folder: str) -> bool:

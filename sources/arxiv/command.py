@@ -68,7 +68,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
         raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
     plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache, cli.warn)
     say(_planned(plan))
-    run = cli.run_options(args, options)
+    run = cli.run_options(args, options, files=(YIELD,))
     digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
     inputs = Inputs(plan.tars, plan.folders)
     source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)

@@ -16,10 +16,11 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 import xxhash
 
-from pipeline.corpus.shard import WORK
+from pipeline.corpus.shard import WORK, Layout
+from pipeline.engine.state import remove_work
 from pipeline.errors import InputError
 from pipeline.formats.inflate import inflated
-from pipeline.storage.filesystem import COPY_CHUNK, delete_tree, join, list_names, open_input, read_bytes, write_bytes
+from pipeline.storage.filesystem import COPY_CHUNK, join, list_names, open_input, read_bytes, write_bytes
 from sources.arxiv.identifiers import identify
 
 LINE_BYTES = 4 << 20  # a longer line is none of the file's
@@ -93,7 +94,7 @@ def prepare_metadata(path: str, root: str, months: Set[str], cache: Path | None)
         months: The months (yymm).
         cache: The cache folder for fetched files.
     """
-    delete_tree(join(root, WORK, _FOLDER))
+    remove_work(Layout(root), set(), _FOLDER)
     held: dict[str, list[bytes]] = {}
     size = papers = others = bad = part = 0
     with open_input(path, cache) as stream:

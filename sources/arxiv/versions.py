@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import xxhash
 
-from pipeline.corpus.shard import WORK, Layout, Scope, Shard
+from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
 from pipeline.engine import graph
 from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.state import remove_work
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
-from pipeline.storage.filesystem import InputFile, delete_tree, exists, join, open_input, read_bytes, write_bytes
+from pipeline.storage.filesystem import InputFile, exists, join, open_input, read_bytes, write_bytes
 from sources.arxiv.identifiers import identify, is_member
 
 NEWEST = 1 << 20  # stands for a version that the name does not give
@@ -130,8 +131,9 @@ def prepare_versions(
     Returns:
         The number of submissions that are superseded by a newer version among the inputs.
     """
-    delete_tree(join(layout.root, WORK, _SUPERSEDED))
-    delete_tree(join(layout.root, WORK, _LISTS))
+    names = {shard.name for shard in shards_of(scopes)}
+    for folder in (_SUPERSEDED, _LISTS):
+        remove_work(layout, names, folder)
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
         worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))

@@ -16,7 +16,7 @@ from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import InputFile, exists, join, write_bytes
 from pipeline.storage.listing import Known, match
 from sources.books.near_dedup import prepare_near_dedup
-from sources.books.near_duplicates import TABLE
+from sources.books.near_duplicates import REPORT, TABLE
 from sources.books.plan import Plan, archive_prefixes, plan_books
 from sources.books.recipe import BooksRecipe
 from sources.books.source import Books
@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     books3 = [file for pattern in args.books3 for file in _match("--books3", pattern, known)]
     plan = plan_books(files, books3, recipe.files_per_shard)
     say(f"books of Gutenberg: {plan.books:,}, chosen from files: {len(files):,}; tars of Books3: {len(books3):,}")
-    run = cli.run_options(args, options, inputs="--gutenberg and --books3")
+    run = cli.run_options(args, options, inputs="--gutenberg and --books3", files=(PASSED_OVER, TABLE, REPORT))
     root = Layout(join(run.output, "books")).root
     source = Books(recipe, root, _catalogue(files), archive_prefixes(books3))
 

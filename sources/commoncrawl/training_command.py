@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import heapq
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,21 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from filters.commoncrawl.reference import TrainingError, TrainingReport, train_reference_model
+from pipeline.corpus.manifest import CONFIGURATION
 from pipeline.corpus.shard import Layout, plan_shards, write_json
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, ModelError
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import is_remote, join, list_names, open_input
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input
 from pipeline.storage.listing import match
+from pipeline.storage.ownership import check_apart, claim_folder
 from sources.commoncrawl.command import add_inputs, inputs
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.training_pages import NEGATIVE, POSITIVE, TrainingPages, hash_urls
 
+COMMAND = "sources.commoncrawl.train_reference"
+KEYS, MODEL, REPORT = NAMES = ("urls.npy", "reference.bin", "reference.json")
 MIN_CHARACTERS = 1000
 SMALL_INPUT_BYTES = 100 << 20
 NEGATIVE_SHARE = 0.1
@@ -78,12 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def command(console: Console) -> RunResult:
         recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
+        if is_remote(args.output):
+            raise InputError("the classifier is trained on this machine: --output must be a local folder")
         files = inputs(args)
+        check_apart(args.output, [file.path for file in files])
+        claim_folder(args.output, COMMAND, _written_earlier).expect(NAMES)
         pages = TrainingPages(
             recipe, _write_keys(args), _share(args, sum(f.size for f in files)), args.seed, args.min_characters
         )
-        result = run_source(pages, plan_shards(files, "files", 1), cli.run_options(args, options), console)
-        print_report(train(result.layout, Path(args.output) / "reference.bin", args.seed), Console(highlight=False))
+        result = run_source(
+            pages, plan_shards(files, "files", 1), replace(cli.run_options(args, options), command=COMMAND), console
+        )
+        print_report(train(result.layout, Path(args.output) / MODEL, args.seed), Console(highlight=False))
         return result
 
     use = f"python -m sources.commoncrawl --set reference.model={args.output}/reference.bin --input ..."
@@ -100,15 +110,18 @@ def _share(args: argparse.Namespace, size: int) -> float:
 
 def _write_keys(args: argparse.Namespace) -> str:
     """Writes the keys of the cited URLs beside the model, where the workers find them."""
-    if is_remote(args.output):
-        raise InputError("the classifier is trained on this machine: --output must be a local folder")
     keys = hash_urls(_lines(args.urls))
     if len(keys) == 0:
         raise InputError(f"{', '.join(args.urls)}: no URL in it. Give text files with one URL a line.")
-    Path(args.output).mkdir(parents=True, exist_ok=True)
-    path = str(Path(args.output) / "urls.npy")
+    path = str(Path(args.output) / KEYS)
     np.save(path, keys)
     return path
+
+
+def _written_earlier(root: str) -> list[str] | None:
+    """The names in a folder of a version without records: it has the keys and the pages, and may have the model."""
+    there = [name for name in NAMES if exists(join(root, name))]
+    return there if KEYS in there and exists(join(root, TrainingPages.name, CONFIGURATION)) else None
 
 
 def _lines(patterns: Sequence[str]) -> Iterator[str]:
@@ -148,7 +161,7 @@ def train(layout: Layout, model: Path, seed: int) -> TrainingReport:
         raise InputError(str(error)) from error
     except TrainingError as error:
         raise ModelError(str(error)) from error
-    write_json(str(model.with_suffix(".json")), dataclasses.asdict(report))
+    write_json(str(model.with_suffix(".json")), asdict(report))
     return report
 
 

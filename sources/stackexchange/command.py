@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,14 +11,13 @@ from rich.console import Console
 
 from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
-from pipeline.corpus.sink import REJECTS
 from pipeline.engine import cli
 from pipeline.engine.graph import work_folder
 from pipeline.engine.run import RunOptions, RunResult, run_source
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import load_recipe
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import delete_tree, exists, join, list_names, write_bytes
+from pipeline.storage.filesystem import exists, join, write_bytes
 from pipeline.storage.listing import match
 from sources.stackexchange.plan import SitePlan, plan_site
 from sources.stackexchange.prepare import count_sites, prepare_sites
@@ -77,7 +75,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
         raise InputError("give --input with the dump's archives (<site>.7z), Posts.xml files, or a folder of them")
     names = [name.strip().lower() for name in args.sites.split(",") if name.strip()]
     found = find_sites(match(args.input, cli.warn), names)
-    run = cli.run_options(args, options)
+    run = cli.run_options(args, options, files=(SITES,))
     layout = Layout(join(run.output, "stackexchange"))
     chosen, passed, counts = _choose(found.sites, names, recipe, run, layout)
     if not names:
@@ -92,7 +90,6 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
 
     def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
         _write_sites(layout, found, chosen, passed, counts)
-        _remove_others(layout, scopes)
         prepare_sites(source, run, console, layout, scopes)
 
     result = run_source(source, scopes, run, console, prepare)
@@ -163,17 +160,6 @@ def _write_sites(
 
 def _counted(count: PostCount | None) -> str:
     return "" if count is None else f"{count.posts}{' or more' if count.fault else ''}"
-
-
-def _remove_others(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Removes what the sites have of shards that they no longer have: a mended archive can be of another size."""
-    for scope in scopes:
-        shards = {shard.name for shard in scope.shards}
-        number = re.compile(re.escape(scope.name) + r"-\d{5,}")
-        for folder in (scope.name, REJECTS):
-            for name in list_names(join(layout.root, folder), ".parquet") - shards:
-                if number.fullmatch(name):
-                    delete_tree(join(layout.root, folder, f"{name}.parquet"))
 
 
 def _notes(result: RunResult) -> list[str]:

@@ -20,6 +20,7 @@ from pipeline.engine import graph
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
 from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.state import claim_source
 from pipeline.source import HashingReader
 from pipeline.steps import Chain
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
@@ -149,6 +150,7 @@ def count_sites(
     known = {site.name: known_count(layout, site) for site in sites}
     missing = [site for site in sites if (count := known[site.name]) is None or count.fault]
     if missing:
+        claim_source(layout, source.name, f"sources.{source.name}", [f"{COUNTS}/{site.name}.json" for site in missing])
         worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
         run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
     return {site.name: known_count(layout, site) or PostCount(0) for site in sites}

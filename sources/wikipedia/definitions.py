@@ -19,9 +19,11 @@ from filters.wikitext.expansion import template_names
 from filters.wikitext.template_table import exact_name
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import join, open_input
+from pipeline.storage.ownership import Owned, check_folder, visible_names
 
 TEMPLATES = 10  # the number of the Template namespace (MediaWiki, includes/Defines.php)
 MAX_PAGE = 100_000  # characters of a template's page that is held; longer ones are boxes, and documentation
+COMMAND = "sources.wikipedia.templates"
 _COMMAND = "python -m sources.wikipedia.templates DUMP --definitions DIR"
 
 
@@ -47,6 +49,36 @@ class Collected:
                 found[name] = zlib.decompress(page).decode()
                 wanted += template_names(found[name])
         yield from sorted(found.items())
+
+
+def check_definitions(folder: Path) -> Owned:
+    """Tells whether a folder is the command's; one of a version without records has files of definitions alone."""
+
+    def earlier(root: str) -> list[str] | None:
+        names = visible_names(root)
+        return names if names and all(_is_definitions(Path(root, name)) for name in names) else None
+
+    return check_folder(str(folder), COMMAND, earlier)
+
+
+def claim_definitions(folder: Path, languages: Iterable[str]) -> None:
+    """Makes a folder the command's own, for the files of some languages.
+
+    Raises:
+        OutputError: It holds what the command did not write.
+    """
+    owned = check_definitions(folder)
+    owned.claim()
+    owned.expect(_file(language) for language in languages)
+
+
+def _is_definitions(path: Path) -> bool:
+    try:
+        with gzip.open(path) as lines:
+            first = lines.readline(MAX_PAGE) or b'{"name": 0, "text": 0}'
+        return set(json.loads(first)) == {"name", "text"}
+    except (OSError, EOFError, zlib.error, ValueError, TypeError):
+        return False
 
 
 def write_definitions(folder: Path, language: str, definitions: Iterable[tuple[str, str]]) -> Path:

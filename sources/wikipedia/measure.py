@@ -22,7 +22,7 @@ from pipeline.errors import InputError, UserError
 from pipeline.storage.filesystem import InputFile, open_input
 from pipeline.storage.listing import match
 from sources.wikipedia.compressed import xml_pieces
-from sources.wikipedia.definitions import TEMPLATES, Collected, write_definitions
+from sources.wikipedia.definitions import TEMPLATES, Collected, check_definitions, claim_definitions, write_definitions
 from sources.wikipedia.head import ARTICLES, DumpHead
 from sources.wikipedia.pages import Fault, MalformedPage, Page, parse_page, split_pages
 from sources.wikipedia.plan import dumps_of, read_head
@@ -136,7 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if args.lang is not None and (fault := unknown_language(args.lang)):
             raise InputError(f"--lang: {fault}")
+        if args.definitions:
+            check_definitions(args.definitions)
         found = measure(dumps_of(match(args.dumps)), args.lang, args.pages)
+        if args.definitions:
+            claim_definitions(args.definitions, found)
     except UserError as error:
         sys.exit(f"error: {error}")
     for language, measured in sorted(found.items()):

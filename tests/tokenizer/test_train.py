@@ -67,7 +67,7 @@ def trained(folder):
 
 
 def test_what_is_written(folder, trained):
-    assert sorted(files(folder / "model")) == ["report.json", "tokenizer.model", "tokenizer.vocab"]
+    assert sorted(files(folder / "model")) == [".owner.json", "report.json", "tokenizer.model", "tokenizer.vocab"]
     encoder = Encoder(folder / "model" / "tokenizer.model")
     assert (encoder.vocab_size, encoder.is_fast, encoder.bos_id, encoder.eos_id) == (700, True, 1, 2)
     vocabulary = (folder / "model" / "tokenizer.vocab").read_text().split("\n")
@@ -187,7 +187,7 @@ def test_errors_in_one_message(folder, more, status, message):
     assert printed == ""
     assert message in error
     assert "Traceback" not in error
-    assert not list(folder.glob("errors/*"))
+    assert not list(folder.glob("errors/[!.]*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

@@ -40,7 +40,8 @@ def test_train(tmp_path):
     source = tmp_path / "articles.txt"
     source.write_text("\n".join(article.replace("\n", " ") for article in ARTICLES))
     made = lm_training.train(ARTICLES, SMALL, tmp_path / "models", TOOLS, [source])
-    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["en.arpa.bin", "en.lm.json", "en.sp.model"]
+    made_there = sorted(path.name for path in (tmp_path / "models").iterdir())
+    assert made_there == [".owner.json", "en.arpa.bin", "en.lm.json", "en.sp.model"]
     assert made.documents == len(ARTICLES) == 320
     assert len(made.ngrams) == 3
 
@@ -170,7 +171,7 @@ def test_a_program_that_fails_is_quoted(tmp_path):
     tools = KenlmTools(failing, failing)
     with pytest.raises(RuntimeError, match="lmplz failed with status 3; the end of its log:\nout of disk"):
         lm_training.train(ARTICLES, SMALL, tmp_path / "models", tools)
-    assert list((tmp_path / "models").iterdir()) == []
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".owner.json"]
 
 
 def test_read_ngram_counts(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.corpus.shard import plan_shards
+from pipeline.corpus.promised import promise
+from pipeline.corpus.shard import Layout, plan_shards
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.engine.run import SHARDS_AT_ONCE, RunOptions, RunResult, _at_once, is_local, run_source
 from pipeline.errors import OutputError, UserError
@@ -80,7 +81,8 @@ class TestFullRun:
     def test_what_lies_there(self, first):
         root = Path(first.layout.root)
         folders = {"short", "long", "_rejects", "_stats", "_timing", "_ids", "_scopes"}
-        assert {path.name for path in root.iterdir()} == folders | {"configuration.json", "manifest.json", ".lock"}
+        single = {"configuration.json", "manifest.json", ".lock", ".owner.json"}
+        assert {path.name for path in root.iterdir()} == folders | single
         assert not list(root.rglob("*.tmp"))
 
 
@@ -121,6 +123,7 @@ class TestAgain:
         for name in ("long/b.parquet", "medium/b.parquet"):
             (tmp_path / "lines" / name).parent.mkdir(exist_ok=True)
             (tmp_path / "lines" / name).write_bytes(b"other bytes")
+        promise(Layout(str(tmp_path / "lines")), "b", ["long/b.parquet", "medium/b.parquet"])
         run(raw, tmp_path)
         assert snapshot(tmp_path / "lines") == expected
 

@@ -1,0 +1,322 @@
+"""What the output of a source holds: whose it is, what is done there, what must be made again, what is left over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, read_manifest
+from pipeline.corpus.promised import PROMISED, files_of, promise
+from pipeline.corpus.shard import (
+    IDS,
+    MANIFEST,
+    REDO,
+    SCOPES,
+    TIMING,
+    WORK,
+    Layout,
+    Scope,
+    read_json,
+    shards_of,
+    write_json,
+)
+from pipeline.corpus.sink import REJECTS
+from pipeline.errors import OutputError, name_a_few
+from pipeline.recipe import difference
+from pipeline.source import UNREADABLE
+from pipeline.storage.filesystem import (
+    delete_files,
+    exists,
+    file_sha256,
+    file_sizes,
+    is_remote,
+    join,
+    list_names,
+    list_tree,
+    write_bytes,
+)
+from pipeline.storage.ownership import RECORD, Owned, check_folder, delete_names, remove_empty
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
+
+TRUNCATED = "truncated_"  # with what these reasons begin, a file was cut short: truncated_gzip, truncated_7z
+# What files below _work are called that are of no one shard: of a partition, a range, a month's part, a file's hash.
+_WORK_STEM = re.compile(r"\d{4,}(-\d{5})?|[0-9a-f]{16}|settled|checksum")
+_WORK_SUFFIXES = {"", ".arrow", ".npy", ".json", ".progress"}
+
+
+@contextlib.contextmanager
+def exclusive(layout: Layout) -> Iterator[None]:
+    """Makes the output folder, checks that it can be written, and keeps a second local run out of it."""
+    if is_remote(layout.root):
+        yield
+        return
+    try:
+        os.makedirs(layout.root, exist_ok=True)
+        lock = open(join(layout.root, ".lock"), "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error
+    with lock:
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def check_source(layout: Layout, source: str, command: str) -> Owned:
+    """Tells whether a folder is a source's to write to, as ``check_folder`` does."""
+
+    def earlier(root: str) -> list[str] | None:
+        """What versions without records left: a configuration that names the source."""
+        before = read_if_there(join(root, CONFIGURATION))
+        return [CONFIGURATION, MANIFEST] if before is not None and before.get("source") == source else None
+
+    return check_folder(layout.root, command, earlier)
+
+
+def claim_source(layout: Layout, source: str, command: str, names: Sequence[str] = ()) -> Owned:
+    """Makes the folder of a source its own, and removes what a killed run left half-written.
+
+    The record lists what the folder has once. Files of shards and scopes are listed by their own records: those of
+    scopes, stats, and promises.
+
+    Args:
+        layout: The folder.
+        source: The source's name.
+        command: What runs it.
+        names: Files that the source has beside those of all sources.
+
+    Raises:
+        OutputError: It holds what the source's command did not write.
+    """
+    owned = check_source(layout, source, command)
+    if owned.names and not exists(join(layout.root, RECORD)):  # of a version without records: all is as it left it
+        _promise_unfinished(layout)
+        owned.adopt(name for name in names if exists(join(layout.root, *name.split("/"))))
+    owned.claim()
+    owned.remove_temporaries()
+    owned.expect([CONFIGURATION, MANIFEST, *names])
+    return owned
+
+
+def _promise_unfinished(layout: Layout) -> None:
+    """Lists the files of shards that a run of a version without promises did not finish."""
+    done = layout.done()
+    unfinished = set().union(*(scope_record(layout, name)["shards"] for name in _recorded(layout))) - done
+    for path in list_tree(layout.root, ".parquet") if unfinished else ():
+        folder, _, name = path.removesuffix(".parquet").partition("/")
+        if name in unfinished and (folder == REJECTS or not folder.startswith(("_", "."))):
+            promise(layout, name, [path])
+
+
+def _recorded(layout: Layout) -> list[str]:
+    return sorted(list_names(join(layout.root, SCOPES), ".json"))
+
+
+def scope_record(layout: Layout, scope: str) -> dict[str, Any]:
+    """What is recorded of a scope: its fingerprint and its shards; none where there is no record."""
+    return read_if_there(layout.scope(scope)) or {"fingerprint": "", "shards": []}
+
+
+def check_configuration(layout: Layout, configuration: dict[str, Any], *, made: bool) -> bool:
+    """Refuses an output that was made by another configuration.
+
+    Args:
+        layout: The output.
+        configuration: All that decides it.
+        made: Whether anything is finished there.
+
+    Returns:
+        Whether the configuration is new there: nothing is finished, and what lies there is of another one.
+
+    Raises:
+        OutputError: What is finished there was made by another configuration.
+    """
+    before = read_if_there(join(layout.root, CONFIGURATION))
+    if before == configuration:
+        return False
+    if made:
+        changes = "\n  ".join(difference(before or {}, configuration))
+        raise OutputError(
+            f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
+            "Choose another --output, or remove that folder to make it anew."
+        )
+    return True
+
+
+def forget_all(layout: Layout) -> None:
+    """Removes what runs left that finished nothing, by their records of scopes; files they promised wait for others."""
+    scopes = _recorded(layout)
+    shards = set().union(*(scope_record(layout, scope)["shards"] for scope in scopes))
+    remove_work(layout, shards)
+    _remove_timings(layout, shards, set(scopes))
+    delete_files([layout.ids(shard) for shard in sorted(shards & list_names(join(layout.root, IDS), ".npy"))])
+    delete_files([path for scope in scopes for path in (layout.scope(scope), layout.redo(scope))])
+
+
+def remove_work(layout: Layout, shards: Set[str], folder: str = "") -> None:
+    """Removes files below ``_work`` that runs of some shards wrote, promises apart; what else lies there stays.
+
+    Args:
+        layout: The source's folder.
+        shards: Names of the shards.
+        folder: The one folder that is meant.
+    """
+    below = join(layout.work, folder) if folder else layout.work
+    prefix = f"{WORK}/{folder}/" if folder else f"{WORK}/"
+    names = [prefix + name for name in file_sizes(below, "") if _is_work(name, shards)]
+    delete_names(layout.root, [name for name in names if not name.startswith(f"{WORK}/{PROMISED}/")])
+    remove_empty(layout.root, [WORK, f"{WORK}/{PROMISED}"])
+
+
+def _is_work(name: str, shards: Set[str]) -> bool:
+    file = name.rpartition("/")[2]
+    stem, suffix = os.path.splitext(file)
+    return file in shards or (suffix in _WORK_SUFFIXES and (stem in shards or bool(_WORK_STEM.fullmatch(stem))))
+
+
+def _remove_timings(layout: Layout, shards: Set[str], scopes: Set[str]) -> None:
+    """Removes the times of shards, and of passes over them: ``<shard>.hash``, ``<scope>-<range>.rows``."""
+
+    def is_theirs(name: str) -> bool:
+        parts = name.split(".")
+        heads = {".".join(parts[:cut]) for cut in range(1, len(parts) + 1)}
+        return bool(heads & shards) or (parts[-1] == "rows" and name.rpartition("-")[0] in scopes)
+
+    delete_files([layout.timing(name) for name in list_names(join(layout.root, TIMING), ".json") if is_theirs(name)])
+
+
+def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs: str) -> None:
+    """Records what each scope holds; refuses a shard that is done in another company, or of another input."""
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        records = list(pool.map(read_if_there, [layout.scope(scope.name) for scope in scopes]))
+    for scope, before in zip(scopes, records, strict=True):
+        record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
+        company = {*record["shards"], *(before["shards"] if before else ())}
+        if before != record and company & done:
+            there = len(before["shards"]) if before else "other"
+            raise OutputError(
+                f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
+                f"({there} shards there, {len(scope.shards)} here, or files of other names or sizes). Give the same "
+                f"{inputs} as before, wherever they lie now (more files may follow, in whole scopes; --retry-failed "
+                "takes in a file that could not be read then), or choose another --output."
+            )
+        _check_moved(layout, scope, done)
+        if before != record:
+            write_json(layout.scope(scope.name), record)
+
+
+def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
+    """Refuses a scope whose files were moved and are not those that were read: it compares one file's checksum."""
+    for shard in scope.shards:
+        if shard.name not in done:
+            continue
+        entries = layout.read_stats(shard.name)["inputs"]
+        pairs = zip(shard.inputs, entries, strict=False) if len(entries) == len(shard.inputs) else ()
+        for file, entry in pairs:
+            is_whole = os.path.isfile(file.path) and not file.is_part and entry["sha256"]
+            if file.path == entry["path"] or not is_whole:
+                continue
+            if file_sha256(file.path) != entry["sha256"]:
+                raise OutputError(
+                    f"{file.path} is not the file of which shard {shard.name} in {layout.root} was made "
+                    f"({entry['path']}), though it has its name and size. Give the same files as before, or choose "
+                    "another --output."
+                )
+            return
+
+
+def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Marks the scopes that hold a file that could not be read, to be made again."""
+    done = layout.done()
+    for scope in scopes:
+        finished = [shard.name for shard in scope.shards if shard.name in done]
+        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
+            write_bytes(layout.redo(scope.name), b"")
+
+
+def _has_unreadable(stats: dict[str, Any]) -> bool:
+    """Whether a file broke off while it was read, was cut short, or gave nothing but failures."""
+    reasons = stats["ledger"]["steps"][0]["failed"]
+    broke_off = any(reason == UNREADABLE or reason.startswith(TRUNCATED) for reason in reasons)
+    return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
+
+
+def forget_marked(layout: Layout, scopes: Sequence[Scope]) -> set[str]:
+    """Forgets that the shards of marked scopes were done; the mark goes last, so that no half of it is ever done.
+
+    Their Parquet files stay till what replaces them is there.
+
+    Returns:
+        The shards, those among them that are not planned any more.
+    """
+    marked, forgotten = list_names(join(layout.root, SCOPES), REDO), set[str]()
+    for scope in scopes:
+        if scope.name not in marked:
+            continue
+        record = scope_record(layout, scope.name)
+        names = {*record["shards"], *(shard.name for shard in scope.shards)}
+        forget_shards(layout, names)
+        _remove_timings(layout, names, {scope.name})
+        remove_work(layout, names, record["fingerprint"][:16])
+        delete_files([layout.scope(scope.name)])
+        delete_files([layout.redo(scope.name)])
+        forgotten |= names
+    return forgotten
+
+
+def forget_shards(layout: Layout, names: Iterable[str]) -> None:
+    """Forgets that shards were done; their files are promised till others replace them."""
+    for name in sorted(names):
+        stats = read_if_there(layout.stats(name))
+        if stats is not None:
+            promise(layout, name, files_of(stats))
+            delete_files([layout.stats(name)])
+
+
+def forget_damaged(layout: Layout, scopes: Sequence[Scope]) -> list[str]:
+    """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again."""
+    done = layout.done()
+    sizes = file_sizes(layout.root, ".parquet") if done else {}
+    planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+        stats = pool.map(layout.read_stats, planned)
+        damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
+    forget_shards(layout, damaged)
+    if not damaged:
+        return []
+    return [f"Made again, since Parquet files of theirs were missing or cut: {name_a_few(damaged)}"]
+
+
+def promise_listed(layout: Layout, missing: Set[str]) -> None:
+    """Promises what the manifest lists of shards that are to be made: their stats files were removed since."""
+    manifest = read_manifest(layout) if missing else None
+    listed: dict[str, set[str]] = {}
+    for file in (*manifest["outputs"], *manifest["rejects"]) if manifest else ():
+        shard = file["path"].removesuffix(".parquet").partition("/")[2]
+        if shard in missing:
+            listed.setdefault(shard, set()).add(file["path"])
+    for shard, files in sorted(listed.items()):
+        promise(layout, shard, files)
+
+
+def _lacks_files(stats: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+    """Whether a Parquet file of a shard is not there with its size."""
+    files = [*stats["outputs"], *([stats["rejects"]] if stats["rejects"] else [])]
+    return any(sizes.get(file["path"]) != file["bytes"] for file in files)
+
+
+def read_if_there(path: str) -> dict[str, Any] | None:
+    """A mapping that ``write_json`` wrote; None where there is no such file."""
+    return read_json(path) if exists(path) else None
