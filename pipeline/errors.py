@@ -34,6 +34,10 @@ class OutputError(UserError):
     """The output cannot be written, or holds something that this run must not mix with."""
 
 
+class StoreError(UserError, OSError):
+    """An object store refused something, or does not answer."""
+
+
 def name_a_few(paths: Sequence[str], *, whole: bool = False) -> str:
     """The names of the first files, without their folders unless asked for ``whole``, and how many more there are."""
     names = ", ".join(path if whole else path.rstrip("/").rpartition("/")[2] for path in paths[:NAMES_SHOWN])

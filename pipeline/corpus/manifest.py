@@ -14,7 +14,8 @@ from typing import Any
 
 from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.shard import MANIFEST, STATS, TIMING, Layout, read_json, write_json
-from pipeline.errors import InputError
+from pipeline.errors import InputError, OutputError
+from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, read_bytes
 from pipeline.storage.listing import match
 
@@ -104,11 +105,27 @@ def _add_kind(texts: list[str], text: str) -> None:
 
 
 def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
-    """Builds the manifest, adds the worker seconds of all shards, writes and returns it."""
-    manifest = build_manifest(all_stats(layout), source, configuration)
+    """Builds the manifest, adds the worker seconds of all shards, writes and returns it.
+
+    Raises:
+        OutputError: A shard is of another configuration: another run wrote to the folder at the same time.
+    """
+    manifest = build_manifest(_of_configuration(layout, configuration), source, configuration)
     manifest["timing"] = timing(layout)
     write_json(layout.manifest, manifest)
     return manifest
+
+
+def _of_configuration(layout: Layout, configuration: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The stats of all shards, each of which must be of the configuration."""
+    wanted = fingerprint(configuration)
+    for stats in all_stats(layout):
+        if stats.get("configuration", wanted) != wanted:
+            raise OutputError(
+                f"shard {stats['shard']} in {layout.root} was made by another configuration: another run writes there, "
+                "or did. Choose another --output for one of them, and make both anew."
+            )
+        yield stats
 
 
 def read_manifest(layout: Layout) -> dict[str, Any] | None:

@@ -210,11 +210,16 @@ class Layout:
 
 def write_json(path: str, value: Any) -> None:
     """Writes readable JSON with its keys in the order given, atomically; escapes it where UTF-8 cannot hold it."""
+    write_bytes(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """What ``write_json`` writes."""
     try:
         data = json.dumps(value, indent=1, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # the path of an input that is no UTF-8
         data = json.dumps(value, indent=1).encode()
-    write_bytes(path, data + b"\n")
+    return data + b"\n"
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
-from pipeline.corpus.manifest import CONFIGURATION, write_manifest
+from pipeline.corpus.manifest import write_manifest
 from pipeline.corpus.promised import all_promised, settle
-from pipeline.corpus.shard import Layout, Scope, shards_of, write_json
+from pipeline.corpus.shard import Layout, Scope, shards_of
 from pipeline.engine import graph
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.overlap import overlap_of, refuse_copies
@@ -46,6 +46,7 @@ from pipeline.engine.state import (
     mark_failed,
     promise_listed,
     remove_work,
+    write_configuration,
 )
 from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.recipe import fingerprint
@@ -212,7 +213,7 @@ def _claim(
     if check_configuration(layout, configuration, made=bool(layout.done())):
         orphans = all_promised(layout)
         forget_all(layout)
-        write_json(join(layout.root, CONFIGURATION), configuration)
+        write_configuration(layout, configuration)
     if options.retry_failed:
         mark_failed(layout, scopes)
     orphans |= forget_marked(layout, scopes)

@@ -20,6 +20,7 @@ from pipeline.corpus.shard import (
     WORK,
     Layout,
     Scope,
+    as_json,
     read_json,
     shards_of,
     write_json,
@@ -29,6 +30,7 @@ from pipeline.errors import OutputError, name_a_few
 from pipeline.recipe import difference
 from pipeline.source import UNREADABLE
 from pipeline.storage.filesystem import (
+    create_bytes,
     delete_files,
     exists,
     file_sha256,
@@ -153,6 +155,18 @@ def check_configuration(layout: Layout, configuration: dict[str, Any], *, made: 
             "Choose another --output, or remove that folder to make it anew."
         )
     return True
+
+
+def write_configuration(layout: Layout, configuration: dict[str, Any]) -> None:
+    """Writes the configuration of an output in which nothing is finished.
+
+    Raises:
+        OutputError: Another run, of another configuration, began there at the same time.
+    """
+    path = join(layout.root, CONFIGURATION)
+    delete_files([path])
+    if not create_bytes(path, as_json(configuration)):
+        check_configuration(layout, configuration, made=True)
 
 
 def forget_all(layout: Layout) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE
+from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.run import RunOptions, run_beam
-from pipeline.engine.state import check_configuration, exclusive
+from pipeline.engine.state import check_configuration, exclusive, write_configuration
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.mix import graph
 from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
@@ -247,8 +247,9 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
         names_ = folder_names(sets)
         if check_configuration(root, configuration, made=any(done.values())):
             owned.remove(*owned.names)  # what a run left that finished nothing
+            owned.expect(names_)
+            write_configuration(root, configuration)
         owned.expect(names_)
-        write_json(join(root.root, CONFIGURATION), configuration)
         write_json(join(root.root, PLAN), plan_record(plan))
         _write_sets(options, prepared, sets, fingerprint(configuration), console)
         owned.remove(*(f"{below}{WORK}" for below in ("", f"{HELDOUT}/")))

@@ -21,8 +21,15 @@ from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.storage.fetch import FetchError, fetch
-from pipeline.storage.objects import check_store, delete_objects, list_objects, object_exists, open_object, upload
-from pipeline.storage.reach import check_reach
+from pipeline.storage.objects import (
+    check_store,
+    create_object,
+    delete_objects,
+    list_objects,
+    object_exists,
+    open_object,
+    upload,
+)
 
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
@@ -103,7 +110,6 @@ def require(path: str) -> None:
     if path.lower().startswith("file:"):
         raise InputError(f"{path} is an address of a local file: give its path, without file://")
     check_store(path)
-    check_reach(path)
 
 
 def default_cache() -> Path:
@@ -216,14 +222,20 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     Raises:
         OutputError: The disk is full or the place cannot be written; nothing is left behind.
     """
-    folder = tempfile.gettempdir() if is_remote(path) else os.path.dirname(path) or "."
+    remote = is_remote(path)
+    folder = tempfile.gettempdir() if remote else os.path.dirname(path) or "."
     temporary = os.path.join(folder, temporary_name())
     try:
-        with refusals_told(path):
+        with refusals_told(temporary if remote else path):
             os.makedirs(folder, exist_ok=True)
             with open(temporary, "xb") as handle:
                 yield handle
-            _publish(temporary, path)
+            if not remote:
+                _to_disk(temporary)
+                os.replace(temporary, path)
+        if remote:
+            with open(temporary, "rb") as source:
+                upload(source, path)
     finally:
         with contextlib.suppress(OSError):  # it is gone where all went well
             os.remove(temporary)
@@ -235,21 +247,16 @@ def refusals_told(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _CANNOT_WRITE and not is_remote(path):
+        if error.errno not in _CANNOT_WRITE:
             raise
+        if TEMPORARY.fullmatch(os.path.basename(path)):  # of an output on an object store
+            way, place = "set TMPDIR to another folder", os.path.dirname(path)
+        else:
+            way, place = "choose another --output", path
         raise OutputError(
-            f"cannot write {path}: {error.strerror or error}. Free space or choose another --output, then run the "
+            f"cannot write {place}: {error.strerror or error}. Free space or {way}, then run the "
             "same command again: finished shards are kept."
         ) from error
-
-
-def _publish(temporary: str, path: str) -> None:
-    if not is_remote(path):
-        _to_disk(temporary)
-        os.replace(temporary, path)
-        return
-    with open(temporary, "rb") as source:
-        upload(source, path)
 
 
 def temporary_name() -> str:
@@ -270,6 +277,16 @@ def write_bytes(path: str, data: bytes) -> None:
     """Writes a small file, atomically."""
     with atomic_output(path) as handle:
         handle.write(data)
+
+
+def create_bytes(path: str, data: bytes) -> bool:
+    """Writes a small file where there is none; False, and nothing done, where there is one."""
+    if is_remote(path):
+        return create_object(path, data)
+    if os.path.lexists(path):
+        return False
+    write_bytes(path, data)
+    return True
 
 
 def remove_temporaries(folder: str) -> None:

@@ -83,11 +83,7 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
         yield InputFile(_named(pattern), -1)
     elif is_remote(pattern):
         require(pattern)
-        try:
-            found = list(match_objects(pattern))
-        except Exception as error:  # Beam wraps each store's errors in its own; all mean that listing failed
-            raise InputError(f"cannot list {pattern}: {error}") from error
-        yield from (InputFile(path, size) for path, size in found)
+        yield from (InputFile(path, size) for path, size in match_objects(pattern))
     else:
         for path in [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True):
             if not os.path.isdir(path):

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import InputError, OutputError, name_a_few
 from pipeline.storage.filesystem import (
+    create_bytes,
     delete_files,
     exists,
     file_sizes,
@@ -80,14 +81,16 @@ class Owned:
         Raises:
             OutputError: It cannot be written.
         """
-        if exists(join(self.root, RECORD)):
+        path = join(self.root, RECORD)
+        if exists(path):
             return
         if not is_remote(self.root):
             try:
                 os.makedirs(self.root, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"cannot write to {self.root}: {error.strerror}. Choose another --output.") from error
-        self._write(set(self._names))
+        if not create_bytes(path, self._content(self._names)):  # another command was faster
+            read_record(self.root, self.command)
 
     def adopt(self, names: Iterable[str]) -> None:
         """Takes names for the command's that are there already: those of a version without records."""
@@ -148,9 +151,12 @@ class Owned:
         return sorted(name for name in names if os.path.lexists(self.path(name)))
 
     def _write(self, names: set[str]) -> None:
-        content = {"format": FORMAT, "command": self.command, "names": sorted(names)}
-        write_bytes(join(self.root, RECORD), json.dumps(content, indent=0).encode() + b"\n")
+        write_bytes(join(self.root, RECORD), self._content(names))
         self._names = names
+
+    def _content(self, names: Iterable[str]) -> bytes:
+        content = {"format": FORMAT, "command": self.command, "names": sorted(names)}
+        return json.dumps(content, indent=0).encode() + b"\n"
 
 
 def check_folder(root: str, command: str, earlier: Earlier | None = None) -> Owned:
@@ -307,7 +313,7 @@ def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], ove
 
 
 def sealed(text: str, command: str) -> str:
-    """A text with a last line, a comment in Markdown, HTML and SVG: ``is_sealed`` knows it by that till it is edited."""
+    """A text with a last line, a comment in Markdown, HTML and SVG, by which ``is_sealed`` knows it."""
     return f"{text.rstrip()}\n{_seal(text, command)}\n"
 
 
