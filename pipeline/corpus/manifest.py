@@ -119,7 +119,9 @@ def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -
 def _of_configuration(layout: Layout, configuration: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The stats of all shards, each of which must be of the configuration."""
     wanted = fingerprint(configuration)
-    for stats in all_stats(layout):
+    for name, stats in zip(sorted(layout.done()), all_stats(layout), strict=True):
+        if stats.get("shard") != name:
+            raise OutputError(f"{layout.stats(name)} is no stats file of this name. Move it away, and run again.")
         if stats.get("configuration", wanted) != wanted:
             raise OutputError(
                 f"shard {stats['shard']} in {layout.root} was made by another configuration: another run writes there, "
@@ -139,8 +141,10 @@ def timing(layout: Layout) -> dict[str, Any]:
     steps: dict[str, float] = {}
     names = sorted(list_names(join(layout.root, TIMING), ".json"))
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        entries = list(pool.map(lambda name: json.loads(read_bytes(layout.timing(name))), names))
+        entries = list(pool.map(lambda name: _timing(layout.timing(name)), names))
     for name, entry in zip(names, entries, strict=True):
+        if entry is None:
+            continue
         seconds += entry["seconds"]
         peak = max(peak, entry["peak_bytes"])
         for step, spent in entry["steps"].items():
@@ -151,6 +155,15 @@ def timing(layout: Layout) -> dict[str, Any]:
         "steps": {step: round(spent, 3) for step, spent in steps.items()},
         "peak_bytes": peak,
     }
+
+
+def _timing(path: str) -> dict[str, Any] | None:
+    """A timing file; None for a file that is none."""
+    try:
+        entry = json.loads(read_bytes(path))
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and entry.keys() >= {"seconds", "peak_bytes", "steps"} else None
 
 
 def run_folders(path: str) -> list[str]:

@@ -28,15 +28,24 @@ def _path(layout: Layout, shard: str) -> str:
 
 def promised(layout: Layout, shard: str) -> set[str]:
     """The files, below the source's folder, that a shard may have beside those of its stats."""
+    return _read(layout, shard) or set()
+
+
+def _read(layout: Layout, shard: str) -> set[str] | None:
+    """The promise of a shard; None where there is none, or a file that is none."""
     path = _path(layout, shard)
-    return set(json.loads(read_bytes(path))) if exists(path) else set()
+    try:
+        found = json.loads(read_bytes(path)) if exists(path) else {}
+        return set(found["files"]) if found["shard"] == shard else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def promise(layout: Layout, shard: str, files: Iterable[str]) -> None:
     """Adds files to what a shard may have."""
     before = promised(layout, shard)
     if not before >= (after := before | set(files)):
-        write_bytes(_path(layout, shard), json.dumps(sorted(after)).encode())
+        write_bytes(_path(layout, shard), json.dumps({"shard": shard, "files": sorted(after)}).encode())
 
 
 def promise_new(layout: Layout, shard: str, files: Set[str]) -> None:
@@ -71,7 +80,7 @@ def settle(layout: Layout, planned: Set[str], done: Set[str], orphans: Set[str] 
         orphans: Shards that have no stats any more and are not planned. On a local disk, where no other run is at work,
             all such shards are meant.
     """
-    for shard in sorted(list_names(_folder(layout), ".json")):
+    for shard in sorted(all_promised(layout)):
         if shard in done:
             fulfil(layout, shard, files_of(layout.read_stats(shard)))
         elif shard not in planned and (shard in orphans or not is_remote(layout.root)):
@@ -80,7 +89,7 @@ def settle(layout: Layout, planned: Set[str], done: Set[str], orphans: Set[str] 
 
 def all_promised(layout: Layout) -> set[str]:
     """The shards that have a promise."""
-    return list_names(_folder(layout), ".json")
+    return {name for name in list_names(_folder(layout), ".json") if _read(layout, name) is not None}
 
 
 def files_of(stats: Mapping[str, Any]) -> set[str]:

@@ -164,15 +164,15 @@ def run_source(
     """
     started = time.monotonic()
     layout = Layout(join(options.output, source.name))
+    planned = {shard.name for shard in shards_of(scopes)}
+    raw = [file.path for shard in shards_of(scopes) for file in shard.inputs]
+    check_apart(layout.root, [*options.folders, *raw], options.inputs)
+    check_source(layout, source.name, _command(source, options))
     steps = [step for round_ in rounds_of(source) for step in round_.steps] or source.steps_before_dedup()
     steps += source.steps_after_dedup()
     for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     configuration = {"format": FORMAT, "source": source.name, **source.describe()}
-    planned = {shard.name for shard in shards_of(scopes)}
-    raw = [file.path for shard in shards_of(scopes) for file in shard.inputs]
-    check_apart(layout.root, [*options.folders, *raw], options.inputs)
-    check_source(layout, source.name, _command(source, options))
     with exclusive(layout):
         notes, orphans = _claim(layout, source, configuration, scopes, options)
         done = layout.done()

@@ -115,15 +115,20 @@ def claim_source(layout: Layout, source: str, command: str, names: Sequence[str]
 def _promise_unfinished(layout: Layout) -> None:
     """Lists the files of shards that a run of a version without promises did not finish."""
     done = layout.done()
-    unfinished = set().union(*(scope_record(layout, name)["shards"] for name in _recorded(layout))) - done
+    unfinished = set[str]().union(*_recorded(layout).values()) - done
     for path in list_tree(layout.root, ".parquet") if unfinished else ():
         folder, _, name = path.removesuffix(".parquet").partition("/")
         if name in unfinished and (folder == REJECTS or not folder.startswith(("_", "."))):
             promise(layout, name, [path])
 
 
-def _recorded(layout: Layout) -> list[str]:
-    return sorted(list_names(join(layout.root, SCOPES), ".json"))
+def _recorded(layout: Layout) -> dict[str, set[str]]:
+    """The shards of each scope of which there is a record; a file that is none is passed over."""
+    found = {}
+    for name in sorted(list_names(join(layout.root, SCOPES), ".json")):
+        with contextlib.suppress(OutputError, KeyError, TypeError):
+            found[name] = set(scope_record(layout, name)["shards"])
+    return found
 
 
 def scope_record(layout: Layout, scope: str) -> dict[str, Any]:
@@ -172,7 +177,7 @@ def write_configuration(layout: Layout, configuration: dict[str, Any]) -> None:
 def forget_all(layout: Layout) -> None:
     """Removes what runs left that finished nothing, by their records of scopes; files they promised wait for others."""
     scopes = _recorded(layout)
-    shards = set().union(*(scope_record(layout, scope)["shards"] for scope in scopes))
+    shards = set[str]().union(*scopes.values())
     remove_work(layout, shards)
     _remove_timings(layout, shards, set(scopes))
     delete_files([layout.ids(shard) for shard in sorted(shards & list_names(join(layout.root, IDS), ".npy"))])

@@ -15,6 +15,7 @@ Layout::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -39,6 +40,7 @@ PLAN = "plan.json"
 HELDOUT = "heldout"
 STATE = "state.json"
 DATASET = "dataset_info.json"
+_SHARD_NAME = re.compile(r"data-\d{5,}-of-\d{5,}")
 _DOCUMENT_SCHEMA = pa.schema(
     {
         "source": pa.string(),
@@ -139,7 +141,8 @@ class ShardSet:
 
     def done(self) -> set[str]:
         """The names of the shards that are there, with their stats."""
-        return self.layout.done() & list_names(self.layout.root, ".arrow")
+        found = self.layout.done() & list_names(self.layout.root, ".arrow")
+        return {name for name in found if _SHARD_NAME.fullmatch(name)}
 
     def names(self) -> list[str]:
         """The names of all its shards."""
