@@ -1,21 +1,16 @@
-"""Objects of a store by their exact names: those of S3 by boto3, those of gs:// through Beam, where it is asked for.
-
-Beam's own ways in take names for patterns; here a ``*`` or a ``[`` in a name is only a character.
-"""
+"""Objects of a store, s3:// or gs://, by their exact names: a ``*`` or a ``[`` in a name is only a character."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import re
-import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, cast
+from types import ModuleType
+from typing import BinaryIO, cast
 
-from pipeline.errors import InputError, StoreError
-from pipeline.storage import s3
+from pipeline.errors import InputError
+from pipeline.storage import gcs, s3
 
-_COPY_CHUNK = 4 << 20
+STORES = {store.SCHEME: store for store in (s3, gcs)}
 _SPECIAL = re.compile(r"[\[*?]")
 
 
@@ -25,15 +20,7 @@ def check_store(path: str) -> None:
     Raises:
         InputError: There is no such store, what it needs is not installed, it does not answer, or has no such bucket.
     """
-    if _is_s3(path):
-        s3.check_bucket(path)
-        return
-    try:
-        _store(path)
-    except (ValueError, ImportError) as error:
-        raise InputError(
-            f"{path} cannot be reached: gs:// paths need pip install '.[gcp]', s3:// paths pip install '.[aws]'"
-        ) from error
+    _store(path).check_bucket(path)
 
 
 def list_objects(prefix: str) -> Iterator[tuple[str, int]]:
@@ -42,12 +29,7 @@ def list_objects(prefix: str) -> Iterator[tuple[str, int]]:
     Raises:
         StoreError: They cannot be listed.
     """
-    if _is_s3(prefix):
-        yield from s3.list_objects(prefix)
-        return
-    with _told(prefix, "list"):
-        for found in _store(prefix)._list(prefix):
-            yield found.path, found.size_in_bytes
+    yield from _store(prefix).list_objects(prefix)
 
 
 def match_objects(pattern: str) -> Iterator[tuple[str, int]]:
@@ -77,7 +59,7 @@ def _expression(pattern: str) -> str:
 
 def _characters(part: str) -> str:
     """The expression of ``[...]``."""
-    inner = part[1:-1].replace("\\", r"\\").replace("[", r"\[")
+    inner = part[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
     negated = inner.startswith(("!", "^"))
     return f"[{'^' if negated else ''}{inner[negated:]}]"
 
@@ -88,46 +70,30 @@ def object_exists(path: str) -> bool:
     Raises:
         StoreError: The store does not tell.
     """
-    if _is_s3(path):
-        return s3.object_exists(path)
-    with _told(path, "reach"):
-        return bool(_store(path).exists(path))
+    return bool(_store(path).object_exists(path))
 
 
 def open_object(path: str) -> BinaryIO:
-    """Opens an object for reading its raw bytes.
+    """Opens an object for reading its raw bytes; one that is replaced meanwhile cannot be read on.
 
     Raises:
         OSError: It is not there, or cannot be read.
     """
-    if _is_s3(path):
-        return s3.open_object(path)
-    with _told(path, "read"):
-        return cast(BinaryIO, _store(path).open(path, compression_type=_uncompressed()))
+    return cast(BinaryIO, _store(path).open_object(path))
 
 
 def upload(source: BinaryIO, path: str) -> None:
-    """Writes an object; it appears when all of it is there.
+    """Writes an object of any size; it appears when all of it is there.
 
     Raises:
         StoreError: It cannot be written.
     """
-    if _is_s3(path):
-        s3.upload(source, path)
-        return
-    with _told(path, "write"), _store(path).create(path, compression_type=_uncompressed()) as target:
-        shutil.copyfileobj(source, target, _COPY_CHUNK)
+    _store(path).upload(source, path)
 
 
 def create_object(path: str, data: bytes) -> bool:
     """Writes a small object where there is none of that name; False, and nothing done, where there is one."""
-    if _is_s3(path):
-        return s3.create(path, data)
-    if object_exists(path):
-        return False
-    with _told(path, "write"), _store(path).create(path, compression_type=_uncompressed()) as target:
-        target.write(data)
-    return True
+    return bool(_store(path).create(path, data))
 
 
 def delete_objects(paths: Sequence[str]) -> None:
@@ -136,43 +102,12 @@ def delete_objects(paths: Sequence[str]) -> None:
     Raises:
         StoreError: One cannot be deleted.
     """
-    if not paths:
-        return
-    if _is_s3(paths[0]):
-        s3.delete_objects(paths)
-        return
-    with _told(paths[0], "delete"):  # Beam takes what it shall delete for patterns
-        _store(paths[0]).delete([_SPECIAL.sub(r"[\g<0>]", path) for path in paths])
+    if paths:
+        _store(paths[0]).delete_objects(paths)
 
 
-def _is_s3(path: str) -> bool:
-    return path.startswith(s3.SCHEME)
-
-
-def _store(path: str) -> Any:
-    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - not there where only the trainer is
-
-    return FileSystems.get_filesystem(path)
-
-
-def _uncompressed() -> str:
-    from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415
-
-    return cast(str, CompressionTypes.UNCOMPRESSED)
-
-
-@contextlib.contextmanager
-def _told(path: str, what: str) -> Iterator[None]:
-    """Turns what a store's client raises into an error of one line; Beam also logs its traceback, which is left out."""
-    logger = logging.getLogger()
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    except (FileNotFoundError, StoreError):
-        raise
-    except Exception as error:  # each store's errors are its own
-        reason = re.sub(r"\s+", " ", str(error)).rstrip(".")
-        raise StoreError(f"cannot {what} {path}: {reason}. Check its name, the network and the credentials.") from error
-    finally:
-        logger.disabled = before
+def _store(path: str) -> ModuleType:
+    scheme = path.partition("://")[0].lower() + "://"
+    if scheme not in STORES:
+        raise InputError(f"{path} cannot be reached: paths are local, {', '.join(sorted(STORES))}, or https://")
+    return STORES[scheme]
