@@ -148,13 +148,20 @@ def check_configuration(layout: Layout, configuration: dict[str, Any], *, made: 
         Whether the configuration is new there: nothing is finished, and what lies there is of another one.
 
     Raises:
-        OutputError: What is finished there was made by another configuration.
+        OutputError: What is finished there was made by another configuration; or, on an object store, where nothing
+            locks, a run of another one may be at work.
     """
     before = read_if_there(join(layout.root, CONFIGURATION))
     if before == configuration:
         return False
+    changes = "\n  ".join(difference(before or {}, configuration))
+    if before is not None and not made and is_remote(layout.root):
+        raise OutputError(
+            f"{layout.root} was begun with another configuration, and a run of it may be at work: object stores have "
+            f"no locks. What differs (there -> here):\n  {changes}\nChoose another --output, or make sure that no run "
+            f"writes there, and remove {join(layout.root, CONFIGURATION)}: then this command begins anew."
+        )
     if made:
-        changes = "\n  ".join(difference(before or {}, configuration))
         raise OutputError(
             f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
             "Choose another --output, or remove that folder to make it anew."
@@ -169,9 +176,10 @@ def write_configuration(layout: Layout, configuration: dict[str, Any]) -> None:
         OutputError: Another run, of another configuration, began there at the same time.
     """
     path = join(layout.root, CONFIGURATION)
-    delete_files([path])
-    if not create_bytes(path, as_json(configuration)):
-        check_configuration(layout, configuration, made=True)
+    if not is_remote(path):  # a lock keeps others out
+        write_json(path, configuration)
+    elif not create_bytes(path, as_json(configuration)):
+        check_configuration(layout, configuration, made=False)
 
 
 def forget_all(layout: Layout) -> None:

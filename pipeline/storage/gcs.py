@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 from pipeline.errors import InputError, StoreError
 
 SCHEME = "gs://"
-TIMEOUT = (5, 15)  # seconds to connect, and without a byte
+TIMEOUT = (5, 12)  # seconds to connect, and without a byte
 PATIENCE = 40.0  # seconds in which a request is tried again
 READ_BYTES = 8 << 20  # asked for at once
 DELETERS = 16

@@ -1,13 +1,21 @@
 """Inputs, outputs and models on S3, through an emulation of it on loopback."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
 
+from pipeline.engine.run import RunOptions, RunResult, run_source
+from pipeline.errors import OutputError
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
 from tests.end_to_end.object_store import CREDENTIALS, object_store
+from tests.pipeline import runs
+from tests.pipeline.line_source import LineRecipe, LineSource
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +25,73 @@ def s3():
             store.client.upload_file(str(path), "bucket", f"wet/{path.name}")
         store.client.upload_file(str(ROOT / "samples/models/lid.176.ftz"), "bucket", "models/lid.176.ftz")
         yield store
+
+
+@pytest.fixture
+def lines(s3, monkeypatch, tmp_path):
+    """Runs the tests' own source into a folder of the bucket, in this process."""
+    before = FileSystems._pipeline_options
+    FileSystems.set_options(PipelineOptions(s3.flags))
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    raw = runs.write_input(tmp_path / "raw")
+
+    def run_lines(folder: str, recipe: LineRecipe | None = None, **options) -> RunResult:
+        made = recipe or LineRecipe()
+        how = RunOptions(f"s3://bucket/{folder}", PipelineOptions(["--direct_num_workers=1", *s3.flags]), **options)
+        return run_source(LineSource(made), runs.plan([raw], made), how, Console(file=io.StringIO()))
+
+    yield run_lines, raw
+    FileSystems.set_options(before)
+
+
+def keys(s3, prefix: str) -> dict[str, bytes]:
+    listed = s3.client.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])
+    found = {e["Key"]: s3.client.get_object(Bucket="bucket", Key=e["Key"])["Body"].read() for e in listed}
+    return {name: data for name, data in found.items() if "/_timing/" not in name}
+
+
+def test_failed_inputs_are_read_again_and_strangers_stay(s3, lines):
+    """In a folder whose name is full of what stores take for patterns."""
+    run_lines, raw = lines
+    (raw / "b.txt").rename(raw.parent / "b.txt")
+    (raw / "b.txt").symlink_to("nowhere")
+    run_lines("v[2]*/corpus")
+    for name in ("mine.parquet", "short/mine.parquet", "_work/mine.arrow", "_scopes/mine.redo"):
+        s3.client.put_object(Bucket="bucket", Key=f"v[2]*/corpus/lines/{name}", Body=b"a stranger's")
+    before = {name: data for name, data in keys(s3, "v[2]*/").items() if "mine" in name}
+    (raw / "b.txt").unlink()
+    (raw.parent / "b.txt").rename(raw / "b.txt")
+    assert run_lines("v[2]*/corpus", retry_failed=True).written == 2
+    assert run_lines("v[2]*/corpus", retry_failed=True).written == 0
+    after = keys(s3, "v[2]*/corpus/lines/")
+    assert {name: after.get(name) for name in before} == before
+    assert not [name for name in after if ("/_work/" in name and "mine" not in name) or name.endswith("a.redo")]
+    run_lines("fresh")
+    fresh = {name.removeprefix("fresh/lines/"): data for name, data in keys(s3, "fresh/").items()}
+    assert {name: after[f"v[2]*/corpus/lines/{name}"] for name in fresh if name.endswith(".parquet")} == {
+        name: data for name, data in fresh.items() if name.endswith(".parquet")
+    }
+
+
+def test_two_recipes_do_not_share_an_output(s3, lines):
+    run_lines, _ = lines
+    other = LineRecipe(bad_word="other")
+    root = "s3://bucket/shared/lines"
+    configuration = json.dumps({"format": 2, "source": "lines", "recipe": {}}).encode()
+    s3.client.put_object(Bucket="bucket", Key="shared/lines/configuration.json", Body=configuration)
+    with pytest.raises(OutputError, match=r"was begun with another configuration, and a run of it may be at work"):
+        run_lines("shared")
+    s3.client.delete_object(Bucket="bucket", Key="shared/lines/configuration.json")
+    s3.client.put_object(Bucket="bucket", Key="shared/lines/.lock", Body=b"")
+    run_lines("shared")
+    with pytest.raises(OutputError, match=r"was made by another configuration\. What differs"):
+        run_lines("shared", other)
+    path = "shared/lines/_stats/a.json"
+    stats = json.loads(keys(s3, path)[path])
+    s3.client.put_object(Bucket="bucket", Key=path, Body=json.dumps({**stats, "configuration": "another"}).encode())
+    with pytest.raises(OutputError, match=f"shard a in {root} was made by another configuration: another run writes"):
+        run_lines("shared")
 
 
 def test_a_run_on_s3_makes_the_documents_of_a_local_run(tmp_path: Path, s3):
