@@ -173,10 +173,15 @@ def file_sizes(folder: str, suffix: str) -> dict[str, int]:
         below = join(folder, "")
         found = {path[len(below) :]: size for path, size in list_objects(below)}
         return {path: size for path, size in found.items() if path.endswith(suffix)}
-    paths = [
-        os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name.endswith(suffix)
-    ]
+    walk = os.walk(folder, onerror=_tell_unreadable)
+    paths = [os.path.join(place, name) for place, _, names in walk for name in names if name.endswith(suffix)]
     return {os.path.relpath(path, folder).replace(os.sep, "/"): file_size(path) for path in paths}
+
+
+def _tell_unreadable(error: OSError) -> None:
+    """Ends a walk where a folder cannot be read: what lies there would be missing without a word."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise OutputError(f"the folder {error.filename} cannot be read: {error.strerror}. Make it readable.") from error
 
 
 def join(folder: str, *names: str) -> str:
