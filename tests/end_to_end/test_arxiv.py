@@ -175,11 +175,11 @@ HOSTILE = {
 
 
 def test_each_kind_of_bad_submission_costs_itself_only(tmp_path):
-    bulk = tmp_path / "arXiv_src_2005_001.tar"
-    data = tar_of(HOSTILE)
-    bulk.write_bytes(data)
-    (tmp_path / "arXiv_src_2005_002.tar").write_bytes(tar_of({"2005/2005.00012.gz": gzip.compress(PAPER)})[:560])
-    arxiv(tmp_path / "corpus", "--input", tmp_path)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "arXiv_src_2005_001.tar").write_bytes(tar_of(HOSTILE))
+    (raw / "arXiv_src_2005_002.tar").write_bytes(tar_of({"2005/2005.00012.gz": gzip.compress(PAPER)})[:560])
+    arxiv(tmp_path / "corpus", "--input", raw)
     run("pipeline.verify", tmp_path / "corpus" / "arxiv")
     assert sorted(kept(tmp_path / "corpus")) == [f"arxiv/2005.{n:05d}" for n in (1, 5, 6, 7, 8, 10)]
     found = sorted((r["step"], r["reason"]) for r in rejects(tmp_path / "corpus", "arxiv"))

@@ -280,7 +280,7 @@ def test_each_kind_of_damage_costs_itself_only(tmp_path):
 
 def test_without_unanswered_questions(tmp_path):
     pack(tmp_path / "a.example.7z", questions(6, 0).replace(TAIL, questions(1).split(b"\r\n")[-2] + b"\r\n" + TAIL))
-    stackexchange(tmp_path / "out", "--input", tmp_path, "--set", "keep_unanswered=false")
+    stackexchange(tmp_path / "out", "--input", tmp_path / "a.example.7z", "--set", "keep_unanswered=false")
     assert len(kept(tmp_path / "out")) == 1
     assert account(tmp_path / "out", "answers")["dropped"]["no_answer"]["documents"] == 5
 

@@ -127,7 +127,7 @@ def test_without_its_index_a_dump_is_one_shard_and_that_is_said(tmp_path):
 
 def test_a_header_that_contradicts_the_name_is_told_also_where_progress_is_not(sample, tmp_path):
     (tmp_path / "scowiki.xml").write_bytes(bz2.decompress(ENGLISH.read_bytes()))
-    done = wikipedia(tmp_path / "out", "--input", tmp_path, "--quiet")
+    done = wikipedia(tmp_path / "out", "--input", tmp_path / "scowiki.xml", "--quiet")
     assert done.stderr == "warning: scowiki.xml: read as sco, as the name says; but the header says enwiki\n"
     assert {d["language"] for d in documents(tmp_path / "out", "sco", "wikipedia")} == {"sco"}
 
