@@ -171,8 +171,8 @@ class TestLocalModel:
         assert local_model("samples/models/lid.176.ftz") == "samples/models/lid.176.ftz"
 
 
-def test_a_store_whose_packages_are_missing_is_told_with_what_to_install():
-    with pytest.raises(InputError, match=r"store://b/x cannot be reached: gs:// paths need pip install '\.\[gcp\]'"):
+def test_a_store_that_is_none_is_told_with_what_there_is():
+    with pytest.raises(InputError, match=r"store://b/x cannot be reached: paths are local, gs://, s3://, or https://"):
         require("store://b/x")
     require("some/folder")
     require("https://example.org/x")
