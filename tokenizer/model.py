@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tokenizer.errors import TokenizerError
 
 SPACE = "▁"  # SentencePiece writes a space as U+2581
@@ -20,6 +23,9 @@ PIECES, TRAINER, NORMALIZER = 1, 2, 3
 PIECE, KIND = 1, 3
 MODEL_TYPE, SUFFIX, BYTE_FALLBACK = 3, 24, 35
 CHARSMAP, DUMMY_PREFIX, REMOVE_EXTRA_SPACES, ESCAPE_SPACES = 2, 3, 4, 5
+
+# sentencepiece.proto: SentencePieceText and its pieces
+TEXT_PIECES, TEXT_ID, TEXT_BEGIN, TEXT_END = 2, 2, 4, 5
 
 # ModelProto.SentencePiece.Type, TrainerSpec.ModelType
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE, UNUSED = 1, 2, 3, 4, 6, 5
@@ -85,6 +91,13 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
         )
     except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
         raise TokenizerError(f"{path} is no SentencePiece model: {error}") from error
+
+
+def library_spans(message: bytes) -> NDArray[np.int64]:
+    """Id, first byte and end of each piece [T, 3], out of the library's ``SentencePieceText``."""
+    pieces = [dict(_fields(_nested(value))) for number, value in _fields(message) if number == TEXT_PIECES]
+    numbers = [[_number(piece.get(field, 0)) for field in (TEXT_ID, TEXT_BEGIN, TEXT_END)] for piece in pieces]
+    return np.array(numbers, np.int64).reshape(-1, 3)
 
 
 def why_units_are_not_independent(model: ModelFile) -> str | None:

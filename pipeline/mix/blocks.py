@@ -1,23 +1,28 @@
-"""Blocks: runs of whole neighbouring documents, the units that an epoch permutes; and which of them are held out."""
+"""Blocks: runs of ids, cut between documents, that an epoch permutes; what is held out lies between them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.mix.token_files import Offsets, TokenReader, TokenStore
+from pipeline.mix.recipe import MixRecipe
+from pipeline.mix.token_files import Marks, Offsets, TokenReader, TokenStore
 
 MIN_BLOCKS = 4096  # of a source that has as many documents
-MAX_BLOCKS = 1 << 22  # of any source: what bounds the memory of a plan, 100 MB a source
-BLOCK = np.dtype([("file", "<u4"), ("first", "<u4"), ("documents", "<u4"), ("tokens", "<u8")])
+ROWS_OF_PART = 8  # that a part of a document has at the least
+PARTS_OF_SOURCE = 256  # of which a part may not be more, but for those rows
+MAX_BLOCKS = 1 << 22  # of any source: what bounds the memory of a plan, 120 MB a source
+# Some neighbouring documents of a file; the block begins ``skip`` ids behind the beginning of the first.
+BLOCK = np.dtype([("file", "<u4"), ("first", "<u4"), ("documents", "<u4"), ("skip", "<u8"), ("tokens", "<u8")])
 
 Blocks = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
+Spans = npt.NDArray[np.int64]  # begin and end of each [S, 2]
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class TokenFile:
         documents: Its documents.
         tokens: All their ids.
         sha256: The checksum of the Parquet file.
+        tokens_sha256: The checksum of the token file.
     """
 
     source: int
@@ -39,6 +45,19 @@ class TokenFile:
     documents: int
     tokens: int
     sha256: str
+    tokens_sha256: str
+
+
+def files_of(files: Sequence[TokenFile], source: int) -> list[tuple[int, TokenFile]]:
+    """The files of a source that hold ids, each with its place among all."""
+    return [(number, file) for number, file in enumerate(files) if file.source == source and file.tokens]
+
+
+def read_marks(store: TokenStore, files: Sequence[TokenFile], source: int) -> Iterator[tuple[int, Marks]]:
+    """The marks of each file of a source that holds ids, with its place among all files."""
+    for number, file in files_of(files, source):
+        with TokenReader(store, file.path, file.documents, file.tokens) as reader:
+            yield number, reader.all_marks()
 
 
 def block_length(unique_tokens: int, wanted: int) -> int:
@@ -46,46 +65,47 @@ def block_length(unique_tokens: int, wanted: int) -> int:
     return max(1, min(wanted, unique_tokens // MIN_BLOCKS), -(-unique_tokens // MAX_BLOCKS))
 
 
-def cut_blocks(offsets: Offsets, length: int) -> tuple[Numbers, Numbers]:
-    """Cuts the documents of a file in blocks; a block ends behind the document that passes a multiple of the length.
+def longest_part(unique_tokens: int, recipe: MixRecipe) -> int:
+    """How many ids of a document stay together, at most: enough rows that few begin inside a document."""
+    return max(ROWS_OF_PART * recipe.seq_len, min(recipe.part_tokens, unique_tokens // PARTS_OF_SOURCE))
+
+
+def cut_blocks(offsets: Offsets, length: int, longest: int, gaps: Spans) -> Blocks:
+    """Cuts the ids of a file in blocks; a block ends behind the document that passes a multiple of the length.
 
     Args:
         offsets: Where each document begins, and the end [D + 1].
         length: Tokens of a block, about.
+        longest: Ids of a document that may stay together; those with more are cut in equal parts, blocks each.
+        gaps: The ids that are in no block, in order and apart.
 
     Returns:
-        First document and number of documents of each block; blocks without tokens are left out.
+        The blocks, of file 0; none is empty.
     """
     multiples = np.arange(length, int(offsets[-1]), length)
-    edges = np.unique(np.searchsorted(offsets[:-1], multiples))
-    edges = np.unique(np.concatenate(([0], edges, [len(offsets) - 1])))
-    filled = np.diff(offsets[edges]) > 0
-    first: Numbers = edges[:-1][filled]
-    counts: Numbers = np.diff(edges)[filled]
-    return first, counts
+    edges = offsets[np.searchsorted(offsets[:-1], multiples)]
+    edges = np.unique(np.concatenate(([0, offsets[-1]], edges, _within(offsets, longest), gaps.ravel())))
+    begins, ends = edges[:-1], edges[1:]
+    if len(gaps):
+        inside = begins < gaps[np.maximum(np.searchsorted(gaps[:, 0], begins, "right") - 1, 0), 1]
+        inside &= begins >= gaps[0, 0]
+        begins, ends = begins[~inside], ends[~inside]
+    blocks = np.zeros(len(begins), BLOCK)
+    first = np.searchsorted(offsets, begins, "right") - 1
+    blocks["first"], blocks["skip"] = first, begins - offsets[first]
+    blocks["documents"] = np.searchsorted(offsets, ends, "left") - first
+    blocks["tokens"] = ends - begins
+    return blocks
 
 
-def source_blocks(store: TokenStore, files: Sequence[TokenFile], source: int, wanted: int) -> Blocks:
-    """All blocks of a source, in the order of its files.
-
-    Args:
-        store: The token files.
-        files: Those of all sources; blocks name them by their place here.
-        source: The number of the source.
-        wanted: Tokens of a block, as the recipe has it.
-    """
-    chosen = [(number, file) for number, file in enumerate(files) if file.source == source and file.tokens]
-    length = block_length(sum(file.tokens for _, file in chosen), wanted)
-    parts = []
-    for number, file in chosen:
-        with TokenReader(store, file.path, file.documents) as reader:
-            offsets = reader.offsets(0, file.documents)
-        first, documents = cut_blocks(offsets, length)
-        part = np.empty(len(first), BLOCK)
-        part["file"], part["first"], part["documents"] = number, first, documents
-        part["tokens"] = offsets[first + documents] - offsets[first]
-        parts.append(part)
-    return np.concatenate(parts) if parts else np.empty(0, BLOCK)
+def _within(offsets: Offsets, longest: int) -> Numbers:
+    """Where documents of more than ``longest`` ids begin, are cut, and end."""
+    found = [np.empty(0, np.int64)]
+    for document in np.flatnonzero(np.diff(offsets) > longest).tolist():
+        begin, end = offsets[document : document + 2].tolist()
+        parts = -(-(end - begin) // longest)
+        found.append(begin + np.arange(parts + 1) * (end - begin) // parts)
+    return np.concatenate(found)
 
 
 def permutation(count: int, *key: object) -> Numbers:
@@ -97,23 +117,3 @@ def permutation(count: int, *key: object) -> Numbers:
     digest = hashlib.sha256("\0".join(map(str, key)).encode()).digest()
     draws = np.random.Philox(key=int.from_bytes(digest[:16], "little")).random_raw(count)
     return np.argsort(np.asarray(draws, np.uint64), kind="stable")
-
-
-def split_heldout(blocks: Blocks, tokens: int, seed: int, source: str) -> tuple[Blocks, Blocks]:
-    """Takes a seeded set of blocks away from training.
-
-    Args:
-        blocks: All blocks of a source.
-        tokens: How many tokens to hold out, at least; 0 for none.
-        seed: The recipe's.
-        source: Its name.
-
-    Returns:
-        The blocks of training and those held out, both in their order.
-    """
-    order = permutation(len(blocks), seed, source, "heldout")
-    ends = np.cumsum(blocks["tokens"][order])
-    count = int(np.searchsorted(ends, tokens)) + 1 if tokens else 0
-    chosen = np.zeros(len(blocks), bool)
-    chosen[order[:count]] = True
-    return blocks[~chosen], blocks[chosen]

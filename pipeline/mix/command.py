@@ -113,10 +113,11 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
     done = f"Wrote {written:,} of {result.planned:,} shards"
     before = f", {result.done_before:,} were done before" if result.done_before else ""
     root = result.layout.root
-    end, way = f"{manifest['share_error']:.4%} at the end", f"{manifest['prefix_error']:.2%} at most on the way"
+    end, way = f"{manifest['share_error']:.4%} at the end", f"{manifest['prefix_error']:.2%} at most after any row"
+    most = f"{manifest['prefix_tokens']:,} tokens at most"
     lines = [
         f"{done}{before}, in {result.seconds:,.1f} s." if written else "Nothing to do: all shards were done before.",
-        f"Shares are off by {end}, by {way}.",
+        f"Shares are off by {end}, by {way} from the first hundredth on ({most}).",
         f"Output: {root}",
         "Next:",
         f"  python -m pipeline.verify {root}",

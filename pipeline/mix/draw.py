@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pipeline.mix.blocks import Blocks, Numbers, permutation
 from pipeline.mix.quotas import ShardForm, cumulative_quotas
 
-# A block in a draw; skip and stop are ids, counted from the block's first.
+# A block in a draw; skip and stop are ids, counted from the beginning of its first document.
 DRAW = np.dtype(
     [("source", "u1"), ("file", "<u4"), ("first", "<u4"), ("documents", "<u4"), ("skip", "<u8"), ("stop", "<u8")]
 )
@@ -23,7 +23,7 @@ Draws = npt.NDArray[Any]
 class Stream:
     """A source's ids without end: one epoch after the other, each a permutation of the source's blocks."""
 
-    def __init__(self, source: int, name: str, blocks: Blocks, seed: int) -> None:
+    def __init__(self, source: int, name: str, blocks: Blocks, seed: int, bos: bool) -> None:
         """Keeps what the stream is made of.
 
         Args:
@@ -31,9 +31,12 @@ class Stream:
             name: Its name.
             blocks: Its blocks; not empty.
             seed: The recipe's.
+            bos: Whether a block that begins inside a document gets a bos, which is one of its ids here.
         """
         self._source, self._name, self._blocks, self._seed = source, name, blocks, seed
-        self._unique = int(blocks["tokens"].sum())
+        self._bos = ((blocks["skip"] > 0) & bos).astype(np.int64)
+        self._sizes = blocks["tokens"].astype(np.int64) + self._bos
+        self._unique = int(self._sizes.sum())
         self._epoch: tuple[int, Numbers, Numbers] | None = None
 
     def draw(self, start: int, stop: int) -> Draws:
@@ -49,22 +52,23 @@ class Stream:
     def _draw_in_epoch(self, epoch: int, first: int, last: int) -> Draws:
         order, ends = self._order(epoch)
         begin, end = np.searchsorted(ends, (first, last - 1), side="right")
-        chosen = self._blocks[order[begin : end + 1]]
+        chosen = order[begin : end + 1]
         draws = np.empty(len(chosen), DRAW)
         draws["source"] = self._source
         for name in ("file", "first", "documents"):
-            draws[name] = chosen[name]
-        draws["skip"], draws["stop"] = 0, chosen["tokens"]
-        starts = ends[begin : end + 1] - chosen["tokens"].astype(np.int64)
-        draws["skip"][0] = first - starts[0]
-        draws["stop"][-1] = last - starts[-1]
-        return draws
+            draws[name] = self._blocks[name][chosen]
+        skip = self._blocks["skip"][chosen].astype(np.int64)
+        stop = skip + self._blocks["tokens"][chosen].astype(np.int64)
+        skip[0] += max(0, first - int(ends[begin] - self._sizes[chosen[0]]) - int(self._bos[chosen[0]]))
+        stop[-1] -= min(int(ends[end]) - last, int(self._blocks["tokens"][chosen[-1]]))
+        draws["skip"], draws["stop"] = skip, stop
+        return draws[stop > skip]  # nothing is left of a block that ends behind its bos
 
     def _order(self, epoch: int) -> tuple[Numbers, Numbers]:
         """An epoch's permutation, and where in the epoch each block of it ends; the last epoch asked for is kept."""
         if self._epoch is None or self._epoch[0] != epoch:
             order = permutation(len(self._blocks), self._seed, self._name, "epoch", epoch)
-            self._epoch = (epoch, order, np.cumsum(self._blocks["tokens"][order].astype(np.int64)))
+            self._epoch = (epoch, order, np.cumsum(self._sizes[order]))
         return self._epoch[1], self._epoch[2]
 
 

@@ -10,7 +10,8 @@ Layout::
     tokenizer.model             the tokenizer
     configuration.json          what a run must have in common with the runs before it
     _stats/<shard>.json         a shard's accounts; written last, so its presence marks the shard done
-    heldout/                    the held-out set: such a folder by itself
+    heldout/                    the held-out set: such a folder by itself, and
+    heldout/kept_out.parquet    all ids that training does not have: documents, and parts of some, with their copies
 """
 
 from __future__ import annotations
@@ -20,21 +21,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.corpus.manifest import versions
 from pipeline.corpus.shard import Layout, write_json
 from pipeline.errors import OutputError
+from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.token_files import Coding
 from pipeline.recipe import fingerprint
-from pipeline.storage.filesystem import atomic_output, join, list_names, open_input
+from pipeline.storage.filesystem import atomic_output, file_sizes, join, open_input
 
-FORMAT = 1
+FORMAT = 2
 DOCUMENTS = "documents.parquet"
+KEPT_OUT = "kept_out.parquet"
 TOKENIZER = "tokenizer.model"
 PLAN = "plan.json"
 HELDOUT = "heldout"
@@ -49,8 +53,10 @@ _DOCUMENT_SCHEMA = pa.schema(
         "documents": pa.uint64(),
         "tokens": pa.uint64(),
         "sha256": pa.string(),
+        "tokens_sha256": pa.string(),
     }
 )
+_KEPT_OUT_SCHEMA = pa.schema({"source": pa.string(), "number": pa.uint64(), "start": pa.uint64(), "stop": pa.uint64()})
 
 
 def shard_name(shard: int, shards: int) -> str:
@@ -70,7 +76,8 @@ class ShardAccount:
         sha256: Its checksum.
         tokens: Ids of each source; ids that two rows share count once.
         documents: Documents of each source that begin in it.
-        largest_excess: The most ids by which a source is ahead of or behind its share, at any place of the shard.
+        prefix_tokens: The most ids by which a source is ahead of or behind its share, after any row of the shard.
+        prefix_error: The most, of all ids up to there (see ``balance.Prefixes``).
     """
 
     configuration: str
@@ -80,7 +87,8 @@ class ShardAccount:
     sha256: str
     tokens: list[int]
     documents: list[int]
-    largest_excess: int
+    prefix_tokens: int
+    prefix_error: float
 
     def write(self, layout: Layout) -> None:
         """Writes the stats file."""
@@ -125,6 +133,28 @@ def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
 
+def write_kept_out(path: str, spans: npt.NDArray[Any], names: Sequence[str]) -> None:
+    """Writes what is kept out of training (``heldout.KEPT_OUT``)."""
+    owners = [names[source] for source in spans["source"].tolist()]
+    columns = [owners, *(spans[key] for key in _KEPT_OUT_SCHEMA.names[1:])]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, _KEPT_OUT_SCHEMA, strict=True)]
+    with atomic_output(path) as handle:
+        pq.write_table(pa.table(arrays, _KEPT_OUT_SCHEMA), handle, compression="zstd")
+
+
+def read_kept_out(path: str) -> pa.Table:
+    """Reads what ``write_kept_out`` wrote.
+
+    Raises:
+        OutputError: It is missing or damaged.
+    """
+    try:
+        with open_input(path) as handle:
+            return pq.read_table(handle, schema=_KEPT_OUT_SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+
+
 @dataclass(frozen=True)
 class ShardSet:
     """One folder of shards: those for training, or those held out.
@@ -140,9 +170,16 @@ class ShardSet:
     kind: str
 
     def done(self) -> set[str]:
-        """The names of the shards that are there, with their stats."""
-        found = self.layout.done() & list_names(self.layout.root, ".arrow")
-        return {name for name in found if _SHARD_NAME.fullmatch(name)}
+        """The names of the shards that are there with their stats, and as many bytes as these say."""
+        sizes = file_sizes(self.layout.root, ".arrow")
+        return {name for name in self.layout.done() if sizes.get(f"{name}.arrow", -1) == self._bytes(name)}
+
+    def _bytes(self, name: str) -> int | None:
+        """The size that a shard must have; None where its stats are damaged."""
+        try:
+            return read_account(self.layout, name).bytes
+        except OutputError:
+            return None
 
     def names(self) -> list[str]:
         """The names of all its shards."""
@@ -153,7 +190,7 @@ def finish_set(
     shards: ShardSet,
     plan: Plan,
     configuration: Mapping[str, Any],
-    corpus: str,
+    places: Mapping[str, str],
     special: Mapping[str, Any],
     coding: Coding,
 ) -> dict[str, Any]:
@@ -163,7 +200,7 @@ def finish_set(
         shards: The set.
         plan: The plan.
         configuration: The run's.
-        corpus: The corpus folder.
+        places: The folders ``corpus`` and ``token_files``.
         special: ``vocab_size``, ``bos`` and ``eos`` of the tokenizer.
         coding: How documents became ids.
     """
@@ -184,8 +221,13 @@ def finish_set(
         "tokens": shards.form.rows * shards.form.seq_len,
         "seed": configuration["recipe"]["seed"],
         "mixture": mixture(plan, accounts, shards.kind),
-        **balance(shards.form, plan, accounts),
-        "corpus": corpus,
+        **balance(
+            shards.form,
+            plan.shares,
+            [account.tokens for account in accounts],
+            [Prefixes(account.prefix_tokens, account.prefix_error) for account in accounts],
+        ),
+        **places,
         "configuration": configuration,
         "versions": versions(),
         "shards": [
@@ -220,31 +262,11 @@ def mixture(plan: Plan, accounts: Sequence[ShardAccount], kind: str) -> dict[str
             "share_asked": float(source.share),
             "share_reached": tokens / total,
             "unique_tokens": unique,
+            "kept_out_tokens": counts.kept_out,
+            "copied_tokens": counts.copies,
             "tokens": tokens,
             "epochs": tokens / unique,
             "documents": sum(account.documents[number] for account in accounts),
             "corpus": {"files": counts.files, "documents": counts.documents, "text_bytes": counts.text_bytes},
         }
     return found
-
-
-def balance(form: ShardForm, plan: Plan, accounts: Sequence[ShardAccount]) -> dict[str, float]:
-    """How far the shares are off.
-
-    Returns:
-        ``share_error``: at the end, of all ids; ``prefix_error``: in the worst run of first rows that is at least one
-        shard long, of its ids (a bound on it).
-    """
-    reached = [0] * len(plan.sources)
-    ids, worst = 0, 0.0
-    for account in accounts:
-        if ids:
-            worst = max(worst, (account.largest_excess + _error(reached, plan, ids)) / ids)
-        reached = [before + tokens for before, tokens in zip(reached, account.tokens, strict=True)]
-        ids += sum(account.tokens)
-        worst = max(worst, _error(reached, plan, ids) / ids)
-    return {"share_error": _error(reached, plan, ids) / ids, "prefix_error": worst}
-
-
-def _error(reached: Sequence[int], plan: Plan, ids: int) -> float:
-    return max(abs(float(tokens - source.share * ids)) for tokens, source in zip(reached, plan.sources, strict=True))

@@ -12,11 +12,14 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import ModelError
+from pipeline.mix.balance import counts_by_row, prefixes, tokens_by_source
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Draws
+from pipeline.mix.encode import encode_file
 from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
-from pipeline.mix.shards import Scratch, gather, largest_excess, pack, tokens_by_source, write_rows
-from pipeline.mix.token_files import TokenStore, encode_file
+from pipeline.mix.gather import Scratch, gather
+from pipeline.mix.shards import pack, write_rows
+from pipeline.mix.token_files import TokenStore
 from pipeline.storage.filesystem import atomic_output, join, local_model, open_input
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
@@ -35,7 +38,7 @@ def load_encoder(model: str) -> Encoder:
 
 
 class EncodeFiles(beam.DoFn):
-    """(CorpusFile, its time of change) -> its path: encodes one Parquet file."""
+    """(CorpusFile, its version) -> its path: encodes one Parquet file."""
 
     def __init__(self, store: TokenStore, model: str, flags: tuple[str, ...]) -> None:
         self._store, self._model, self._flags = store, model, flags
@@ -46,11 +49,11 @@ class EncodeFiles(beam.DoFn):
         FileSystems.set_options(PipelineOptions(list(self._flags)))
         self._encoder = load_encoder(self._model)
 
-    def process(self, element: tuple[CorpusFile, int | None]) -> Iterator[str]:
+    def process(self, element: tuple[CorpusFile, str | None]) -> Iterator[str]:
         """Encodes one file."""
         assert self._encoder is not None
-        file, modified = element
-        encode_file(self._store, self._encoder, file, modified)
+        file, version = element
+        encode_file(self._store, self._encoder, file, version)
         yield file.path
 
 
@@ -73,7 +76,7 @@ class ShardWriter:
         names: The sources.
         shares: What is asked of each.
         seed: The recipe's.
-        bos: The id that a document gets where it goes on in another shard; None for none.
+        bos: The id that a document gets where it goes on elsewhere; None for none.
         documents: The path of the list of files that draws number.
         configuration: The fingerprint of the run's configuration.
     """
@@ -99,9 +102,20 @@ class ShardWriter:
         metadata = {"tokenizer_sha256": self.store.coding.tokenizer, "seed": str(self.seed)}
         size, sha256 = write_rows(join(self.shards.layout.root, file), packed, form.seq_len, metadata)
         tokens, documents = tokens_by_source(packed, len(self.names))
-        excess = largest_excess(packed, [float(share) for share in self.shares])
-        rows = form.rows_of(task.shard)
-        ShardAccount(self.configuration, file, rows, size, sha256, tokens, documents, excess).write(self.shards.layout)
+        counts = counts_by_row(packed, form.seq_len, len(self.names))
+        found = prefixes(counts, [float(share) for share in self.shares], form, task.shard)
+        account = ShardAccount(
+            self.configuration,
+            file,
+            form.rows_of(task.shard),
+            size,
+            sha256,
+            tokens,
+            documents,
+            found.tokens,
+            found.error,
+        )
+        account.write(self.shards.layout)
 
 
 def write_draw(path: str, draws: Draws) -> None:
@@ -129,7 +143,7 @@ class WriteShards(beam.DoFn):
         yield f"{task.kind}/{task.shard}"
 
 
-def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, int | None]], dofn: EncodeFiles) -> None:
+def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, str | None]], dofn: EncodeFiles) -> None:
     """Adds the steps that make token files."""
     files = pipeline | "Parquet files" >> beam.Create(list(tasks))
     files | "Spread the files" >> beam.Reshuffle() | "Encode documents" >> beam.ParDo(dofn)

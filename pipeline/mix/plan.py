@@ -27,7 +27,9 @@ class SourceCounts:
         documents: Its documents with text.
         tokens: All their ids, bos and eos among them.
         text_bytes: Bytes of their text.
-        heldout: Ids of the documents that are held out.
+        heldout: Ids that are held out.
+        kept_out: Ids that training may not draw: these, and all copies of them.
+        copies: Those of them that are copies.
         fingerprint: Identifies the Parquet files.
     """
 
@@ -37,12 +39,14 @@ class SourceCounts:
     tokens: int
     text_bytes: int
     heldout: int
+    kept_out: int
+    copies: int
     fingerprint: str
 
     @property
     def unique(self) -> int:
         """Ids that training may draw."""
-        return self.tokens - self.heldout
+        return self.tokens - self.kept_out
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Plan:
         sources: In the order of their numbers.
         left_out: Sources of the recipe that are not there, and whose share the others got.
         damaged: Parquet files that were left out, with why.
+        without_subsets: Subsets of the recipe that are not there.
         form: The shards for training.
         heldout: The held-out shards; None without.
     """
@@ -84,6 +89,7 @@ class Plan:
     form: ShardForm
     heldout: ShardForm | None
     damaged: tuple[str, ...] = ()
+    without_subsets: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -126,7 +132,7 @@ def _state(recipe: MixRecipe, name: str, tokens: Mapping[str, int]) -> str:
 
 
 def heldout_form(recipe: MixRecipe) -> ShardForm | None:
-    """The held-out shards; None where none are asked for, which fewer tokens than fill a row are, too."""
+    """The held-out shards; None where none are asked for."""
     rows = recipe.heldout_tokens // recipe.seq_len
     return ShardForm(rows, recipe.seq_len, recipe.shard_rows) if rows else None
 
@@ -151,7 +157,11 @@ def heldout_quotas(recipe: MixRecipe, tokens: Mapping[str, int], names: Sequence
 
 
 def make_plan(
-    recipe: MixRecipe, counts: Sequence[SourceCounts], budget: int | None, damaged: Sequence[str] = ()
+    recipe: MixRecipe,
+    counts: Sequence[SourceCounts],
+    budget: int | None,
+    damaged: Sequence[str] = (),
+    without_subsets: Sequence[str] = (),
 ) -> Plan:
     """Plans a mixture.
 
@@ -160,6 +170,7 @@ def make_plan(
         counts: What each source has that takes part.
         budget: Tokens to predict; None for as many as the epoch limits allow.
         damaged: Parquet files that the counts leave out, with why.
+        without_subsets: Subsets of the recipe that are not there.
 
     Raises:
         UserError: The budget passes an epoch limit, or fills no row.
@@ -189,7 +200,7 @@ def make_plan(
             "a higher limit, such as --set max_epochs=4."
         )
     left_out = tuple(name for name in recipe.sources if name not in names)
-    return Plan(sources, left_out, form, heldout_form(recipe), tuple(damaged))
+    return Plan(sources, left_out, form, heldout_form(recipe), tuple(damaged), tuple(without_subsets))
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -201,6 +212,8 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
             "documents": source.counts.documents,
             "unique_tokens": source.counts.unique,
             "heldout_tokens": source.counts.heldout,
+            "kept_out_tokens": source.counts.kept_out,
+            "copied_tokens": source.counts.copies,
             "bytes_per_token": round(source.counts.text_bytes / source.counts.tokens, 4),
             "share_asked": float(source.share),
             "tokens_to_draw": source.drawn,
@@ -235,12 +248,15 @@ def plan_sentences(plan: Plan) -> list[str]:
     form = plan.form
     lines = [f"{plan.tokens:,} tokens: {form.rows:,} rows of {form.seq_len} in {form.shards:,} shards"]
     if plan.heldout:
-        held = sum(source.counts.heldout for source in plan.sources)
+        out, copies = (sum(getattr(source.counts, key) for source in plan.sources) for key in ("kept_out", "copies"))
         lines.append(
-            f"held out: {plan.heldout.rows:,} rows, and no other part of their documents ({held:,} tokens) in training"
+            f"held out: {plan.heldout.rows:,} rows, and no copy of their text is in training ({out:,} tokens are kept "
+            f"out of it, {copies:,} of them copies)"
         )
     if plan.left_out:
         lines.append(f"left out, their shares divided among the others: {', '.join(plan.left_out)}")
+    if plan.without_subsets:
+        lines.append(f"subsets that are not there, whose place the others take: {', '.join(plan.without_subsets)}")
     if plan.damaged:
         lines.append(f"left out, as they cannot be read: {len(plan.damaged):,} files: {names(plan.damaged)}")
     return lines
@@ -253,4 +269,5 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "sources": plan_rows(plan),
         "left_out": list(plan.left_out),
         "damaged": list(plan.damaged),
+        "without_subsets": list(plan.without_subsets),
     }

@@ -25,8 +25,10 @@ class SourceShare:
 
     Attributes:
         share: Its share of the tokens; all shares sum to 100, or to 1.
-        folder: Its folder in the corpus; its name where None.
-        subsets: The folders below it that are read; all where empty.
+        folder: Its folder in the corpus, with ``/`` between its parts; its name where None. No two sources may read the
+            same file.
+        subsets: The folders below it that are read; all where empty. One that is not there is treated as ``missing``
+            says.
         max_epochs: Its own limit of epochs; the recipe's where None.
     """
 
@@ -40,6 +42,13 @@ class SourceShare:
             raise ValueError(f"share must be above 0, it is {self.share}; leave out a source that is not wanted")
         if self.max_epochs is not None and self.max_epochs <= 0:
             raise ValueError(f"max_epochs must be above 0, it is {self.max_epochs}")
+        if self.folder is not None and not is_below(self.folder):
+            raise ValueError(f"folder must name a folder in the corpus, such as mine/books, it is {self.folder!r}")
+
+
+def is_below(folder: str) -> bool:
+    """Whether a name is that of a folder below another one: parts with ``/`` between them, none of which leads up."""
+    return all(part not in ("", ".", "..") for part in folder.split("/")) and "\\" not in folder
 
 
 @dataclass(frozen=True)
@@ -51,16 +60,20 @@ class MixRecipe:
         max_epochs: No source is drawn more often; ``--tokens auto`` goes as far as that. The paper's largest is 2.45;
             up to four epochs are nearly as good as new text (Muennighoff et al. 2023).
         missing: What becomes of a source that is not in the corpus, or has no text there: ``refuse``, or
-            ``renormalise``, which divides its share among the others in proportion to theirs.
+            ``renormalise``, which divides its share among the others in proportion to theirs. Likewise of a subset,
+            whose place the source's other subsets take.
         damaged: What becomes of a Parquet file that cannot be read: ``refuse``, or ``skip``, which leaves it out.
         seq_len: Tokens predicted in a row, which holds one id more.
         bos: Whether each document begins with the tokenizer's bos id, as LLaMA's own loader encodes.
         eos: Whether it ends with the eos id.
         seed: Of all draws.
-        heldout_tokens: Tokens of a held-out set in the same proportions, in ``heldout/``, none of whose documents is
-            drawn for training.
+        heldout_tokens: Tokens of a held-out set in the same proportions, in ``heldout/``: documents that a hash of
+            theirs chooses, and parts of large ones. Training has neither these nor any copy of them. 0, or a row at the
+            least.
         shard_rows: Rows of a shard: 65,536 of 2,048 tokens make 268 MB. A worker holds them once, 0.5 GB in all.
         block_tokens: Tokens that are drawn together, where the source is large enough (see pipeline.mix).
+        part_tokens: Longer documents are drawn in parts of at most so many tokens, each with a bos of its own, so that
+            the shares hold on the way through a shard. A part has at most a 256th of its source, but 8 rows.
     """
 
     sources: dict[str, SourceShare]
@@ -74,6 +87,7 @@ class MixRecipe:
     heldout_tokens: int = 0
     shard_rows: int = 65_536
     block_tokens: int = 65_536
+    part_tokens: int = 32_768
 
     def __post_init__(self) -> None:
         if not 0 < len(self.sources) <= MAX_SOURCES:
@@ -86,11 +100,15 @@ class MixRecipe:
             raise ValueError(f"max_epochs must be above 0, it is {self.max_epochs}")
         if not 1 <= self.seq_len <= MAX_SEQ_LEN:
             raise ValueError(f"seq_len must lie between 1 and {MAX_SEQ_LEN}, it is {self.seq_len}")
-        for key in ("shard_rows", "block_tokens"):
+        for key in ("shard_rows", "block_tokens", "part_tokens"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
         if self.heldout_tokens < 0:
             raise ValueError(f"heldout_tokens must not be negative, it is {self.heldout_tokens}")
+        if 0 < self.heldout_tokens < self.seq_len:
+            raise ValueError(
+                f"heldout_tokens must be 0, or fill a row of seq_len={self.seq_len} tokens, it is {self.heldout_tokens}"
+            )
 
     def limit(self, name: str) -> float:
         """The epoch limit of a source."""

@@ -15,7 +15,7 @@ from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import Layout
 from pipeline.errors import InputError, OutputError, UserError
 from pipeline.mix.blocks import TokenFile
-from pipeline.mix.folder import DOCUMENTS, TOKENIZER, read_documents
+from pipeline.mix.folder import DOCUMENTS, FORMAT, TOKENIZER, read_documents
 from pipeline.storage.filesystem import exists, is_remote, join, open_input
 
 STATE = "state.json"
@@ -31,6 +31,8 @@ class Segment:
         source: Its source's number.
         number: Its document's number.
         begins: Whether it begins here; else it runs on from the row before.
+        offset: Which id of its document its first one is; of a part that begins here inside its document, the one
+            behind the bos that it got.
     """
 
     start: int
@@ -38,6 +40,7 @@ class Segment:
     source: int
     number: int
     begins: bool
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class ShardFolder:
     manifest: dict[str, Any]
     files: list[TokenFile]
     corpus: str
+
+    def got_bos(self, segment: Segment) -> bool:
+        """Whether a segment begins with a bos that is not its document's own: a part of a document gets one."""
+        return bool(segment.begins and segment.offset and self.manifest["inserts_bos"])
 
     @property
     def tokenizer(self) -> str:
@@ -119,6 +126,11 @@ def open_folder(root: str, corpus: str | None = None) -> ShardFolder:
     manifest = read_manifest(Layout(root))
     if manifest is None or "seq_len" not in manifest:
         raise InputError(f"{root} is no finished folder of shards: run python -m pipeline.mix to its end")
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"{root} has shards of format {manifest.get('format')}; this version reads format {FORMAT}. Make them "
+            "again with python -m pipeline.mix; the trainer reads both."
+        )
     try:
         files = read_documents(join(root, DOCUMENTS), manifest["sources"])
         return ShardFolder(root, manifest, files, corpus or str(manifest["corpus"]))
@@ -136,7 +148,8 @@ def read_batches(path: str) -> Iterator[pa.RecordBatch]:
         with open_input(path) if is_remote(path) else pa.memory_map(path) as handle:
             yield from pa.ipc.open_stream(handle)
     except (pa.ArrowException, OSError) as error:
-        raise OutputError(f"{path} is missing or damaged: {error}") from error
+        state = "is damaged" if exists(path) else "is missing"
+        raise OutputError(f"{path} {state}: {error}") from error
 
 
 def read_row(path: str, row: int) -> Row:
@@ -157,11 +170,12 @@ def _row(batch: pa.RecordBatch, row: int) -> Row:
     starts = batch.column("doc_starts")[row].as_py()
     sources = batch.column("doc_sources")[row].as_py()
     numbers = batch.column("doc_numbers")[row].as_py()
+    offsets = batch.column("doc_offsets")[row].as_py()
     begins = [True] * len(starts)
     if len(sources) > len(starts):
         starts, begins = [0, *starts], [False, *begins]
     stops = [*starts[1:], len(ids)]
-    return Row(ids, [Segment(*fields) for fields in zip(starts, stops, sources, numbers, begins, strict=True)])
+    return Row(ids, [Segment(*fields) for fields in zip(starts, stops, sources, numbers, begins, offsets, strict=True)])
 
 
 def read_document(

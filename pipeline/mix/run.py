@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from pipeline.corpus.manifest import READERS_REMOTE
@@ -19,23 +20,25 @@ from pipeline.engine.run import RunOptions, run_beam
 from pipeline.engine.state import check_configuration, exclusive, write_configuration
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.mix import graph
-from pipeline.mix.blocks import Blocks, TokenFile, source_blocks, split_heldout
-from pipeline.mix.corpus import CorpusFile, corpus_files, names
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
 from pipeline.mix.draw import Stream, shard_draws
 from pipeline.mix.folder import (
     DOCUMENTS,
     FORMAT,
     HELDOUT,
+    KEPT_OUT,
     PLAN,
     TOKENIZER,
     ShardSet,
     finish_set,
     write_documents,
+    write_kept_out,
 )
-from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
+from pipeline.mix.heldout import SourceSplit, split_sources
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
-from pipeline.mix.token_files import Coding, TokenStats, TokenStore
+from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
 from pipeline.storage.filesystem import (
@@ -92,14 +95,14 @@ class Prepared:
         store: The token files.
         encoder: The tokenizer.
         files: The token files that take part.
-        blocks: For each source its blocks for training and those held out.
+        splits: What each source has for training, and what is held out.
         plan: The plan.
     """
 
     store: TokenStore
     encoder: Encoder
     files: list[TokenFile]
-    blocks: list[tuple[Blocks, Blocks]]
+    splits: list[SourceSplit]
     plan: Plan
 
 
@@ -136,12 +139,10 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     names_ = present(recipe, tokens, options.corpus)
     files = number_files([stats[name] for name in names_])
     quotas = heldout_quotas(recipe, tokens, names_)
-    blocks = [
-        split_heldout(source_blocks(store, files, number, recipe.block_tokens), quota, recipe.seed, name)
-        for number, (name, quota) in enumerate(zip(names_, quotas, strict=True))
-    ]
-    counts = [count_source(name, stats[name], held) for name, (_, held) in zip(names_, blocks, strict=True)]
-    return Prepared(store, encoder, files, blocks, make_plan(recipe, counts, options.budget, faults))
+    splits = split_sources(store, files, names_, quotas, recipe)
+    counts = [count_source(name, stats[name], split) for name, split in zip(names_, splits, strict=True)]
+    lacking = without_subsets(recipe, listed)
+    return Prepared(store, encoder, files, splits, make_plan(recipe, counts, options.budget, faults, lacking))
 
 
 def number_files(stats: Sequence[Sequence[TokenStats]]) -> list[TokenFile]:
@@ -149,12 +150,13 @@ def number_files(stats: Sequence[Sequence[TokenStats]]) -> list[TokenFile]:
     files, number = [], 0
     for source, entries in enumerate(stats):
         for entry in entries:
-            files.append(TokenFile(source, entry.path, number, entry.documents, entry.tokens, entry.sha256))
+            sums = entry.sha256, entry.tokens_sha256
+            files.append(TokenFile(source, entry.path, number, entry.documents, entry.tokens, *sums))
             number += entry.documents
     return files
 
 
-def count_source(name: str, stats: Sequence[TokenStats], heldout: Blocks) -> SourceCounts:
+def count_source(name: str, stats: Sequence[TokenStats], split: SourceSplit) -> SourceCounts:
     """Sums up the token files of a source."""
     return SourceCounts(
         name,
@@ -162,17 +164,19 @@ def count_source(name: str, stats: Sequence[TokenStats], heldout: Blocks) -> Sou
         sum(entry.documents - entry.empty for entry in stats),
         sum(entry.tokens for entry in stats),
         sum(entry.text_bytes for entry in stats),
-        int(heldout["tokens"].sum()),
+        int(split.heldout["tokens"].sum()),
+        split.tokens_kept_out,
+        split.copies,
         fingerprint([[entry.path, entry.sha256] for entry in stats]),
     )
 
 
 def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile], console: Console) -> None:
     """Makes the token files that are missing."""
-    times = [_modified(store.corpus, file) for file in files]
     with ThreadPoolExecutor(READERS_REMOTE if options.remote else 1) as pool:
-        done = list(pool.map(store.is_done, files, times))
-    tasks = [task for task, there in zip(zip(files, times, strict=True), done, strict=True) if not there]
+        versions = list(pool.map(partial(_version, store.corpus), files))
+        done = list(pool.map(store.is_done, files, versions))
+    tasks = [task for task, there in zip(zip(files, versions, strict=True), done, strict=True) if not there]
     if not tasks:
         return
     folder = join(store.root, store.coding.folder)
@@ -193,10 +197,9 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
         run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), options.run)
 
 
-def _modified(corpus: str, file: CorpusFile) -> int | None:
-    """The time of change of a file that no manifest vouches for; None where it has one, or on an object store."""
-    place = join(corpus, *file.path.split("/"))
-    return os.stat(place).st_mtime_ns if file.sha256 is None and not is_remote(place) else None
+def _version(corpus: str, file: CorpusFile) -> str | None:
+    """The version of a file that no manifest vouches for."""
+    return version_of(join(corpus, *file.path.split("/"))) if file.sha256 is None else None
 
 
 def _read_stats(
@@ -306,6 +309,9 @@ def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
     sources = tuple(source.counts.name for source in plan.sources)
     documents = join(shards.layout.root, DOCUMENTS)
     write_documents(documents, prepared.files, sources)
+    if shards.kind == "heldout":
+        spans = np.concatenate([split.kept_out for split in prepared.splits])
+        write_kept_out(join(shards.layout.root, KEPT_OUT), spans, sources)
     bos = prepared.encoder.bos_id if coding.bos else None
     shares, seed = tuple(plan.shares), options.recipe.seed
     return graph.ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration)
@@ -317,7 +323,8 @@ def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
     _copy(local_model(options.tokenizer), join(shards.layout.root, TOKENIZER))
     special = {"vocab_size": encoder.vocab_size, "bos": encoder.bos_id, "eos": encoder.eos_id}
     known = {key: None if number < 0 else number for key, number in special.items()}
-    return finish_set(shards, prepared.plan, configuration, options.corpus, known, prepared.store.coding)
+    places = {"corpus": options.corpus, "token_files": options.token_root}
+    return finish_set(shards, prepared.plan, configuration, places, known, prepared.store.coding)
 
 
 def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[graph.ShardTask], console: Console) -> FileWatcher:
@@ -341,10 +348,10 @@ def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], s
     """Writes the draws of the shards that are missing."""
     if not missing:
         return []
-    heldout = shards.kind == "heldout"
+    side = "heldout" if shards.kind == "heldout" else "training"
     streams = [
-        Stream(number, f"{source.counts.name}/{shards.kind}", pair[heldout], seed)
-        for number, (source, pair) in enumerate(zip(prepared.plan.sources, prepared.blocks, strict=True))
+        Stream(number, f"{source.counts.name}/{shards.kind}", getattr(split, side), seed, prepared.store.coding.bos)
+        for number, (source, split) in enumerate(zip(prepared.plan.sources, prepared.splits, strict=True))
     ]
     wanted, tasks = set(missing), []
     for shard, draws in enumerate(shard_draws(shards.form, prepared.plan.shares, streams)):

@@ -1,129 +1,24 @@
-"""Writing a shard: gather what its draw names, shuffle, interleave the sources, and cut rows.
+"""Writing a shard: shuffle what was gathered, interleave the sources, and cut rows.
 
-Memory: the ids of the shard once, in a buffer that a worker keeps from shard to shard (to make a new one costs the
-kernel more time than all the rest); rows are put together a record batch at a time; about 100 bytes a document.
+Memory: beside what was gathered, rows are put together a record batch at a time; about 100 bytes a document.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.corpus.sink import HashingWriter
-from pipeline.errors import OutputError
-from pipeline.mix.blocks import Numbers, TokenFile, permutation
-from pipeline.mix.draw import Draws
-from pipeline.mix.token_files import Ids, TokenReader, TokenStore
+from pipeline.mix.blocks import Numbers, permutation
+from pipeline.mix.gather import Pieces, Scratch
+from pipeline.mix.token_files import Ids
 from pipeline.storage.filesystem import atomic_output, refusals_told
 
 BATCH_ROWS = 1024  # of a record batch: 4 MB
-
-Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Documents, or parts of some, in a buffer of ids.
-
-    Attributes:
-        sources: Number of each one's source [P].
-        numbers: Global number of its document.
-        starts: Where in the buffer it begins.
-        lengths: Its ids there.
-        continued: Whether it begins inside its document.
-    """
-
-    sources: npt.NDArray[np.uint8]
-    numbers: npt.NDArray[np.uint64]
-    starts: Numbers
-    lengths: Numbers
-    continued: Flags
-
-    def take(self, order: Numbers) -> Pieces:
-        """Some of the pieces, in a new order."""
-        return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
-
-
-class Scratch:
-    """Room for ids, used again for shard after shard."""
-
-    def __init__(self) -> None:
-        self._room = np.empty(0, np.uint8)
-
-    def ids(self, count: int, kind: np.dtype[Any]) -> Ids:
-        """An array for so many ids, with anything in it; it is the one that was given before, where that is enough."""
-        if len(self._room) < count * kind.itemsize:
-            self._room = np.empty(0, np.uint8)  # the old one goes before the new one comes
-            self._room = np.empty(count * kind.itemsize, np.uint8)
-        return self._room[: count * kind.itemsize].view(kind)
-
-
-def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> tuple[Ids, Pieces]:
-    """Reads what a draw names; each token file is opened once.
-
-    Args:
-        store: The token files.
-        files: Those that the draw numbers.
-        draws: The draw of one shard.
-        scratch: Where the buffer comes from.
-
-    Returns:
-        A buffer of ids, and the pieces of documents in it, in the order of the draw.
-
-    Raises:
-        OutputError: A token file is damaged.
-    """
-    places, ends = _places(draws)
-    buffer = scratch.ids(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
-    offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
-    for number in np.unique(draws["file"]).tolist():
-        file = files[number]
-        with TokenReader(store, file.path, file.documents) as reader:
-            for i in np.flatnonzero(draws["file"] == number).tolist():
-                found = reader.offsets(int(draws["first"][i]), int(draws["documents"][i]))
-                if found[-1] - found[0] < draws["stop"][i]:
-                    raise OutputError(f"the token file of {file.path} is not that of the plan; run the command again")
-                reader.ids(int(found[0]) + int(draws["skip"][i]), buffer[places[i] : ends[i]])
-                offsets[i] = found - found[0]
-    return buffer, _pieces(files, draws, offsets, store.coding.bos)
-
-
-def _places(draws: Draws) -> tuple[Numbers, Numbers]:
-    """Where in the buffer each block of a draw begins and ends."""
-    sizes = (draws["stop"] - draws["skip"]).astype(np.int64)
-    ends = np.cumsum(sizes)
-    return ends - sizes, ends
-
-
-def _pieces(files: Sequence[TokenFile], draws: Draws, offsets: Sequence[Numbers], bos: bool) -> Pieces:
-    """The pieces of documents that the blocks of a draw hold."""
-    counts = draws["documents"].astype(np.int64)
-    begins = np.concatenate([found[:-1] for found in offsets])
-    stops = np.concatenate([found[1:] for found in offsets])
-
-    def spread(values: npt.NDArray[Any]) -> Numbers:
-        return np.repeat(np.asarray(values, np.int64), counts)
-
-    skip, stop = spread(draws["skip"]), spread(draws["stop"])
-    first, last = np.maximum(begins, skip), np.minimum(stops, stop)
-    wanted = last > first
-    if bos:  # one that would end behind its bos is not begun: the next shard begins it
-        wanted &= (last - first > 1) | (begins < skip) | (stops <= stop)
-    chosen = np.unique(draws["file"], return_inverse=True)
-    numbers = np.array([files[file].first_number for file in chosen[0]], np.int64)[chosen[1]] + draws["first"]
-    inside = np.arange(len(begins)) - spread(np.cumsum(counts) - counts)
-    return Pieces(
-        np.repeat(draws["source"], counts)[wanted],
-        (spread(numbers) + inside)[wanted].astype(np.uint64),
-        (spread(_places(draws)[0]) + first - skip)[wanted],
-        (last - first)[wanted],
-        (begins < skip)[wanted],
-    )
 
 
 def interleave(sources: npt.NDArray[np.uint8], lengths: Numbers, shuffled: Sequence[Numbers]) -> Numbers:
@@ -217,6 +112,7 @@ def shard_schema(dtype: str, seq_len: int, metadata: dict[str, str]) -> pa.Schem
             "doc_starts": pa.list_(pa.uint16()),
             "doc_sources": pa.list_(pa.uint8()),
             "doc_numbers": pa.list_(pa.uint64()),
+            "doc_offsets": pa.list_(pa.uint32()),
         },
         metadata=metadata,
     )
@@ -252,7 +148,8 @@ def row_columns(packed: Packed, seq_len: int, first: int, last: int, stream: Scr
     """The columns of some rows, of which the ids are in ``room``, and good until it is used again.
 
     A document that begins on the id that two rows share is listed in both; one that runs on from the row before is not
-    among the starts, but is the first of the sources and numbers.
+    among the starts, but is the first of the sources, numbers and offsets. An offset is that in the document's own ids,
+    its bos among them, but not one that a part of it got.
     """
     view = packed.ids(first * seq_len, last * seq_len + 1, stream)
     rows = room.ids((last - first) * (seq_len + 1), packed.buffer.dtype)
@@ -265,11 +162,14 @@ def row_columns(packed: Packed, seq_len: int, first: int, last: int, stream: Scr
     offsets, index = _ranges(low, high)
     starts = packed.starts[index] - np.repeat(begins, high - low)
     whole, members = _ranges(low - runs_on, high)
+    given = (packed.pieces.continued[members] & (packed.bos is not None)).astype(np.int64)  # a bos of the part's own
+    passed = np.maximum(np.repeat(begins, high - low + runs_on) - packed.starts[members] - given, 0)
     return [
         ids,
         pa.ListArray.from_arrays(offsets, starts.astype(np.uint16)),
         pa.ListArray.from_arrays(whole, packed.pieces.sources[members]),
         pa.ListArray.from_arrays(whole, packed.pieces.numbers[members]),
+        pa.ListArray.from_arrays(whole, (packed.pieces.offsets[members] + passed).astype(np.uint32)),
     ]
 
 
@@ -278,20 +178,3 @@ def _ranges(low: Numbers, high: Numbers) -> tuple[npt.NDArray[np.int32], Numbers
     ends = np.cumsum(high - low)
     offsets = np.concatenate(([0], ends)).astype(np.int32)
     return offsets, np.arange(offsets[-1]) + np.repeat(low - offsets[:-1], high - low)
-
-
-def tokens_by_source(packed: Packed, sources: int) -> tuple[list[int], list[int]]:
-    """How many ids of the stream each source has, and how many documents of each begin in it."""
-    tokens = np.bincount(packed.pieces.sources, packed.lengths, sources).astype(np.int64)
-    documents = np.bincount(packed.pieces.sources[~packed.pieces.continued], minlength=sources)
-    return tokens.tolist(), documents.tolist()
-
-
-def largest_excess(packed: Packed, shares: Sequence[float]) -> int:
-    """The most ids by which any source is ahead of or behind its share, at any place of the stream."""
-    ends = np.append(packed.starts[1:], packed.length)
-    largest = 0.0
-    for source, share in enumerate(shares):
-        own = np.cumsum(np.where(packed.pieces.sources == source, packed.lengths, 0))
-        largest = max(largest, float(np.abs(own - share * ends).max()))
-    return int(np.ceil(largest))

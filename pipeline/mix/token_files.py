@@ -1,40 +1,54 @@
 """Token files: the ids of one Parquet file's documents, made once for a tokenizer and used by every mixture.
 
-A token file holds D + 1 offsets (int64, little-endian, counted in ids), then all ids (uint16 or uint32, little-endian);
-document d is row d of the Parquet file and has the ids from offset d to offset d + 1, its bos and eos among them; a
-document without text has none. Beside it lies a stats file, written last: what it was made of, and its counts.
+A token file holds all ids (uint16 or uint32, little-endian), then D + 1 marks: where a document begins (int64, counted
+in ids), and a hash of its ids (uint64; see ``hash_ids``). Document d is row d of the Parquet file and has the ids from
+mark d to mark d + 1, its bos and eos among them; a document of which the tokenizer makes nothing has none, and the hash
+0. Beside it lies a stats file, written last: what it was made of, its counts, and its checksum.
 
-Memory: a batch of texts (about 4 million characters, or the longest document) with its ids, and 8 bytes a document.
+The hash says whether two documents are the same to a model, and whether what is read was damaged since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+import contextlib
+import os
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
+import xxhash
+from apache_beam.io.filesystems import FileSystems
 
 from pipeline.corpus.shard import read_json, write_json
-from pipeline.errors import InputError, ModelError, OutputError
+from pipeline.errors import InputError, OutputError
 from pipeline.mix.corpus import SUFFIX, CorpusFile
 from pipeline.source import HashingReader
-from pipeline.steps import BATCH_CHARACTERS
-from pipeline.storage.filesystem import atomic_output, exists, join, open_input
+from pipeline.storage.filesystem import exists, is_remote, join, open_input
 from pipeline.storage.listing import match
-from tokenizer.encode import Encoder
-from tokenizer.errors import TokenizerError
 
-FORMAT = 1
-ROWS = 256  # read from Parquet at a time
-OFFSET_BYTES = 8
+FORMAT = 2
+MARK = np.dtype([("offset", "<i8"), ("hash", "<u8")])
 NAME_CHARACTERS = 16  # of the tokenizer's checksum, in the name of the folder
 
 Ids = npt.NDArray[Any]
+Marks = npt.NDArray[Any]
 Offsets = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+
+def hash_ids(ids: Ids, ends: Offsets) -> Hashes:
+    """XXH3 of the bytes of each document's ids, little-endian; 0 for one without.
+
+    Args:
+        ids: The ids of documents, one after the other.
+        ends: Where each begins, and the end [D + 1].
+    """
+    view, size = np.ascontiguousarray(ids).view(np.uint8).data, ids.itemsize
+    bounds = (ends * size).tolist()
+    found = [xxhash.xxh3_64_intdigest(view[a:b]) if b > a else 0 for a, b in pairwise(bounds)]
+    return np.array(found, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -73,12 +87,13 @@ class TokenStats:
         path: The Parquet file, below the corpus folder.
         bytes: Its size.
         sha256: Its checksum.
-        modified: Its time of change in nanoseconds, where no manifest has its checksum; else None.
+        version: What its store told of its version (see ``version_of``).
         coding: How it was encoded.
         documents: Its rows.
-        empty: Those without text.
+        empty: Those without ids.
         tokens: All ids.
         text_bytes: Bytes of text.
+        tokens_sha256: The checksum of the token file.
         error: Why it could not be read; None where it could.
     """
 
@@ -86,17 +101,14 @@ class TokenStats:
     path: str
     bytes: int
     sha256: str
-    modified: int | None
+    version: str | None
     coding: Coding
     documents: int = 0
     empty: int = 0
     tokens: int = 0
     text_bytes: int = 0
+    tokens_sha256: str = ""
     error: str | None = None
-
-
-class DamagedFile(Exception):
-    """A Parquet file that cannot be read to its end; says why."""
 
 
 @dataclass(frozen=True)
@@ -138,20 +150,49 @@ class TokenStore:
         except (TypeError, KeyError, AttributeError, OutputError):  # of another format, or damaged: it is made again
             return None
 
-    def is_done(self, file: CorpusFile, modified: int | None) -> bool:
+    def is_done(self, file: CorpusFile, version: str | None) -> bool:
         """Whether the token file of this very Parquet file is there, and whole; one cut short is made again."""
         stats = self.read_stats(file.path)
         if (
             stats is None
             or stats.error
             or (stats.format, stats.coding, stats.bytes) != (FORMAT, self.coding, file.bytes)
+            or _size(self.tokens(file.path)) != self.bytes_of(stats)
         ):
             return False
-        same = stats.sha256 == file.sha256 if file.sha256 else stats.modified == modified
-        return same and _size(self.tokens(file.path)) == self._bytes(stats)
+        if file.sha256:
+            return stats.sha256 == file.sha256
+        return (version is not None and stats.version == version) or self._is_same(stats, version)
 
-    def _bytes(self, stats: TokenStats) -> int:
-        return (stats.documents + 1) * OFFSET_BYTES + stats.tokens * self.coding.numpy.itemsize
+    def _is_same(self, stats: TokenStats, version: str | None) -> bool:
+        """Whether a Parquet file of another version has the same bytes; if so, the version is kept for the next run."""
+        try:
+            with open_input(join(self.corpus, *stats.path.split("/"))) as handle:
+                same = bool(HashingReader(handle).finish()["sha256"] == stats.sha256)
+        except OSError:
+            return False
+        if same and version is not None:
+            write_json(self.stats_path(stats.path), asdict(replace(stats, version=version)))
+        return same
+
+    def bytes_of(self, stats: TokenStats) -> int:
+        """The size that a token file must have."""
+        return (stats.documents + 1) * MARK.itemsize + stats.tokens * self.coding.numpy.itemsize
+
+
+def version_of(place: str) -> str | None:
+    """What a store tells of a file's version: its times of change, or an object's checksum; None where it is silent.
+
+    The bytes may have changed only where this has. The second time is that of the system, which no tool sets back.
+    """
+    with contextlib.suppress(OSError):
+        if not is_remote(place):
+            found = os.stat(place)
+            return f"{found.st_mtime_ns}-{found.st_ctime_ns}"
+    try:
+        return str(FileSystems.checksum(place)) if is_remote(place) else None
+    except Exception:  # Beam wraps each store's errors in its own; the file is hashed instead
+        return None
 
 
 def _size(path: str) -> int:
@@ -162,111 +203,28 @@ def _size(path: str) -> int:
         return -1
 
 
-def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, modified: int | None) -> TokenStats:
-    """Makes the token file of a Parquet file, and its stats; a damaged one gets stats with an error alone.
-
-    Raises:
-        ModelError: The tokenizer is not the store's.
-        OutputError: The token file cannot be written.
-    """
-    coding = store.coding
-    if encoder.sha256 != coding.tokenizer:
-        raise ModelError(f"the tokenizer has sha256 {encoder.sha256}, the token files are of {coding.tokenizer}")
-    place, sha256 = join(store.corpus, *file.path.split("/")), ""
-    counts: dict[str, int] = {}
-    error = None
-    try:
-        with open_input(place) as handle:
-            sha256 = HashingReader(handle).finish()["sha256"]
-        if file.sha256 and sha256 != file.sha256:
-            raise DamagedFile(f"its sha256 is {sha256}, its manifest says {file.sha256}")
-        with open_input(place) as handle, atomic_output(store.tokens(file.path)) as output:
-            counts = _encode(handle, output, encoder, coding)
-    except DamagedFile as fault:
-        error = str(fault)
-    except OSError as fault:
-        error = f"it cannot be read: {fault}"
-    stats = TokenStats(FORMAT, file.path, file.bytes, sha256, modified, coding, **counts, error=error)
-    write_json(store.stats_path(file.path), asdict(stats))
-    return stats
-
-
-def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding) -> dict[str, int]:
-    """Writes the ids behind a gap, and then the offsets into the gap."""
-    documents = _open(handle).metadata.num_rows
-    offsets = np.zeros(documents + 1, "<i8")
-    output.seek(offsets.nbytes)
-    row = text_bytes = 0
-    for texts in _texts(handle):
-        filled = [text for text in texts if text]
-        try:
-            ids, ends = encoder.encode_batch(filled, add_bos=coding.bos, add_eos=coding.eos)
-        except TokenizerError as error:
-            raise ModelError(str(error)) from error
-        output.write(np.ascontiguousarray(ids, coding.numpy).data)
-        lengths = np.zeros(len(texts), np.int64)
-        lengths[[bool(text) for text in texts]] = np.diff(ends)
-        if row + len(texts) > documents:
-            raise DamagedFile("it holds more rows than its footer says")
-        offsets[row + 1 : row + 1 + len(texts)] = offsets[row] + np.cumsum(lengths)
-        row += len(texts)
-        text_bytes += sum(len(text.encode("utf-8", "replace")) for text in filled)
-    if row != documents:
-        raise DamagedFile(f"it holds {row} rows, its footer says {documents}")
-    output.seek(0)
-    output.write(offsets.data)
-    empty = int(np.count_nonzero(np.diff(offsets) == 0))
-    return {"documents": documents, "empty": empty, "tokens": int(offsets[-1]), "text_bytes": text_bytes}
-
-
-def _open(handle: BinaryIO) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(handle)
-    except (pa.ArrowException, OSError) as error:
-        raise DamagedFile(f"it is no Parquet file, or damaged: {error}") from error
-    kinds = {field.name: field.type for field in file.schema_arrow}
-    if "text" not in kinds:
-        raise DamagedFile(f"it has no column text; it has {', '.join(kinds)}")
-    if not (pa.types.is_string(kinds["text"]) or pa.types.is_large_string(kinds["text"])):
-        raise DamagedFile(f"its column text holds {kinds['text']}, not strings")
-    return file
-
-
-def _texts(handle: BinaryIO) -> Iterator[list[str]]:
-    """The texts of all rows, in order, in lists of about 4 million characters; "" for a missing one."""
-    try:
-        for batch in _open(handle).iter_batches(ROWS, columns=["text"]):
-            pending: list[str] = []
-            weight = 0
-            for value in batch.column(0):
-                text = value.as_py() or ""
-                pending.append(text)
-                weight += len(text)
-                if weight >= BATCH_CHARACTERS:
-                    yield pending
-                    pending, weight = [], 0
-            if pending:
-                yield pending
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DamagedFile(f"it is damaged: {error}") from error
-
-
 class TokenReader:
     """An open token file, from which pieces are read. A context manager."""
 
-    def __init__(self, store: TokenStore, path: str, documents: int) -> None:
+    def __init__(self, store: TokenStore, path: str, documents: int, tokens: int) -> None:
         """Opens the token file of a Parquet file.
+
+        Args:
+            store: The token files.
+            path: The Parquet file.
+            documents: Its documents.
+            tokens: All their ids.
 
         Raises:
             OutputError: It is gone.
         """
         self._place = store.tokens(path)
         self._kind = store.coding.numpy
-        self._documents = documents
+        self._documents, self._tokens = documents, tokens
         try:
             self._handle = open_input(self._place)
         except OSError as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
 
     def __enter__(self) -> TokenReader:
         return self
@@ -274,26 +232,54 @@ class TokenReader:
     def __exit__(self, *_: object) -> None:
         self._handle.close()
 
-    def offsets(self, first: int, documents: int) -> Offsets:
-        """The offsets of some documents, one more than there are of them."""
-        found = np.empty(documents + 1, "<i8")
-        self._read_into(first * OFFSET_BYTES, found)
-        if found[0] < 0 or (found[1:] < found[:-1]).any():
-            raise self._damaged("its offsets are out of order")
+    def all_marks(self) -> Marks:
+        """The marks of all documents, and of the end."""
+        return self.marks(0, self._documents)
+
+    def marks(self, first: int, documents: int) -> Marks:
+        """The marks of some documents, one more than there are of them."""
+        found = np.empty(documents + 1, MARK)
+        self._read_into(self._tokens * self._kind.itemsize + first * MARK.itemsize, found)
+        offsets = found["offset"]
+        if offsets[0] < 0 or offsets[-1] > self._tokens or (offsets[1:] < offsets[:-1]).any():
+            raise self.damaged("its offsets are out of order")
         return found
 
     def ids(self, start: int, out: Ids) -> None:
         """Fills an array with the ids from an offset on."""
-        self._read_into((self._documents + 1) * OFFSET_BYTES + start * self._kind.itemsize, out)
+        self._read_into(start * self._kind.itemsize, out)
+
+    def check(self, marks: Marks, ids: Ids, skip: int) -> None:
+        """Compares ids with the hashes of their documents; of those of which a part was read, the rest is read, too.
+
+        Args:
+            marks: Of the documents, and of their end.
+            ids: Their ids but for the first and the last ones.
+            skip: How many the first lacks.
+
+        Raises:
+            OutputError: They are not those that were written.
+        """
+        ends = marks["offset"] - marks["offset"][0] - skip
+        outer = (ends[:-1] < 0) | (ends[1:] > len(ids))
+        found = hash_ids(ids, np.clip(ends, 0, len(ids)))
+        for document in np.flatnonzero(outer).tolist():
+            begin, end = marks["offset"][document : document + 2].tolist()
+            whole = np.empty(end - begin, self._kind)
+            self.ids(begin, whole)
+            found[document] = hash_ids(whole, np.array([0, len(whole)]))[0]
+        if not np.array_equal(found, marks["hash"][:-1]):
+            raise self.damaged("its ids are not those that were written to it")
 
     def _read_into(self, position: int, out: npt.NDArray[Any]) -> None:
         try:
             self._handle.seek(position)
             count = self._handle.readinto(out.view(np.uint8))  # type: ignore[attr-defined]
         except OSError as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
         if count != out.nbytes:
-            raise self._damaged("it is cut short")
+            raise self.damaged("it is cut short")
 
-    def _damaged(self, why: str) -> OutputError:
+    def damaged(self, why: str) -> OutputError:
+        """The error that names the file and the cure."""
         return OutputError(f"the token file {self._place} is damaged: {why}. Remove it and run the same command again.")

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.engine.cli import beam_options
@@ -19,79 +17,42 @@ from pipeline.storage.filesystem import is_remote, join
 from tokenizer.encode import Encoder
 
 CONTEXT = 60  # characters shown before and after a token
-NEEDLE = 64  # ids of a piece that are looked for in its document
 
 DESCRIPTION = """\
 From a token of a shard back to where it came from: its document with id and URL, the raw file and the offset of the
 record there, and the text around it. Without --token, all documents of the row."""
 
 
-def find_ids(ids: npt.NDArray[Any], part: npt.NDArray[Any]) -> int:
-    """Where a run of ids first stands among others; -1 where it does not."""
-    needle, kind = part.astype(np.uint32).tobytes(), 4
-    haystack = ids.astype(np.uint32).tobytes()
-    at = haystack.find(needle)
-    while at >= 0 and at % kind:
-        at = haystack.find(needle, at + 1)
-    return at // kind if at >= 0 else -1
-
-
-def piece_before(folder: ShardFolder, row: int, segment: Segment) -> npt.NDArray[Any]:
-    """The ids of a piece from its beginning to the beginning of the row, where it runs on from rows before.
-
-    Args:
-        folder: The shards.
-        row: The row's number.
-        segment: Its first segment.
-    """
-    parts: list[npt.NDArray[Any]] = []
-    name, inside = folder.place(row)
-    while not segment.begins and inside > 0:
-        inside -= 1
-        before = read_row(join(folder.root, name), inside)
-        segment = before.segments[-1]
-        parts.append(before.ids[segment.start : -1])  # the last id is the next row's first
-    return np.concatenate(parts[::-1]) if parts else np.empty(0, np.int64)
-
-
 def place_in_text(
-    folder: ShardFolder, encoder: Encoder, text: str, piece: npt.NDArray[Any], token: int
+    folder: ShardFolder, encoder: Encoder, text: str, segment: Segment, token: int, token_id: int
 ) -> tuple[int, int] | None:
-    """Where in its document's text a token stands.
+    """Where in its document's text a token stands, by the tokenizer's own account.
 
     Args:
         folder: The shards.
         encoder: Their tokenizer.
         text: The document's text.
-        piece: The ids of the piece of the document that the token is in.
-        token: The token's number in it.
+        segment: The piece of the document that the token is in.
+        token: The token's number in the row.
+        token_id: The token.
 
     Returns:
-        The first character, and the one behind the last; None where the text does not have the piece, or the token is
-        no text.
+        The first character, and the one behind the last; None where the text does not have the token there.
     """
-    manifest = folder.manifest
-    special = [manifest["bos"]] * manifest["inserts_bos"], [manifest["eos"]] * manifest["inserts_eos"]
-    begin = int(len(piece) > 0 and [int(piece[0])] == special[0])
-    end = len(piece) - int(len(piece) > begin and [int(piece[-1])] == special[1])
-    if not begin <= token < end:
+    at = segment.offset + token - segment.start - folder.got_bos(segment) - folder.manifest["inserts_bos"]
+    ids, spans = encoder.spans(text)
+    if not 0 <= at < len(ids) or ids[at] != token_id:
         return None
-    ids = encoder.encode(text)
-    if np.array_equal(ids[: end - begin], piece[begin:end]):  # the document's beginning, as nearly always
-        here = token - begin
-    else:
-        low, high = max(begin, token - NEEDLE), min(end, token + NEEDLE)
-        at = find_ids(ids, piece[low:high])
-        if at < 0:
-            return None
-        here = at + token - low
-    before, until = encoder.decode(ids[:here]), encoder.decode(ids[: here + 1])
-    return _whole(text, before), _whole(text, until) + (not text.startswith(until))
+    first, last = spans[at].tolist()
+    return first, last
 
 
-def _whole(text: str, decoded: str) -> int:
-    """How many characters of a text its first ids stand for; the last one may be cut, and some of its bytes missing."""
-    return len(decoded if text.startswith(decoded) else decoded.rstrip("\ufffd"))
+def is_frame(folder: ShardFolder, segment: Segment, token: int, token_id: int) -> bool:
+    """Whether a token is no text: a bos before, or an eos behind a document."""
+    manifest = folder.manifest
+    at_front = segment.begins and token == segment.start and manifest["inserts_bos"]
+    at_front |= segment.offset + token - segment.start == 0 and manifest["inserts_bos"]
+    return bool(at_front) or (manifest["inserts_eos"] and token_id == manifest["eos"])
 
 
 def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> Iterator[str]:
@@ -111,10 +72,8 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
     yield ""
     document = read_document(folder, segment.number)
     yield from _document_lines(folder, segment, document)
-    before = piece_before(folder, number, segment) if segment is row.segments[0] else np.empty(0, np.int64)
-    piece = np.concatenate((before, row.ids[segment.start : segment.stop]))
-    if token_id not in special:
-        place = place_in_text(folder, encoder, document[2]["text"], piece, len(before) + token - segment.start)
+    if not is_frame(folder, segment, token, token_id):
+        place = place_in_text(folder, encoder, document[2]["text"], segment, token, token_id)
         yield from _text_lines(document[2]["text"], place)
 
 
@@ -136,7 +95,7 @@ def _document_lines(folder: ShardFolder, segment: Segment, document: tuple[str, 
 
 def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:
     if place is None:
-        yield "  the text does not have these ids: the corpus changed since"
+        yield "  the text does not have this token there: the corpus changed since"
         return
     first, last = place
     before, here, after = text[max(0, first - CONTEXT) : first], text[first:last], text[last : last + CONTEXT]

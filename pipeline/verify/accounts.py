@@ -36,12 +36,14 @@ from pipeline.engine.overlap import hash_id
 from pipeline.engine.summary import failures
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.rows import is_shard_folder
+from pipeline.mix.run import TOKEN_FILES
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, require
-from pipeline.verify.runs import is_run, verify_run
+from pipeline.verify.shards import CURE as SHARDS_CURE
 from pipeline.verify.shards import verify_shards
+from pipeline.verify.token_files import verify_token_files
 
 THREADS = 4
 FILES_NAMED = 3
@@ -333,10 +335,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failed |= bool(faults)
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
-        if faults and is_run(root):
+        if faults:
+            cure = SHARDS_CURE if is_shard_folder(root) else CURE.format(_command(root))
             console.print(f"{folder}: {cure}", style="yellow", markup=False)
-        elif faults and not is_shard_folder(root):
-            console.print(f"{folder}: {CURE.format(_command(root))}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
+    for given in args.folders if not args.quick else ():
+        failed |= _verify_token_files(given, console)
     sys.exit(1 if failed else 0)
+
+
+def _verify_token_files(corpus: str, console: Console) -> bool:
+    """Checks the token files of a corpus, where it has some; tells whether any is not what it was."""
+    root = join(corpus, TOKEN_FILES)
+    if not list_tree(root, ".json"):
+        return False
+    count, faults = verify_token_files(root, corpus)
+    for fault in faults:
+        console.print(f"{root}: {fault}", style="red", markup=False)
+    if not faults:
+        console.print(f"{root}: {count:,} token files are as they were written", style="green", markup=False)
+    return bool(faults)

@@ -1,17 +1,19 @@
 """Verifies a folder of token shards (``python -m pipeline.verify`` calls it where it meets one).
 
-Checked: the files are those that the manifest and state.json list, with their checksums; rows overlap as they must;
-every id is in the vocabulary, and every document begins with bos where the manifest says so; documents are of the
-source that they are listed under; tokens, recounted for each source, are those of the manifest and of the stats, and
-reach the shares; none of the held-out documents is in training; and the texts of a sample of rows, decoded, stand in
-the corpus.
+Checked: the files are those that the manifest and state.json list, with their checksums; rows overlap as they must,
+and documents go on from row to row; every id is in the vocabulary, and every document begins with bos where the
+manifest says so; documents are of the source that they are listed under; tokens, recounted for each source after each
+row, are those of the manifest and of the stats, and reach the shares; nothing that is held out is in training, and no
+copy of it; the corpus and the token files are those of which the shards were made; and a sample of rows has, id for
+id, what the tokenizer makes of the corpus.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,40 +23,31 @@ import pyarrow as pa
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
+from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
-from pipeline.mix.folder import HELDOUT, ShardAccount, read_account
+from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out
 from pipeline.mix.graph import load_encoder
-from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_batches, read_document, read_row
-from pipeline.mix.tracing import find_ids
+from pipeline.mix.quotas import ShardForm
+from pipeline.mix.rows import Segment, ShardFolder, open_folder, read_batches, read_document, read_row
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input
+from pipeline.verify.rows import Hashes, Numbers, ShardCount, verify_batch
+from pipeline.verify.token_files import verify_inputs
 from tokenizer.encode import Encoder
 
 THREADS = 4
-ROWS_SAMPLED = 32
+ROWS_SAMPLED, SHARDS_SAMPLED = 32, 128
 FAULTS_SHOWN = 5
 SHARE_TOLERANCE = 0.001  # of the budget
-SHORTEST_PIECE = 4  # ids; fewer are found in any text
+MEASURED_ALIKE = 1e-9
+CURE = (
+    "To mend it: remove the shards that are named, and run the same python -m pipeline.mix again, on the same corpus. "
+    "It makes shards again that are missing or cut. Where the manifest or what lies beside it is named, remove the "
+    "whole folder before."
+)
 
-Numbers = npt.NDArray[np.int64]
-
-
-@dataclass
-class ShardCount:
-    """What one shard holds: rows, ids by source, and what is wrong with it."""
-
-    rows: int
-    tokens: Numbers
-    faults: list[str]
-
-
-@dataclass(frozen=True)
-class End:
-    """The last id of a record batch, and its source."""
-
-    id: int
-    source: int
+Spans = Mapping[int, list[tuple[int, int]]]
 
 
 def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = None) -> tuple[int, list[str]]:
@@ -62,7 +55,7 @@ def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = Non
 
     Args:
         root: The folder.
-        checksums: Whether every file is hashed.
+        checksums: Whether every file is hashed, those of the corpus among them.
         corpus: Where the corpus lies now, if not where it did.
 
     Returns:
@@ -71,23 +64,52 @@ def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = Non
     try:
         folder = open_folder(root, corpus)
         faults = list(_verify_frame(folder))
-        heldout = join(root, HELDOUT)
-        held = np.empty(0, np.uint64)
-        if exists(join(heldout, "manifest.json")):
-            _, more = verify_shards(heldout, checksums=checksums, corpus=corpus)
-            faults += [f"{HELDOUT}: {fault}" for fault in more]
-            held = _document_numbers(open_folder(heldout, corpus)) if not more else held
-        with ThreadPoolExecutor(READERS_REMOTE if is_remote(root) else THREADS) as pool:
-            entries = folder.manifest["shards"]
-            counts = list(pool.map(lambda entry: _verify_shard(folder, entry, checksums, held), entries))
+        held, kept_out, more = _heldout(folder, checksums, corpus)
+        faults += more
+        counts = _count_shards(folder, checksums, kept_out)
         faults += [fault for count in counts for fault in count.faults]
-        if not faults:
-            faults += [*_verify_sums(folder, counts), *_verify_sample(folder)]
+        copies = sum(int(np.isin(count.hashes(), held).sum()) for count in counts)
+        if copies:
+            faults.append(f"{root} has {copies:,} documents that are copies of held-out ones")
+        if not any(count.faults for count in counts):
+            sums = list(_verify_sums(folder, counts))
+            faults += sums or _verify_sample(folder)
+        if checksums and folder.manifest["kind"] == "train":
+            faults += verify_inputs(folder)
         return sum(count.rows for count in counts), faults
     except UserError as error:
         return 0, [str(error)]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return 0, [f"{root}: its manifest is damaged: {error!r}"]
+
+
+def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:
+    """Of the held-out set the hashes of its documents, what must not be in training, and what is wrong with it."""
+    root = join(folder.root, HELDOUT)
+    if folder.manifest["kind"] != "train" or not folder.manifest["configuration"]["recipe"]["heldout_tokens"]:
+        return np.empty(0, np.uint64), {}, []
+    _, faults = verify_shards(root, checksums=checksums, corpus=corpus)
+    if faults:
+        return np.empty(0, np.uint64), {}, [f"{HELDOUT}: {fault}" for fault in faults]
+    table, spans = read_kept_out(join(root, KEPT_OUT)), defaultdict(list)
+    for number, start, stop in zip(*(table[key].to_pylist() for key in ("number", "start", "stop")), strict=True):
+        spans[number].append((start, stop))
+    held = open_folder(root, corpus)
+    faults = list(_verify_kept_out(held, spans))
+    if held.manifest["configuration"] != folder.manifest["configuration"]:
+        faults.append(f"{root} was held out by another configuration than that of the shards")
+    hashes = [count.hashes() for count in _count_shards(held, False, {})]
+    return np.unique(np.concatenate(hashes)), spans, faults
+
+
+def _verify_kept_out(held: ShardFolder, spans: Spans) -> Iterator[str]:
+    """All that stands in the held-out set must be listed as kept out."""
+    for entry in held.manifest["shards"]:
+        for batch in read_batches(join(held.root, entry["file"])):
+            numbers = set(np.unique(np.asarray(batch.column("doc_numbers").values)).tolist())
+            if not numbers <= spans.keys():
+                yield f"{join(held.root, KEPT_OUT)} does not list all documents of {entry['file']}"
+                return
 
 
 def _verify_frame(folder: ShardFolder) -> Iterator[str]:
@@ -107,28 +129,40 @@ def _verify_frame(folder: ShardFolder) -> Iterator[str]:
         yield f"{layout.manifest}: its fingerprint is not that of its shards and configuration"
 
 
-def _verify_shard(
-    folder: ShardFolder, entry: Mapping[str, Any], checksums: bool, heldout: npt.NDArray[np.uint64]
-) -> ShardCount:
+def _count_shards(folder: ShardFolder, checksums: bool, kept_out: Spans) -> list[ShardCount]:
+    entries = folder.manifest["shards"]
+
+    def verified(entry: Mapping[str, Any]) -> ShardCount:
+        return _verify_shard(folder, entry, checksums, kept_out)
+
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(folder.root) else THREADS) as pool:
+        return list(pool.map(verified, entries))
+
+
+def _form(folder: ShardFolder) -> ShardForm:
+    recipe = folder.manifest["configuration"]["recipe"]
+    return ShardForm(folder.manifest["rows"], folder.manifest["seq_len"], recipe["shard_rows"])
+
+
+def _verify_shard(folder: ShardFolder, entry: Mapping[str, Any], checksums: bool, kept_out: Spans) -> ShardCount:
     """Checks one shard row by row, and counts it."""
-    path, sources = join(folder.root, entry["file"]), len(folder.manifest["sources"])
-    count = ShardCount(0, np.zeros(sources, np.int64), [])
+    path = join(folder.root, entry["file"])
+    count = ShardCount(folder.manifest["seq_len"] + 1)
     try:
+        if not exists(path):
+            count.faults.append(f"{path} is missing")
+            return count
         if checksums:
             with open_input(path) as handle:
                 found = HashingReader(handle).finish()["sha256"]
             if found != entry["sha256"]:
                 count.faults.append(f"{path} has changed: its sha256 is {found}, the manifest says {entry['sha256']}")
                 return count
-        end = None
         for batch in read_batches(path):
-            end = _verify_batch(folder, f"{path}, row {count.rows}", batch, end, count)
-            if np.isin(np.asarray(batch.column("doc_numbers").values), heldout).any():
-                count.faults.append(f"{path} has documents that are held out")
-        if end:
-            count.tokens[end.source] += 1
+            verify_batch(folder, f"{path}, row {count.rows}", batch, count, kept_out)
         account = read_account(Layout(folder.root), entry["file"].removesuffix(".arrow"))
-        count.faults += _verify_account(path, entry, account, count)
+        if not count.faults:
+            count.faults += _verify_account(folder, path, entry, account, count)
     except (OutputError, OSError) as error:
         count.faults.append(str(error))
     except (pa.ArrowException, KeyError, ValueError, IndexError) as error:
@@ -136,64 +170,15 @@ def _verify_shard(
     return count
 
 
-def _verify_batch(
-    folder: ShardFolder, where: str, batch: pa.RecordBatch, before: End | None, count: ShardCount
-) -> End | None:
-    """Checks a record batch and adds it to the count; gives its end, with which the next must begin."""
-    batch.validate(full=True)
-    manifest, width = folder.manifest, folder.manifest["seq_len"] + 1
-    ids = np.asarray(batch.column("input_ids").values).reshape(-1, width)
-    starts, owner = _owned(batch.column("doc_starts"), len(ids))
-    sources, segment_owner = _owned(batch.column("doc_sources"), len(ids))
-    numbers = np.asarray(batch.column("doc_numbers").values)
-    runs_on = np.ones(len(ids), bool)
-    runs_on[owner[starts == 0]] = False
-    if len(numbers) != len(sources) or not np.array_equal(_counts(owner, ids) + runs_on, _counts(segment_owner, ids)):
-        count.faults.append(f"{where} and following: the lists of documents do not match")
-        return None
-    linked = np.append(ids[0, 0] if before is None else before.id, ids[:-1, -1])
-    faults = {
-        "an id is not in the vocabulary": (ids >= manifest["vocab_size"]).any(),
-        "a row does not begin with the last id of the row before": (ids[:, 0] != linked).any(),
-        "a document begins without bos": manifest["inserts_bos"] and (ids[owner, starts] != manifest["bos"]).any(),
-        "a document is listed under another source": (_sources_of(folder, numbers) != sources).any(),
-    }
-    count.faults += [f"{where} and following: {fault}" for fault, found in faults.items() if found]
-    begins = np.zeros(len(sources), np.int64)
-    first = np.append(0, np.cumsum(_counts(segment_owner, ids))[:-1])
-    is_start = np.ones(len(sources), bool)
-    is_start[first[runs_on]] = False
-    begins[is_start] = starts
-    stops = np.append(begins[1:], width - 1)  # a row's last id is counted as the first of the next
-    stops[first[1:] - 1] = width - 1
-    count.tokens += np.bincount(sources, stops - begins, len(count.tokens)).astype(np.int64)
-    count.rows += len(ids)
-    return End(int(ids[-1, -1]), int(sources[-1]))
+def _tokens(folder: ShardFolder, count: ShardCount) -> Numbers:
+    counts = count.counts(len(folder.manifest["sources"]))
+    return counts[-1] if len(counts) else np.zeros(len(folder.manifest["sources"]), np.int64)
 
 
-def _owned(lists: pa.ListArray, rows: int) -> tuple[npt.NDArray[Any], Numbers]:
-    """All values of a column of lists, and the row of each."""
-    values = np.asarray(lists.flatten())
-    return values.astype(np.int64), np.repeat(np.arange(rows), np.asarray(lists.value_lengths()))
-
-
-def _counts(owner: Numbers, ids: npt.NDArray[Any]) -> Numbers:
-    """How many values each row has."""
-    return np.bincount(owner, minlength=len(ids))
-
-
-def _sources_of(folder: ShardFolder, numbers: npt.NDArray[np.uint64]) -> Numbers:
-    """The source of each document by its number; -1 for one that there is not."""
-    firsts = np.array([file.first_number for file in folder.files], np.uint64)
-    ends = firsts + np.array([file.documents for file in folder.files], np.uint64)
-    sources = np.array([file.source for file in folder.files], np.int64)
-    place = np.searchsorted(firsts, numbers, side="right") - 1
-    found: Numbers = np.where(numbers < ends[place], sources[place], -1)
-    return found
-
-
-def _verify_account(path: str, entry: Mapping[str, Any], account: ShardAccount, count: ShardCount) -> Iterator[str]:
-    counted = (count.rows, count.tokens.tolist())
+def _verify_account(
+    folder: ShardFolder, path: str, entry: Mapping[str, Any], account: ShardAccount, count: ShardCount
+) -> Iterator[str]:
+    counted = (count.rows, _tokens(folder, count).tolist())
     for name, claimed in (("manifest", (entry["rows"], entry["tokens"])), ("stats", (account.rows, account.tokens))):
         if claimed != counted:
             yield f"{path} holds {counted[0]} rows with {counted[1]} ids by source, the {name} says {claimed}"
@@ -207,7 +192,7 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
     rows = sum(count.rows for count in counts)
     if rows != manifest["rows"]:
         yield f"{folder.root} holds {rows} rows, its manifest says {manifest['rows']}"
-    tokens = sum((count.tokens for count in counts), np.zeros(len(manifest["sources"]), np.int64))
+    tokens = sum((_tokens(folder, count) for count in counts), np.zeros(len(manifest["sources"]), np.int64))
     slack = SHARE_TOLERANCE + 2 * len(manifest["sources"]) * len(counts) / int(tokens.sum())  # rounded, and the tails
     for name, found in zip(manifest["sources"], tokens.tolist(), strict=True):
         entry = manifest["mixture"][name]
@@ -216,38 +201,64 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
         reached = found / int(tokens.sum())
         if abs(reached - entry["share_asked"]) > slack:
             yield f"{folder.root}: {name} has a share of {reached:.3%}, asked were {entry['share_asked']:.3%}"
+    yield from _verify_balance(folder, counts)
+
+
+def _verify_balance(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[str]:
+    """How far the shares are off after each row must be what the stats and the manifest say."""
+    manifest, layout, form = folder.manifest, Layout(folder.root), _form(folder)
+    shares = [Fraction(entry["share_asked"]) for entry in manifest["mixture"].values()]
+    measured = []
+    for shard, (entry, count) in enumerate(zip(manifest["shards"], counts, strict=True)):
+        account = read_account(layout, entry["file"].removesuffix(".arrow"))
+        by_row = count.counts(len(shares)).astype(np.float64)
+        found = prefixes(by_row, [float(share) for share in shares], form, shard)
+        measured.append(found)
+        if abs(found.tokens - account.prefix_tokens) > 1 or abs(found.error - account.prefix_error) > MEASURED_ALIKE:
+            said = f"its stats say {account.prefix_tokens} tokens and {account.prefix_error:.3%}"
+            yield f"{entry['file']}: shares are off by {found.tokens} tokens and {found.error:.3%} after a row, {said}"
+    tokens = [_tokens(folder, count).tolist() for count in counts]
+    for key, value in balance(form, shares, tokens, measured).items():
+        if abs(value - manifest[key]) > (1 if key == "prefix_tokens" else MEASURED_ALIKE):
+            yield f"{layout.manifest}: {key} is {value}, it says {manifest[key]}"
 
 
 def _verify_sample(folder: ShardFolder) -> Iterator[str]:
-    """Decodes the documents of some rows, and looks for them in the corpus."""
+    """Encodes the documents of some rows, and compares id by id; ends at the first that cannot be read."""
+    try:
+        yield from _compare_sample(folder)
+    except UserError as error:
+        yield str(error)
+
+
+def _compare_sample(folder: ShardFolder) -> Iterator[str]:
     rows = folder.manifest["rows"]
     encoder = load_encoder(folder.tokenizer)
     if encoder.sha256 != folder.manifest["tokenizer_sha256"]:
         yield f"{folder.tokenizer} is not the tokenizer of the shards: its sha256 is {encoder.sha256}"
         return
-    for number in sorted(permutation(rows, rows, "verify")[:ROWS_SAMPLED].tolist()):
+    for number in sorted({*permutation(rows, rows, "verify")[:ROWS_SAMPLED].tolist(), *_one_of_each(folder)}):
         name, inside = folder.place(number)
         row = read_row(join(folder.root, name), inside)
         for segment in row.segments:
-            if not _is_in_corpus(folder, encoder, row, segment):
+            if not np.array_equal(_expected(folder, encoder, segment), row.ids[segment.start : segment.stop]):
                 where = f"{join(folder.root, name)}, row {inside}"
                 yield f"{where}: ids {segment.start} to {segment.stop - 1} are not in document {segment.number}"
 
 
-def _is_in_corpus(folder: ShardFolder, encoder: Encoder, row: Row, segment: Segment) -> bool:
-    """Whether a piece of a document stands in it: its text, or, where the tokenizer changes texts, its ids."""
-    special = (folder.manifest["bos"], folder.manifest["eos"])
-    piece = row.ids[segment.start : segment.stop]
-    piece = piece[~np.isin(piece, [number for number in special if number is not None])]
-    if len(piece) < SHORTEST_PIECE:
-        return True
-    text = read_document(folder, segment.number, ["text"])[2]["text"]
-    decoded = encoder.decode(piece).strip("\ufffd")  # a character that the row cuts in two
-    return decoded in text or find_ids(encoder.encode(text), piece) >= 0
+def _one_of_each(folder: ShardFolder) -> Iterator[int]:
+    """A row of each shard, of as many shards as are sampled."""
+    first = 0
+    for entry in folder.manifest["shards"][:SHARDS_SAMPLED]:
+        yield first + int(permutation(entry["rows"], entry["file"], "verify")[0])
+        first += entry["rows"]
 
 
-def _document_numbers(folder: ShardFolder) -> npt.NDArray[np.uint64]:
-    """The distinct documents of a set, sorted."""
-    paths = [join(folder.root, entry["file"]) for entry in folder.manifest["shards"]]
-    parts = [np.unique(np.asarray(b.column("doc_numbers").values)) for path in paths for b in read_batches(path)]
-    return np.unique(np.concatenate(parts))
+def _expected(folder: ShardFolder, encoder: Encoder, segment: Segment) -> npt.NDArray[Any]:
+    """The ids that a piece of a document must have."""
+    manifest = folder.manifest
+    text = read_document(folder, segment.number, ["text"])[2]["text"] or ""
+    ids, _ = encoder.encode_batch([text], add_bos=manifest["inserts_bos"], add_eos=manifest["inserts_eos"])
+    got = folder.got_bos(segment)
+    part = ids[segment.offset : segment.offset + segment.stop - segment.start - got]
+    return np.concatenate((np.array([manifest["bos"]] * got, part.dtype), part))

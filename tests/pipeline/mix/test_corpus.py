@@ -38,7 +38,8 @@ def test_the_files_of_a_manifest(made):
 def test_subsets(made):
     subsets = sorted({file.path.split("/")[1] for file in listed(made)})
     assert {file.path.split("/")[1] for file in listed(made, subsets=(subsets[0],))} == {subsets[0]}
-    assert listed(made, subsets=("none",)) == []
+    with pytest.raises(InputError, match=f"has no subset none; it has {subsets[0]}.* Correct subsets of"):
+        listed(made, subsets=(subsets[0], "none"))
 
 
 def test_a_corpus_cut_short_is_refused(made):

@@ -9,7 +9,7 @@ from tests.pipeline.mix.corpora import recipe
 
 
 def counts(name, tokens, heldout=0):
-    return SourceCounts(name, 1, tokens // 10, tokens, tokens * 4, heldout, "f")
+    return SourceCounts(name, 1, tokens // 10, tokens, tokens * 4, heldout, heldout, 0, "f")
 
 
 def test_epochs_are_share_times_budget_by_unique_tokens():

@@ -1,5 +1,7 @@
 """Token files: row for row the ids of the texts; what is damaged costs its own file."""
 
+import hashlib
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ModelError, OutputError
 from pipeline.mix.corpus import CorpusFile
-from pipeline.mix.token_files import Coding, TokenReader, TokenStore, encode_file
+from pipeline.mix.encode import encode_file
+from pipeline.mix.token_files import Coding, TokenReader, TokenStore, version_of
 from pipeline.source import HashingReader
 from tests.pipeline.mix.corpora import model, write_model, write_parquet
+from tests.tokenizer.models import train
 from tokenizer.encode import Encoder
 
 TEXTS = ["harbour lantern", "", "a\nb  c 12\t\r\n", "caf\u00e9 \U0001f600", "winter"]
@@ -39,8 +43,9 @@ def corpus_file(path, name="a/all/part-0.parquet", sha256=None):
 
 
 def documents(made, count, path="a/all/part-0.parquet"):
-    with TokenReader(made, path, count) as reader:
-        offsets = reader.offsets(0, count)
+    stats = made.read_stats(path)
+    with TokenReader(made, path, count, stats.tokens) as reader:
+        offsets = reader.marks(0, count)["offset"]
         return [read(reader, int(a), int(b)) for a, b in pairwise(offsets)]
 
 
@@ -72,8 +77,8 @@ def test_without_bos_and_eos(tmp_path, encoder):
 
 
 def test_any_batches(tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr("pipeline.mix.token_files.ROWS", 3)
-    monkeypatch.setattr("pipeline.mix.token_files.BATCH_CHARACTERS", 20)
+    monkeypatch.setattr("pipeline.mix.encode.ROWS", 3)
+    monkeypatch.setattr("pipeline.mix.encode.BATCH_CHARACTERS", 20)
     texts = [text for n in range(4) for text in (*TEXTS, f"{n}")]
     path = write_parquet(tmp_path, "a/all/part-0.parquet", texts)
     made = store(tmp_path, encoder)
@@ -85,35 +90,85 @@ def test_parts_of_a_token_file(tmp_path, encoder):
     path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
     made = store(tmp_path, encoder)
     encode_file(made, encoder, corpus_file(path), None)
-    with TokenReader(made, "a/all/part-0.parquet", 5) as reader:
-        offsets = reader.offsets(2, 2)
+    with TokenReader(made, "a/all/part-0.parquet", 5, made.read_stats("a/all/part-0.parquet").tokens) as reader:
+        offsets = reader.marks(2, 2)["offset"]
         assert read(reader, int(offsets[0]), int(offsets[2])) == library_ids(TEXTS[2]) + library_ids(TEXTS[3])
 
 
 def test_a_file_is_done_once(tmp_path, encoder):
     path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
     made, file = store(tmp_path, encoder), corpus_file(path)
-    assert not made.is_done(file, 7)
-    stats = encode_file(made, encoder, file, 7)
-    assert made.is_done(file, 7)
-    assert not made.is_done(file, 8)
+    assert not made.is_done(file, "7")
+    stats = encode_file(made, encoder, file, "7")
+    assert made.is_done(file, "7")
     assert made.is_done(corpus_file(path, sha256=stats.sha256), None)
     assert not made.is_done(corpus_file(path, sha256="0" * 64), None)
     (tmp_path / "_tokens" / made.coding.folder / "a/all/part-0.tokens").unlink()
-    assert not made.is_done(file, 7)
+    assert not made.is_done(file, "7")
 
 
 def test_a_token_file_that_was_cut_short_is_made_again(tmp_path, encoder):
     path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
     made, file = store(tmp_path, encoder), corpus_file(path)
-    encode_file(made, encoder, file, 7)
+    encode_file(made, encoder, file, "7")
     tokens = tmp_path.joinpath(made.tokens(file.path))
     whole = tokens.read_bytes()
     for content in (whole[:-1], whole + b"0", b""):
         tokens.write_bytes(content)
-        assert not made.is_done(file, 7)
+        assert not made.is_done(file, "7")
     tokens.write_bytes(whole)
-    assert made.is_done(file, 7)
+    assert made.is_done(file, "7")
+
+
+def test_a_file_of_another_version_is_read_and_encoded_again_only_where_its_bytes_are_others(tmp_path, encoder):
+    path = write_parquet(tmp_path, "a/all/part-0.parquet", TEXTS)
+    made, file = store(tmp_path, encoder), corpus_file(path)
+    encode_file(made, encoder, file, version_of(str(path)))
+    os.utime(path)
+    assert made.read_stats(file.path).version != version_of(str(path))
+    assert made.is_done(file, version_of(str(path)))
+    assert made.read_stats(file.path).version == version_of(str(path))
+    times, whole = path.stat(), path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])  # of the same size and time of change
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not made.is_done(file, version_of(str(path)))
+    assert not made.is_done(file, None)
+
+
+def test_white_space_that_the_model_removes_is_no_document(tmp_path):
+    removing = Encoder(train(tmp_path / "nfkc.model", "removes_spaces", 700))
+    path = write_parquet(tmp_path, "a/all/part-0.parquet", [" ", "a word", "\u3000\n", "  "])
+    for keys in ({}, {"eos": False}, {"bos": False, "eos": False}):
+        made = store(tmp_path, removing, **keys)
+        stats = encode_file(made, removing, corpus_file(path), None)
+        found = documents(made, 4)
+        assert [bool(ids) for ids in found] == [False, True, bool(removing.encode("\u3000\n").tolist()), False]
+        assert stats.empty == found.count([])
+
+
+def test_any_change_of_a_token_file_is_found_where_it_is_read(tmp_path, encoder):
+    texts = ["harbour lantern winter", "", "copper meadow", "quiet signal thread orchard"]
+    path = write_parquet(tmp_path, "a/all/part-0.parquet", texts)
+    made = store(tmp_path, encoder)
+    stats = encode_file(made, encoder, corpus_file(path), None)
+    tokens = tmp_path / "_tokens" / made.coding.folder / "a/all/part-0.tokens"
+    whole = tokens.read_bytes()
+    assert hashlib.sha256(whole).hexdigest() == stats.tokens_sha256
+
+    def read_all(skip):
+        with TokenReader(made, "a/all/part-0.parquet", 4, stats.tokens) as reader:
+            marks = reader.all_marks()
+            ids = np.empty(stats.tokens - skip, "<u2")
+            reader.ids(skip, ids)
+            reader.check(marks, ids, skip)
+
+    for skip in (0, 2):
+        read_all(skip)
+        for at in range(len(whole) - 8):  # the last hash is that of no document
+            tokens.write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
+            with pytest.raises(OutputError, match=r"is damaged: .* Remove it and run the same command again"):
+                read_all(skip)
+        tokens.write_bytes(whole)
 
 
 def test_damaged_stats_are_made_again(tmp_path, encoder):
@@ -198,10 +253,11 @@ def test_a_damaged_token_file_is_named(tmp_path, encoder):
     made = store(tmp_path, encoder)
     encode_file(made, encoder, corpus_file(path), None)
     tokens = tmp_path / "_tokens" / made.coding.folder / "a/all/part-0.tokens"
-    tokens.write_bytes(tokens.read_bytes()[:-2])
+    whole = tokens.read_bytes()
+    tokens.write_bytes(whole[:-2])
     with pytest.raises(OutputError, match=r"part-0\.tokens is damaged: it is cut short\. Remove it and run"):
         documents(made, 5)
-    tokens.write_bytes(b"\xff" * 8 + tokens.read_bytes()[8:])
+    tokens.write_bytes(whole[:-16] + b"\xff" * 8 + whole[-8:])
     with pytest.raises(OutputError, match="its offsets are out of order"):
         documents(made, 5)
     tokens.unlink()

@@ -2,17 +2,17 @@
 
 import json
 import shutil
+import unicodedata
 
-import numpy as np
-import pyarrow as pa
 import pytest
+import sentencepiece
 
 from pipeline.errors import InputError, UserError
 from pipeline.mix.graph import load_encoder
-from pipeline.mix.rows import ShardFolder, open_folder, read_document, read_row
-from pipeline.mix.tracing import describe, find_ids, place_in_text
+from pipeline.mix.rows import open_folder, read_document, read_row
+from pipeline.mix.tracing import describe
 from tests.pipeline.mix.corpora import mix, prose, recipe, write_corpus, write_model
-from tokenizer.encode import Encoder
+from tests.tokenizer.models import train
 
 
 @pytest.fixture(scope="module")
@@ -95,21 +95,53 @@ def test_what_is_no_folder_of_shards(root, tmp_path):
             open_folder(str(folder))
 
 
-def test_runs_of_ids():
-    ids = pa.array([5, 1, 2, 3, 1, 2], pa.uint16()).to_numpy()
-    assert find_ids(ids, ids[1:3]) == 1
-    assert find_ids(ids, ids[3:5]) == 3
-    assert find_ids(ids, ids[:0]) == 0
-    assert find_ids(ids, ids[::-1]) == -1
-    # a match of bytes that is none of ids
-    assert find_ids(pa.array([256, 0], pa.uint16()).to_numpy(), pa.array([1], pa.uint16()).to_numpy()) == -1
+def shown(root):
+    """What stands in the brackets for each token of the first rows, beside the token."""
+    folder = open_folder(str(root / "shards"))
+    found = []
+    for number in range(min(3, folder.manifest["rows"])):
+        row, _ = answer(folder, number, None)
+        for token in range(len(row.ids)):
+            lines = answer(folder, number, token)[1]
+            if "characters " not in lines.split("\n")[-1] and "[" in lines.split("\n")[-1]:
+                found.append((int(row.ids[token]), lines.split("[")[-1].split("]")[0].strip("'")))
+            else:
+                assert row.ids[token] in (1, 2), lines
+    return found
 
 
-def test_a_byte_of_a_character_stands_where_the_character_does(tmp_path):
-    encoder, text = Encoder(write_model(tmp_path)), "a \U0001f600\U0001f601 b"
-    folder = ShardFolder("", {"bos": 1, "eos": 2, "inserts_bos": True, "inserts_eos": True}, [], "")
-    piece = np.array([1, *encoder.encode(text), 2])
-    places = [place_in_text(folder, encoder, text, piece, n) for n in range(1, len(piece) - 1)]
-    shown = "".join(text[slice(*place)] for place in places)
-    assert places == sorted(places)
-    assert shown.count("\U0001f600") == shown.count("\U0001f601") == 4
+@pytest.mark.parametrize("kind", ["released_settings", "nfkc", "removes_spaces", "spaces_as_suffixes"])
+def test_brackets_hold_what_the_token_stands_for(tmp_path, kind):
+    texts = [f"{n} cpu \u2581\u2582\u2581 \u00bd cup of \ufb01ve, \u2026 then  the cat" for n in range(30)]
+    write_corpus(tmp_path / "corpus", {"a": [texts]})
+    train(tmp_path / "tokenizer.model", kind, 700)
+    mix(tmp_path, recipe({"a": 100}))
+    found = shown(tmp_path)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
+    assert len(found) > 30
+    for token, place in found:
+        surface = unicodedata.normalize("NFKC", place.replace("\u2581", " ")).strip()
+        piece = processor.id_to_piece(token).replace("\u2581", " ").strip()
+        assert processor.is_byte(token) or processor.is_unknown(token) or piece in surface or surface in piece
+
+
+def test_every_part_of_a_long_document_is_traced_to_its_own_place(tmp_path):
+    text = " ".join(f"{n} the" for n in range(800))  # no two places alike, but nearly
+    write_corpus(tmp_path / "corpus", {"a": [[text], prose(40, 1)]})
+    write_model(tmp_path)
+    mix(tmp_path, recipe({"a": 100}, shard_rows=60, max_epochs=1.0))
+    folder = open_folder(str(tmp_path / "shards"))
+    long = folder.files[0].first_number
+    places = set()
+    for number in range(folder.manifest["rows"]):
+        row, _ = answer(folder, number, None)
+        for segment in row.segments:
+            if segment.number == long and segment.stop - segment.start > 3:
+                line = answer(folder, number, segment.stop - 2)[1].split("\n")[-2]
+                first, last = (int(n.replace(",", "")) for n in line.split("characters ")[-1].split(" to "))
+                assert (
+                    text[first:last].strip()
+                    == load_encoder(folder.tokenizer).decode(row.ids[segment.stop - 2 : segment.stop - 1]).strip()
+                )
+                places.add(first)
+    assert len(places) > 50

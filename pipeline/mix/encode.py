@@ -1,0 +1,140 @@
+"""Making token files: a Parquet file's texts to ids, in the order of its rows.
+
+Memory: a batch of texts (about 4 million characters, or the longest document) with its ids, and 16 bytes a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.corpus.shard import write_json
+from pipeline.corpus.sink import HashingWriter
+from pipeline.errors import ModelError
+from pipeline.mix.corpus import CorpusFile
+from pipeline.mix.token_files import FORMAT, MARK, Coding, Ids, Offsets, TokenStats, TokenStore, hash_ids
+from pipeline.source import HashingReader
+from pipeline.steps import BATCH_CHARACTERS
+from pipeline.storage.filesystem import atomic_output, join, open_input
+from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+
+ROWS = 256  # read from Parquet at a time
+
+
+class DamagedFile(Exception):
+    """A Parquet file that cannot be read to its end; says why."""
+
+
+def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, version: str | None) -> TokenStats:
+    """Makes the token file of a Parquet file, and its stats; a damaged one gets stats with an error alone.
+
+    Raises:
+        ModelError: The tokenizer is not the store's.
+        OutputError: The token file cannot be written.
+    """
+    coding = store.coding
+    if encoder.sha256 != coding.tokenizer:
+        raise ModelError(f"the tokenizer has sha256 {encoder.sha256}, the token files are of {coding.tokenizer}")
+    place, sha256 = join(store.corpus, *file.path.split("/")), ""
+    counts: dict[str, Any] = {}
+    error = None
+    try:
+        with open_input(place) as handle:
+            sha256 = HashingReader(handle).finish()["sha256"]
+        if file.sha256 and sha256 != file.sha256:
+            raise DamagedFile(f"its sha256 is {sha256}, its manifest says {file.sha256}")
+        with open_input(place) as handle, atomic_output(store.tokens(file.path)) as output:
+            counts = _encode(handle, output, encoder, coding)
+    except DamagedFile as fault:
+        error = str(fault)
+    except OSError as fault:
+        error = f"it cannot be read: {fault}"
+    stats = TokenStats(FORMAT, file.path, file.bytes, sha256, version, coding, **counts, error=error)
+    write_json(store.stats_path(file.path), asdict(stats))
+    return stats
+
+
+def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding) -> dict[str, Any]:
+    """Writes the ids, and then the marks."""
+    documents = _open(handle).metadata.num_rows
+    marks = np.zeros(documents + 1, MARK)
+    writer = HashingWriter(output)
+    row = text_bytes = 0
+    for texts in _texts(handle):
+        ids, ends = _ids(encoder, texts, coding)
+        writer.write(ids.tobytes())
+        last = row + len(texts)
+        if last > documents:
+            raise DamagedFile("it holds more rows than its footer says")
+        marks["hash"][row:last] = hash_ids(ids, ends)
+        marks["offset"][row + 1 : last + 1] = marks["offset"][row] + ends[1:]
+        row = last
+        text_bytes += sum(len(text.encode("utf-8", "replace")) for text in texts)
+    if row != documents:
+        raise DamagedFile(f"it holds {row} rows, its footer says {documents}")
+    writer.write(marks.tobytes())
+    return {
+        "documents": documents,
+        "empty": int(np.count_nonzero(marks["hash"][:-1] == 0)),
+        "tokens": int(marks["offset"][-1]),
+        "text_bytes": text_bytes,
+        "tokens_sha256": writer.digest.hexdigest(),
+    }
+
+
+def _ids(encoder: Encoder, texts: list[str], coding: Coding) -> tuple[Ids, Offsets]:
+    """The ids of texts, and where each begins, and the end.
+
+    One that the tokenizer makes nothing of, such as white space by a model that removes it, has none: a lone bos is no
+    document.
+    """
+    filled = np.array([bool(text) for text in texts], bool)
+    try:
+        found = encoder.encode_batch([text for text in texts if text], add_bos=coding.bos, add_eos=coding.eos)
+    except TokenizerError as error:
+        raise ModelError(str(error)) from error
+    ids, counts = found[0], np.diff(found[1])
+    bare = counts <= coding.bos + coding.eos
+    if bare.any():
+        ids = ids[np.repeat(~bare, counts)]
+    lengths = np.zeros(len(texts), np.int64)
+    lengths[filled] = np.where(bare, 0, counts)
+    return np.ascontiguousarray(ids, coding.numpy), np.concatenate(([0], np.cumsum(lengths)))
+
+
+def _open(handle: BinaryIO) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(handle)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFile(f"it is no Parquet file, or damaged: {error}") from error
+    kinds = {field.name: field.type for field in file.schema_arrow}
+    if "text" not in kinds:
+        raise DamagedFile(f"it has no column text; it has {', '.join(kinds)}")
+    if not (pa.types.is_string(kinds["text"]) or pa.types.is_large_string(kinds["text"])):
+        raise DamagedFile(f"its column text holds {kinds['text']}, not strings")
+    return file
+
+
+def _texts(handle: BinaryIO) -> Iterator[list[str]]:
+    """The texts of all rows, in order, in lists of about 4 million characters; "" for a missing one."""
+    try:
+        for batch in _open(handle).iter_batches(ROWS, columns=["text"]):
+            pending: list[str] = []
+            weight = 0
+            for value in batch.column(0):
+                text = value.as_py() or ""
+                pending.append(text)
+                weight += len(text)
+                if weight >= BATCH_CHARACTERS:
+                    yield pending
+                    pending, weight = [], 0
+            if pending:
+                yield pending
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DamagedFile(f"it is damaged: {error}") from error

@@ -1,0 +1,128 @@
+"""Gathering: what a shard's draw names, read from the token files, as pieces of documents.
+
+Memory: the ids of the shard once, in a buffer that a worker keeps from shard to shard (to make a new one costs the
+kernel more time than all the rest); about 100 bytes a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.mix.blocks import Numbers, TokenFile
+from pipeline.mix.draw import Draws
+from pipeline.mix.token_files import Ids, TokenReader, TokenStore
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Documents, or parts of some, in a buffer of ids.
+
+    Attributes:
+        sources: Number of each one's source [P].
+        numbers: Global number of its document.
+        starts: Where in the buffer it begins.
+        lengths: Its ids there.
+        offsets: Where in its document it begins.
+    """
+
+    sources: npt.NDArray[np.uint8]
+    numbers: npt.NDArray[np.uint64]
+    starts: Numbers
+    lengths: Numbers
+    offsets: Numbers
+
+    @property
+    def continued(self) -> Flags:
+        """Whether each begins inside its document."""
+        return self.offsets > 0
+
+    def take(self, order: Numbers) -> Pieces:
+        """Some of the pieces, in a new order."""
+        return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
+
+
+class Scratch:
+    """Room for ids, used again for shard after shard."""
+
+    def __init__(self) -> None:
+        self._room = np.empty(0, np.uint8)
+
+    def ids(self, count: int, kind: np.dtype[Any]) -> Ids:
+        """An array for so many ids, with anything in it; it is the one that was given before, where that is enough."""
+        if len(self._room) < count * kind.itemsize:
+            self._room = np.empty(0, np.uint8)  # the old one goes before the new one comes
+            self._room = np.empty(count * kind.itemsize, np.uint8)
+        return self._room[: count * kind.itemsize].view(kind)
+
+
+def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> tuple[Ids, Pieces]:
+    """Reads what a draw names; each token file is opened once.
+
+    Args:
+        store: The token files.
+        files: Those that the draw numbers.
+        draws: The draw of one shard.
+        scratch: Where the buffer comes from.
+
+    Returns:
+        A buffer of ids, and the pieces of documents in it, in the order of the draw.
+
+    Raises:
+        OutputError: A token file is damaged: its ids are compared with the hashes that were written with them.
+    """
+    places, ends = _places(draws)
+    buffer = scratch.ids(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
+    offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
+    for number in np.unique(draws["file"]).tolist():
+        file = files[number]
+        with TokenReader(store, file.path, file.documents, file.tokens) as reader:
+            for i in np.flatnonzero(draws["file"] == number).tolist():
+                marks = reader.marks(int(draws["first"][i]), int(draws["documents"][i]))
+                found, skip = marks["offset"], int(draws["skip"][i])
+                if found[-1] - found[0] < draws["stop"][i]:
+                    raise reader.damaged("it is not that of the plan")
+                ids = buffer[places[i] : ends[i]]
+                reader.ids(int(found[0]) + skip, ids)
+                reader.check(marks, ids, skip)
+                offsets[i] = found - found[0]
+    return buffer, _pieces(files, draws, offsets, store.coding.bos)
+
+
+def _places(draws: Draws) -> tuple[Numbers, Numbers]:
+    """Where in the buffer each block of a draw begins and ends."""
+    sizes = (draws["stop"] - draws["skip"]).astype(np.int64)
+    ends = np.cumsum(sizes)
+    return ends - sizes, ends
+
+
+def _pieces(files: Sequence[TokenFile], draws: Draws, offsets: Sequence[Numbers], bos: bool) -> Pieces:
+    """The pieces of documents that the blocks of a draw hold."""
+    counts = draws["documents"].astype(np.int64)
+    begins = np.concatenate([found[:-1] for found in offsets])
+    stops = np.concatenate([found[1:] for found in offsets])
+
+    def spread(values: npt.NDArray[Any]) -> Numbers:
+        return np.repeat(np.asarray(values, np.int64), counts)
+
+    skip, stop = spread(draws["skip"]), spread(draws["stop"])
+    first, last = np.maximum(begins, skip), np.minimum(stops, stop)
+    wanted = last > first
+    if bos:  # one that would end behind its bos is not begun: the next shard begins it
+        wanted &= (last - first > 1) | (begins < skip) | (stops <= stop)
+    chosen = np.unique(draws["file"], return_inverse=True)
+    numbers = np.array([files[file].first_number for file in chosen[0]], np.int64)[chosen[1]] + draws["first"]
+    inside = np.arange(len(begins)) - spread(np.cumsum(counts) - counts)
+    return Pieces(
+        np.repeat(draws["source"], counts)[wanted],
+        (spread(numbers) + inside)[wanted].astype(np.uint64),
+        (spread(_places(draws)[0]) + first - skip)[wanted],
+        (last - first)[wanted],
+        (first - begins)[wanted],
+    )

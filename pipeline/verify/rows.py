@@ -1,0 +1,219 @@
+"""Verifies the rows of token shards: that they hang together, what is in them, and how many ids of each source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.rows import ShardFolder
+from pipeline.mix.token_files import hash_ids
+
+Numbers = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass
+class ShardCount:
+    """What one shard holds.
+
+    Attributes:
+        width: Ids of a row.
+        rows: Its rows.
+        by_row: For each batch, ids of each source in each row; a row's last id counts as the first of the next.
+        whole: Hashes of documents that stand in one row as a whole.
+        faults: What is wrong with it.
+        end: The last id of all, and of what it is.
+    """
+
+    width: int
+    rows: int = 0
+    by_row: list[Numbers] = field(default_factory=list)
+    whole: list[Hashes] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    end: End | None = None
+
+    def counts(self, sources: int) -> Numbers:
+        """Ids of each source up to the end of each row [rows, sources]; the shard's last id at its end."""
+        counts = np.concatenate([np.zeros((0, sources), np.int64), *self.by_row]).cumsum(axis=0)
+        if self.end is not None:
+            counts[-1, self.end.source] += 1
+        return counts
+
+    def hashes(self) -> Hashes:
+        """The hashes of all documents that stand in one row as a whole."""
+        return np.concatenate([np.empty(0, np.uint64), *self.whole])
+
+
+@dataclass(frozen=True)
+class End:
+    """The last id of a record batch: its source, its document, and which id of the document would follow."""
+
+    id: int
+    source: int
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The documents in the rows of a batch, or parts of them, one row after the other.
+
+    Attributes:
+        rows: The row of each [S].
+        begins: Where in the row it begins.
+        stops: Where it ends; a row's last id is left to the next.
+        is_start: Whether it begins here; else it runs on from the row before.
+        sources: Its source.
+        numbers: Its document.
+        offsets: Which id of its document its first one is, a bos that it got left out.
+    """
+
+    rows: Numbers
+    begins: Numbers
+    stops: Numbers
+    is_start: npt.NDArray[np.bool_]
+    sources: Numbers
+    numbers: Hashes
+    offsets: Numbers
+
+    def got_bos(self, inserts: bool) -> Numbers:
+        """1 where a part of a document got a bos of its own."""
+        return (self.is_start & (self.offsets > 0) & inserts).astype(np.int64)
+
+
+def verify_batch(
+    folder: ShardFolder,
+    where: str,
+    batch: pa.RecordBatch,
+    count: ShardCount,
+    kept_out: Mapping[int, list[tuple[int, int]]],
+) -> None:
+    """Checks a record batch, and adds it to the count.
+
+    Args:
+        folder: The shards.
+        where: The batch's place, for messages.
+        batch: The batch.
+        count: Of the shard so far.
+        kept_out: By number, the ids of documents that must not be in it.
+    """
+    batch.validate(full=True)
+    ids = np.asarray(batch.column("input_ids").values).reshape(-1, count.width)
+    found = _segments(batch, ids)
+    if found is None:
+        count.faults.append(f"{where} and following: the lists of documents do not match")
+        return
+    manifest, starts = folder.manifest, found.is_start
+    before, count.end = count.end, _end(folder, found, ids)
+    linked = np.append(ids[0, 0] if before is None else before.id, ids[:-1, -1])
+    faults = {
+        "an id is not in the vocabulary": (ids >= manifest["vocab_size"]).any(),
+        "a row does not begin with the last id of the row before": (ids[:, 0] != linked).any(),
+        "a document begins without bos": manifest["inserts_bos"]
+        and (ids[found.rows[starts], found.begins[starts]] != manifest["bos"]).any(),
+        "a document is listed under another source": (_sources_of(folder.files, found.numbers) != found.sources).any(),
+        "a document does not go on where the row before left it": not _goes_on(folder, found, before, count.width),
+    }
+    count.faults += [f"{where} and following: {fault}" for fault, wrong in faults.items() if wrong]
+    if kept_out and _holds(folder, found, kept_out):
+        count.faults.append(f"{where} and following: text that is held out")
+    count.by_row.append(_by_row(found, len(ids), len(manifest["sources"])))
+    count.whole.append(_whole(folder, found, ids))
+    count.rows += len(ids)
+
+
+def _segments(batch: pa.RecordBatch, ids: npt.NDArray[Any]) -> Segments | None:
+    """The documents of a batch; None where its lists contradict each other."""
+    starts, owner = _owned(batch.column("doc_starts"))
+    sources, rows = _owned(batch.column("doc_sources"))
+    numbers, offsets = (np.asarray(batch.column(name).flatten()) for name in ("doc_numbers", "doc_offsets"))
+    counts = np.bincount(rows, minlength=len(ids))
+    runs_on = np.ones(len(ids), bool)
+    runs_on[owner[starts == 0]] = False
+    listed = np.bincount(owner, minlength=len(ids)) + runs_on
+    if not len(numbers) == len(offsets) == len(sources) or not np.array_equal(listed, counts) or not counts.all():
+        return None
+    first = np.cumsum(counts) - counts
+    is_start = np.ones(len(sources), bool)
+    is_start[first[runs_on]] = False
+    begins = np.zeros(len(sources), np.int64)
+    begins[is_start] = starts
+    last = ids.shape[1] - 1  # a row's last id is counted as the first of the next
+    stops = np.append(begins[1:], last)
+    stops[first[1:] - 1] = last
+    return Segments(rows, begins, stops, is_start, sources, numbers, offsets.astype(np.int64))
+
+
+def _owned(lists: pa.ListArray) -> tuple[Numbers, Numbers]:
+    """All values of a column of lists, and the row of each."""
+    values = np.asarray(lists.flatten())
+    return values.astype(np.int64), np.repeat(np.arange(len(lists)), np.asarray(lists.value_lengths()))
+
+
+def _sources_of(files: list[TokenFile], numbers: Hashes) -> Numbers:
+    """The source of each document by its number; -1 for one that there is not."""
+    firsts = np.array([file.first_number for file in files], np.uint64)
+    ends = firsts + np.array([file.documents for file in files], np.uint64)
+    sources = np.array([file.source for file in files], np.int64)
+    place = np.searchsorted(firsts, numbers, side="right") - 1
+    found: Numbers = np.where(numbers < ends[place], sources[place], -1)
+    return found
+
+
+def _end(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> End:
+    reached = found.offsets + found.stops - found.begins - found.got_bos(folder.manifest["inserts_bos"])
+    return End(
+        int(ids[-1, -1]), int(found.sources[-1]), int(found.numbers[-1]), int(max(reached[-1], found.offsets[-1]))
+    )
+
+
+def _goes_on(folder: ShardFolder, found: Segments, before: End | None, width: int) -> bool:
+    """Whether each row that runs on from the one before is of its document, and of the id that comes next there."""
+    reached = found.offsets + found.stops - found.begins - found.got_bos(folder.manifest["inserts_bos"])
+    reached = np.maximum(reached, found.offsets)  # of a part whose bos is a row's last id
+    running = np.flatnonzero(~found.is_start)
+    if len(running) and running[0] == 0:
+        if before is None or (before.number, before.offset) != (found.numbers[0], found.offsets[0]):
+            return False
+        running = running[1:]
+    same = found.numbers[running] == found.numbers[running - 1]
+    return bool((same & (found.offsets[running] == reached[running - 1])).all())
+
+
+def _holds(folder: ShardFolder, found: Segments, kept_out: Mapping[int, list[tuple[int, int]]]) -> bool:
+    """Whether ids of documents are there that must not be."""
+    candidates = np.flatnonzero(np.isin(found.numbers, np.fromiter(kept_out, np.uint64, len(kept_out))))
+    bos = found.got_bos(folder.manifest["inserts_bos"])
+    for segment in candidates.tolist():
+        first = int(found.offsets[segment])
+        last = first + int(found.stops[segment] - found.begins[segment] - bos[segment])
+        if any(start < last and first < stop for start, stop in kept_out[int(found.numbers[segment])]):
+            return True
+    return False
+
+
+def _by_row(found: Segments, rows: int, sources: int) -> Numbers:
+    place = found.rows * sources + found.sources
+    return np.bincount(place, found.stops - found.begins, rows * sources).astype(np.int64).reshape(rows, sources)
+
+
+def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> Hashes:
+    """Hashes of the documents that stand in one row from their beginning to the eos; of none where there is no eos."""
+    manifest = folder.manifest
+    if not manifest["inserts_eos"]:
+        return np.empty(0, np.uint64)
+    ends = ids[found.rows, np.maximum(found.stops - 1, 0)] == manifest["eos"]
+    whole = np.flatnonzero(found.is_start & (found.offsets == 0) & ends & (found.stops > found.begins))
+    places = (
+        found.rows[whole] * ids.shape[1] + found.begins[whole],
+        found.rows[whole] * ids.shape[1] + found.stops[whole],
+    )
+    flat = ids.ravel()
+    hashes = [hash_ids(flat[a:b], np.array([0, b - a]))[0] for a, b in zip(*(p.tolist() for p in places), strict=True)]
+    return np.array(hashes, np.uint64)
