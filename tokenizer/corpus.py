@@ -7,6 +7,7 @@ rejects and accounts. The root may be on a store that Arrow knows (``s3://``, ``
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,12 +29,21 @@ SPARE = 1.1  # more than the sample, as some lines are left out
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A part of a Parquet file: its number there, documents, and bytes of text (about: as the file tells them)."""
+    """A part of a Parquet file.
+
+    Attributes:
+        path: The file.
+        number: Its number there.
+        rows: Documents.
+        text_bytes: Bytes of text (about: as the file tells them).
+        footer: A checksum of what the file's footer tells of it: sizes, places, and extremes of its columns.
+    """
 
     path: str
     number: int
     rows: int
     text_bytes: int
+    footer: str
 
 
 class Corpus:
@@ -62,18 +72,47 @@ class Corpus:
     def files(self, source: str) -> list[str]:
         """Paths of a source's documents below its folder, sorted; none where the source is missing.
 
-        Right in the folder of a source that this project made lie reports, such as the books' duplicates; in one of
-        the user's own may lie documents.
+        They are those that the manifest lists, as for the mixture; in a folder of the user's own, all.
+
+        Raises:
+            TokenizerError: The manifest is damaged, or lists other files than there are.
         """
-        place = self._place(source)
-        folder = f"{self._root}/{place.folder}"
+        subsets = self._place(source).subsets
+        return [path for path in self._all_files(source) if not subsets or path.split("/")[0] in subsets]
+
+    def lacking(self, source: str) -> list[str]:
+        """The subsets of a source that are not there, though others are."""
+        there = {path.split("/")[0] for path in self._all_files(source) if "/" in path}
+        return [subset for subset in self._place(source).subsets if there and subset not in there]
+
+    def _all_files(self, source: str) -> list[str]:
+        folder = f"{self._root}/{self._place(source).folder}"
         selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
         found = self._files.get_file_info(selector)
-        paths = [info.path[len(folder) + 1 :] for info in found if info.type == fs.FileType.File]
-        least = 2 if MANIFEST in paths else 1  # parts of a path of documents
+        paths = {info.path[len(folder) + 1 :] for info in found if info.type == fs.FileType.File}
+        least = 2 if MANIFEST in paths else 1  # parts of a path of documents; reports lie beside a manifest
         split = [path.split("/") for path in paths if path.endswith(SUFFIX)]
         chosen = [parts for parts in split if len(parts) >= least and not any(p.startswith(("_", ".")) for p in parts)]
-        return sorted("/".join(parts) for parts in chosen if not place.subsets or parts[0] in place.subsets)
+        documents = sorted("/".join(parts) for parts in chosen)
+        if MANIFEST in paths:
+            self._compare(f"{folder}/{MANIFEST}", documents)
+        return documents
+
+    def _compare(self, manifest: str, documents: Sequence[str]) -> None:
+        """Refuses a source that does not hold what its manifest lists."""
+        try:
+            with self._files.open_input_file(manifest) as file:
+                values = json.loads(file.read())
+            listed = {str(entry["path"]) for entry in values["outputs"]} if "ledger" in values else set(documents)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TokenizerError(f"{manifest} is damaged: {error!r}. Run the source's command again.") from error
+        for paths, fault in (
+            (sorted(set(documents) - listed), "does not list {}: move it to a folder of its own in the corpus"),
+            (sorted(listed - set(documents)), "lists {}, which is missing: run the source's command again"),
+        ):
+            if paths:
+                more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+                raise TokenizerError(f"{manifest} {fault.format(paths[0] + more)}")
 
     def _place(self, source: str) -> Place:
         return self._places.get(source, Place(source))
@@ -91,7 +130,7 @@ class Corpus:
                 for number in range(file.metadata.num_row_groups):
                     group = file.metadata.row_group(number)
                     size = group.column(column).total_uncompressed_size
-                    found.append(RowGroup(path, number, group.num_rows, size))
+                    found.append(RowGroup(path, number, group.num_rows, size, _footer(group)))
         return found
 
     def documents(self, source: str, groups: Sequence[RowGroup], size: int, key: str) -> Iterator[bytes]:
@@ -153,9 +192,24 @@ class Corpus:
 
 
 def fingerprint(groups: Sequence[RowGroup]) -> str:
-    """Identifies what a source holds: it changes with any file's path, documents, or bytes of text."""
-    listed = "\n".join(f"{group.path}\t{group.number}\t{group.rows}\t{group.text_bytes}" for group in groups)
+    """Identifies what a source holds: it changes with any file's path, documents, or bytes of text, and nearly always
+    with the text, since the footers tell of its compressed size and its extremes.
+    """
+    listed = "\n".join(
+        f"{group.path}\t{group.number}\t{group.rows}\t{group.text_bytes}\t{group.footer}" for group in groups
+    )
     return hashlib.sha256(listed.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _footer(group: pq.RowGroupMetaData) -> str:
+    told = []
+    for number in range(group.num_columns):
+        column = group.column(number)
+        seen = column.statistics if column.is_stats_set else None
+        extremes = (seen.min_raw, seen.max_raw) if seen is not None and seen.has_min_max else None
+        sizes = column.total_compressed_size, column.total_uncompressed_size, column.num_values
+        told.append((column.path_in_schema, column.data_page_offset, *sizes, extremes))
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _filesystem(root: str) -> tuple[fs.FileSystem, str]:

@@ -81,6 +81,11 @@ def _place(recipe: str, name: Any, value: Any) -> Place:
     folder, subsets = keys.get("folder") or str(name), keys.get("subsets") or []
     if not isinstance(folder, str):
         raise TokenizerError(f"the mixture {recipe}: sources.{name}.folder must be a name, it is {folder!r}")
+    if any(part in ("", ".", "..") for part in folder.split("/")) or "\\" in folder:
+        raise TokenizerError(
+            f"the mixture {recipe}: sources.{name}.folder must name a folder in the corpus, such as mine/books, it is "
+            f"{folder!r}"
+        )
     if not isinstance(subsets, list) or not all(isinstance(subset, str) for subset in subsets):
         raise TokenizerError(f"the mixture {recipe}: sources.{name}.subsets must be a list of names, it is {subsets!r}")
     return Place(folder, tuple(subsets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -25,7 +26,14 @@ from tokenizer.fertility import PAPER, Fertility, measure_sources
 from tokenizer.model import parse_model
 from tokenizer.progress import Stage
 from tokenizer.proportions import load_places, load_shares
-from tokenizer.sample import SourceSample, find_sources, scarcest, write_sentences
+from tokenizer.sample import (
+    MAX_SENTENCE_BYTES,
+    HashedLines,
+    SourceSample,
+    find_sources,
+    scarcest,
+    write_sentences,
+)
 
 COMMAND = "tokenizer.train"
 MODEL, VOCABULARY, REPORT, WORK = "tokenizer.model", "tokenizer.vocab", "report.json", "_work"
@@ -50,6 +58,7 @@ class TrainingRun:
         vocab_size: Number of pieces.
         soft_vocab_limit: Whether fewer pieces will do.
         seed: Draws the documents.
+        split_long_lines: Whether lines that are too long for the trainer are taken in pieces.
     """
 
     corpus: str
@@ -61,6 +70,7 @@ class TrainingRun:
     vocab_size: int
     soft_vocab_limit: bool
     seed: int
+    split_long_lines: bool = False
 
     def __post_init__(self) -> None:
         if self.vocab_size < 1:
@@ -70,7 +80,7 @@ class TrainingRun:
 def run(asked: TrainingRun, console: Console) -> Report:
     """Trains a tokenizer and writes ``tokenizer.model``, ``tokenizer.vocab`` and, last, ``report.json``.
 
-    Where the same configuration was trained before, nothing is done.
+    Where the same configuration was trained before, on the same sentences, nothing is done.
 
     Args:
         asked: The configuration.
@@ -89,6 +99,7 @@ def run(asked: TrainingRun, console: Console) -> Report:
     configuration = _configuration(asked, {name: shares[name] for name in sources}, sources)
     before = _report_there(asked.output, configuration)
     if before:
+        _check_sample(before, _drawn(asked, corpus, sources, shares, None, console)[2], asked.output)
         console.print(f"{asked.output} has this tokenizer already", markup=False)
         return before
     try:
@@ -151,12 +162,8 @@ def _train(
     work: Path,
     console: Console,
 ) -> Report:
-    sentences = work / SENTENCES
-    samples = _sample(asked, corpus, sources, shares, asked.size, sentences, Stage(console, "sampling", asked.size))
-    scarce = scarcest(samples)
-    if scarce and not asked.uneven:
-        stage = Stage(console, f"sampling what {scarce[0]} has enough for", scarce[1])
-        samples = _sample(asked, corpus, sources, shares, scarce[1], sentences, stage)
+    sentences = work / "sentences.txt"
+    samples, scarce, sha256 = _drawn(asked, corpus, sources, shares, sentences, console)
     with Stage(console, "training", asked.vocab_size) as stage:
         training.train(sentences, configuration["trainer"], work / MODEL, stage.reach)
     encoder = Encoder(work / MODEL)
@@ -168,10 +175,33 @@ def _train(
         "model": {"pieces": encoder.vocab_size, "sha256": encoder.sha256, "is_fast": encoder.is_fast},
         "scarcest": scarce[0] if scarce else None,
         "sample": _sample_report(samples),
+        "sample_sha256": sha256,
         "fertility": _fertility_report(fertility),
     }
     (work / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
+
+
+def _drawn(
+    asked: TrainingRun,
+    corpus: Corpus,
+    sources: Mapping[str, list[RowGroup]],
+    shares: Mapping[str, float],
+    output: Path | None,
+    console: Console,
+) -> tuple[dict[str, SourceSample], tuple[str, int] | None, str]:
+    """Draws the sample, into a file where one is named.
+
+    Returns:
+        Its accounts, the source that had too little for its share, and the checksum of the sentences.
+    """
+    stage = Stage(console, "sampling", asked.size)
+    samples, sha256 = _sample(asked, corpus, sources, shares, asked.size, output, stage)
+    scarce = scarcest(samples)
+    if scarce and not asked.uneven:
+        stage = Stage(console, f"sampling what {scarce[0]} has enough for", scarce[1])
+        samples, sha256 = _sample(asked, corpus, sources, shares, scarce[1], output, stage)
+    return samples, scarce, sha256
 
 
 def _sample(
@@ -180,15 +210,41 @@ def _sample(
     sources: Mapping[str, list[RowGroup]],
     shares: Mapping[str, float],
     size: int,
-    output: Path,
+    output: Path | None,
     stage: Stage,
-) -> dict[str, SourceSample]:
-    with stage, output.open("wb") as file:
-        samples = write_sentences(corpus, sources, shares, size, asked.seed, file, stage.advance)
-    empty = [name for name, sample in samples.items() if not sample.lines]
-    if empty:
-        raise TokenizerError(f"the documents of {', '.join(empty)} in {asked.corpus} have no lines to train on")
-    return samples
+) -> tuple[dict[str, SourceSample], str]:
+    with stage, output.open("wb") if output else contextlib.nullcontext() as file:
+        lines = HashedLines(file)
+        samples = write_sentences(
+            corpus, sources, shares, size, asked.seed, lines, stage.advance, asked.split_long_lines
+        )
+    for name, sample in samples.items():
+        if not sample.lines:
+            raise TokenizerError(_no_lines(asked.corpus, name, sample))
+    return samples, lines.digest.hexdigest()
+
+
+def _no_lines(corpus: str, name: str, sample: SourceSample) -> str:
+    """Why a source gave no line, and what would do."""
+    long, reserved = sample.too_long.lines, sample.reserved.lines
+    parts = [f"{long:,} are longer than {MAX_SENTENCE_BYTES:,} bytes"] * bool(long)
+    parts += [f"{reserved:,} have U+2585, which SentencePiece keeps for itself"] * bool(reserved)
+    cure = (
+        " (a text whose lines end by carriage returns alone is one line). --split-long-lines takes them in pieces"
+        if long
+        else ""
+    )
+    of_lines = f": of their lines {' and '.join(parts)}{cure}" if parts else ""
+    return f"the documents of {name} in {corpus} have no lines to train on{of_lines}"
+
+
+def _check_sample(report: Report, sha256: str, output: Path) -> None:
+    """Refuses a tokenizer that was trained on other sentences than the corpus has now."""
+    if report.get("sample_sha256") != sha256:
+        raise TokenizerError(
+            f"{output} has a tokenizer of other sentences: the texts of the corpus have changed since. Remove that "
+            "folder to train anew, or choose another --output."
+        )
 
 
 def _configuration(
@@ -197,6 +253,7 @@ def _configuration(
     return {
         "size": asked.size,
         "uneven": asked.uneven,
+        "split_long_lines": asked.split_long_lines,
         "seed": asked.seed,
         "shares": dict(shares),
         "trainer": training.settings(asked.vocab_size, asked.soft_vocab_limit),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from tokenizer.corpus import Corpus, RowGroup
 from tokenizer.errors import TokenizerError
@@ -14,6 +15,33 @@ MAX_SENTENCE_BYTES = 4192  # the released model's trainer: max_sentence_length; 
 RESERVED = (
     "▅".encode()
 )  # SentencePiece ignores lines with its mark for unknown characters (trainer_interface.h, kUNKStr)
+
+
+class Lines(Protocol):
+    """What takes lines: a file, or a checksum of what would be one."""
+
+    def writelines(self, lines: Iterable[bytes], /) -> object:
+        """Takes some."""
+
+
+class HashedLines:
+    """Takes lines, and makes a checksum of them.
+
+    Attributes:
+        digest: Of all lines.
+    """
+
+    def __init__(self, output: BinaryIO | None = None) -> None:
+        """Takes none yet; they go to the file, where there is one."""
+        self.digest = hashlib.sha256()
+        self._output = output
+
+    def writelines(self, lines: Iterable[bytes], /) -> None:
+        """Takes some."""
+        for line in lines:
+            self.digest.update(line)
+            if self._output is not None:
+                self._output.write(line)
 
 
 @dataclass
@@ -34,7 +62,8 @@ class SourceSample:
         documents: Documents whose lines were taken.
         lines: Lines taken; empty ones do not count.
         bytes: Their bytes, newlines apart.
-        too_long: Lines of more than 4,192 bytes.
+        too_long: Lines of more than 4,192 bytes, that were left out.
+        cut: Such lines, that were taken in pieces.
         reserved: Lines with the character that SentencePiece reserves for itself.
     """
 
@@ -44,6 +73,7 @@ class SourceSample:
     lines: int = 0
     bytes: int = 0
     too_long: Skipped = field(default_factory=Skipped)
+    cut: Skipped = field(default_factory=Skipped)
     reserved: Skipped = field(default_factory=Skipped)
 
     @property
@@ -71,6 +101,12 @@ def find_sources(corpus: Corpus, shares: Mapping[str, float], renormalise: bool)
             f"{corpus.root} has no documents of {', '.join(missing)}: make them with python -m sources.SOURCE "
             f"--output {corpus.root}{hint}"
         )
+    lacking = [f"{name}/{subset}" for name in shares for subset in corpus.lacking(name)]
+    if lacking and not renormalise:
+        raise TokenizerError(
+            f"{corpus.root} has no subset {', '.join(lacking)}, which the mixture names: correct its subsets, or take "
+            "what there is of them with --renormalise"
+        )
     return {name: groups for name, groups in found.items() if name not in missing}
 
 
@@ -80,8 +116,9 @@ def write_sentences(
     shares: Mapping[str, float],
     size: int,
     seed: int,
-    output: BinaryIO,
+    output: Lines,
     progress: Callable[[int], None],
+    split_long: bool = False,
 ) -> dict[str, SourceSample]:
     """Writes the sample, a sentence a line.
 
@@ -93,6 +130,7 @@ def write_sentences(
         seed: Draws the documents.
         output: Takes the lines.
         progress: Called with the bytes taken since the last call.
+        split_long: Whether lines of more than 4,192 bytes are taken in pieces; else they are left out.
 
     Returns:
         The accounts of each source.
@@ -102,7 +140,7 @@ def write_sentences(
         sample = samples[name] = SourceSample(share, round(share * size))
         for text in corpus.documents(name, sources[name], sample.wanted, f"train {seed}"):
             before = sample.bytes
-            output.writelines(line + b"\n" for line in _sentences(text, sample))
+            output.writelines(line + b"\n" for line in _sentences(text, sample, split_long))
             sample.documents += sample.bytes > before
             progress(sample.bytes - before)
             if not sample.is_short:
@@ -116,9 +154,9 @@ def scarcest(samples: Mapping[str, SourceSample]) -> tuple[str, int] | None:
     return min(sizes.items(), key=lambda item: item[1]) if sizes else None
 
 
-def _sentences(text: bytes, sample: SourceSample) -> Iterator[bytes]:
+def _sentences(text: bytes, sample: SourceSample, split_long: bool) -> Iterator[bytes]:
     """Lines of a document, until the source has what is wanted of it; counts them."""
-    for line in text.split(b"\n"):
+    for line in _split_long(text, sample) if split_long else text.split(b"\n"):
         if not sample.is_short:
             return
         if not line:
@@ -130,6 +168,22 @@ def _sentences(text: bytes, sample: SourceSample) -> Iterator[bytes]:
         else:
             _count(line, sample)
             yield line
+
+
+def _split_long(text: bytes, sample: SourceSample) -> Iterator[bytes]:
+    """Lines of a document; those that are too long in pieces that end by a carriage return, a word, or a character."""
+    for line in text.split(b"\n"):
+        if len(line) > MAX_SENTENCE_BYTES and sample.is_short:
+            _count(line, sample.cut)
+        at = 0
+        while len(line) - at > MAX_SENTENCE_BYTES:
+            end = at + MAX_SENTENCE_BYTES
+            cut = line.rfind(b"\r", at, end) + 1 or line.rfind(b" ", at + 1, end)
+            while cut <= at or (cut == end and line[cut] & 0xC0 == 0x80):  # neither: the last character that fits
+                cut, end = (end, end) if cut <= at else (cut - 1, end - 1)
+            yield line[at:cut]
+            at = cut
+        yield line[at:]
 
 
 def _count(line: bytes, account: Skipped | SourceSample) -> None:

@@ -63,6 +63,8 @@ def _measured(item: tuple[str, dict[str, Any]]) -> Sequence[str]:
 
 def _notes(report: dict[str, Any]) -> Iterable[str]:
     samples, configuration = report["sample"], report["configuration"]
+    if cut := sum(sample["cut"]["lines"] for sample in samples.values()):
+        yield f"taken in pieces: {cut:,} lines over 4,192 bytes"
     if report["scarcest"] and configuration["uneven"]:
         short = [name for name, sample in samples.items() if sample["bytes"] < sample["wanted"]]
         yield f"less text than their share asks for: {', '.join(short)}; all they have is in the sample"

@@ -70,6 +70,11 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--soft-vocab-limit", action="store_true", help="take fewer pieces where the sample does not support as many"
     )
+    flags.add_argument(
+        "--split-long-lines",
+        action="store_true",
+        help="take lines of more than 4,192 bytes in pieces; without this they are left out, as SentencePiece does",
+    )
     flags.add_argument("--seed", type=int, default=0, help="draws the documents (%(default)s)")
     flags.add_argument("--quiet", action="store_true", help="no progress, only the report")
     return flags
@@ -118,6 +123,7 @@ def _asked(args: argparse.Namespace) -> TrainingRun:
         args.vocab_size,
         args.soft_vocab_limit,
         args.seed,
+        args.split_long_lines,
     )
 
 

@@ -53,8 +53,19 @@ def test_a_source_in_another_folder_and_some_of_its_subsets(tmp_path):
 def test_reports_of_a_source_are_no_documents_but_files_of_the_user_are(tmp_path):
     corpus = Corpus(str(write_corpus(tmp_path, {"books/all/0": [["a"]], "books/0": [["b"]]})))
     assert corpus.files("books") == ["0.parquet", "all/0.parquet"]
-    (tmp_path / "books" / "manifest.json").write_text("{}")
+    manifest = tmp_path / "books" / "manifest.json"
+    manifest.write_text('{"ledger": {}, "outputs": [{"path": "all/0.parquet"}]}')
     assert corpus.files("books") == ["all/0.parquet"]
+    write_corpus(tmp_path, {"books/all/by-hand": [["c"]]})
+    with pytest.raises(TokenizerError, match=r"manifest.json does not list all/by-hand\.parquet: move it to a folder"):
+        corpus.files("books")
+    manifest.write_text('{"ledger": {}, "outputs": [{"path": "all/0.parquet"}, {"path": "all/1.parquet"}]}')
+    (tmp_path / "books/all/by-hand.parquet").unlink()
+    with pytest.raises(TokenizerError, match=r"manifest.json lists all/1\.parquet, which is missing: run the source"):
+        corpus.files("books")
+    manifest.write_text('{"ledger": {}}')
+    with pytest.raises(TokenizerError, match=r"manifest.json is damaged: KeyError"):
+        corpus.files("books")
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10_000, 10**9])

@@ -27,6 +27,11 @@ def test_where_sources_lie(tmp_path):
     ("keys", "message"),
     [
         ("folder: 4", r"sources\.a\.folder must be a name, it is 4"),
+        (
+            "folder: /data/books",
+            r"sources\.a\.folder must name a folder in the corpus, such as mine/books, it is '/data",
+        ),
+        ("folder: ../books", r"sources\.a\.folder must name a folder in the corpus"),
         ("subsets: en", r"sources\.a\.subsets must be a list of names, it is 'en'"),
         ("subsets: [1]", r"sources\.a\.subsets must be a list of names, it is \[1\]"),
     ],

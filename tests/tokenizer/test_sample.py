@@ -5,6 +5,7 @@ import pytest
 from tests.tokenizer.models import write_corpus
 from tokenizer.corpus import Corpus
 from tokenizer.errors import TokenizerError
+from tokenizer.proportions import Place
 from tokenizer.sample import Skipped, find_sources, scarcest, take, write_sentences
 
 LONG = "x" * 4193
@@ -76,3 +77,36 @@ def test_take_gives_whole_documents():
     assert list(take([b"abc", b"d\xff", b"e"], 4)) == ["abc", "d\ufffd"]
     assert list(take([b"abc"], 4)) == ["abc"]
     assert list(take([], 4)) == []
+
+
+def test_long_lines_in_pieces(tmp_path):
+    """Nothing is lost, no piece is too long, and no character is cut."""
+    texts = [
+        "a\r" * 5000,
+        "word " * 2000,
+        "\u00e9" * 4000,
+        "\u20ac" * 3000,
+        "\U0001f600" * 2000,
+        "x" * 4192,
+        "x" * 4193,
+        "a\nb",
+    ]
+    corpus = Corpus(str(write_corpus(tmp_path, {"books/all/0": [[*texts]]})))
+    sources = find_sources(corpus, {"books": 1.0}, renormalise=False)
+    output = io.BytesIO()
+    samples = write_sentences(corpus, sources, {"books": 1.0}, 10**6, 0, output, lambda _: None, split_long=True)
+    lines = output.getvalue().decode().split("\n")[:-1]
+    assert max(len(line.encode()) for line in lines) == 4192
+    assert sorted("".join(lines)) == sorted("".join(texts).replace("\n", ""))
+    assert (samples["books"].too_long, samples["books"].cut.lines) == (Skipped(), 6)
+    pieces = [line for line in lines if line.startswith("a\r")]
+    assert len(pieces) == 3
+    assert all(piece.endswith("\r") for piece in pieces)
+
+
+def test_a_subset_that_is_not_there(tmp_path):
+    root = str(write_corpus(tmp_path, {"books/x/0": [["a"]], "books/z/0": [["b"]]}))
+    corpus = Corpus(root, {"books": Place("books", ("x", "zz"))})
+    with pytest.raises(TokenizerError, match=r"has no subset books/zz, which the mixture names: correct its subsets"):
+        find_sources(corpus, {"books": 1.0}, renormalise=False)
+    assert len(find_sources(corpus, {"books": 1.0}, renormalise=True)["books"]) == 1

@@ -10,12 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 
 from tests.tokenizer.models import ROOT, texts, write_corpus
 from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+from tokenizer.run import _check_sample
 from tokenizer.train import main
 
 MIXTURE = "sources: {web: {share: 75}, code: {share: 25}}\n"
@@ -122,6 +125,32 @@ def test_a_tokenizer_that_is_there_stays(folder, trained):
     _, error = run(folder, "--vocab-size", "701", status=1)
     assert "\n  trainer.vocab_size: 700 -> 701\n" in error
     assert before == {path: path.stat().st_mtime_ns for path in (folder / "model").iterdir()}
+
+
+def test_a_corpus_that_changed_since(folder, trained, tmp_path):
+    """Texts of the same length, compressed to the same size, with the same extremes: the sentences tell."""
+    shutil.copytree(folder, tmp_path / "copy")
+    for source in ("web", "code"):
+        for path in (tmp_path / "copy/corpus" / source).rglob("*.parquet"):
+            table = pq.read_table(path)
+            text = [value.replace("the", "teh") for value in table["text"].to_pylist()]
+            pq.write_table(table.set_column(1, "text", pa.array(text, pa.large_string())), path)
+    _, error = run(tmp_path / "copy", status=1)
+    assert "fingerprint: " in error or "the texts of the corpus have changed since" in error
+    report = json.loads((folder / "model/report.json").read_text())
+    with pytest.raises(TokenizerError, match=r"the texts of the corpus have changed since\. Remove"):
+        _check_sample(report, "0" * 64, tmp_path)
+
+
+def test_lines_that_are_all_too_long(tmp_path):
+    (tmp_path / "mixture.yaml").write_text("sources: {web: {share: 100}}")
+    write_corpus(tmp_path / "corpus", {"web/all/0": [["word after word\r" * 300] * 6]})
+    _, error = run(tmp_path, status=1)
+    assert "the documents of web in " in error
+    assert "have no lines to train on: of their lines 6 are longer than 4,192 bytes (a text whose" in error
+    assert "--split-long-lines takes them in pieces" in error
+    printed, _ = run(tmp_path, "--split-long-lines", "--soft-vocab-limit")
+    assert "taken in pieces: 6 lines over 4,192 bytes" in printed
 
 
 @pytest.mark.parametrize(
