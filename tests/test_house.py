@@ -33,7 +33,7 @@ GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.
 NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": GROUND,
-    "trainer_bridge": GROUND,
+    "trainer_bridge": {*GROUND, "tokenizer.model"},
     "pipeline": {"tokenizer"},
     "sources": {"filters", "pipeline", "tokenizer"},
 }

@@ -15,21 +15,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pipeline.errors import OutputError
-from pipeline.storage.ownership import Owned, claim_folder
-from trainer_bridge.checkpoint import (
-    MODEL,
-    check_shape,
-    latest_checkpoint,
-    load_tensors,
-    read_info,
-    run_of,
-    stored_model_config,
-)
+from tokenizer.model import parse_model
+from trainer_bridge.checkpoint import MODEL, latest_checkpoint, load_tensors, read_info, stored_model_config
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import hf_config, to_hf
 from trainer_bridge.errors import TrainerError, run_command
-from trainer_bridge.hf_tokenizer import tokenizer_json
+from trainer_bridge.hf_tokenizer import tokenizer_json, why_not
 from trainer_bridge.model import TransformerBlock
 from trainer_bridge.origin import stored_tokenizer
 from trainer_bridge.remote import local_path
@@ -39,6 +30,7 @@ COMMAND = "trainer_bridge.export"
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"  # the configuration is written last: the export is whole
 TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 FILE_BYTES = 5_000_000_000  # transformers' own limit of one file
+KEPT = "sentencepiece.model"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -107,31 +99,43 @@ def write_weights(checkpoint: Path, config: ModelConfig, folder: Owned, dtype: t
     folder.remove(*(f"part-{number}.tmp" for number in range(len(files))))
 
 
-def write_tokenizer(source: Path, folder: Path, context: int) -> None:
-    """Copies the SentencePiece model with the settings that make transformers read it as LLaMA's."""
-    vocabulary = Vocabulary(source)
+def write_tokenizer(source: Path, folder: Path, context: int) -> str | None:
+    """Copies the SentencePiece model, and writes it in Hugging Face's form.
+
+    The class is the one that reads ``tokenizer.json`` as it is: LLaMA's own changes how a text begins. What looks like
+    a special token in a text is text, as it was in training.
+
+    Returns:
+        Why that form cannot hold the model, which is then copied under a name that nothing takes for it; else None.
+    """
+    model = Vocabulary(source).model
+    file = parse_model(source.read_bytes(), source)
+    if cause := why_not(file):
+        shutil.copyfile(source, folder / KEPT)
+        return cause
     shutil.copyfile(source, folder / "tokenizer.model")
 
     def piece(number: int) -> str | None:
-        return str(vocabulary.model.id_to_piece(number)) if number >= 0 else None
+        return str(model.id_to_piece(number)) if number >= 0 else None
 
-    model = vocabulary.model
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(model), ensure_ascii=False), encoding="utf-8")
+    content = json.dumps(tokenizer_json(model, file), ensure_ascii=False)
+    (folder / "tokenizer.json").write_text(content, encoding="utf-8")
     settings: dict[str, Any] = {
-        "tokenizer_class": "LlamaTokenizer",
+        "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": piece(model.bos_id()),
         "eos_token": piece(model.eos_id()),
         "unk_token": piece(model.unk_id()),
-        "add_bos_token": True,
+        "add_bos_token": model.bos_id() >= 0,
         "add_eos_token": False,
+        "split_special_tokens": True,
         "clean_up_tokenization_spaces": False,
-        "legacy": False,
         "model_max_length": context,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1))
+    return None
 
 
-def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> None:
+def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> str | None:
     """Writes the newest checkpoint of a run.
 
     Args:
@@ -140,39 +144,23 @@ def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> None:
         dtype: of the written weights: fp32 (as trained), bf16 or fp16.
         tokenizer: the SentencePiece model to write with them, if any.
 
+    Returns:
+        Why the tokenizer could not be written in Hugging Face's form; None where all was.
+
     Raises:
         TrainerError: no checkpoint, files in the way, a tokenizer of another model, weights that the type cannot hold.
     """
     checkpoint = latest_checkpoint(run)
     config, info = stored_model_config(checkpoint), read_info(checkpoint)
-    check_shape(checkpoint, config)
-    if tokenizer is not None:
-        check_is(tokenizer, stored_tokenizer(info), str(run))
-    try:
-        owned = _claim(folder)
-        write_weights(checkpoint, config, owned, DTYPES[dtype])
-        owned.expect([CONFIG, *(TOKENIZER_FILES if tokenizer is not None else ())])
-    except OutputError as error:
-        raise TrainerError(str(error).replace("--output", "--to")) from error
-    if tokenizer is not None:
-        write_tokenizer(tokenizer, folder, config.context)
+    if folder.exists() and any(folder.iterdir()):
+        raise TrainerError(f"{folder} is not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset = (info.get("loader") or {}).get("dataset", {})
     name = str(DTYPES[dtype]).removeprefix("torch.")
-    (folder / CONFIG).write_text(json.dumps(hf_config(config, *_special_ids(info), name), indent=1))
-
-
-def _special_ids(info: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Begin- and end-of-sequence ids: those of the shards, or of the imported model; None where neither says any."""
-    known = (info.get("loader") or {}).get("dataset") or info
-    return known.get("bos"), known.get("eos")
-
-
-def _claim(folder: Path) -> Owned:
-    """The folder as this command's own, cleared of what a killed export left."""
-    owned = claim_folder(str(folder), COMMAND)
-    if CONFIG in owned.names and (folder / CONFIG).exists():
-        raise TrainerError(f"{folder} is not empty: it holds a whole export. Choose another --to, or remove it.")
-    owned.remove(*owned.names)
-    return owned
+    values = hf_config(config, dataset.get("bos", 1), dataset.get("eos", 2), name)
+    (folder / "config.json").write_text(json.dumps(values, indent=1))
+    write_weights(checkpoint, config, folder, DTYPES[dtype])
+    return write_tokenizer(tokenizer, folder, config.context) if tokenizer is not None else None
 
 
 def main() -> None:
@@ -183,9 +171,13 @@ def main() -> None:
     parser.add_argument("--dtype", choices=DTYPES, default="fp32")
     parser.add_argument("--tokenizer", help="SentencePiece model; default: the run's own")
     options = parser.parse_args()
-    checkpoint = latest_checkpoint(options.run)
-    tokenizer = find_tokenizer(options.tokenizer, checkpoint, run_of(checkpoint))
-    export(options.run, options.to, options.dtype, tokenizer)
+    tokenizer = find_tokenizer(options.tokenizer, options.run)
+    cause = export(options.run, options.to, options.dtype, tokenizer)
+    if cause:
+        sys.stderr.write(
+            f"warning: Hugging Face's form cannot hold the tokenizer, as {cause}: AutoTokenizer will not find one. The "
+            f"model is kept as {options.to / KEPT}, for the sentencepiece library.\n"
+        )
     note = "" if tokenizer else " (without a tokenizer: the run has none)"
     sys.stderr.write(f"wrote {options.to}{note}\n")
 

@@ -5,7 +5,7 @@ transformers could read ``tokenizer.model`` itself, but only with a protobuf tha
 
 from typing import Any
 
-from trainer_bridge.vocabulary import SPACE
+from tokenizer.model import SPACE, UNUSED, USER_DEFINED, ModelFile
 
 
 def merges(pieces: list[str], scores: list[float], plain: list[bool]) -> list[str]:
@@ -30,32 +30,46 @@ def merges(pieces: list[str], scores: list[float], plain: list[bool]) -> list[st
     return [f"{pieces[left]} {pieces[right]}" for _, _, left, right in sorted(rules)]
 
 
-def tokenizer_json(model: Any) -> dict[str, Any]:
-    """The whole file for a ``SentencePieceProcessor`` of LLaMA's kind: BPE, byte fallback, nothing normalised."""
+def why_not(model: ModelFile) -> str | None:
+    """Why Hugging Face's form cannot hold a model such that it gives the same ids; None where it can."""
+    kinds = set(model.kinds)
+    causes = {
+        f"it is a {model.model_type} model": model.model_type not in ("bpe", "char"),
+        "its normaliser rewrites characters": model.normalizes,
+        "its normaliser removes spaces": model.remove_extra_spaces,
+        "it does not escape spaces": not model.escape_spaces,
+        "its spaces are suffixes": model.space_as_suffix,
+        "it has user-defined pieces": USER_DEFINED in kinds,
+        "it has unused pieces": UNUSED in kinds,
+    }
+    return next((cause for cause, holds in causes.items() if holds), None)
+
+
+def tokenizer_json(model: Any, file: ModelFile) -> dict[str, Any]:
+    """The whole file for a model that this form can hold.
+
+    Args:
+        model: The ``SentencePieceProcessor``.
+        file: The same model.
+    """
     numbers = range(model.get_piece_size())
     pieces = [str(model.id_to_piece(i)) for i in numbers]
     special = [i for i in numbers if model.is_control(i) or model.is_unknown(i)]
     plain = [i not in special and not model.is_byte(i) for i in numbers]
-    bos = pieces[model.bos_id()]
-    with_bos = [{"SpecialToken": {"id": bos, "type_id": 0}}]
     space = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
     back = {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
-    strip = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+    before = [{"type": "Prepend", "prepend": SPACE}] * file.add_dummy_prefix
+    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] * file.add_dummy_prefix
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [{"id": i, "content": pieces[i], **flags} for i in special],
-        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": SPACE}, space]},
+        "normalizer": {"type": "Sequence", "normalizers": [*before, space]},
         "pre_tokenizer": None,
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [*with_bos, {"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [*with_bos, *({"Sequence": {"id": part, "type_id": 0}} for part in "AB")],
-            "special_tokens": {bos: {"id": bos, "ids": [model.bos_id()], "tokens": [bos]}},
-        },
-        "decoder": {"type": "Sequence", "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, strip]},
+        "post_processor": _bos_first(pieces, model.bos_id()),
+        "decoder": {"type": "Sequence", "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip]},
         "model": {
             "type": "BPE",
             "dropout": None,
@@ -67,4 +81,18 @@ def tokenizer_json(model: Any) -> dict[str, Any]:
             "vocab": {piece: number for number, piece in enumerate(pieces)},
             "merges": merges(pieces, [model.get_score(i) for i in numbers], plain),
         },
+    }
+
+
+def _bos_first(pieces: list[str], number: int) -> dict[str, Any] | None:
+    """The step that puts bos before a text; none for a model that has no bos."""
+    if number < 0:
+        return None
+    bos = pieces[number]
+    first = [{"SpecialToken": {"id": bos, "type_id": 0}}]
+    return {
+        "type": "TemplateProcessing",
+        "single": [*first, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [*first, *({"Sequence": {"id": part, "type_id": 0}} for part in "AB")],
+        "special_tokens": {bos: {"id": bos, "ids": [number], "tokens": [bos]}},
     }
