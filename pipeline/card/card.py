@@ -145,9 +145,14 @@ def _mixture(corpora: Corpora, shares: Mapping[str, Share]) -> str:
     drawn = sum(s.drawn or 0 for s in shares.values())
     sha256 = str(corpora.mixtures[0].manifest.get("tokenizer_sha256") or "unknown")[:16]
     return (
-        f"Tokens are the unique ones of the tokenizer with SHA-256 {sha256}…; shares and epochs are those of a mixture "
-        f"of {short(drawn)} tokens."
+        f"Tokens are all those of the tokenizer with SHA-256 {sha256}…; shares and epochs are those of a mixture "
+        f"of {short(drawn)} tokens{_held(shares)}."
     )
+
+
+def _held(shares: Mapping[str, Share]) -> str:
+    heldout = sum(share.heldout for share in shares.values())
+    return f", which has none of {short(heldout)} tokens that are held out, or copies of what is" if heldout else ""
 
 
 def _source(corpus: SourceCorpus, sample: Sample, mixed: Share | None) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def _source(corpus: SourceCorpus, sample: Sample, mixed: Share | None) -> dict[s
         "characters": short(kept.characters),
         "read": f"{read.documents:,}",
         "share": _share(kept, read),
-        "tokens": short(mixed.unique) if mixed and mixed.unique else "–",
+        "tokens": short(mixed.tokens) if mixed and mixed.tokens else "–",
         "reached": f"{mixed.reached:.2%}" if mixed and mixed.reached is not None else "–",
         "epochs": f"{mixed.epochs:.3g}" if mixed and mixed.epochs is not None else "–",
         "origin": ORIGINS.get(corpus.name, UNKNOWN),

@@ -133,6 +133,20 @@ def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
 
+def read_origins(path: str) -> list[tuple[str, str]]:
+    """Path and SHA-256 of each Parquet file that ``write_documents`` listed, in any version of it.
+
+    Raises:
+        OutputError: It is missing or damaged.
+    """
+    try:
+        with open_input(path) as handle:
+            table = pq.read_table(handle, columns=["path", "sha256"])
+        return list(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+
+
 def write_kept_out(path: str, spans: npt.NDArray[Any], names: Sequence[str]) -> None:
     """Writes what is kept out of training (``heldout.KEPT_OUT``)."""
     owners = [names[source] for source in spans["source"].tolist()]

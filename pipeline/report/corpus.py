@@ -17,8 +17,9 @@ from pipeline.corpus.manifest import (
 )
 from pipeline.corpus.shard import MANIFEST, Layout, read_json
 from pipeline.errors import InputError, OutputError
+from pipeline.mix.folder import DOCUMENTS, read_origins
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import is_remote, join
+from pipeline.storage.filesystem import exists, is_remote, join
 
 # Parts of manifests that are read, and their kinds.
 _OF_SOURCES: Mapping[str, type] = {
@@ -26,8 +27,6 @@ _OF_SOURCES: Mapping[str, type] = {
     **{"ledger": dict, "outputs": list, "rejects": list, "inputs": list},
 }
 _OF_MIXTURES: Mapping[str, type] = {"mixture": dict}
-
-HELDOUT = "heldout"  # the folder, in that of a mixture, of what is held out from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +108,10 @@ class SourceCorpus:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A folder of token shards: its path, its manifest, and that of the set held out from it, where there is one."""
+    """A folder of token shards: its path, and its manifest."""
 
     root: str
     manifest: Mapping[str, Any]
-    heldout: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def find(paths: Sequence[str]) -> Corpora:
         paths: Folders of corpora (``corpus/``), of sources (``corpus/wikipedia``), and of token shards.
 
     Raises:
-        InputError: A path holds nothing of all that.
+        InputError: A path holds nothing of all that, or shards are of another corpus.
         OutputError: A manifest is damaged.
     """
     found = Corpora()
@@ -146,7 +144,24 @@ def find(paths: Sequence[str]) -> Corpora:
             if folder not in seen:
                 seen.add(folder)
                 _add(found, folder)
+    for mixture in found.mixtures:
+        for source in found.sources:
+            _check_origin(mixture, source)
     return found
+
+
+def _check_origin(mixture: Mixture, source: SourceCorpus) -> None:
+    """Refuses shards that were made of other files than those of a source that is shown with them."""
+    folder = source.layout.root.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    there = {(f"{folder}/{entry['path']}", entry["sha256"]) for entry in source.manifest["outputs"]}
+    documents = join(mixture.root, DOCUMENTS)
+    files = read_origins(documents) if exists(documents) else []
+    other = [path for path, sha256 in files if path.startswith(f"{folder}/") and (path, sha256) not in there]
+    if other:
+        raise InputError(
+            f"{mixture.root} was made of another corpus than {source.layout.root}: {other[0]} is not the same file in "
+            f"both ({len(other):,} files differ). Give the corpus of the shards, or make them again."
+        )
 
 
 def _add(found: Corpora, folder: str) -> None:
@@ -159,8 +174,7 @@ def _add(found: Corpora, folder: str) -> None:
         manifest["timing"] = timing(layout)
     try:
         if "mixture" in manifest and "ledger" not in manifest:
-            heldout = read_manifest(Layout(join(folder, HELDOUT)))
-            found.mixtures.append(Mixture(folder, _checked(manifest, _OF_MIXTURES), heldout))
+            found.mixtures.append(Mixture(folder, _checked(manifest, _OF_MIXTURES)))
         else:
             found.sources.append(_source(layout, _checked(manifest, _OF_SOURCES), finished))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

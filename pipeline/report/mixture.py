@@ -17,11 +17,11 @@ class Share:
         source: Its name.
         asked: The share asked for, from 0 to 1.
         reached: The share reached.
-        unique: Its unique tokens.
+        unique: Its unique tokens that training may draw.
         drawn: The tokens drawn from it.
         epochs: How often it is seen.
         text_bytes: Bytes of all its text in the corpus.
-        heldout: Its unique tokens that are held out from training.
+        heldout: Its tokens that are kept out of training: those held out, and their copies.
     """
 
     source: str
@@ -34,20 +34,22 @@ class Share:
     heldout: int = 0
 
     @property
+    def tokens(self) -> int:
+        """All its tokens."""
+        return (self.unique or 0) + self.heldout
+
+    @property
     def bytes_per_token(self) -> float | None:
         """Bytes of all its text, for each token of that."""
-        tokens = (self.unique or 0) + self.heldout
-        return self.text_bytes / tokens if self.text_bytes and tokens else None
+        return self.text_bytes / self.tokens if self.text_bytes and self.tokens else None
 
 
-def shares_of(manifest: Mapping[str, Any], heldout: Mapping[str, Any] | None = None) -> list[Share]:
+def shares_of(manifest: Mapping[str, Any]) -> list[Share]:
     """The sources of a mixture, in the manifest's order; none where it has no accounts of them.
 
     Args:
         manifest: The manifest.
-        heldout: That of the set that was held out from it, where there is one.
     """
-    kept_back = dict((heldout or {}).get("mixture") or {})
     return [
         Share(
             str(name),
@@ -57,7 +59,7 @@ def shares_of(manifest: Mapping[str, Any], heldout: Mapping[str, Any] | None = N
             entry.get("tokens"),
             entry.get("epochs"),
             (entry.get("corpus") or {}).get("text_bytes"),
-            (kept_back.get(name) or {}).get("unique_tokens") or 0,
+            entry.get("kept_out_tokens") or 0,
         )
         for name, entry in dict(manifest.get("mixture") or {}).items()
     ]
@@ -75,7 +77,7 @@ def facts_of(manifest: Mapping[str, Any], shares: list[Share]) -> list[tuple[str
     facts = [("tokens drawn", short(sum(s.drawn or 0 for s in shares)))]
     facts.append(("unique tokens", short(sum(s.unique or 0 for s in shares))))
     facts += [(name, f"{value:,}") for name, value in found if isinstance(value, int)]
-    for key, name in (("share_error", "shares off by"), ("prefix_error", "in any prefix")):
+    for key, name in (("share_error", "shares off by"), ("prefix_error", "after any row, from a hundredth on")):
         if isinstance(manifest.get(key), float):
             facts.append((name, f"{manifest[key]:.4%}"))
     return facts

@@ -43,7 +43,7 @@ class Mixed:
 
 def build_overview(corpora: Corpora, sections: Mapping[str, Section]) -> Overview:
     """Puts the sources beside each other."""
-    mixtures = [(mixture, shares_of(mixture.manifest, mixture.heldout)) for mixture in corpora.mixtures]
+    mixtures = [(mixture, shares_of(mixture.manifest)) for mixture in corpora.mixtures]
     tokens = {s.source: s for _, shares in reversed(mixtures) for s in shares if s.unique}
     documents = sum(corpus.kept.documents for corpus in corpora.sources)
     characters = sum(corpus.kept.characters for corpus in corpora.sources)

@@ -73,11 +73,13 @@ def test_the_card_has_counts_processing_and_limits(tmp_path):
 def test_the_mixture_where_one_is_given(tmp_path):
     make_source(tmp_path, {"a": SHARD})
     (tmp_path / "shards").mkdir()
-    entry = {"share_asked": 1.0, "share_reached": 0.9, "unique_tokens": 1500, "tokens": 3000, "epochs": 2.0}
+    entry = {"share_asked": 1.0, "share_reached": 0.9, "unique_tokens": 1400, "tokens": 3000, "epochs": 2.0}
+    entry["kept_out_tokens"] = 100
     manifest = {"mixture": {"commoncrawl": entry}, "tokenizer_sha256": "ab" * 32}
     (tmp_path / "shards" / "manifest.json").write_text(json.dumps(manifest))
     _, card = card_of(tmp_path)
     assert "| CommonCrawl | 2 | 21 | 4 | 50.0% | 1.5 k | 90.00% | 2 |" in card
+    assert "a mixture of 3 k tokens, which has none of 100 tokens that are held out, or copies of what is." in card
     assert "SHA-256 abababababababab…" in card
 
 

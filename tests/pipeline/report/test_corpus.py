@@ -3,6 +3,8 @@ import json
 import pytest
 
 from pipeline.errors import InputError, OutputError
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.folder import write_documents
 from pipeline.report.corpus import find
 from tests.pipeline.report.corpora import Made, make_source
 
@@ -36,12 +38,26 @@ def test_a_run_that_has_not_ended_is_summed_from_its_stats(tmp_path):
     assert (corpus.name, corpus.manifest["shards"], corpus.kept.documents) == ("commoncrawl", 2, 2)
 
 
-def test_a_mixture_is_found_with_what_it_held_out(tmp_path):
+def test_a_mixture_is_found_and_its_held_out_set_is_none(tmp_path):
     (tmp_path / "shards" / "heldout").mkdir(parents=True)
     (tmp_path / "shards" / "manifest.json").write_text('{"mixture": {}, "kind": "train"}')
     (tmp_path / "shards" / "heldout" / "manifest.json").write_text('{"kind": "heldout"}')
     (mixture,) = find([str(tmp_path / "shards")]).mixtures
-    assert mixture.heldout == {"kind": "heldout"}
+    assert mixture.manifest["kind"] == "train"
+
+
+def test_shards_of_another_corpus_are_refused(tmp_path):
+    corpora = [make_source(tmp_path / name, {"s0": [Made(text)]}) for name, text in (("one", "a"), ("two", "b"))]
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards/manifest.json").write_text('{"mixture": {"commoncrawl": {}}, "kind": "train"}')
+    (entry,) = json.loads((corpora[0] / "manifest.json").read_text())["outputs"]
+    file = TokenFile(0, f"commoncrawl/{entry['path']}", 0, 1, 1, entry["sha256"], "")
+    write_documents(str(tmp_path / "shards/documents.parquet"), [file], ["commoncrawl"])
+    assert find([str(corpora[0]), str(tmp_path / "shards")]).mixtures
+    with pytest.raises(
+        InputError, match=r"shards was made of another corpus than .*two/commoncrawl: commoncrawl/.* is not"
+    ):
+        find([str(corpora[1]), str(tmp_path / "shards")])
 
 
 def test_a_folder_without_a_corpus_is_refused(tmp_path):
