@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -14,7 +14,6 @@ from pipeline.recipe import RECIPES, load_recipe
 FOLDER = "mix"  # of the recipes
 MAX_SEQ_LEN = 65_535  # the place of a document in its row is a uint16
 MAX_SOURCES = 256  # the number of a source is a uint8
-SUM_TOLERANCE = Fraction(1, 100_000)  # thirds cannot be written exactly
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TOKENS = re.compile(r"(?P<number>\d+(?:[._]\d+)*)\s*(?P<unit>[KMBT]?)", re.I)
 
@@ -76,7 +75,7 @@ class MixRecipe:
             the shares hold on the way through a shard. A part has at most a 256th of its source, but 8 rows.
     """
 
-    sources: dict[str, SourceShare]
+    sources: dict[str, SourceShare] = field(default_factory=dict)
     max_epochs: float = 2.5
     missing: Literal["refuse", "renormalise"] = "refuse"
     damaged: Literal["refuse", "skip"] = "refuse"
@@ -91,7 +90,10 @@ class MixRecipe:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.sources) <= MAX_SOURCES:
-            raise ValueError(f"sources must name 1 to {MAX_SOURCES} sources, it names {len(self.sources)}")
+            raise ValueError(
+                f"sources must name 1 to {MAX_SOURCES} sources, it names {len(self.sources)}; such as sources: "
+                "{wikipedia: {share: 60}, books: {share: 40}}"
+            )
         for name in self.sources:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
                 raise ValueError(f"sources: {name!r} is no name: letters, digits, point, line and underline")
@@ -122,11 +124,18 @@ def exact(share: float) -> Fraction:
 
 
 def check_sum(shares: dict[str, Fraction]) -> None:
-    """Refuses shares that sum neither to 100 (per cent) nor to 1."""
+    """Refuses shares that sum neither to 100 (per cent) nor to 1, but for what rounding may have made of it."""
     total = sum(shares.values(), Fraction(0))
-    if all(abs(total / whole - 1) > SUM_TOLERANCE for whole in (1, 100)):
+    rounding = sum((_last_digit(share) / 2 for share in shares.values()), Fraction(0))
+    if all(total != whole and abs(total - whole) >= rounding for whole in (1, 100)):
         listed = " + ".join(f"{name} {float(share):g}" for name, share in shares.items())
         raise ValueError(f"the shares must sum to 100 (or to 1), they sum to {float(total):.10g}: {listed}")
+
+
+def _last_digit(share: Fraction) -> Fraction:
+    """What one is worth in a share's last decimal place; a whole number is meant as it is."""
+    places = next(n for n in range(400) if (share * 10**n).denominator == 1)
+    return Fraction(1, 10**places) if places else Fraction(0)
 
 
 def normalised(recipe: MixRecipe, names: Sequence[str]) -> list[Fraction]:

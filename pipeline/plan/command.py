@@ -23,6 +23,8 @@ from pipeline.terminal import print_whole
 
 FACTS = RECIPES / "plan" / "facts.yaml"
 
+LEAST_SECONDS = 60  # of a core; what a run of less spends is mostly its start
+
 DESCRIPTION = """\
 What a corpus of so many tokens takes: for each source the raw data, and for the whole core hours, disk, time and cost.
 Nothing is read but recipes and rates; the yields and sizes of the sources are facts of others, each with its origin in
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and prints the plan."""
     args = parser().parse_args(arguments)
     try:
-        plan, facts, rates = _plan(args)
+        plan, facts, rates, small = _plan(args)
     except UserError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
         sys.exit(1)
@@ -71,22 +73,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(highlight=False)
     print_whole(console, sources_table(plan, facts))
     print_whole(console, work_table(plan, rates))
-    for line in notes(plan, facts, args.corpus):
+    for line in notes(plan, facts, args.corpus, small):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _plan(args: argparse.Namespace) -> tuple[Estimate, PlanRecipe, Rates]:
+def _plan(args: argparse.Namespace) -> tuple[Estimate, PlanRecipe, Rates, list[str]]:
+    if args.workers is not None and args.workers < 1:
+        raise RecipeError(f"--workers must be at least 1, it is {args.workers}")
     overrides = [*args.set, *([f"workers={args.workers}"] if args.workers is not None else [])]
     facts = load_recipe(PlanRecipe, args.facts, overrides)
     tokens = parse_tokens(args.tokens)
     if tokens is None:
         raise RecipeError("--tokens auto needs a corpus to look at: python -m pipeline.mix --dry-run")
-    rates = read_rates(args.rates)
+    rates, small = read_rates(args.rates), []
     if args.corpus:
         own = rates_of_corpus(args.corpus)
+        small = [name for name, rate in own.items() if rate.worker_seconds < LEAST_SECONDS]
+        own = {name: rate for name, rate in own.items() if name not in small}
         facts = dataclasses.replace(facts, sources=with_own_yields(facts, own))
         rates = dataclasses.replace(rates, sources={**rates.sources, **own})
-    return estimate(tokens, _shares(load_mixture(args.proportions), facts), facts, rates), facts, rates
+    return estimate(tokens, _shares(load_mixture(args.proportions), facts), facts, rates), facts, rates, small
 
 
 def _shares(mixture: MixRecipe, facts: PlanRecipe) -> dict[str, float]:
@@ -164,8 +170,8 @@ def _work_row(
     table.add_row(part, *cells, style=style)
 
 
-def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None) -> list[str]:
-    """What the tables cannot say."""
+def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None, small: Sequence[str] = ()) -> list[str]:
+    """What the tables cannot say; ``small`` are the sources whose own runs were too small to tell anything."""
     lines = []
     if plan.dollars is not None:
         lines.append(
@@ -179,6 +185,11 @@ def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None) -> list[str]:
     missing = [need.source for need in plan.needs if need.core_hours is None]
     if missing:
         lines.append(f"No rate is known for {', '.join(missing)}: run a few of its files and give --corpus.")
+    if small:
+        lines.append(
+            f"The runs of {', '.join(small)} in {corpus} took less than {LEAST_SECONDS} seconds of a core, too few to "
+            "tell a rate or a yield: the general ones are used for them. Run more of their files."
+        )
     if not corpus:
         lines.append("Yields are those of recipes/plan/facts.yaml; --corpus DIR takes those of your own runs.")
     return lines

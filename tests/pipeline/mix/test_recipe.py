@@ -40,10 +40,12 @@ def test_overrides(tmp_path):
     assert (recipe.limit("a"), recipe.limit("b")) == (2.5, 1.0)
 
 
-@pytest.mark.parametrize("shares", [(60, 40), (0.6, 0.4), (33.3333, 66.6667)])
-def test_shares_sum_to_100_or_to_1(shares):
-    recipe = MixRecipe({"a": SourceShare(shares[0]), "b": SourceShare(shares[1])})
-    assert sum(normalised(recipe, ["a", "b"])) == 1
+@pytest.mark.parametrize(
+    "shares", [(60, 40), (0.6, 0.4), (33.3333, 66.6667), (33.3, 33.3, 33.3), (0.143,) * 7, (16.67,) * 6, (14.29,) * 7]
+)
+def test_shares_sum_to_100_or_to_1_but_for_their_rounding(shares):
+    recipe = MixRecipe({f"s{n}": SourceShare(share) for n, share in enumerate(shares)})
+    assert sum(normalised(recipe, list(recipe.sources))) == 1
 
 
 def test_shares_are_the_decimals_of_the_recipe():
@@ -59,6 +61,14 @@ def test_shares_are_the_decimals_of_the_recipe():
         ("sources: {a: {share: -1}, b: {share: 101}}", "share must be above 0, it is -1"),
         ("sources: {a: {share: .nan}}", "finite"),
         ("sources: {}", "sources must name 1 to 256 sources, it names 0"),
+        ("seq_len: 64", "sources must name 1 to 256 sources, it names 0; such as sources"),
+        ("sources: {a: {share: 100, folder: /data/a}}", "folder must name a folder in the corpus, .* it is '/data/a'"),
+        ("sources: {a: {share: 100, folder: ../a}}", "folder must name a folder in the corpus"),
+        (
+            "sources: {a: {share: 100}}\nheldout_tokens: 60\nseq_len: 64",
+            "must be 0, or fill a row of seq_len=64",
+        ),
+        ("sources: {a: {share: 49.9}, b: {share: 50}}", r"must sum to 100"),
         ("sources: {../a: {share: 100}}", "'../a' is no name"),
         ("sources: {a: {share: 100, weight: 1}}", "no key sources.a.weight"),
         ("sources: {a: {share: 100}}\nseq_len: 0", "seq_len must lie between 1 and 65535, it is 0"),

@@ -9,6 +9,7 @@ from pipeline.plan.command import main
 from pipeline.plan.rates import Rates, SourceRate, StageRate
 from pipeline.plan.recipe import PlanRecipe
 from pipeline.recipe import RECIPES, load_recipe
+from tests.pipeline.plan.test_rates import manifest, write
 
 RATE = SourceRate(10**9, 10**9, 10**8, 4 * 10**7, 100.0, 10**9)
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
@@ -53,6 +54,21 @@ def test_sources_without_a_rate_are_named(tmp_path: Path, capsys: pytest.Capture
     assert "No rate is known for commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange:" in out
 
 
+def test_runs_that_are_too_small_to_tell_a_rate_are_told(
+    rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "corpus", "books", manifest("books", 59.0, [1000]))
+    write(tmp_path / "corpus", "c4", manifest("c4", 61.0, [1000]))
+    main(["--rates", rates, "--corpus", str(tmp_path / "corpus"), "--json"])
+    with_own = json.loads(capsys.readouterr().out)
+    main(["--rates", rates, "--json"])
+    without = json.loads(capsys.readouterr().out)
+    differ = [a["source"] for a, b in zip(with_own["needs"], without["needs"], strict=True) if a != b]
+    assert differ == ["c4"]
+    main(["--rates", rates, "--corpus", str(tmp_path / "corpus")])
+    assert "The runs of books in " in capsys.readouterr().out
+
+
 def test_a_budget_beyond_what_there_is_raises_the_epochs(rates: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--tokens", "2.8T", "--rates", rates])
     assert "wikipedia: all there is, seen 4.89 times; in the paper 2.45 times." in capsys.readouterr().out
@@ -63,7 +79,7 @@ def test_a_budget_beyond_what_there_is_raises_the_epochs(rates: str, capsys: pyt
     [
         (["--tokens", "auto"], "needs a corpus to look at"),
         (["--tokens", "many"], "--tokens must look like"),
-        (["--workers", "0"], "workers must be at least 1"),
+        (["--workers", "0"], "error: --workers must be at least 1, it is 0"),
         (["--rates", "nowhere.json"], "`make bench` writes them"),
         (["--proportions", "llama9"], "there are no proportions 'llama9'"),
         (["--corpus", "nowhere"], "run a source into it first"),
