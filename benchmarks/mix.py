@@ -31,14 +31,17 @@ from benchmarks.make_wet import make_writers, pages
 from pipeline.corpus.document import Document, document_schema
 from pipeline.corpus.shard import Layout
 from pipeline.corpus.sink import ParquetOutput
-from pipeline.mix.blocks import TokenFile, source_blocks
+from pipeline.mix.blocks import BLOCK, TokenFile
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Stream, shard_draws
+from pipeline.mix.encode import encode_file
 from pipeline.mix.folder import ShardSet, write_documents
+from pipeline.mix.gather import Scratch
 from pipeline.mix.graph import ShardTask, ShardWriter, write_draw
+from pipeline.mix.heldout import split_sources
 from pipeline.mix.quotas import ShardForm
-from pipeline.mix.shards import Scratch
-from pipeline.mix.token_files import Coding, TokenStore, encode_file
+from pipeline.mix.recipe import MixRecipe, SourceShare
+from pipeline.mix.token_files import MARK, Coding, RunHasher, TokenStore, hash_ids
 from pipeline.storage.listing import match
 from tokenizer.encode import Encoder
 
@@ -100,8 +103,12 @@ def make_token_files(store: TokenStore, tokens: int) -> list[TokenFile]:
             path = f"{name}/all/{n}.parquet"
             place = Path(store.tokens(path))
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(offsets.astype("<i8").tobytes() + ids.tobytes())
-            files.append(TokenFile(source, path, number, len(lengths), int(offsets[-1]), ""))
+            marks = np.zeros(len(offsets), MARK)
+            marks["offset"], marks["hash"][:-1] = offsets, hash_ids(ids, offsets)
+            runs = RunHasher(2)
+            runs.add(ids.tobytes())
+            place.write_bytes(ids.tobytes() + marks.tobytes() + runs.finish().tobytes())
+            files.append(TokenFile(source, path, number, len(lengths), int(offsets[-1]), "", ""))
             number += len(lengths)
     return files
 
@@ -114,8 +121,9 @@ def write(rows: int, shards: int, epochs: float) -> dict[str, Any]:
         files = make_token_files(store, int(form.ids / epochs))
         names, shares = tuple(KINDS), tuple(Fraction(str(share)) for share, _, _ in KINDS.values())
         started = time.process_time()
-        blocks = [source_blocks(store, files, source, 65_536) for source in range(len(names))]
-        streams = [Stream(n, name, blocks[n], 0) for n, name in enumerate(names)]
+        recipe = MixRecipe({name: SourceShare(100 * float(share)) for name, share in zip(names, shares, strict=True)})
+        blocks = [split.training for split in split_sources(store, files, names, [0] * len(names), recipe)]
+        streams = [Stream(n, name, blocks[n], 0, True) for n, name in enumerate(names)]
         tasks = []
         for shard, draws in enumerate(shard_draws(form, shares, streams)):
             write_draw(f"{folder}/draws/{shard}.npy", draws)
@@ -142,11 +150,11 @@ def write(rows: int, shards: int, epochs: float) -> dict[str, Any]:
 def draw(tokens: int) -> dict[str, Any]:
     """Draws all shards of a large corpus from a table of blocks, as long as one of a source can be."""
     count = 1 << 22
-    blocks = np.zeros(count, [("file", "<u4"), ("first", "<u4"), ("documents", "<u4"), ("tokens", "<u8")])
+    blocks = np.zeros(count, BLOCK)
     blocks["tokens"] = np.random.default_rng(0).integers(tokens // count // 2, tokens // count * 3 // 2, count)
     started = time.process_time()
     form = ShardForm(tokens // 2048, 2048, 65_536)
-    drawn = sum(len(draws) for draws in shard_draws(form, [Fraction(1)], [Stream(0, "a", blocks, 0)]))
+    drawn = sum(len(draws) for draws in shard_draws(form, [Fraction(1)], [Stream(0, "a", blocks, 0, True)]))
     return {
         "tokens": tokens,
         "shards": form.shards,

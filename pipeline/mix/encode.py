@@ -17,7 +17,7 @@ from pipeline.corpus.shard import write_json
 from pipeline.corpus.sink import HashingWriter
 from pipeline.errors import ModelError
 from pipeline.mix.corpus import CorpusFile
-from pipeline.mix.token_files import FORMAT, MARK, Coding, Ids, Offsets, TokenStats, TokenStore, hash_ids
+from pipeline.mix.token_files import FORMAT, MARK, Coding, Ids, Offsets, RunHasher, TokenStats, TokenStore, hash_ids
 from pipeline.source import HashingReader
 from pipeline.steps import BATCH_CHARACTERS
 from pipeline.storage.filesystem import atomic_output, join, open_input
@@ -61,14 +61,16 @@ def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, version: 
 
 
 def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding) -> dict[str, Any]:
-    """Writes the ids, and then the marks."""
+    """Writes the ids, the marks, and the hashes of runs."""
     documents = _open(handle).metadata.num_rows
     marks = np.zeros(documents + 1, MARK)
-    writer = HashingWriter(output)
+    writer, runs = HashingWriter(output), RunHasher(coding.numpy.itemsize)
     row = text_bytes = 0
     for texts in _texts(handle):
         ids, ends = _ids(encoder, texts, coding)
-        writer.write(ids.tobytes())
+        data = ids.tobytes()
+        writer.write(data)
+        runs.add(data)
         last = row + len(texts)
         if last > documents:
             raise DamagedFile("it holds more rows than its footer says")
@@ -79,6 +81,7 @@ def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding
     if row != documents:
         raise DamagedFile(f"it holds {row} rows, its footer says {documents}")
     writer.write(marks.tobytes())
+    writer.write(runs.finish().tobytes())
     return {
         "documents": documents,
         "empty": int(np.count_nonzero(marks["hash"][:-1] == 0)),

@@ -1,4 +1,4 @@
-"""What is held out: chosen by what a document says, not where it lies; copies, and parts of large ones, are kept apart."""
+"""What is held out: chosen by what a document says, not where it lies; copies are kept apart, large ones cut."""
 
 import json
 from collections import defaultdict

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ModelError, OutputError
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.encode import encode_file
-from pipeline.mix.token_files import Coding, TokenReader, TokenStore, version_of
+from pipeline.mix.token_files import MARK, Coding, RunHasher, TokenReader, TokenStore, hash_ids, version_of
 from pipeline.source import HashingReader
 from tests.pipeline.mix.corpora import model, write_model, write_parquet
 from tests.tokenizer.models import train
@@ -164,11 +165,48 @@ def test_any_change_of_a_token_file_is_found_where_it_is_read(tmp_path, encoder)
 
     for skip in (0, 2):
         read_all(skip)
-        for at in range(len(whole) - 8):  # the last hash is that of no document
+        for at in range(len(whole) - (8 if skip else 16)):  # the last hash of a mark is that of no document
+            if at in range(len(whole) - 16, len(whole) - 8) or (
+                skip and at in range(stats.tokens * 2 + 8, stats.tokens * 2 + 16)
+            ):
+                continue  # nor is that of a document asked for of which the beginning is not
             tokens.write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
             with pytest.raises(OutputError, match=r"is damaged: .* Remove it and run the same command again"):
                 read_all(skip)
         tokens.write_bytes(whole)
+
+
+@given(st.data())
+def test_parts_of_long_documents_are_checked_by_runs(tmp_path_factory, encoder, data):
+    """A damage is found wherever it lies in what is read, and may be found in what lies around it."""
+    folder = tmp_path_factory.mktemp("runs")
+    sizes = data.draw(st.lists(st.integers(0, 30_000), min_size=1, max_size=3))
+    ids = np.arange(sum(sizes)).astype("<u2")
+    marks = np.zeros(len(sizes) + 1, MARK)
+    marks["offset"][1:] = np.cumsum(sizes)
+    marks["hash"][:-1] = hash_ids(ids, marks["offset"])
+    hasher, made = RunHasher(2), store(folder, encoder)
+    for part in np.array_split(ids, 3):
+        hasher.add(part.tobytes())
+    place = Path(made.tokens("a.parquet"))
+    place.parent.mkdir(parents=True)
+    begin = data.draw(st.integers(0, len(ids)))
+    end = data.draw(st.integers(begin, len(ids)))
+    damage = data.draw(st.none() | st.integers(0, max(0, len(ids) - 1)))
+    if damage is not None and len(ids):
+        ids[damage] ^= 1
+    place.write_bytes(ids.tobytes() + marks.tobytes() + hasher.finish().tobytes())
+    first, last = np.searchsorted(marks["offset"], (begin, end), "right") - 1
+    last = min(last + 1, len(sizes))
+    with TokenReader(made, "a.parquet", len(sizes), len(ids)) as reader:
+        read = reader.marks(first, last - first)
+        out = np.empty(end - begin, "<u2")
+        reader.ids(begin, out)
+        try:
+            reader.check(read, out, begin - int(marks["offset"][first]))
+            assert damage is None or not begin <= damage < end
+        except OutputError:
+            assert damage is not None
 
 
 def test_damaged_stats_are_made_again(tmp_path, encoder):
@@ -254,10 +292,10 @@ def test_a_damaged_token_file_is_named(tmp_path, encoder):
     encode_file(made, encoder, corpus_file(path), None)
     tokens = tmp_path / "_tokens" / made.coding.folder / "a/all/part-0.tokens"
     whole = tokens.read_bytes()
-    tokens.write_bytes(whole[:-2])
+    tokens.write_bytes(whole[:-10])
     with pytest.raises(OutputError, match=r"part-0\.tokens is damaged: it is cut short\. Remove it and run"):
         documents(made, 5)
-    tokens.write_bytes(whole[:-16] + b"\xff" * 8 + whole[-8:])
+    tokens.write_bytes(whole[:-24] + b"\xff" * 8 + whole[-16:])
     with pytest.raises(OutputError, match="its offsets are out of order"):
         documents(made, 5)
     tokens.unlink()
