@@ -281,31 +281,33 @@ class TokenReader:
 
         Args:
             marks: Of the documents, and of their end.
-            ids: Their ids but for the first and the last ones.
-            skip: How many the first lacks.
+            ids: Their ids but for some at both ends.
+            skip: How many are not there at the beginning.
 
         Raises:
             OutputError: They are not those that were written.
         """
         ends = marks["offset"] - marks["offset"][0] - skip
-        whole = slice(int(ends[0] < 0), len(ends) - 1 - int(ends[-1] > len(ids)))
-        bounds = ends[whole.start : max(whole.stop, whole.start) + 1]
-        same = np.array_equal(hash_ids(ids, bounds), marks["hash"][whole])
-        if whole.start and same:
-            same = self._check_runs(marks["offset"][0] + skip, ids[: max(0, min(ends[1], len(ids)))])
-        if whole.stop < len(ends) - 1 and same and not (whole.start and len(ends) == 2):
-            begin = int(ends[-2])
-            same = self._check_runs(marks["offset"][0] + skip + begin, ids[begin:])
+        low, high = np.searchsorted(ends, 0), np.searchsorted(ends, len(ids), "right") - 1
+        start = int(marks["offset"][0]) + skip
+        if high < low:  # it is all within one document
+            same = self._check_runs(start, ids)
+        else:
+            front, back = int(ends[low]), int(ends[high])
+            same = np.array_equal(hash_ids(ids, ends[low : high + 1]), marks["hash"][low:high])
+            same = same and self._check_runs(start, ids[:front]) and self._check_runs(start + back, ids[back:])
         if not same:
             raise self.damaged("its ids are not those that were written to it")
 
     def _check_runs(self, start: int, ids: Ids) -> bool:
         """Whether ids that begin at an offset are those of the runs that they are in, which are read anew."""
-        first, last = int(start) // RUN, -(-(int(start) + len(ids)) // RUN)
+        if not len(ids):
+            return True
+        first, last = start // RUN, -(-(start + len(ids)) // RUN)
         hashes, runs = np.empty(last - first, "<u8"), np.empty(min(last * RUN, self._tokens) - first * RUN, self._kind)
         self._read_into(self._tokens * self._kind.itemsize + (self._documents + 1) * MARK.itemsize + 8 * first, hashes)
         self.ids(first * RUN, runs)
-        begin = int(start) - first * RUN
+        begin = start - first * RUN
         found = hash_ids(runs, np.append(np.arange(0, len(runs), RUN), len(runs)))
         return np.array_equal(found, hashes) and np.array_equal(runs[begin : begin + len(ids)], ids)
 

@@ -196,8 +196,8 @@ def test_parts_of_long_documents_are_checked_by_runs(tmp_path_factory, encoder, 
     if damage is not None and len(ids):
         ids[damage] ^= 1
     place.write_bytes(ids.tobytes() + marks.tobytes() + hasher.finish().tobytes())
-    first, last = np.searchsorted(marks["offset"], (begin, end), "right") - 1
-    last = min(last + 1, len(sizes))
+    first = data.draw(st.integers(0, int(np.searchsorted(marks["offset"], begin, "right")) - 1))
+    last = data.draw(st.integers(max(first, int(np.searchsorted(marks["offset"], end))), len(sizes)))
     with TokenReader(made, "a.parquet", len(sizes), len(ids)) as reader:
         read = reader.marks(first, last - first)
         out = np.empty(end - begin, "<u2")
