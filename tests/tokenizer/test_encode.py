@@ -7,7 +7,7 @@ import sentencepiece
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.tokenizer.models import FAST, KINDS, RELEASED, texts
+from tests.tokenizer.models import FAST, KINDS, RELEASED, texts, train
 from tokenizer.encode import GROUP, Encoder
 from tokenizer.errors import TokenizerError
 
@@ -196,3 +196,31 @@ def test_a_model_without_bos(model_of, tmp_path):
     path.write_bytes(content[:begin] + b"\x0a\x03<q>" + content[begin + 5 :])
     with pytest.raises(TokenizerError, match="has no bos id"):
         Encoder(path).encode_batch(["a"], add_bos=True)
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_spans_are_of_all_ids_in_order(kind, tmp_path):
+    encoder = Encoder(train(tmp_path / "a.model", kind, 800))
+    for text in [
+        "",
+        " ",
+        "a \U0001f600\u00e9 b",
+        "cpu \u2581\u2582\u2581 and",
+        "\u00bd \ufb01ve  x ",
+        "\ud800 x",
+        "\t\n y",
+    ]:
+        ids, spans = encoder.spans(text)
+        assert ids.tolist() == encoder.encode(text).tolist()
+        assert spans.shape == (len(ids), 2)
+        assert (np.diff(spans, axis=1) >= 0).all()
+        assert (np.diff(spans, axis=0) >= 0).all()
+        assert not len(ids) or spans[-1, 1] <= len(text)
+
+
+def test_every_byte_of_a_character_stands_for_it(tmp_path):
+    encoder = Encoder(train(tmp_path / "a.model", "released_settings", 800))
+    text = "a \U0001f600\U0001f601 b"
+    _, spans = encoder.spans(text)
+    shown = "".join(text[first:last] for first, last in spans.tolist())
+    assert shown.count("\U0001f600") == shown.count("\U0001f601") == 4

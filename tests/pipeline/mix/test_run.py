@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -286,3 +287,68 @@ def test_what_is_no_tokenizer(root):
     (root / "tokenizer.model").unlink()
     with pytest.raises(ModelError, match="there is no tokenizer at"):
         mix(root, recipe(SHARES))
+
+
+@pytest.mark.parametrize("shard_rows", [40, 1000])
+def test_the_shares_on_the_way_are_what_is_claimed(root, shard_rows):
+    """One source of large documents, and every row counted by hand."""
+    write_parquet(root / "corpus", "b/all/books.parquet", [" ".join(prose(60, seed)) for seed in range(5)])
+    mix(root, recipe(SHARES, shard_rows=shard_rows))
+    made = manifest(root)
+    done, ids, worst, most = np.zeros(3), 0, 0.0, 0.0
+    first = -(-made["rows"] // 100)
+    number = 0
+    for entry in made["shards"]:
+        rows = pa.ipc.open_stream((root / "shards" / entry["file"]).read_bytes()).read_all().to_pylist()
+        for n, row in enumerate(rows):
+            number += 1
+            end = 16 + (n == len(rows) - 1)
+            starts = row["doc_starts"]
+            begins = [0] * (len(row["doc_sources"]) - len(starts)) + starts
+            for source, start, stop in zip(row["doc_sources"], begins, [*begins[1:], end], strict=True):
+                done[source] += max(0, min(stop, end) - start)
+            ids += end
+            off = max(abs(done[k] - ids * share / 100) for k, share in enumerate(SHARES.values()))
+            most = max(most, off)
+            worst = max(worst, off / ids if number >= first else 0)
+    assert done.sum() == ids
+    slack = 3 * 3 * len(made["shards"])  # the shards before are taken to be exact, but for rounding
+    assert worst <= made["prefix_error"] <= worst + slack / ids
+    assert most - slack <= made["prefix_tokens"] <= most + slack
+    assert worst < 0.25
+
+
+def test_shards_that_were_emptied_or_cut_are_made_again(root):
+    mix(root, recipe(SHARES, heldout_tokens=64))
+    before = snapshot(root / "shards")
+    shard(root, 0).write_bytes(b"")
+    shard(root, 2).write_bytes(shard(root, 2).read_bytes()[:-1])
+    stats(root, 3).write_text("{}")
+    next((root / "shards/heldout").glob("*.arrow")).write_bytes(b"")
+    result = mix(root, recipe(SHARES, heldout_tokens=64))
+    assert result.planned - result.done_before == 4
+    assert snapshot(root / "shards") == before
+
+
+def test_a_token_file_that_was_damaged_is_refused_and_its_cure_is_true(root):
+    mix(root, recipe(SHARES), output="before")
+    tokens = next((root / "corpus/_tokens").rglob("a/all/part-0.tokens"))
+    whole = tokens.read_bytes()
+    tokens.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    with pytest.raises(
+        UserError, match=r"part-0\.tokens is damaged: its ids are not .* Remove it and run the same command"
+    ):
+        mix(root, recipe(SHARES))
+    tokens.unlink()
+    mix(root, recipe(SHARES))
+    assert tokens.read_bytes() == whole
+    assert {name: data for name, data in snapshot(root / "shards").items() if name.endswith(".arrow")} == {
+        name: data for name, data in snapshot(root / "before").items() if name.endswith(".arrow")
+    }
+
+
+def test_a_subset_that_is_not_there_is_told_where_that_is_allowed(root):
+    shares = {"a": SourceShare(50, subsets=("all", "tail")), "b": SourceShare(50)}
+    plan = mix(root, MixRecipe(shares, seq_len=16, missing="renormalise")).plan
+    assert plan.without_subsets == ("a/tail",)
+    assert "subsets that are not there, whose place the others take: a/tail" in plan_sentences(plan)
