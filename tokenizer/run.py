@@ -162,7 +162,7 @@ def _train(
     work: Path,
     console: Console,
 ) -> Report:
-    sentences = work / "sentences.txt"
+    sentences = work / SENTENCES
     samples, scarce, sha256 = _drawn(asked, corpus, sources, shares, sentences, console)
     with Stage(console, "training", asked.vocab_size) as stage:
         training.train(sentences, configuration["trainer"], work / MODEL, stage.reach)

@@ -15,8 +15,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from pipeline.errors import OutputError
+from pipeline.storage.ownership import Owned, claim_folder
 from tokenizer.model import parse_model
-from trainer_bridge.checkpoint import MODEL, latest_checkpoint, load_tensors, read_info, stored_model_config
+from trainer_bridge.checkpoint import (
+    MODEL,
+    check_shape,
+    latest_checkpoint,
+    load_tensors,
+    read_info,
+    run_of,
+    stored_model_config,
+)
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import hf_config, to_hf
 from trainer_bridge.errors import TrainerError, run_command
@@ -28,9 +38,9 @@ from trainer_bridge.vocabulary import Vocabulary, check_is, find_tokenizer
 
 COMMAND = "trainer_bridge.export"
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"  # the configuration is written last: the export is whole
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
-FILE_BYTES = 5_000_000_000  # transformers' own limit of one file
 KEPT = "sentencepiece.model"
+TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json", KEPT)
+FILE_BYTES = 5_000_000_000  # transformers' own limit of one file
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -152,15 +162,34 @@ def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> str |
     """
     checkpoint = latest_checkpoint(run)
     config, info = stored_model_config(checkpoint), read_info(checkpoint)
-    if folder.exists() and any(folder.iterdir()):
-        raise TrainerError(f"{folder} is not empty")
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset = (info.get("loader") or {}).get("dataset", {})
+    check_shape(checkpoint, config)
+    if tokenizer is not None:
+        check_is(tokenizer, stored_tokenizer(info), str(run))
+    try:
+        owned = _claim(folder)
+        write_weights(checkpoint, config, owned, DTYPES[dtype])
+        owned.expect([CONFIG, *(TOKENIZER_FILES if tokenizer is not None else ())])
+    except OutputError as error:
+        raise TrainerError(str(error).replace("--output", "--to")) from error
+    cause = write_tokenizer(tokenizer, folder, config.context) if tokenizer is not None else None
     name = str(DTYPES[dtype]).removeprefix("torch.")
-    values = hf_config(config, dataset.get("bos", 1), dataset.get("eos", 2), name)
-    (folder / "config.json").write_text(json.dumps(values, indent=1))
-    write_weights(checkpoint, config, folder, DTYPES[dtype])
-    return write_tokenizer(tokenizer, folder, config.context) if tokenizer is not None else None
+    (folder / CONFIG).write_text(json.dumps(hf_config(config, *_special_ids(info), name), indent=1))
+    return cause
+
+
+def _special_ids(info: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Begin- and end-of-sequence ids: those of the shards, or of the imported model; None where neither says any."""
+    known = (info.get("loader") or {}).get("dataset") or info
+    return known.get("bos"), known.get("eos")
+
+
+def _claim(folder: Path) -> Owned:
+    """The folder as this command's own, cleared of what a killed export left."""
+    owned = claim_folder(str(folder), COMMAND)
+    if CONFIG in owned.names and (folder / CONFIG).exists():
+        raise TrainerError(f"{folder} is not empty: it holds a whole export. Choose another --to, or remove it.")
+    owned.remove(*owned.names)
+    return owned
 
 
 def main() -> None:
@@ -171,7 +200,8 @@ def main() -> None:
     parser.add_argument("--dtype", choices=DTYPES, default="fp32")
     parser.add_argument("--tokenizer", help="SentencePiece model; default: the run's own")
     options = parser.parse_args()
-    tokenizer = find_tokenizer(options.tokenizer, options.run)
+    checkpoint = latest_checkpoint(options.run)
+    tokenizer = find_tokenizer(options.tokenizer, checkpoint, run_of(checkpoint))
     cause = export(options.run, options.to, options.dtype, tokenizer)
     if cause:
         sys.stderr.write(

@@ -186,7 +186,8 @@ class ShardSet:
     def done(self) -> set[str]:
         """The names of the shards that are there with their stats, and as many bytes as these say."""
         sizes = file_sizes(self.layout.root, ".arrow")
-        return {name for name in self.layout.done() if sizes.get(f"{name}.arrow", -1) == self._bytes(name)}
+        made = {name for name in self.layout.done() if _SHARD_NAME.fullmatch(name)}
+        return {name for name in made if sizes.get(f"{name}.arrow", -1) == self._bytes(name)}
 
     def _bytes(self, name: str) -> int | None:
         """The size that a shard must have; None where its stats are damaged."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.corpus.manifest import CONFIGURATION
 from pipeline.corpus.shard import MANIFEST, STATS, WORK
-from pipeline.mix.folder import DATASET, DOCUMENTS, HELDOUT, PLAN, STATE, TOKENIZER, ShardSet
+from pipeline.mix.folder import DATASET, DOCUMENTS, HELDOUT, KEPT_OUT, PLAN, STATE, TOKENIZER, ShardSet
 from pipeline.storage.filesystem import exists, file_sizes, join, read_bytes
 from pipeline.storage.ownership import check_apart, check_folder
 
@@ -36,6 +36,7 @@ def folder_names(sets: Sequence[ShardSet]) -> list[str]:
     for shards in sets:
         below = f"{HELDOUT}/" if shards.kind == "heldout" else ""
         names += [below + name for name in _set_names(shards)]
+        names += [below + KEPT_OUT] * bool(below)
     return names
 
 

@@ -36,6 +36,7 @@ from pipeline.mix.folder import (
     write_kept_out,
 )
 from pipeline.mix.heldout import SourceSplit, split_sources
+from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
@@ -50,7 +51,7 @@ from pipeline.storage.filesystem import (
     local_model,
     write_bytes,
 )
-from pipeline.storage.ownership import claim_folder
+from pipeline.storage.ownership import Owned, claim_folder
 from tokenizer.encode import Encoder
 
 TOKEN_FILES = "_tokens"
@@ -179,8 +180,21 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
     tasks = [task for task, there in zip(zip(files, versions, strict=True), done, strict=True) if not there]
     if not tasks:
         return
+    with exclusive(Layout(store.root)):  # two mixtures of one corpus would make the same files
+        owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
+        owned.remove_temporaries()
+        _encode_missing(options, store, tasks, owned, console)
+
+
+def _encode_missing(
+    options: MixOptions,
+    store: TokenStore,
+    tasks: Sequence[tuple[CorpusFile, str | None]],
+    owned: Owned,
+    console: Console,
+) -> None:
+    """Makes token files; what a killed run left half-written is gone."""
     folder = join(store.root, store.coding.folder)
-    owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
     owned.expect(name for file, _ in tasks for name in store.names(file.path))
     delete_files([store.stats_path(file.path) for file, _ in tasks])
     wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}

@@ -41,6 +41,7 @@ from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, require
+from pipeline.verify.runs import is_run, verify_run
 from pipeline.verify.shards import CURE as SHARDS_CURE
 from pipeline.verify.shards import verify_shards
 from pipeline.verify.token_files import verify_token_files
@@ -335,8 +336,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failed |= bool(faults)
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
-        if faults:
+        if faults and not is_run(root):
             cure = SHARDS_CURE if is_shard_folder(root) else CURE.format(_command(root))
+        if faults:
             console.print(f"{folder}: {cure}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
