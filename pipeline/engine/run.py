@@ -29,13 +29,13 @@ from pipeline.corpus.manifest import write_manifest
 from pipeline.corpus.promised import all_promised, settle
 from pipeline.corpus.shard import Layout, Scope, shards_of
 from pipeline.engine import graph
+from pipeline.engine.configuration import check_configuration, same_configuration, write_configuration
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.overlap import overlap_of, refuse_copies
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.scratch import interruptible
 from pipeline.engine.state import (
-    check_configuration,
     check_source,
     claim_scopes,
     claim_source,
@@ -46,12 +46,11 @@ from pipeline.engine.state import (
     mark_failed,
     promise_listed,
     remove_work,
-    write_configuration,
 )
 from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.recipe import fingerprint
 from pipeline.source import Source, rounds_of, survey_of, tells_overlap
-from pipeline.storage.filesystem import is_remote, join
+from pipeline.storage.filesystem import default_cache, is_remote, join
 from pipeline.storage.ownership import check_apart
 
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
@@ -172,7 +171,7 @@ def run_source(
     steps += source.steps_after_dedup()
     for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
-    configuration = {"format": FORMAT, "source": source.name, **source.describe()}
+    configuration = same_configuration(layout, {"format": FORMAT, "source": source.name, **source.describe()})
     with exclusive(layout):
         notes, orphans = _claim(layout, source, configuration, scopes, options)
         done = layout.done()
@@ -215,7 +214,7 @@ def _claim(
         forget_all(layout)
         write_configuration(layout, configuration)
     if options.retry_failed:
-        mark_failed(layout, scopes)
+        mark_failed(layout, scopes, options.cache or default_cache())
     orphans |= forget_marked(layout, scopes)
     notes = forget_damaged(layout, scopes)
     done = layout.done()

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, read_manifest
@@ -20,22 +21,21 @@ from pipeline.corpus.shard import (
     WORK,
     Layout,
     Scope,
-    as_json,
     read_json,
     shards_of,
     write_json,
 )
 from pipeline.corpus.sink import REJECTS
 from pipeline.errors import OutputError, name_a_few
-from pipeline.recipe import difference
 from pipeline.source import UNREADABLE
+from pipeline.storage.fetch import forget
 from pipeline.storage.filesystem import (
-    create_bytes,
     delete_files,
     exists,
     file_sha256,
     file_sizes,
     is_remote,
+    is_web,
     join,
     list_names,
     list_tree,
@@ -136,52 +136,6 @@ def scope_record(layout: Layout, scope: str) -> dict[str, Any]:
     return read_if_there(layout.scope(scope)) or {"fingerprint": "", "shards": []}
 
 
-def check_configuration(layout: Layout, configuration: dict[str, Any], *, made: bool) -> bool:
-    """Refuses an output that was made by another configuration.
-
-    Args:
-        layout: The output.
-        configuration: All that decides it.
-        made: Whether anything is finished there.
-
-    Returns:
-        Whether the configuration is new there: nothing is finished, and what lies there is of another one.
-
-    Raises:
-        OutputError: What is finished there was made by another configuration; or, on an object store, where nothing
-            locks, a run of another one may be at work.
-    """
-    before = read_if_there(join(layout.root, CONFIGURATION))
-    if before == configuration:
-        return False
-    changes = "\n  ".join(difference(before or {}, configuration))
-    if before is not None and not made and is_remote(layout.root):
-        raise OutputError(
-            f"{layout.root} was begun with another configuration, and a run of it may be at work: object stores have "
-            f"no locks. What differs (there -> here):\n  {changes}\nChoose another --output, or make sure that no run "
-            f"writes there, and remove {join(layout.root, CONFIGURATION)}: then this command begins anew."
-        )
-    if made:
-        raise OutputError(
-            f"{layout.root} was made by another configuration. What differs (there -> here):\n  {changes}\n"
-            "Choose another --output, or remove that folder to make it anew."
-        )
-    return True
-
-
-def write_configuration(layout: Layout, configuration: dict[str, Any]) -> None:
-    """Writes the configuration of an output in which nothing is finished.
-
-    Raises:
-        OutputError: Another run, of another configuration, began there at the same time.
-    """
-    path = join(layout.root, CONFIGURATION)
-    if not is_remote(path):  # a lock keeps others out
-        write_json(path, configuration)
-    elif not create_bytes(path, as_json(configuration)):
-        check_configuration(layout, configuration, made=False)
-
-
 def forget_all(layout: Layout) -> None:
     """Removes what runs left that finished nothing, by their records of scopes; files they promised wait for others."""
     scopes = _recorded(layout)
@@ -264,13 +218,20 @@ def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
             return
 
 
-def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Marks the scopes that hold a file that could not be read, to be made again."""
+def mark_failed(layout: Layout, scopes: Sequence[Scope], cache: Path) -> None:
+    """Marks the scopes that hold a file that could not be read, to be made again.
+
+    What was fetched of such a file goes from the cache: the fault may lie there, such as a login page in its place.
+    """
     done = layout.done()
     for scope in scopes:
-        finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
+        stats = [layout.read_stats(shard.name) for shard in scope.shards if shard.name in done]
+        unreadable = [one for one in stats if _has_unreadable(one)]
+        if unreadable:
             write_bytes(layout.redo(scope.name), b"")
+        for entry in (entry for one in unreadable for entry in one["inputs"]):
+            if is_web(entry["path"]) and entry.get("failed", 1):
+                forget(entry["path"], cache)
 
 
 def _has_unreadable(stats: dict[str, Any]) -> bool:

@@ -16,8 +16,9 @@ from rich.console import Console
 
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
+from pipeline.engine.configuration import check_configuration, write_configuration
 from pipeline.engine.run import RunOptions, run_beam
-from pipeline.engine.state import check_configuration, exclusive, write_configuration
+from pipeline.engine.state import exclusive
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.mix import graph
 from pipeline.mix.blocks import TokenFile
