@@ -1,6 +1,6 @@
 """The keys of a recipe: their paths, their defaults, and what the docstrings of its dataclasses say of them.
 
-``--keys`` of the commands and ``docs/recipes.md`` are made of it, so what is said of a key is said once.
+``--keys`` of the commands and the tables in ``docs/`` are made of it, so what is said of a key is said once.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ FLOORS = (
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs.
-GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.terminal"}
+GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.terminal", "pipeline.recipe_keys"}
 NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": GROUND,

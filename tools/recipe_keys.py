@@ -1,10 +1,11 @@
-"""Writes docs/recipes.md: the keys of all recipes, from the docstrings of their dataclasses.
+"""Writes the keys of the recipes into the pages of docs/, from the docstrings of their dataclasses.
 
 python -m tools.recipe_keys
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.wikipedia.recipe import WikipediaRecipe
 from trainer_bridge.config import TrainConfig
 
-PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
+DOCS = Path(__file__).parents[1] / "docs"
 SOURCES = {
     "commoncrawl": CommonCrawlRecipe,
     "c4": C4Recipe,
@@ -32,52 +33,53 @@ SOURCES = {
     "arxiv": ArxivRecipe,
     "stackexchange": StackExchangeRecipe,
 }
-BEGINNING = """\
-# Recipes: every key
-
-A recipe is a YAML file in [recipes/](../recipes). `--recipe NAME|FILE` chooses one, `--set key.path=value` overrides
-one key; an unknown key or a wrong value is refused, with what is allowed. `--keys` of a command lists its keys. Where
-a text says None, YAML says `null`.
-
-This page is generated from the docstrings of the recipes' dataclasses, by `python -m tools.recipe_keys`; a test fails
-where they differ. Defaults are those of the built-in recipe of that name.
-"""
+HEADING = "## Recipe keys"  # the last section of a page
+OF_A_RECIPE = (
+    "`--recipe NAME|FILE` takes a YAML file, `--set key.path=value` overrides one key, `--keys` lists them. An "
+    "unknown key or a wrong value is refused, with what is allowed. Where a text says None, YAML says `null`."
+)
 
 
-def page() -> str:
-    """The page."""
-    parts = [BEGINNING]
+def sections() -> Iterator[tuple[Path, str]]:
+    """Each page that ends with a recipe's keys, and that section."""
     for name, kind in SOURCES.items():
-        keys = recipe_keys(kind, load_recipe(kind, name))
-        parts.append(section(name, f"`python -m sources.{name}`, [recipes/{name}.yaml](../recipes/{name}.yaml).", keys))
-    parts.append(
+        built_in = f"Defaults are those of [recipes/{name}.yaml](../recipes/{name}.yaml). {OF_A_RECIPE}"
+        yield DOCS / f"{name}.md", section(built_in, recipe_keys(kind, load_recipe(kind, name)))
+    yield (
+        DOCS / "mixture.md",
         section(
-            "mixture",
-            "`python -m pipeline.mix`, [recipes/mix](../recipes/mix); the defaults are those of `llama1`.",
+            "Defaults are those of `llama1`, in [recipes/mix](../recipes/mix). `--proportions NAME|FILE` takes a YAML "
+            "file, `--set key.path=value` overrides one key, `--keys` lists them.",
             recipe_keys(MixRecipe, load_mixture("llama1")),
-        )
+        ),
     )
-    parts.append(
+    yield (
+        DOCS / "plan-and-report.md",
         section(
-            "plan",
-            "`python -m pipeline.plan`, [recipes/plan/facts.yaml](../recipes/plan/facts.yaml).",
+            "Facts of a plan: [recipes/plan/facts.yaml](../recipes/plan/facts.yaml) has the defaults, `--facts FILE` "
+            "takes others.",
             recipe_keys(PlanRecipe, load_recipe(PlanRecipe, str(FACTS))),
-        )
+        ),
     )
-    parts.append(
+    yield (
+        DOCS / "trainer.md",
         section(
-            "trainer",
-            "`python -m trainer_bridge.train`, [recipes/train](../recipes/train): a model's file says what differs "
-            "from these. Overrides are plain words: `optimizer.lr=1e-4`.",
+            "A model's file in [recipes/train](../recipes/train) says what differs from these. Overrides are plain "
+            "words: `optimizer.lr=1e-4`; `--keys` lists them.",
             recipe_keys(TrainConfig),
-        )
+        ),
     )
-    return "\n".join(parts)
 
 
-def section(title: str, sentence: str, keys: Iterable[RecipeKey]) -> str:
-    """One recipe: a heading, a sentence, a table."""
-    return "\n".join([f"## {title}", "", sentence, "", "| key | default | |", "| --- | --- | --- |", *rows(keys), ""])
+def section(sentence: str, keys: Iterable[RecipeKey]) -> str:
+    """One recipe: the heading, a sentence, a table."""
+    lines = textwrap.wrap(sentence, 124, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([HEADING, "", *lines, "", "| key | default | |", "| --- | --- | --- |", *rows(keys), ""])
+
+
+def with_section(text: str, ending: str) -> str:
+    """A page with its last section anew."""
+    return f"{text.partition(HEADING)[0].rstrip()}\n\n{ending}"
 
 
 def rows(keys: Iterable[RecipeKey]) -> Iterator[str]:
@@ -92,5 +94,6 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE)
+    for path, ending in sections():
+        path.write_text(with_section(path.read_text(encoding="utf-8"), ending), encoding="utf-8")
+        print(path)
