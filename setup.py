@@ -80,6 +80,7 @@ setup(
             "py7zr>=0.22",  # writes archives that ours must read
             "pytest>=8",
             "pytest-xdist>=3",
+            "regex>=2024.4",  # the other engine, that re is compared with
             "ruff>=0.6",
             "tensorboard>=2.16",  # the metrics are read back with it
             "transformers>=4.40",  # the independent LLaMA that the trainer's is compared with

@@ -1,4 +1,4 @@
-"""Near-dedup of books: signatures and the exact check beside datasketch used plainly, and memory for 200,000 books.
+"""Near-dedup of books: signatures, exact check and index beside datasketch, and memory for 200,000 books.
 
 ``python -m benchmarks.books`` writes books of random sentences and other editions of them (or takes ``--input``), runs
 both, checks that both find the same duplicates, and then looks for candidates among generated sketches of 200,000
@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
-from filters.near_duplicates.minhash import MinHasher, SampledPairs, lsh_pairs, overlap, sampled, unpack
+from filters.near_duplicates.minhash import BANDS, ROWS, MinHasher, SampledPairs, lsh_pairs, overlap, sampled, unpack
 from filters.near_duplicates.shingles import ShingleHasher
 
 RESULTS = Path(__file__).parent / "results"
@@ -157,6 +157,32 @@ def scale(books: int, ranges: int) -> dict[str, Any]:
     }
 
 
+def index(books: int) -> dict[str, Any]:
+    """The same bands over the same signatures, by ``lsh_pairs`` and by datasketch's index; a tenth are near copies."""
+    draw = np.random.default_rng(2)
+    signatures = draw.integers(0, 2**32, (books, 128), np.uint32)
+    copies = np.arange(9, books, 10)
+    signatures[copies] = np.where(draw.random((len(copies), 128)) < 0.1, signatures[copies], signatures[copies - 1])
+
+    def by_datasketch() -> set[tuple[int, int]]:
+        lsh, found = MinHashLSH(num_perm=128, params=(BANDS, ROWS)), set()
+        for number, row in enumerate(signatures):
+            minhash = MinHash(hashvalues=row, scheme="affine32")
+            found |= {(int(other), number) for other in lsh.query(minhash)}
+            lsh.insert(number, minhash)
+        return found
+
+    pairs, seconds = timed(lambda: lsh_pairs(signatures))
+    their_pairs, their_seconds = timed(by_datasketch)
+    first, second = unpack(pairs)
+    return {
+        "books": books,
+        "books_per_second": {"ours": round(books / seconds), "datasketch": round(books / their_seconds)},
+        "pairs": len(pairs),
+        "same": set(zip(first.tolist(), second.tolist(), strict=True)) == their_pairs,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--input", nargs="+", type=Path, help="texts; made if not given")
@@ -173,7 +199,7 @@ def main() -> None:
     command = [sys.executable, "-m", "benchmarks.books", "--scale-only", "--books", str(args.books)]
     scaled = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    result = {"machine": machine, "texts": compare(texts), "candidates": scaled}
+    result = {"machine": machine, "texts": compare(texts), "index": index(20_000), "candidates": scaled}
     print(json.dumps(result, indent=1))
     args.result.parent.mkdir(exist_ok=True)
     args.result.write_text(json.dumps(result, indent=1) + "\n")
