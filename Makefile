@@ -10,6 +10,8 @@ RUN     ?= run
 REPORT  ?= report
 OLDEST  ?= 3.10
 WORKERS ?= 2
+# The versions that are installed; empty: the newest that setup.py allows.
+export PINS ?= constraints.txt
 # What is set up, each when a command first needs it.
 SETUP   := $(VENV)/.set-up-corpus
 TRAINER := $(VENV)/.set-up-train

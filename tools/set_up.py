@@ -4,8 +4,9 @@
     python tools/set_up.py .venv train      what trains on it: torch
     python tools/set_up.py .venv test       what the tests and the linters need beside both
 
-Versions are those of constraints.txt, which were tested together. An environment that has plain ``fasttext`` or
-``kenlm`` keeps it: the wheels that set-up takes in their place have the same import names.
+Versions are those of constraints.txt, which were tested together; an empty ``PINS`` in the environment takes the newest
+ones. A virtual environment that has plain ``fasttext`` or ``kenlm`` keeps it: the wheels that set-up takes in their place
+have the same import names.
 """
 
 import os
@@ -56,8 +57,7 @@ def main(venv: str, part: str) -> None:
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        "--constraint",
-        "constraints.txt",
+        *(["--constraint", pins] if (pins := os.environ.get("PINS", "constraints.txt")) else []),
     ]
     done = subprocess.run([*install, "--editable", f".[{extras}]", *wheels], cwd=ROOT, env=quiet(), check=False)
     if done.returncode:
