@@ -5,8 +5,8 @@
     python tools/set_up.py .venv test       what the tests and the linters need beside both
 
 Versions are those of constraints.txt, which were tested together; an empty ``PINS`` in the environment takes the newest
-ones. A virtual environment that has plain ``fasttext`` or ``kenlm`` keeps it: the wheels that set-up takes in their place
-have the same import names.
+ones. A virtual environment that has plain ``fasttext`` or ``kenlm`` keeps it: the wheels that set-up takes in their
+place have the same import names.
 """
 
 import os
