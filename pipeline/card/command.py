@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
 from pipeline.card.card import data_card
-from pipeline.engine.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, command_parser, exit_with
 from pipeline.errors import InputError, UserError
 from pipeline.report.corpus import find
 from pipeline.storage.filesystem import require, write_bytes
@@ -30,13 +29,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    commands = argparse.ArgumentParser(
-        prog="python -m pipeline.card",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    commands = command_parser("pipeline.card", DESCRIPTION, EPILOG)
     commands.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
     commands.add_argument("--output", metavar="FILE", help="where the card goes (default: the standard output)")
     commands.add_argument(

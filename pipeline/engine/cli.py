@@ -23,6 +23,23 @@ from pipeline.recipe_keys import RecipeKey, listing, recipe_keys
 from pipeline.storage.filesystem import at_home, default_cache, require
 
 
+def command_parser(module: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    """The parser of a command: what ``--help`` says keeps its lines, and flags are written out.
+
+    Args:
+        module: The module that ``python -m`` runs.
+        description: Of what it does.
+        epilog: What ``--help`` ends with.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
 def source_parser(
     name: str,
     description: str,
@@ -44,13 +61,7 @@ def source_parser(
         output: The folder that it writes to where none is given.
         output_help: What ``--help`` says of that.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m sources.{name}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser(f"sources.{name}", description, epilog)
     parser.add_argument(
         "--output",
         metavar="DIR",

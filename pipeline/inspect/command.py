@@ -13,7 +13,7 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.engine.cli import beam_options, exit_with
+from pipeline.engine.cli import beam_options, command_parser, exit_with
 from pipeline.errors import InputError, UserError
 from pipeline.inspect.conditions import Condition, NoSuchField, parse_condition
 from pipeline.inspect.raw import Before, read_before
@@ -44,13 +44,7 @@ is shown comes from files all over the corpus, and is the same every time. On a 
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = argparse.ArgumentParser(
-        prog="python -m pipeline.inspect",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = command_parser("pipeline.inspect", DESCRIPTION, EPILOG)
     add = result.add_argument
     add("folders", nargs="+", metavar="DIR", help="a corpus, or one of its sources")
     add("--kept", action="store_true", help="kept documents only")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.engine.cli import add_keys, beam_options, folder
+from pipeline.engine.cli import add_keys, beam_options, command_parser, folder
 from pipeline.engine.run import RunOptions
 from pipeline.errors import UserError
 from pipeline.mix.folder import HELDOUT
@@ -48,13 +48,7 @@ work."""
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = argparse.ArgumentParser(
-        prog="python -m pipeline.mix",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = command_parser("pipeline.mix", DESCRIPTION, EPILOG)
     add = result.add_argument
     add("--proportions", metavar="NAME|FILE", default="llama1", help="a name in recipes/mix/ or a YAML file (llama1)")
     add("--tokens", metavar="N", default="auto", help="tokens to write: 1.4T, 10B, 500M, a number, or auto (auto)")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.engine.cli import command_parser
 from pipeline.errors import RecipeError, UserError
 from pipeline.mix.recipe import MixRecipe, exact, load_mixture, parse_tokens
 from pipeline.plan.estimate import Estimate, estimate, with_own_yields
@@ -39,13 +40,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = argparse.ArgumentParser(
-        prog="python -m pipeline.plan",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = command_parser("pipeline.plan", DESCRIPTION, EPILOG)
     result.add_argument("--tokens", default="1.4T", help="the budget: 1.4T, 10B, 500M (default: 1.4T)")
     result.add_argument(
         "--proportions", default="llama1", metavar="NAME_OR_YAML", help="the mixture, as for pipeline.mix"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.engine.cli import beam_options, exit_with, folder
+from pipeline.engine.cli import beam_options, command_parser, exit_with, folder
 from pipeline.errors import InputError, UserError
 from pipeline.report.content import build_section
 from pipeline.report.corpus import Corpora, SourceCorpus, find
@@ -40,13 +40,7 @@ It reads manifests, and of the Parquet files a sample that is the same in every 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     default = Budget()
-    result = argparse.ArgumentParser(
-        prog="python -m pipeline.report",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = command_parser("pipeline.report", DESCRIPTION, EPILOG)
     result.add_argument("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
     result.add_argument(
         "--output", metavar="DIR", type=folder, default="report", help="where the page goes (default: report)"
