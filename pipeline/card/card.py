@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.card.origins import ORIGINS, UNKNOWN
 from pipeline.corpus.ledger import Tally
 from pipeline.recipe import fingerprint
 from pipeline.report.content import flat
-from pipeline.report.corpus import Corpora, SourceCorpus
+from pipeline.report.corpus import Corpora, Mixture, SourceCorpus
 from pipeline.report.harmless import one_line
 from pipeline.report.mixture import Share, shares_of
 from pipeline.report.paper import PAPER, in_paper_order, title_of
@@ -28,6 +28,7 @@ from pipeline.report.units import bytes_, counted, share, short
 BUDGET = Budget(files=16, documents=5_000, characters=8_000_000, excerpts=0)
 MOST_LISTED = 12
 CELL_CHARACTERS = 200
+TAGS = ["pretraining", "llama"]
 GENERAL_LIMITS = (
     "Names, addresses and other personal data are not removed.",
     "Nothing is judged by what it says, but where a list of words is named above.",
@@ -52,17 +53,59 @@ _SIZES = (
 )
 
 
-def data_card(corpora: Corpora, title: str) -> str:
+def data_card(corpora: Corpora, title: str, header: Mapping[str, Any] | None = None) -> str:
     """Writes the card.
 
     Args:
         corpora: The sources, and the mixtures made of them; the first mixture's shares are shown.
         title: The card's title.
+        header: Of the YAML header what is to be otherwise, or to be there besides.
     """
     order = in_paper_order([corpus.name for corpus in corpora.sources])
     sources = sorted(corpora.sources, key=lambda corpus: (order.index(corpus.name), corpus.layout.root))
     samples = [take_sample(corpus, corpus.documents, (), BUDGET) for corpus in sources]
     shares = {s.source: s for s in shares_of(corpora.mixtures[0].manifest)} if corpora.mixtures else {}
+    card = _template("card.md").render(
+        front=Markup(front_matter(sources, samples, title, header)),
+        title=title,
+        sentence=_sentence(sources),
+        mixture=_mixture(corpora, shares),
+        sources=[_source(c, s, shares.get(c.name)) for c, s in zip(sources, samples, strict=True)],
+        limits=list(_limits(sources)),
+        versions=_versions([corpus.manifest for corpus in sources]),
+    )
+    return _tidy(card)
+
+
+def shards_card(mixture: Mixture, title: str, header: Mapping[str, Any] | None = None) -> str:
+    """Writes the card of token shards that go without their corpus; arguments as for ``data_card``."""
+    manifest = mixture.manifest
+    shares = shares_of(manifest, mixture.heldout)
+    top = {"pretty_name": one_line(title), "license": ["other"], "task_categories": ["text-generation"]}
+    card = _template("shards.md").render(
+        front=Markup(_yaml({**top, "tags": TAGS, **(header or {})})),
+        title=title,
+        tokens=short(sum(share.drawn or 0 for share in shares)),
+        rows=f"{manifest.get('rows', 0):,}",
+        width=manifest.get("seq_len"),
+        tokenizer=code(str(manifest.get("tokenizer_sha256"))),
+        shares=[
+            [
+                title_of(share.source),
+                f"{share.reached:.2%}" if share.reached is not None else "–",
+                short(share.drawn or 0),
+                f"{share.epochs:.3g}" if share.epochs is not None else "–",
+            ]
+            for share in shares
+        ],
+        terms=[(title_of(s.source), ORIGINS.get(s.source, UNKNOWN)) for s in shares],
+        versions=_versions([manifest]),
+        fingerprint=code(str(manifest.get("fingerprint"))[:16]),
+    )
+    return _tidy(card)
+
+
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=False,
@@ -71,16 +114,15 @@ def data_card(corpora: Corpora, title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    card = environment.get_template("card.md").render(
-        front=Markup(front_matter(sources, samples, title)),
-        title=title,
-        sentence=_sentence(sources),
-        mixture=_mixture(corpora, shares),
-        sources=[_source(c, s, shares.get(c.name)) for c, s in zip(sources, samples, strict=True)],
-        limits=list(_limits(sources)),
-        versions=_versions(sources),
-    )
+    return environment.get_template(name)
+
+
+def _tidy(card: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", card).rstrip("\n") + "\n"
+
+
+def _yaml(header: Mapping[str, Any]) -> str:
+    return f"---\n{yaml.safe_dump(dict(header), sort_keys=False, allow_unicode=True)}---"
 
 
 def escaped(value: Any) -> str:
@@ -98,7 +140,12 @@ def code(name: str) -> Markup:
     return Markup(f"`{one_line(name).replace('`', _QUOTE).replace('|', _BAR)}`")
 
 
-def front_matter(sources: Sequence[SourceCorpus], samples: Sequence[Sample], title: str) -> str:
+def front_matter(
+    sources: Sequence[SourceCorpus],
+    samples: Sequence[Sample],
+    title: str,
+    more: Mapping[str, Any] | None = None,
+) -> str:
     """The YAML header, which tells Hugging Face languages, licences, size, and the files of each source."""
     documents = sum(corpus.kept.documents for corpus in sources)
     languages = sorted({n for s in samples for n in _counted(s, "language") if _LANGUAGE.fullmatch(n)})
@@ -108,10 +155,10 @@ def front_matter(sources: Sequence[SourceCorpus], samples: Sequence[Sample], tit
         "license": sorted({tag for c, s in zip(sources, samples, strict=True) for tag in _license_tags(c, s)}),
         "task_categories": ["text-generation"],
         "size_categories": [next((name for bound, name in _SIZES if documents < bound), "n>1T")],
-        "tags": ["pretraining", "llama"],
+        "tags": TAGS,
         "configs": [_config(corpus) for corpus in sources if corpus.documents],
     }
-    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---"
+    return _yaml({**header, **(more or {})})
 
 
 def _license_tags(corpus: SourceCorpus, sample: Sample) -> set[str]:
@@ -121,12 +168,16 @@ def _license_tags(corpus: SourceCorpus, sample: Sample) -> set[str]:
     return {f"cc-by-sa-{version}" for version in versions} if tag.startswith("cc-by-sa") and versions else {tag}
 
 
+def split_of(subset: str) -> str:
+    """The split that a subset belongs to: ``validation`` is one, all others are for training."""
+    return "validation" if subset == "validation" else "train"
+
+
 def _config(corpus: SourceCorpus) -> dict[str, Any]:
-    """The files of a source by split: the subset ``validation`` is one, all others are for training."""
+    """The files of a source by split."""
     splits: dict[str, list[str]] = {}
     for subset in sorted({file.subset for file in corpus.documents}):
-        split = "validation" if subset == "validation" else "train"
-        splits.setdefault(split, []).append(f"{corpus.name}/{subset}/*.parquet")
+        splits.setdefault(split_of(subset), []).append(f"{corpus.name}/{subset}/*.parquet")
     return {"config_name": corpus.name, "data_files": [{"split": s, "path": p} for s, p in splits.items()]}
 
 
@@ -227,10 +278,10 @@ def _limits(sources: Sequence[SourceCorpus]) -> Iterator[str]:
     yield from GENERAL_LIMITS
 
 
-def _versions(sources: Sequence[SourceCorpus]) -> str:
+def _versions(manifests: Sequence[Mapping[str, Any]]) -> str:
     found: dict[str, set[str]] = {}
-    for corpus in sources:
-        for name, version in corpus.manifest["versions"].items():
+    for manifest in manifests:
+        for name, version in (manifest.get("versions") or {}).items():
             found.setdefault(name, set()).add(version)
     parts = [f"{name} {' and '.join(sorted(versions))}" for name, versions in found.items()]
     return f"Versions: {', '.join(part for part in parts if not part.endswith('not installed'))}."

@@ -1,4 +1,4 @@
-"""Files wherever Beam can reach them: local paths, gs://, s3://, and https:// through a local cache.
+"""Files wherever they lie: local paths, gs://, s3://, hf://, and https:// through a local cache.
 
 Local outputs appear under their final name by an atomic rename, once their bytes are on the disk. Outputs on an object
 store are written to a local temporary file and uploaded whole, since closing a half-written upload would publish it.
@@ -28,6 +28,7 @@ from pipeline.storage.objects import (
     list_objects,
     object_exists,
     open_object,
+    pinned,
     upload,
 )
 
@@ -356,6 +357,7 @@ def _local_path(uri: str, sha256: str | None) -> str:
         return str(fetch(uri, default_cache() / "models", sha256=sha256))
     if not is_remote(uri):
         return _beside(uri)
+    uri = pinned(uri)  # a model of a branch that moves on is another model
     cached = default_cache() / "models" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{uri.rsplit('/', 1)[-1]}"
     if not cached.exists():
         with open_input(uri) as source, atomic_output(str(cached)) as target:

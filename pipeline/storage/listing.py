@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.errors import InputError, name_a_few
 from pipeline.storage.fetch import file_name
 from pipeline.storage.filesystem import InputFile, at_home, file_size, is_remote, is_web, require
-from pipeline.storage.objects import match_objects
+from pipeline.storage.objects import match_objects, pinned
 
 Tell = Callable[[str], None]
 Known = dict[object, str]  # what identifies a file, and the path under which it was listed
@@ -83,7 +83,7 @@ def _match_one(pattern: str) -> Iterator[InputFile]:
         yield InputFile(_named(pattern), -1)
     elif is_remote(pattern):
         require(pattern)
-        yield from (InputFile(path, size) for path, size in match_objects(pattern))
+        yield from (InputFile(path, size) for path, size in match_objects(pinned(pattern)))
     else:
         for path in [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True):
             if not os.path.isdir(path):

@@ -1,4 +1,4 @@
-"""Objects of a store, s3:// or gs://, by their exact names: a ``*`` or a ``[`` in a name is only a character."""
+"""Objects of a store, s3://, gs:// or hf://, by their exact names: a ``*`` or a ``[`` in a name is only a character."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import BinaryIO, cast
 
 from pipeline.errors import InputError
-from pipeline.storage import gcs, s3
+from pipeline.storage import gcs, hub, s3
 
-STORES = {store.SCHEME: store for store in (s3, gcs)}
+STORES = {store.SCHEME: store for store in (s3, gcs, hub)}
 _SPECIAL = re.compile(r"[\[*?]")
 
 
@@ -62,6 +62,16 @@ def _characters(part: str) -> str:
     inner = part[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
     negated = inner.startswith(("!", "^"))
     return f"[{'^' if negated else ''}{inner[negated:]}]"
+
+
+def pinned(path: str) -> str:
+    """The path, or pattern, with the state of the store in it, where a store has such states: see ``hub.pinned``.
+
+    Raises:
+        InputError: There is no such state.
+    """
+    pin = getattr(_store(path), "pinned", None)
+    return str(pin(path)) if pin is not None else path
 
 
 def object_exists(path: str) -> bool:

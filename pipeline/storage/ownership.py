@@ -89,7 +89,7 @@ class Owned:
                 os.makedirs(self.root, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"cannot write to {self.root}: {error.strerror}. Choose another --output.") from error
-        if not create_bytes(path, self._content(self._names)):  # another command was faster
+        if not create_bytes(path, record_content(self.command, self._names)):  # another command was faster
             read_record(self.root, self.command)
 
     def adopt(self, names: Iterable[str]) -> None:
@@ -151,12 +151,8 @@ class Owned:
         return sorted(name for name in names if os.path.lexists(self.path(name)))
 
     def _write(self, names: set[str]) -> None:
-        write_bytes(join(self.root, RECORD), self._content(names))
+        write_bytes(join(self.root, RECORD), record_content(self.command, names))
         self._names = names
-
-    def _content(self, names: Iterable[str]) -> bytes:
-        content = {"format": FORMAT, "command": self.command, "names": sorted(names)}
-        return json.dumps(content, indent=0).encode() + b"\n"
 
 
 def check_folder(root: str, command: str, earlier: Earlier | None = None) -> Owned:
@@ -199,6 +195,12 @@ def claim_folder(root: str, command: str, earlier: Earlier | None = None) -> Own
     return owned
 
 
+def record_content(command: str, names: Iterable[str]) -> bytes:
+    """The bytes of a record."""
+    content = {"format": FORMAT, "command": command, "names": sorted(names)}
+    return json.dumps(content, indent=0).encode() + b"\n"
+
+
 def read_record(root: str, command: str) -> list[str] | None:
     """The names that the record of a folder lists; None where there is no record.
 
@@ -206,10 +208,23 @@ def read_record(root: str, command: str) -> list[str] | None:
         OutputError: It is another command's, or damaged.
     """
     path = join(root, RECORD)
-    if not exists(path):
-        return None
+    return parse_record(read_bytes(path), root, command) if exists(path) else None
+
+
+def parse_record(data: bytes, root: str, command: str) -> list[str]:
+    """The names that a record lists.
+
+    Args:
+        data: Its bytes.
+        root: The folder that it lies in.
+        command: Whose it must be.
+
+    Raises:
+        OutputError: It is another command's, or damaged.
+    """
+    path = join(root, RECORD)
     try:
-        record = json.loads(read_bytes(path))
+        record = json.loads(data)
         owner, names = str(record["command"]), [str(name) for name in record["names"]]
     except (ValueError, TypeError, KeyError) as error:
         raise OutputError(

@@ -1,0 +1,1 @@
+"""A corpus and its token shards as a data set repository, in a folder or on the Hugging Face hub."""

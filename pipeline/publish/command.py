@@ -1,0 +1,158 @@
+"""The command that publishes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.card.card import data_card, shards_card
+from pipeline.engine.cli import beam_options, exit_with, folder, sentences
+from pipeline.errors import InputError, UserError
+from pipeline.publish.contents import Contents, contents_of
+from pipeline.publish.folder import Folder
+from pipeline.publish.hub import Hub
+from pipeline.publish.information import dataset_info
+from pipeline.publish.outcome import COMMAND
+from pipeline.report.corpus import Corpora, find
+from pipeline.report.units import bytes_
+from pipeline.storage.filesystem import require
+from pipeline.storage.hub import SCHEME
+from pipeline.storage.ownership import check_apart, sealed
+from pipeline.terminal import INTERRUPTED, print_whole
+
+DESCRIPTION = """\
+Publishes a corpus, token shards, or both, as a data set repository that datasets.load_dataset opens: in a folder, or on
+the Hugging Face hub. It writes the documents, the shards, their accounts (manifests, stats), and the card README.md,
+which tells the configurations: each source, each of its subsets (github-mit), and each folder of shards with its splits
+train and heldout. Nothing else goes: no rejects unless asked for, and nothing that a run keeps for itself."""
+
+EPILOG = """\
+examples:
+  python -m pipeline.publish corpus/ --to hf://owner/name --private --dry-run
+  python -m pipeline.publish corpus/ shards/ --to published/
+  python -m pipeline.publish shards/ --to hf://owner/name-tokens --revision candidate
+
+then
+  load_dataset('owner/name', 'wikipedia-en', split='train', streaming=True)
+
+The datasets library reads a repository in one format. Beside documents, token shards therefore go as Parquet, row for
+row; alone they go as the Arrow files that they are, which the trainer takes.
+
+The same command again sends only what is missing or has changed, and removes what it published earlier and is no more.
+On the hub a commit makes everything visible at once (up to 1,000 changed files; more go in several, the card in the
+last). The token is HF_TOKEN, or that of hf auth login; HF_ENDPOINT is another hub. hf:// needs pip install '.[hub]'."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = argparse.ArgumentParser(
+        prog=f"python -m {COMMAND}",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = result.add_argument
+    add("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
+    add(
+        "--to",
+        required=True,
+        type=folder,
+        metavar="FOLDER|hf://OWNER/NAME",
+        help="where it goes; it is made, if need be",
+    )
+    add("--title", default="LLaMA corpus", help="the card's title")
+    add("--rejects", action="store_true", help="publish what was dropped, too, as the configuration SOURCE-rejects")
+    add("--private", action="store_true", help="make a new repository private; refuse one that is public")
+    add("--revision", metavar="BRANCH", help="the branch of the repository; it is made, if need be (main)")
+    add("--overwrite", action="store_true", help="write over a card that somebody edited")
+    add("--dry-run", action="store_true", help="show what would go, and send nothing")
+    add("--quiet", action="store_true", help="no progress, only the summary")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parses the command line and publishes."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    beam_options(commands, rest)
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        publish(args, Console(stderr=True, quiet=args.quiet))
+    except UserError as error:
+        message = str(error).replace("--output", "--to")  # which is the flag of most commands
+        errors.print(f"error: {message}", style="bold red", markup=False)
+        exit_with(1)
+    except KeyboardInterrupt:
+        errors.print("stopped. What was sent is kept: the same command goes on from here.", markup=False)
+        exit_with(INTERRUPTED)
+    exit_with(0)
+
+
+def publish(args: argparse.Namespace, console: Console) -> None:
+    """Publishes what the flags say.
+
+    Raises:
+        UserError: It cannot.
+    """
+    hub = args.to.lower().startswith(SCHEME)
+    if not hub and (args.private or args.revision):
+        raise InputError(f"--private and --revision are for the hub, and {args.to} is a folder.")
+    for path in (*args.folders, *([] if hub else [args.to])):
+        require(path)
+    if not hub:
+        check_apart(args.to, args.folders, "the folder")
+    target: Folder | Hub = (
+        Hub(args.to, args.revision, private=args.private, overwrite=args.overwrite)
+        if hub
+        else Folder(args.to, overwrite=args.overwrite)
+    )
+    corpora = find(args.folders)
+    contents = contents_of(corpora, rejects=args.rejects)
+    card = card_of(corpora, contents, args.title)
+    difference = target.compare(contents.items, card)
+    out = Console(highlight=False)
+    print_whole(out, table_of(contents, target.name))
+    tell = sentences(out)
+    tell(f"{difference.sentence()}.")
+    if args.dry_run or difference.is_nothing:
+        tell("Nothing was sent." if args.dry_run else f"{target.name} is up to date.")
+        return
+    tell(target.send(contents.items, difference, card, console))
+    tell(_next(args, contents))
+
+
+def card_of(corpora: Corpora, contents: Contents, title: str) -> bytes:
+    """The card, sealed: an edited one is known."""
+    header = {
+        "configs": [configuration.as_yaml() for configuration in contents.configurations],
+        "dataset_info": dataset_info(contents.configurations),
+    }
+    card = data_card(corpora, title, header) if corpora.sources else shards_card(corpora.mixtures[0], title, header)
+    return sealed(card, COMMAND).encode("utf-8", "replace")
+
+
+def table_of(contents: Contents, name: str) -> Table:
+    """The configurations that are whole; of their parts, how many there are."""
+    table = Table(title=name, title_justify="left")
+    for column in ("configuration", "split"):
+        table.add_column(column)
+    for column in ("rows", "size"):
+        table.add_column(column, justify="right")
+    for one in contents.configurations:
+        parts = sum(not other.is_whole and other.name.startswith(f"{one.name}-") for other in contents.configurations)
+        for split in one.splits if one.is_whole else ():
+            what = f"{one.name} (and {parts} of its subsets)" if parts else one.name
+            table.add_row(what, split.name, f"{split.rows:,}", bytes_(split.bytes))
+    return table
+
+
+def _next(args: argparse.Namespace, contents: Contents) -> str:
+    place = args.to.split("://", 1)[-1].removeprefix("datasets/") if args.to.lower().startswith(SCHEME) else args.to
+    first = contents.configurations[0]
+    revision = f", revision={args.revision!r}" if args.revision else ""
+    split = first.splits[0].name
+    return f"Next:\n  load_dataset({place!r}, {first.name!r}, split={split!r}{revision}, streaming=True)"
