@@ -26,6 +26,7 @@ FLOORS = (
     ("mix", "trace"),
     ("report", "plan", "verify"),
     ("inspect", "card"),
+    ("publish",),
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs.

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.card.card import data_card, shards_card
-from pipeline.engine.cli import beam_options, exit_with, folder, sentences
+from pipeline.engine.cli import beam_options, exit_with, folder, sentences, warn
 from pipeline.errors import InputError, UserError
 from pipeline.publish.contents import Contents, contents_of
 from pipeline.publish.folder import Folder
@@ -22,6 +22,8 @@ from pipeline.storage.filesystem import require
 from pipeline.storage.hub import SCHEME
 from pipeline.storage.ownership import check_apart, sealed
 from pipeline.terminal import INTERRUPTED, print_whole
+
+_BOOKS3 = "books-books3"
 
 DESCRIPTION = """\
 Publishes a corpus, token shards, or both, as a data set repository that datasets.load_dataset opens: in a folder, or on
@@ -121,6 +123,10 @@ def publish(args: argparse.Namespace, console: Console) -> None:
     if args.dry_run or difference.is_nothing:
         tell("Nothing was sent." if args.dry_run else f"{target.name} is up to date.")
         return
+    if hub and not args.private and any(one.name == _BOOKS3 for one in contents.configurations):
+        warn(
+            "Books3 is under copyright, and was withdrawn: it must not be passed on. Leave books out, or add --private."
+        )
     tell(target.send(contents.items, difference, card, console))
     tell(_next(args, contents))
 

@@ -71,12 +71,13 @@ class ShardReport:
     identifiers: list[tuple[str, npt.NDArray[np.uint64]]] = field(default_factory=list)
 
 
-def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
+def verify(root: str, *, checksums: bool = True, rejects: bool = True) -> tuple[int, list[str]]:
     """Verifies one source's folder.
 
     Args:
         root: The folder, such as ``corpus/commoncrawl``.
         checksums: Whether every file is read whole; if not, ids and reasons are, but no texts.
+        rejects: Whether the rejects must be there; a published corpus may be without.
 
     Returns:
         The number of documents kept, and a sentence for each fault; no sentence means that all is well.
@@ -89,7 +90,9 @@ def verify(root: str, *, checksums: bool = True) -> tuple[int, list[str]]:
     if manifest is None:
         return 0, [f"{layout.manifest} is missing: no run has ended here. Run the source's command to its end."]
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(root) else THREADS) as pool:
-        reports = list(pool.map(lambda name: _verify_shard(layout, name, manifest, checksums), sorted(layout.done())))
+        reports = list(
+            pool.map(lambda name: _verify_shard(layout, name, manifest, checksums, rejects), sorted(layout.done()))
+        )
     stats = [report.stats for report in reports if report.stats]
     faults = [fault for report in reports for fault in report.faults]
     faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
@@ -122,11 +125,15 @@ def _verify_surveys(stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"shards {shard} and {name} of one scope were judged by different surveys"
 
 
-def _verify_shard(layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool) -> ShardReport:
+def _verify_shard(
+    layout: Layout, name: str, manifest: Mapping[str, Any], checksums: bool, rejects: bool
+) -> ShardReport:
     report = ShardReport()
     try:
         stats = layout.read_stats(name)
         _verify_stats(layout, name, stats, manifest, checksums, report)
+        if rejects:
+            _verify_shards_rejects(layout, name, stats, manifest, checksums, report)
         report.stats = stats
     except OutputError as error:
         report.faults.append(str(error))
@@ -158,10 +165,24 @@ def _verify_stats(
         kept = ledger.kept.get(subset, Tally())
         if (entry["documents"], entry["characters"]) != (kept.documents, kept.characters):
             report.faults.append(f"{where}: {entry['path']} and the ledger's {subset} differ")
-    found, reasons = [], Counter[tuple[str, str]]()
+
+
+def _verify_shards_rejects(
+    layout: Layout,
+    name: str,
+    stats: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    checksums: bool,
+    report: ShardReport,
+) -> None:
+    ledger = Ledger()
+    ledger.add_json(stats["ledger"])
+    found: list[str] = []
+    reasons = Counter[tuple[str, str]]()
     if stats["rejects"]:
         found, _, reasons = _verify_file(layout, stats["rejects"], checksums)
-    report.faults += found or [f"{where}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
+    faults = found or [f"{layout.stats(name)}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
+    report.faults += faults
 
 
 def _verify_inputs(ledger: Ledger, inputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -310,6 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="a corpus, a source's folder, such as corpus/books, one of token shards, or a run of the trainer",
     )
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
+    parser.add_argument("--without-rejects", action="store_true", help="of a corpus that was published without them")
     parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
     args, flags = parser.parse_known_args(arguments)
     FileSystems.set_options(beam_options(parser, flags))
@@ -331,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
             sound = f"{count:,} rows"
         else:
-            count, faults = verify(root, checksums=not args.quick)
+            count, faults = verify(root, checksums=not args.quick, rejects=not args.without_rejects)
             sound = f"{count:,} documents kept{'' if faults else _failures(root)}"
         failed |= bool(faults)
         for fault in faults:
