@@ -27,11 +27,12 @@ SCHEME = "hf://"
 READ_BYTES = 8 << 20  # asked for at once
 INSTALL = "pip install '.[hub]'"
 _ADDRESS = re.compile(
-    r"hf://(?:(?P<kind>datasets|spaces|models)/)?(?P<repository>[\w.-]+/[\w.-]+)"
+    r"hf://(?:(?P<kind>datasets|spaces|models)/)?(?P<repository>(?!(?:datasets|spaces|models|buckets)/)[\w.-]+/[\w.-]+)"
     r"(?:@(?P<revision>refs/(?:pr|convert)/[^/@]+|[^/@]+))?(?:/(?P<name>.*))?",
     re.S | re.I,
 )
 _KINDS = {"datasets": "dataset", "spaces": "space", "models": "model", None: "model"}
+_MAIN = "main"
 _LOGIN = "Set HF_TOKEN, or type hf auth login"
 _NO_ACCOUNT = f"the hub does not know who asks. {_LOGIN}."
 # By the names of the library's errors, the narrower ones first; what answers with a status has it below.
@@ -137,8 +138,10 @@ def open_object(path: str) -> BinaryIO:
     Raises:
         OSError: It is not there, or cannot be read.
     """
+    address = parse(path)
+    exact = str(replace(address, revision=address.revision or _MAIN))  # else the library looks for an @ in the name
     with told(path, "read"):
-        handle = _files().open(path, "rb", block_size=READ_BYTES, cache_type="none")
+        handle = _files().open(exact, "rb", block_size=READ_BYTES, cache_type="none")
     return cast(BinaryIO, io.BufferedReader(_Told(handle, path), READ_BYTES))
 
 

@@ -54,6 +54,8 @@ class Hub:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 20  # an answer in one piece: in two it waits for an acknowledgement in between
+            disable_nagle_algorithm = True
 
             def _any(self):
                 length = int(self.headers.get("Content-Length") or 0)

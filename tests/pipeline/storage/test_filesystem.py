@@ -172,7 +172,9 @@ class TestLocalModel:
 
 
 def test_a_store_that_is_none_is_told_with_what_there_is():
-    with pytest.raises(InputError, match=r"store://b/x cannot be reached: paths are local, gs://, s3://, or https://"):
+    with pytest.raises(
+        InputError, match=r"store://b/x cannot be reached: paths are local, gs://, hf://, s3://, or https://"
+    ):
         require("store://b/x")
     require("some/folder")
     require("https://example.org/x")
