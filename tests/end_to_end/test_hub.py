@@ -29,10 +29,10 @@ def commits(output, source):
 
 def test_c4_is_read_where_it_is_published(hub, tmp_path):
     environment = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "reader", "HF_HOME": str(tmp_path / "hf")}
-    command = ["sources.c4", "--from", "published", "--direct_num_workers", "2", "--output"]
+    command = ["sources.c4", "--from", "published", "--output"]
     there, here = tmp_path / "there", tmp_path / "here"
-    run(*command, there, "--input", "hf://datasets/allenai/c4/en/*", **environment)
-    run(*command, here, "--input", *C4)
+    run(*command, there, "--input", "hf://datasets/allenai/c4/en/*", "--direct_num_workers", "2", **environment)
+    run(*command, here, "--input", *C4, "--direct_num_workers", "1")
     found = ([(d["id"], d["text"]) for d in documents(output, "*", "c4")] for output in (there, here))
     assert next(found) == next(found) != []
     assert manifest(there, "c4")["ledger"] == manifest(here, "c4")["ledger"]
@@ -45,7 +45,7 @@ def test_c4_is_read_where_it_is_published(hub, tmp_path):
     # The branch moves on: what is done is not made again.
     before = made(there, "c4")
     hub.add("allenai/c4", {**hub.repositories["allenai/c4"].files("main"), "README.md": b"new"}, private=True)
-    run(*command, there, "--input", "hf://datasets/allenai/c4/en/*", **environment)
+    run(*command, there, "--input", "hf://datasets/allenai/c4/en/*", "--direct_num_workers", "1", **environment)
     assert made(there, "c4") == before
     assert commits(there, "c4") == {first}
 

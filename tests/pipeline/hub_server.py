@@ -5,6 +5,7 @@ names what it named before. The token "writer" may do all, "reader" may read, ot
 """
 
 import base64
+import functools
 import hashlib
 import http.server
 import json
@@ -37,6 +38,7 @@ class Repository:
         return revision in self.branches or revision in self.commits
 
 
+@functools.cache
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
