@@ -2,8 +2,8 @@
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
 training machine needs, ``[trackers]`` where its metrics may go; ``[report]`` draws the report's plots, ``[gcp]`` and
-``[aws]`` add the clouds, ``[dev]`` what ``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who
-has fastText and KenLM of his own.
+``[aws]`` add the clouds, ``[hub]`` the Hugging Face hub, ``[dev]`` what ``make lint`` and ``make test`` call.
+``[corpus-base]`` is ``[corpus]`` for who has fastText and KenLM of his own.
 """
 
 from pathlib import Path
@@ -65,6 +65,7 @@ setup(
         "report": ["jinja2>=3.1", "plotly>=7"],
         "gcp": ["apache-beam[gcp]>=2.70"],
         "aws": ["apache-beam[aws]>=2.70"],
+        "hub": ["huggingface_hub>=2.4", "datasets>=5.2"],  # hf:// inputs need the first alone; to publish needs both
         "train": ["torch>=2.11", "safetensors>=0.4"],
         "trackers": ["tensorboard>=2.16", "wandb>=0.17"],  # where the trainer's metrics go, if asked
         "dev": [

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         "--input",
         nargs="+",
         metavar="PATH",
-        help="bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, https://",
+        help="bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, hf://, https://",
     )
     result.add_argument(
         "--metadata",

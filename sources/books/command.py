@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="PATH",
         default=[],
-        help="Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://",
+        help="Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://, hf://",
     )
     result.add_argument("--books3", nargs="+", metavar="TAR", default=[], help="a tar or tar.gz of .epub.txt files")
     return result

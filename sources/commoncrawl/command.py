@@ -64,7 +64,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "--input",
         nargs="+",
         metavar="PATH",
-        help="WET files: paths, folders, globs in quotes, gs://, s3://, https://",
+        help="WET files: paths, folders, globs in quotes, gs://, s3://, hf://, https://",
     )
     group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
     parser.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="PATH",
         help="a folder of repositories or one repository, tars of them, exports of BigQuery, The Stack's Parquet: "
-        "paths, globs in quotes; dumps also gs://, s3://, https://",
+        "paths, globs in quotes; dumps also gs://, s3://, hf://, https://",
     )
     result.add_argument("--print-sql", action="store_true", help="print the BigQuery query that makes the export")
     return result

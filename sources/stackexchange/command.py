@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--input",
         nargs="+",
         metavar="PATH",
-        help="archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, https://",
+        help="archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, hf://, https://",
     )
     result.add_argument(
         "--sites",

@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "--input",
         nargs="+",
         metavar="PATH",
-        help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, https://",
+        help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, hf://, https://",
     )
     result.add_argument(
         "--lang",

@@ -129,6 +129,10 @@ def test_the_folder_opens_with_datasets_and_with_the_trainer(root):
     assert opened.num_rows == made["rows"] == ShardReader(root / "shards").manifest.rows
     assert opened.column_names == ["input_ids", "doc_starts", "doc_sources", "doc_numbers", "doc_offsets"]
     assert len(opened[0]["input_ids"]) == 17
+    opened.save_to_disk(str(root / "saved"))  # the library's own state.json, of which the fingerprint is random
+    ours, theirs = (json.loads((root / folder / "state.json").read_text()) for folder in ("shards", "saved"))
+    assert {**ours, "_fingerprint": "", "_data_files": []} == {**theirs, "_fingerprint": "", "_data_files": []}
+    assert ours["_data_files"] == [{"filename": entry["file"]} for entry in made["shards"]]
     assert (made["vocab_size"], made["bos"], made["eos"], made["dtype"]) == (400, 1, 2, "uint16")
 
 
