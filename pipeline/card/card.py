@@ -80,7 +80,7 @@ def data_card(corpora: Corpora, title: str, header: Mapping[str, Any] | None = N
 def shards_card(mixture: Mixture, title: str, header: Mapping[str, Any] | None = None) -> str:
     """Writes the card of token shards that go without their corpus; arguments as for ``data_card``."""
     manifest = mixture.manifest
-    shares = shares_of(manifest, mixture.heldout)
+    shares = shares_of(manifest)
     top = {"pretty_name": one_line(title), "license": ["other"], "task_categories": ["text-generation"]}
     card = _template("shards.md").render(
         front=Markup(_yaml({**top, "tags": TAGS, **(header or {})})),

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.card.card import split_of
-from pipeline.corpus.shard import MANIFEST
+from pipeline.corpus.manifest import read_manifest
+from pipeline.corpus.shard import MANIFEST, Layout
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.folder import HELDOUT
 from pipeline.report.corpus import Corpora, Mixture, SourceCorpus
@@ -30,7 +31,7 @@ _OF_SOURCES = re.compile(
     r"configuration\.json|[^/]+\.tsv|_stats/[^/]+\.json|_scopes/[^/]+\.json|_duplicates/[^/]+\.parquet"
 )
 _OF_SHARDS = re.compile(
-    r"configuration\.json|plan\.json|documents\.parquet|tokenizer\.model|state\.json|dataset_info\.json|_stats/[^/]+\.json"
+    r"(configuration|plan|state|dataset_info)\.json|(documents|kept_out)\.parquet|tokenizer\.model|_stats/[^/]+\.json"
 )
 _NOT_IN_NAMES = re.compile(r'[<>:/\\|?*"\s]')  # of configurations, as the datasets library has it
 
@@ -171,7 +172,8 @@ def _mixture(mixture: Mixture, *, convert: bool) -> tuple[list[Item], list[Item]
     data: list[Item] = []
     accounts: list[Item] = []
     splits: list[Split] = []
-    for kind, manifest, below in ((TRAIN, mixture.manifest, ""), (HELDOUT, mixture.heldout, f"{HELDOUT}/")):
+    heldout = read_manifest(Layout(join(root, HELDOUT)))
+    for kind, manifest, below in ((TRAIN, mixture.manifest, ""), (HELDOUT, heldout, f"{HELDOUT}/")):
         if manifest is None:
             continue
         try:

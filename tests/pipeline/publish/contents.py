@@ -22,6 +22,6 @@ def make_shards(root: Path) -> None:
     corpora.write_model(root)
     other = root / "other"
     corpora.write_model(other)
-    corpora.write_corpus(other / "corpus", {"c4": [corpora.prose(20, 1)], "wikipedia": [corpora.prose(20, 2)]})
-    corpora.mix(other, corpora.recipe({"c4": 60, "wikipedia": 40}, heldout_tokens=40), 360)
+    corpora.write_corpus(other / "corpus", {"books": [corpora.prose(20, 1)], "arxiv": [corpora.prose(20, 2)]})
+    corpora.mix(other, corpora.recipe({"books": 60, "arxiv": 40}, heldout_tokens=40), 360)
     (other / "shards").rename(root / "shards")

@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +6,7 @@ from datasets import load_dataset
 
 from pipeline.publish.command import main
 from pipeline.verify.accounts import verify
+from pipeline.verify.shards import verify_shards
 from tests.pipeline.publish.contents import make_corpus, make_shards
 from tests.pipeline.runs import run, write_input
 
@@ -62,7 +62,7 @@ def test_shards_alone_stay_arrow_and_their_accounts_add_up(made, tmp_path, capsy
     assert {split: sum(1 for _ in rows) for split, rows in loaded.items()} == {"train": 22, "heldout": 2}
     shard = "shards/data-00000-of-00001.arrow"
     assert (out / shard).read_bytes() == (made / shard).read_bytes()
-    assert json.loads((out / "shards/manifest.json").read_text())["shards"][0]["file"] == "data-00000-of-00001.arrow"
+    assert verify_shards(str(out / "shards"), corpus=str(made / "other" / "corpus")) == (22, [])
 
 
 def test_again_it_writes_what_differs_and_removes_what_is_no_more(made, tmp_path, capsys):
