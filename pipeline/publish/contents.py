@@ -106,7 +106,7 @@ def contents_of(corpora: Corpora, *, rejects: bool) -> Contents:
         rejects: Whether what was dropped goes, too.
 
     Raises:
-        InputError: A source has not ended, or two things have one name.
+        InputError: A source has not ended, two things have one name, or there is nothing.
         OutputError: A file is missing, or has another size than its account says.
     """
     order = in_paper_order([source.name for source in corpora.sources])
@@ -125,6 +125,8 @@ def contents_of(corpora: Corpora, *, rejects: bool) -> Contents:
         data += found[0]
         accounts += found[1]
         configurations += found[2]
+    if not configurations:
+        raise InputError("there is nothing to publish in these folders: no document was kept.")
     items = (*data, *accounts)
     _check_names("file", (item.name for item in items))
     _check_names("configuration", (configuration.name for configuration in configurations))

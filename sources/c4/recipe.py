@@ -32,7 +32,7 @@ class SentencesRecipe:
     """The count of sentences.
 
     Attributes:
-        model: The parameters of NLTK's Punkt for the language: path, gs://, s3:// or https:// address.
+        model: The parameters of NLTK's Punkt for the language: path, gs://, s3://, hf:// or https:// address.
         sha256: Its checksum, checked where given.
     """
 
@@ -71,7 +71,7 @@ class LanguageRecipe:
 
     Attributes:
         method: ``fasttext``, or ``langdetect`` as in the original, which takes some forty times as long.
-        model: The fastText model: path, gs://, s3:// or https:// address.
+        model: The fastText model: path, gs://, s3://, hf:// or https:// address.
         sha256: Its checksum, checked where given.
         keep: The language kept.
         threshold: The smallest probability kept: 0.99 in the original, of langdetect. fastText's 0.5 keeps 593 of 600
@@ -94,7 +94,7 @@ class BadWordsRecipe:
     """The list of bad words.
 
     Attributes:
-        list: UTF-8, a word or phrase a line: path, gs://, s3:// or https:// address; null leaves the step out.
+        list: UTF-8, a word or phrase a line: path, gs://, s3://, hf:// or https:// address; null leaves the step out.
         sha256: Its checksum, checked where given.
     """
 

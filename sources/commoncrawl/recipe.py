@@ -42,7 +42,7 @@ class LanguageRecipe:
     """Language identification.
 
     Attributes:
-        model: A fastText model: path, gs://, s3:// or https:// address.
+        model: A fastText model: path, gs://, s3://, hf:// or https:// address.
         sha256: Its checksum, checked where given.
         keep: The languages kept; ``all`` keeps every one.
         threshold: The smallest score kept, after rounding to two decimals (CCNet: 0.5).
