@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -71,10 +73,13 @@ def hash_ids(ids: Ids, ends: Offsets) -> Hashes:
         ids: The ids of documents, one after the other.
         ends: Where each begins, and the end [D + 1].
     """
-    view, size = np.ascontiguousarray(ids).view(np.uint8).data, ids.itemsize
-    bounds = (ends * size).tolist()
-    found = [xxhash.xxh3_64_intdigest(view[a:b]) if b > a else 0 for a, b in pairwise(bounds)]
-    return np.array(found, np.uint64)
+    return np.array(_hashes(np.ascontiguousarray(ids), ends.tolist()), np.uint64)
+
+
+def _hashes(ids: Ids, ends: Sequence[int]) -> list[int]:
+    view, size = ids.view(np.uint8).data, ids.itemsize
+    bounds = [end * size for end in ends]
+    return [xxhash.xxh3_64_intdigest(view[a:b]) if b > a else 0 for a, b in pairwise(bounds)]
 
 
 @dataclass(frozen=True)
@@ -287,14 +292,14 @@ class TokenReader:
         Raises:
             OutputError: They are not those that were written.
         """
-        ends = marks["offset"] - marks["offset"][0] - skip
-        low, high = np.searchsorted(ends, 0), np.searchsorted(ends, len(ids), "right") - 1
         start = int(marks["offset"][0]) + skip
+        ends = (marks["offset"] - start).tolist()  # in lists: a block has few documents, and each array costs a call
+        low, high = bisect_left(ends, 0), bisect_right(ends, len(ids)) - 1
         if high < low:  # it is all within one document
             same = self._check_runs(start, ids)
         else:
-            front, back = int(ends[low]), int(ends[high])
-            same = np.array_equal(hash_ids(ids, ends[low : high + 1]), marks["hash"][low:high])
+            front, back = ends[low], ends[high]
+            same = _hashes(ids, ends[low : high + 1]) == marks["hash"][low:high].tolist()
             same = same and self._check_runs(start, ids[:front]) and self._check_runs(start + back, ids[back:])
         if not same:
             raise self.damaged("its ids are not those that were written to it")
