@@ -34,6 +34,7 @@ from pipeline.storage.filesystem import (
     exists,
     file_sha256,
     file_sizes,
+    forget_cached,
     is_remote,
     is_web,
     join,
@@ -241,10 +242,16 @@ def _has_unreadable(stats: dict[str, Any]) -> bool:
     return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
 
 
-def forget_marked(layout: Layout, scopes: Sequence[Scope]) -> set[str]:
+def forget_marked(layout: Layout, scopes: Sequence[Scope], cache: Path | None = None) -> set[str]:
     """Forgets that the shards of marked scopes were done; the mark goes last, so that no half of it is ever done.
 
-    Their Parquet files stay till what replaces them is there.
+    Their Parquet files stay till what replaces them is there. Files of theirs that were fetched, and of which something
+    failed, leave the cache, and are fetched anew.
+
+    Args:
+        layout: The output.
+        scopes: Those that are planned.
+        cache: Where fetched files are kept; the default cache where None.
 
     Returns:
         The shards, those among them that are not planned any more.
@@ -255,6 +262,7 @@ def forget_marked(layout: Layout, scopes: Sequence[Scope]) -> set[str]:
             continue
         record = scope_record(layout, scope.name)
         names = {*record["shards"], *(shard.name for shard in scope.shards)}
+        _forget_fetched(layout, names, cache)
         forget_shards(layout, names)
         _remove_timings(layout, names, {scope.name})
         remove_work(layout, names, record["fingerprint"][:16])
@@ -262,6 +270,14 @@ def forget_marked(layout: Layout, scopes: Sequence[Scope]) -> set[str]:
         delete_files([layout.redo(scope.name)])
         forgotten |= names
     return forgotten
+
+
+def _forget_fetched(layout: Layout, names: Iterable[str], cache: Path | None) -> None:
+    """Removes from the cache what shards read of it in which something failed: the copy may be what is wrong."""
+    for name in sorted(names):
+        for entry in (read_if_there(layout.stats(name)) or {"inputs": []})["inputs"]:
+            if is_web(entry["path"]) and entry.get("failed"):
+                forget_cached(entry["path"], cache)
 
 
 def forget_shards(layout: Layout, names: Iterable[str]) -> None:

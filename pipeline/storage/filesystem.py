@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.storage.fetch import FetchError, fetch
+from pipeline.storage.fetch import FetchError, fetch, forget
 from pipeline.storage.objects import (
     check_store,
     create_object,
@@ -147,6 +147,18 @@ def open_input(path: str, cache: Path | None = None) -> BinaryIO:
         except FetchError as error:
             raise OSError(str(error)) from error
     return open_object(path) if is_remote(path) else open(path, "rb")
+
+
+def forget_cached(url: str, cache: Path | None = None) -> None:
+    """Removes what ``open_input`` fetched from the cache.
+
+    Raises:
+        OutputError: It cannot be removed.
+    """
+    try:
+        forget(url, cache or default_cache())
+    except FetchError as error:
+        raise OutputError(str(error)) from error
 
 
 def exists(path: str) -> bool:

@@ -285,6 +285,21 @@ class TestUnreadable:
         assert (again.done_before, again.written) == (3, 2)
         assert snapshot(Path(again.layout.root)) == before
 
+    def test_a_copy_in_the_cache_that_was_no_such_file_is_fetched_anew(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setenv("LLAMA_CORPUS_CACHE", str(tmp_path / "cache"))
+        server = Server()
+        server.answers = [whole(b"only here\n\ngood"), whole(b"#damaged page"), whole(b"whole again")]
+        urls = [server.url + name for name in ("a.txt", "b.txt")]
+        try:
+            first = run(urls, tmp_path / "out")
+            assert first.manifest["ledger"]["steps"][0]["failed"]
+            run(urls, tmp_path / "out", retry_failed=True)
+        finally:
+            server.close()
+        assert [path for path, *_ in server.requests] == ["/a.txt", "/b.txt", "/b.txt"]
+        assert "whole again" in {row["text"] for row in rows(tmp_path / "out" / "lines", "short")}
+
     def test_a_kill_in_the_middle_of_retrying_changes_nothing(self, tmp_path):
         """The scope is marked first; whatever of it was forgotten by then, all of it is made again."""
         raw = write_input(tmp_path / "raw")
