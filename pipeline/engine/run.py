@@ -50,7 +50,7 @@ from pipeline.engine.state import (
 from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.recipe import fingerprint
 from pipeline.source import Source, rounds_of, survey_of, tells_overlap
-from pipeline.storage.filesystem import default_cache, is_remote, join
+from pipeline.storage.filesystem import is_remote, join
 from pipeline.storage.ownership import check_apart
 
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
@@ -214,8 +214,8 @@ def _claim(
         forget_all(layout)
         write_configuration(layout, configuration)
     if options.retry_failed:
-        mark_failed(layout, scopes, options.cache or default_cache())
-    orphans |= forget_marked(layout, scopes)
+        mark_failed(layout, scopes)
+    orphans |= forget_marked(layout, scopes, options.cache)
     notes = forget_damaged(layout, scopes)
     done = layout.done()
     if tells_overlap(source):
@@ -276,7 +276,8 @@ def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> N
     try:
         with interruptible() as sign, _pipeline(options.beam, sign) as pipeline:
             build(pipeline)
-    except UserError:
+    except UserError as error:
+        error.args = (user_message(error),)  # without the step's name, which Beam adds
         raise
     except Exception as error:
         if was_interrupted(error):

@@ -28,7 +28,6 @@ from pipeline.corpus.shard import (
 from pipeline.corpus.sink import REJECTS
 from pipeline.errors import OutputError, name_a_few
 from pipeline.source import UNREADABLE
-from pipeline.storage.fetch import forget
 from pipeline.storage.filesystem import (
     delete_files,
     exists,
@@ -219,20 +218,13 @@ def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
             return
 
 
-def mark_failed(layout: Layout, scopes: Sequence[Scope], cache: Path) -> None:
-    """Marks the scopes that hold a file that could not be read, to be made again.
-
-    What was fetched of such a file goes from the cache: the fault may lie there, such as a login page in its place.
-    """
+def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Marks the scopes that hold a file that could not be read, to be made again."""
     done = layout.done()
     for scope in scopes:
-        stats = [layout.read_stats(shard.name) for shard in scope.shards if shard.name in done]
-        unreadable = [one for one in stats if _has_unreadable(one)]
-        if unreadable:
+        finished = [shard.name for shard in scope.shards if shard.name in done]
+        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
             write_bytes(layout.redo(scope.name), b"")
-        for entry in (entry for one in unreadable for entry in one["inputs"]):
-            if is_web(entry["path"]) and entry.get("failed", 1):
-                forget(entry["path"], cache)
 
 
 def _has_unreadable(stats: dict[str, Any]) -> bool:

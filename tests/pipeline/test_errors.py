@@ -37,7 +37,7 @@ def raised_while_handling(error: Exception) -> Exception:
 
 def test_all_kinds_are_user_errors():
     kinds = {kind.__name__ for kind in UserError.__subclasses__() if kind.__module__ == UserError.__module__}
-    assert kinds == {"RecipeError", "InputError", "ModelError", "OutputError"}
+    assert kinds == {"RecipeError", "InputError", "ModelError", "OutputError", "StoreError"}
 
 
 @pytest.mark.parametrize("wrap", [lambda error: error, wrapped, raised_while_handling])

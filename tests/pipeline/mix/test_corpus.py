@@ -53,6 +53,13 @@ def test_a_corpus_cut_short_is_refused(made):
         listed(made)
 
 
+def test_a_file_added_by_hand_is_refused(made):
+    path = made / listed(made)[0].path
+    (path.parent / "by-hand.parquet").write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match=r"holds \w+/by-hand\.parquet, which its manifest does not list"):
+        listed(made)
+
+
 def test_a_run_that_has_not_ended_is_refused(made):
     root = made / source_of(made)
     next((root / "_stats").iterdir()).unlink()

@@ -340,7 +340,7 @@ def test_a_token_file_that_was_damaged_is_refused_and_its_cure_is_true(root):
     whole = tokens.read_bytes()
     tokens.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
     with pytest.raises(
-        UserError, match=r"part-0\.tokens is damaged: its ids are not .* Remove it and run the same command"
+        UserError, match=r"part-0\.tokens is damaged: its ids are not .* Remove it and run the same command again\.$"
     ):
         mix(root, recipe(SHARES))
     tokens.unlink()
