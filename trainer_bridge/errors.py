@@ -1,14 +1,18 @@
 """The one exception that a user of the trainer is meant to read."""
 
 import errno
+import hashlib
 import os
 import sys
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 
 from pipeline.terminal import run_main
 
 REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+ASKING = 5.0  # seconds, for an answer of torchrun's store
 
 
 class TrainerError(Exception):
@@ -42,11 +46,31 @@ def _told(main: Callable[[], int | None]) -> int | None:
     except SaidElsewhere:
         return 2
     except TrainerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _say(f"error: {error}\n")
         return 2
     except OSError as error:
         if error.errno not in REFUSED:
             raise
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        sys.stderr.write(f"error: {where}{error.strerror}. Free space or choose another place, then run it again.\n")
+        _say(f"error: {where}{error.strerror}. Free space or choose another place, then run it again.\n")
         return 2
+
+
+def _say(text: str) -> None:
+    """Writes an error to stderr; of torchrun's ranks, which often all meet the same one, the first to meet it does."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or _is_first(text):
+        sys.stderr.write(text)
+
+
+def _is_first(text: str) -> bool:
+    """Whether no other rank has said it since they were started; so too where that cannot be asked."""
+    import torch.distributed as dist  # noqa: PLC0415
+
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    try:
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        # The launcher's own store, which outlives the ranks.
+        store = dist.TCPStore(address, port, is_master=False, timeout=timedelta(seconds=ASKING))  # type: ignore[attr-defined]
+        return int(store.add(f"said/{start}/{hashlib.sha256(text.encode()).hexdigest()}", 1)) == 1
+    except (KeyError, ValueError, RuntimeError):
+        return True

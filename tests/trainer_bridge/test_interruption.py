@@ -112,11 +112,11 @@ def test_signals_that_come_several_times_save_too(corpus, undisturbed, tmp_path)
     assert runs.steps(tmp_path) == undisturbed[:step]
 
 
-def test_a_launcher_that_gets_the_signal_with_its_ranks(corpus, undisturbed, tmp_path):
-    """The signal goes to the whole group, as Slurm's does; then to the launcher again."""
+def launch(corpus, output, *more):
+    """Two ranks under torchrun, in a group of their own."""
     data, recipe = corpus
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    words += ["-m", "trainer_bridge.train", "--model", recipe, "--data", data, "--output", tmp_path]
+    words += ["-m", "trainer_bridge.train", "--model", recipe, "--data", data, "--output", output, *more]
     root = Path(__file__).parents[2]
     environment = {
         **os.environ,
@@ -124,10 +124,19 @@ def test_a_launcher_that_gets_the_signal_with_its_ranks(corpus, undisturbed, tmp
         "CUDA_VISIBLE_DEVICES": "",
         "OMP_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
-        [*map(str, words), "run.save_every=1000"],
-        cwd=root, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    return subprocess.Popen(
+        [*map(str, words)], cwd=root, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def test_an_error_that_all_ranks_meet_is_said_once(corpus, tmp_path):
+    _, errors = launch(corpus, tmp_path / "run", "optimizer.lr=fast").communicate(timeout=LONG)
+    assert errors.count("error: optimizer.lr = 'fast' cannot be used") == 1
+
+
+def test_a_launcher_that_gets_the_signal_with_its_ranks(corpus, undisturbed, tmp_path):
+    """The signal goes to the whole group, as Slurm's does; then to the launcher again."""
+    process = launch(corpus, tmp_path, "run.save_every=1000")
     assert wait_for(process, lambda: lines(tmp_path) > 3)
     os.killpg(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=LONG)
