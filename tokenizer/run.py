@@ -31,6 +31,7 @@ from tokenizer.sample import (
     HashedLines,
     SourceSample,
     find_sources,
+    lacking_subsets,
     scarcest,
     write_sentences,
 )
@@ -173,6 +174,8 @@ def _train(
     report = {
         "configuration": configuration,
         "model": {"pieces": encoder.vocab_size, "sha256": encoder.sha256, "is_fast": encoder.is_fast},
+        "left_out": [name for name in shares if name not in sources],
+        "without_subsets": lacking_subsets(corpus, shares),
         "scarcest": scarce[0] if scarce else None,
         "sample": _sample_report(samples),
         "sample_sha256": sha256,

@@ -101,13 +101,18 @@ def find_sources(corpus: Corpus, shares: Mapping[str, float], renormalise: bool)
             f"{corpus.root} has no documents of {', '.join(missing)}: make them with python -m sources.SOURCE "
             f"--output {corpus.root}{hint}"
         )
-    lacking = [f"{name}/{subset}" for name in shares for subset in corpus.lacking(name)]
+    lacking = lacking_subsets(corpus, shares)
     if lacking and not renormalise:
         raise TokenizerError(
             f"{corpus.root} has no subset {', '.join(lacking)}, which the mixture names: correct its subsets, or take "
             "what there is of them with --renormalise"
         )
     return {name: groups for name, groups in found.items() if name not in missing}
+
+
+def lacking_subsets(corpus: Corpus, shares: Mapping[str, float]) -> list[str]:
+    """The subsets that a mixture names and that are not there, of sources that are."""
+    return [f"{name}/{subset}" for name in shares for subset in corpus.lacking(name)]
 
 
 def write_sentences(

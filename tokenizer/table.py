@@ -63,6 +63,10 @@ def _measured(item: tuple[str, dict[str, Any]]) -> Sequence[str]:
 
 def _notes(report: dict[str, Any]) -> Iterable[str]:
     samples, configuration = report["sample"], report["configuration"]
+    if left_out := report.get("left_out"):
+        yield f"not there, their shares divided among the others: {', '.join(left_out)}"
+    if lacking := report.get("without_subsets"):
+        yield f"subsets that are not there, whose place the others take: {', '.join(lacking)}"
     if cut := sum(sample["cut"]["lines"] for sample in samples.values()):
         yield f"taken in pieces: {cut:,} lines over 4,192 bytes"
     if report["scarcest"] and configuration["uneven"]:

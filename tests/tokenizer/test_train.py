@@ -197,6 +197,15 @@ def test_a_missing_source(folder, tmp_path):
     assert not (folder / "missing").exists()
     printed, _ = run(folder, *three, "--renormalise", output="three")
     assert [line.split()[:2] for line in printed.splitlines()[1:3]] == [["web", "50.0%"], ["code", "50.0%"]]
+    assert "not there, their shares divided among the others: poems\n" in printed
+
+
+def test_a_missing_subset_is_told_where_it_is_allowed(folder):
+    (folder / "subsets.yaml").write_text("sources: {web: {share: 1, subsets: [head, tail]}, code: {share: 1}}")
+    flags = ("--proportions", str(folder / "subsets.yaml"), "--size", "40KB", "--vocab-size", "700")
+    printed, _ = run(folder, *flags, "--uneven", "--renormalise", output="subsets")
+    assert "subsets that are not there, whose place the others take: web/tail\n" in printed
+    assert "web/tail" in run(folder, *flags, "--uneven", "--renormalise", output="subsets")[0]
 
 
 @pytest.mark.parametrize(
