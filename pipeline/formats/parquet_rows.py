@@ -5,15 +5,15 @@ A damaged row group costs its own rows, a cell over the limit its row; a string 
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.storage.filesystem import COPY_CHUNK
+from pipeline.storage.filesystem import COPY_CHUNK, scratch_refusals_told
 
 PARQUET_MAGIC = b"PAR1"
 BATCH_ROWS = 256
@@ -51,9 +51,11 @@ def read_parquet_rows(
 
     Yields:
         Rows and faults in the order of the file.
+
+    Raises:
+        OutputError: The disk of temporary files takes no copy.
     """
-    with tempfile.TemporaryFile() as spooled:
-        shutil.copyfileobj(stream, spooled, COPY_CHUNK)
+    with _spooled(stream) as spooled:
         try:
             table = pq.ParquetFile(spooled)
             there = [name for name in table.schema_arrow.names if name in columns]
@@ -71,6 +73,21 @@ def read_parquet_rows(
             else:
                 yield ParquetFault("row_group_too_large", f"row group {group} has {size:,} bytes", start)
             start += table.metadata.row_group(group).num_rows
+
+
+def _spooled(stream: BinaryIO) -> IO[bytes]:
+    """A copy of a stream in a temporary file."""
+    spooled = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        while data := stream.read(COPY_CHUNK):
+            with scratch_refusals_told():
+                spooled.write(data)
+                spooled.flush()
+    except BaseException:
+        with contextlib.suppress(OSError):  # what is not yet written is tried once more
+            spooled.close()
+        raise
+    return spooled
 
 
 def _row_group(

@@ -19,7 +19,7 @@ from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.configuration import check_configuration, write_configuration
 from pipeline.engine.run import RunOptions, run_beam
 from pipeline.engine.state import exclusive
-from pipeline.errors import InputError, ModelError, OutputError
+from pipeline.errors import InputError, ModelError, OutputError, UserError
 from pipeline.mix import graph
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
@@ -181,10 +181,13 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
     tasks = [task for task, there in zip(zip(files, versions, strict=True), done, strict=True) if not there]
     if not tasks:
         return
-    with exclusive(Layout(store.root)):  # two mixtures of one corpus would make the same files
-        owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
-        owned.remove_temporaries()
-        _encode_missing(options, store, tasks, owned, console)
+    try:
+        with exclusive(Layout(store.root)):  # two mixtures of one corpus would make the same files
+            owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
+            owned.remove_temporaries()
+            _encode_missing(options, store, tasks, owned, console)
+    except UserError as error:  # whatever cannot be written is none of the shards
+        raise type(error)(str(error).replace("--output", "--token-files")) from error
 
 
 def _encode_missing(

@@ -61,6 +61,10 @@ class FetchError(Exception):
         self.status = status
 
 
+class CacheError(FetchError):
+    """A file that came could not be written into the cache: the fault is this machine's."""
+
+
 class _TryAgainError(Exception):
     """A failure that may pass; ``after`` are the seconds that the server asks to wait."""
 
@@ -117,6 +121,7 @@ def fetch(
         The file in the cache. Its name holds a hash of the address, so equal base names do not meet.
 
     Raises:
+        CacheError: The cache cannot be written.
         FetchError: The file cannot be had. What has come of it stays and is used by the next call, except after a
             wrong check sum.
     """
@@ -136,7 +141,7 @@ def fetch(
                 os.fsync(file.fileno())
                 os.replace(part, target)
     except OSError as error:
-        raise FetchError(f"Cannot write {url} into the cache {cache_dir}: {error}", url) from error
+        raise CacheError(f"Cannot write {url} into the cache {cache_dir}: {error.strerror or error}", url) from error
     return target
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.storage.fetch import FetchError, fetch, forget
+from pipeline.storage.fetch import CacheError, FetchError, fetch, forget
 from pipeline.storage.objects import (
     check_store,
     create_object,
@@ -140,10 +140,16 @@ def open_input(path: str, cache: Path | None = None) -> BinaryIO:
 
     Raises:
         OSError: The file is missing or unreadable; a failed fetch is one, too.
+        OutputError: The cache cannot be written.
     """
     if is_web(path):
         try:
             return fetch(path, cache or default_cache()).open("rb")
+        except CacheError as error:
+            raise OutputError(
+                f"{error}. Free space there or choose another folder (--cache, LLAMA_CORPUS_CACHE), then run the same "
+                "command again."
+            ) from error
         except FetchError as error:
             raise OSError(str(error)) from error
     return open_object(path) if is_remote(path) else open(path, "rb")
@@ -275,6 +281,11 @@ def refusals_told(path: str) -> Iterator[None]:
             f"cannot write {place}: {error.strerror or error}. Free space or {way}, then run the "
             "same command again: finished shards are kept."
         ) from error
+
+
+def scratch_refusals_told() -> contextlib.AbstractContextManager[None]:
+    """``refusals_told`` for what is put aside in the folder of temporary files."""
+    return refusals_told(os.path.join(tempfile.gettempdir(), temporary_name()))
 
 
 def temporary_name() -> str:

@@ -4,8 +4,11 @@ import io
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from pipeline.errors import OutputError
 from pipeline.formats.parquet_rows import ParquetFault, ParquetRow, read_parquet_rows
+from tests.pipeline.small_disk import small_files
 
 
 def parquet(table: pa.Table, rows: int = 2) -> bytes:
@@ -46,6 +49,15 @@ def test_what_is_no_utf8_is_repaired():
 def test_dictionaries_and_large_strings():
     table = pa.table({"a": pa.array(["x", "x"]).dictionary_encode(), "b": pa.array(["y", "z"], pa.large_string())})
     assert [row.value for row in read(parquet(table))] == [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}]
+
+
+def test_a_full_disk_of_temporary_files_is_no_fault_of_the_file():
+    data = parquet(TABLE)
+    with (
+        small_files(100),
+        pytest.raises(OutputError, match=r"cannot write .*File too large\. Free space or set TMPDIR"),
+    ):
+        read(data)
 
 
 def test_a_file_of_other_columns_is_one_fault():

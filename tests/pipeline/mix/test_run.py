@@ -351,6 +351,13 @@ def test_a_token_file_that_was_damaged_is_refused_and_its_cure_is_true(root):
     }
 
 
+def test_token_files_that_cannot_be_written_are_not_taken_for_shards(root):
+    (root / "corpus/_tokens").write_text("mine")
+    with pytest.raises(OutputError, match=r"_tokens.*\. Choose another --token-files\."):
+        mix(root, recipe(SHARES))
+    assert (root / "corpus/_tokens").read_text() == "mine"
+
+
 def test_a_subset_that_is_not_there_is_told_where_that_is_allowed(root):
     shares = {"a": SourceShare(50, subsets=("all", "tail")), "b": SourceShare(50)}
     plan = mix(root, MixRecipe(shares, seq_len=16, missing="renormalise")).plan

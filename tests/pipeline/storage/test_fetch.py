@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import OutputError
 from pipeline.storage import fetch as fetch_module
 from pipeline.storage.fetch import FetchError, fetch, forget
+from pipeline.storage.filesystem import open_input
 from tests.pipeline.web_server import DATA, SHA256, Server, head, ranged, status, whole
 
 ROOT = Path(__file__).parents[3]
@@ -312,6 +314,8 @@ def test_a_cache_that_cannot_be_written(server, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FetchError, match=r"Cannot write .* into the cache"):
         fetch(server.url + "a", tmp_path / "file")
+    with pytest.raises(OutputError, match=r"into the cache .*\. Free space there or choose another folder \(--cache"):
+        open_input(server.url + "a", tmp_path / "file")
 
 
 def test_the_error_survives_pickling():
