@@ -72,8 +72,12 @@ def main(venv: str, part: str) -> None:
 def environment(venv: Path) -> str:
     """The interpreter of the environment, which is made where it is not there."""
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists() and subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False).returncode:
-        shutil.rmtree(venv, ignore_errors=True)
+    if python.exists():
+        return str(python.absolute())
+    if venv.exists() and (not venv.is_dir() or any(venv.iterdir())):
+        sys.exit(f"set-up makes the environment {venv} in a new folder: move what is there away, or give another VENV=")
+    if subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False).returncode:
+        shutil.rmtree(venv, ignore_errors=True)  # all that is in it is new
         sys.exit(NO_VENV)
     return str(python.absolute())
 
