@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latex import own_papers
+from benchmarks.result import RESULTS, result_file, write_result
 
-RESULTS = Path(__file__).parent / "results"
 FIGURE_BYTES = 200_000  # a paper; as hard to inflate as a picture
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--input", nargs="+", help="bulk tars; made if not given")
     parser.add_argument("--copies", type=int, default=10, help="of the 60 made papers (10: 100 MB)")
-    parser.add_argument("--result", type=Path, default=RESULTS / "arxiv.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "arxiv.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "arXiv_src_2005_001.tar")
@@ -96,8 +96,7 @@ def main() -> None:
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     result = {"machine": machine, **measured}
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ from typing import Any, TypeVar
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
+from benchmarks.result import RESULTS, result_file, write_result
 from filters.near_duplicates.minhash import BANDS, ROWS, MinHasher, SampledPairs, lsh_pairs, overlap, sampled, unpack
 from filters.near_duplicates.shingles import ShingleHasher
 
-RESULTS = Path(__file__).parent / "results"
 SAMPLES_A_BOOK = 700  # of 90,000 words
 THRESHOLD = 0.9
 T = TypeVar("T")
@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=60_000, help="of a made book")
     parser.add_argument("--books", type=int, default=200_000, help="generated sketches")
     parser.add_argument("--scale-only", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--result", type=Path, default=RESULTS / "books.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "books.json")
     args = parser.parse_args()
     if args.scale_only:  # a process of its own, whose peak memory is that of the candidates alone
         print(json.dumps(scale(args.books, 35)))
@@ -201,8 +201,7 @@ def main() -> None:
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     result = {"machine": machine, "texts": compare(texts), "index": index(20_000), "candidates": scaled}
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.result import RESULTS, result_file, write_result
 from filters.c4.bad_words import BadWords
 from filters.c4.lines import LineRules, clean_page, hash_spans, page_text
 from filters.c4.sentences import SentenceCounter, load_punkt
@@ -30,7 +31,6 @@ from filters.language import LanguageIdentifier
 from pipeline.formats.warc import ReadError, read_records
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 MODELS = ROOT / "samples" / "models"
 LISTED_WORDS = 400
 PHRASES = 0.3  # of the list: the share of entries of two words or more
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--input", nargs="+", type=Path, help="WET files; those of the samples if not given")
     parser.add_argument("--megabytes", type=float, default=10, help="of text: pages are taken again up to it")
     parser.add_argument("--datatrove", metavar="PYTHON", help="an interpreter that has datatrove")
-    parser.add_argument("--result", type=Path, default=RESULTS / "c4.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "c4.json")
     args = parser.parse_args()
     pages = read_pages(args.input or sorted((ROOT / "samples" / "commoncrawl").glob("*.wet.gz")))
     pages *= max(1, round(args.megabytes / megabytes([body for _, body in pages])))
@@ -176,8 +176,7 @@ def main() -> None:
         theirs = datatrove(args.datatrove, texts, listed)
         result["datatrove"] = {**rates(theirs["seconds"], size), "kept_in_any_language": theirs["kept"]}
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.result import RESULTS, result_file, write_result
+
 ALL_STEPS = ("reference.model=samples/models/reference.ftz",)  # the default recipe has no classifier
 
 
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=list(ALL_STEPS), help="recipe overrides, such as other models"
     )
-    parser.add_argument("--result", type=Path, default=RESULTS / "commoncrawl.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "commoncrawl.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -80,9 +81,8 @@ def main() -> None:
     if len(runs) > 1:
         gain = runs[0]["wall_seconds"] / runs[1]["wall_seconds"]
         print(f"{runs[1]['workers']} workers are {gain:.2f} times as fast as {runs[0]['workers']}")
-    args.result.parent.mkdir(exist_ok=True)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    args.result.write_text(json.dumps({"machine": machine, "settings": args.set, "runs": runs}, indent=1) + "\n")
+    write_result(args.result, {"machine": machine, "settings": args.set, "runs": runs})
 
 
 def make_inputs(folder: Path, files: int, megabytes: int, seed_text: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.result import RESULTS, result_file, write_result
 from filters.code.header import strip_notices
 from filters.code.header.syntax import syntax_of
 from filters.code.licenses import LicenseGate, is_license_file
@@ -34,7 +35,6 @@ from filters.code.paths import PathRules, extension_of
 from filters.code.quality import measure
 from filters.code.text import decode_source, with_newlines
 
-RESULTS = Path(__file__).parent / "results"
 MAX_BYTES = 1 << 20
 _BLOCK = re.compile(r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/")
 _TOOLS = re.compile(r"#!|#\s*(?:include|define|ifn?def|pragma)\b|#.*coding[:=]|# \w|##+ \w")
@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--input", nargs="+", type=Path, help="folders of repositories")
     parser.add_argument("--limit", type=int, default=20_000, help="files that the filters are measured on")
-    parser.add_argument("--result", type=Path, default=RESULTS / "github.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "github.json")
     args = parser.parse_args()
     folders = args.input or [Path(sysconfig.get_paths()["purelib"])]
     paths = files(folders)
@@ -155,8 +155,7 @@ def main() -> None:
         "whole_source": whole_source(folders),
     }
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

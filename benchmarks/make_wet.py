@@ -25,6 +25,8 @@ import numpy.typing as npt
 
 from benchmarks.wet_text import Rarity, TextModel
 from filters.commoncrawl.lines import hash_lines, split_wet_text
+from pipeline.errors import OutputError
+from pipeline.storage.ownership import claim_folder
 from samples.commoncrawl.assemble import Page
 from samples.commoncrawl.wet import SOURCES, gzip_member, record, sample_pages, warcinfo, wet_name
 
@@ -242,7 +244,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if missing := [str(path) for path in arguments.seed_text if not path.is_file()]:
         parser.error(f"--seed-text: no such file: {', '.join(missing)}")
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    try:
+        owned = claim_folder(str(arguments.output), "benchmarks.make_wet")
+        owned.expect(map(wet_name, range(arguments.files)))
+    except OutputError as error:
+        parser.error(str(error))
     writers = make_writers(arguments.seed_text, arguments.files * arguments.megabytes, arguments.seed)
     sizes = Sizes({}, [], [], bytearray())
     for number in range(arguments.files):

@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.make_wet import make_writers, pages
+from benchmarks.result import RESULTS, result_file, write_result
 from pipeline.corpus.document import Document, document_schema
 from pipeline.corpus.shard import Layout
 from pipeline.corpus.sink import ParquetOutput
@@ -45,7 +46,6 @@ from pipeline.mix.token_files import MARK, Coding, RunHasher, TokenStore, hash_i
 from pipeline.storage.listing import match
 from tokenizer.encode import Encoder
 
-RESULTS = Path(__file__).parent / "results"
 # Share, median ids of a document, and files, of three kinds of sources.
 KINDS = {"crawl": (0.82, 700, 16), "answers": (0.09, 250, 4), "books": (0.09, 110_000, 4)}
 SIGMA = 0.9  # of the logarithm of a document's length
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=65_536, help="of a shard")
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--only", choices=("encode", "write", "draw"), help=argparse.SUPPRESS)
-    parser.add_argument("--result", type=Path, default=RESULTS / "mix.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "mix.json")
     args = parser.parse_args()
     steps = {
         "encode": lambda: encode(args.tokenizer, args.parquet, args.megabytes),
@@ -191,8 +191,7 @@ def main() -> None:
         command = [sys.executable, "-m", "benchmarks.mix", "--only", name, *sys.argv[1:]]
         result[name] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

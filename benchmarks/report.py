@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.result import RESULTS, result_file, write_result
 from pipeline.corpus.document import Document, Reject
 from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.manifest import write_manifest
@@ -30,7 +31,6 @@ from pipeline.corpus.shard import Layout, write_json
 from pipeline.corpus.sink import RejectPolicy, ShardSink
 from sources.commoncrawl.source import META
 
-RESULTS = Path(__file__).parent / "results"
 SEED = 20190715
 DIFFERENT = 16  # shards that are made; the others are links to their files
 STEPS = {"length": "too_short", "dedup": "no_line_left", "language": "language", "perplexity": "bucket_tail"}
@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=int, default=10_000)
     parser.add_argument("--documents", type=int, default=200, help="records of a shard")
-    parser.add_argument("--result", type=Path, default=RESULTS / "report.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "report.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = str(make_corpus(Path(folder), args.shards, args.documents))
@@ -188,8 +188,7 @@ def main() -> None:
     result = {"machine": machine, "shards": args.shards, "documents": args.shards * args.documents, **measured}
     result["page_megabytes"] = round(page / 1e6, 2)
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

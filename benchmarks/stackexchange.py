@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.result import RESULTS, result_file, write_result
 from filters.html import HtmlToText
 from pipeline.storage.filesystem import InputFile
 from samples.make_stackexchange import escape
@@ -38,7 +39,6 @@ from sources.stackexchange.rows import ANSWER, QUESTION, RowParser
 from sources.stackexchange.sites import find_sites
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 SAMPLE = ROOT / "samples" / "stackexchange"
 SITE = "generated.example"
 BLOCK = re.compile(r"<(p|pre|ul|ol|blockquote|table)\b.*?</\1>\s*", re.S)
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--folder", type=Path, help="where the site and the outputs go (default: a temporary folder)")
-    parser.add_argument("--result", type=Path, default=RESULTS / "stackexchange.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "stackexchange.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         path, size = make_site(Path(name), blocks_of(args.input), args.posts, packed=not args.plain)
@@ -286,8 +286,7 @@ def main() -> None:
     print(json.dumps(rates, indent=1))
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     report = {"machine": machine, "file_megabytes": round(file_size / 1e6, 1), "runs": runs, "parts": rates}
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(report, indent=1) + "\n")
+    write_result(args.result, report)
 
 
 if __name__ == "__main__":

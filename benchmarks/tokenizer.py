@@ -31,9 +31,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sentencepiece
 
+from benchmarks.result import RESULTS, result_file, write_result
 from tokenizer.encode import Encoder
 
-RESULTS = Path(__file__).parent / "results"
 BATCH_CHARACTERS = 4 << 20
 ROW_GROUP = 64  # documents, of which some are whole books
 TEXT_SUFFIXES = {".txt", ".tex", ".py", ".md", ".h", ".c", ".js", ".xml", ".html", ".wet", ".jsonl"}
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--input", nargs="+", required=True, help="sources: folders or files, Parquet or text")
     parser.add_argument("--only-read", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-encode", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--result", type=Path, default=RESULTS / "tokenizer.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "tokenizer.json")
     args = parser.parse_args()
     if args.only_read or args.only_encode:
         print(alone(args.model, Path(args.input[0]), args.only_encode))
@@ -210,8 +210,7 @@ def main() -> None:
         "parquet_to_token_file": on_disk(args.model, sources),
     }
     print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
-    args.result.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(args.result, result)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.result import result_file, write_result
 from benchmarks.trainer_loader import SEQ_LEN, VOCAB, write_random_shards
 from trainer_bridge.attention import attention_backends
 from trainer_bridge.config import TrainConfig
@@ -200,7 +201,7 @@ def show(result: Measurement) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("trainer_gpu.json"))
+    parser.add_argument("--output", type=result_file, default="trainer_gpu.json")
     parser.add_argument("--model", action="append", help=f"default: {', '.join(MODELS)}")
     parser.add_argument("--seconds", type=float, default=LIMIT, help="no new configuration after this time")
     options = parser.parse_args()
@@ -222,7 +223,7 @@ def main() -> None:
                 longest = max(longest, time.monotonic() - started)
                 show(results[-1])
                 report = {"before": facts, "after": environment(device), "results": [asdict(r) for r in results]}
-                options.output.write_text(json.dumps(report, indent=1))
+                write_result(options.output, report)
     print(f"{len(results)} configurations in {time.monotonic() - began:.0f} s: {options.output}")
 
 

@@ -25,12 +25,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.result import RESULTS, result_file, write_result
 from filters.wikitext import WikiSite, reference_urls, to_text
 from sources.wikipedia.compressed import Damage, xml_pieces
 from sources.wikipedia.pages import RawPage, parse_page, split_pages
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 SAMPLE = ROOT / "samples" / "wikipedia" / "enwiki-20260401-pages-articles-multistream.xml.bz2"
 PAGES_PER_STREAM = 100  # as in Wikimedia's dumps
 NAME = "enwiki-20220701-pages-articles-multistream"
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=60, help="of XML")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--shard-megabytes", type=float, default=2.0, help="of compressed bytes")
-    parser.add_argument("--result", type=Path, default=RESULTS / "wikipedia.json")
+    parser.add_argument("--result", type=result_file, default=RESULTS / "wikipedia.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         path = make_dump(Path(name), pages_of(args.input), args.megabytes)
@@ -146,11 +146,10 @@ def main() -> None:
     for result in runs:
         result["xml_megabytes_per_cpu_second"] = round(args.megabytes / result["cpu_seconds"], 2)
         print(json.dumps(result, indent=1))
-    args.result.parent.mkdir(exist_ok=True)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     dump = {"pages_of": args.input.name, "xml_megabytes": args.megabytes, "compressed_megabytes": round(packed, 1)}
     report = {"machine": machine, "dump": dump, "megabytes_per_second": rates, "runs": runs}
-    args.result.write_text(json.dumps(report, indent=1) + "\n")
+    write_result(args.result, report)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Generated WET files: the same bytes each time, the form of a crawl, and vocabulary and lines as asked for."""
 
+import argparse
 import io
 import re
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import make_wet
+from benchmarks.result import result_file, write_result
 from benchmarks.wet_text import Rarity, TextModel, WordFactory
 
 NAME = "CC-MAIN-20260312010203-20260312040203-0000{}.warc.wet.gz"
@@ -31,9 +33,24 @@ def records(path):
 
 def test_same_arguments_give_the_same_bytes(made, tmp_path):
     make_wet.main(["--output", str(tmp_path), "--files", "2", "--megabytes", "0.3"])
-    names = sorted(path.name for path in made.iterdir())
+    names = sorted(path.name for path in made.glob("[!.]*"))
     assert names == [NAME.format(0), NAME.format(1)]
     assert [(tmp_path / name).read_bytes() for name in names] == [(made / name).read_bytes() for name in names]
+
+
+def test_files_of_anybody_else_stay(tmp_path):
+    (tmp_path / NAME.format(0)).write_text("mine")
+    (tmp_path / "result.json").write_text("[1]")
+    with pytest.raises(SystemExit):
+        make_wet.main(["--output", str(tmp_path), "--files", "1", "--megabytes", "0.3"])
+    with pytest.raises(argparse.ArgumentTypeError, match="no benchmark wrote it"):
+        result_file(str(tmp_path / "result.json"))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        NAME.format(0): "mine",
+        "result.json": "[1]",
+    }
+    write_result(tmp_path / "new" / "result.json", {"machine": {}})
+    assert result_file(str(tmp_path / "new" / "result.json")).exists()
 
 
 def test_another_seed_gives_other_pages(made, tmp_path):
@@ -63,8 +80,8 @@ def test_every_language_writes_its_own_script(made):
 def test_seed_text_is_imitated(tmp_path):
     seed = tmp_path / "seed.txt"
     seed.write_text("Zanzibar quokkas juggle. " * 20_000)
-    make_wet.main(["--output", str(tmp_path), "--files", "1", "--megabytes", "0.3", "--seed-text", str(seed)])
-    english = b"".join(body for _, code, body in records(tmp_path / NAME.format(0)) if code == "eng")
+    make_wet.main(["--output", str(tmp_path / "wet"), "--files", "1", "--megabytes", "0.3", "--seed-text", str(seed)])
+    english = b"".join(body for _, code, body in records(tmp_path / "wet" / NAME.format(0)) if code == "eng")
     assert english.count(b"quokkas") > 1000
 
 
