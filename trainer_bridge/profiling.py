@@ -10,6 +10,11 @@ FOLDER = "profile"
 BEFORE = 10  # steps of a start that are not like the others: kernels are compiled, memory is laid out
 
 
+def trace_name(first: int, steps: int) -> str:
+    """Where in a run's directory the trace of a start goes: see ``StepProfiler``."""
+    return f"{FOLDER}/steps-{first + BEFORE + 1}-{first + BEFORE + steps}.json.gz"
+
+
 class StepProfiler:
     """Records a number of steps once, and writes their trace."""
 
@@ -21,9 +26,8 @@ class StepProfiler:
             first: steps done before this start.
             steps: how many to record.
         """
-        self.name = f"{FOLDER}/steps-{first + BEFORE + 1}-{first + BEFORE + steps}.json.gz"
         self.written = False
-        self._path = run / self.name
+        self._path = run / trace_name(first, steps)
         kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
         plan = schedule(wait=BEFORE - 1, warmup=1, active=steps, repeat=1)
         self._profile = profile(activities=kinds, schedule=plan, on_trace_ready=self._write)

@@ -22,7 +22,6 @@ from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
 from trainer_bridge.recipe import load_config, recipe_names
 from trainer_bridge.remote import local_path, local_shards
-from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.shards import Manifest, read_manifest
 from trainer_bridge.signals import STOPPED, StopSignal
 from trainer_bridge.trainer import Trainer
@@ -102,12 +101,10 @@ def check_tokenizer(config: TrainConfig, manifest: Manifest, shards: Path) -> Pa
     return path
 
 
-def keep_tokenizer(path: Path, folder: RunFolder) -> None:
-    """Copies the tokenizer into the run, where it is not yet."""
-    kept = folder.path / NAME
-    if not kept.is_file() or kept.read_bytes() != path.read_bytes():
-        folder.expect(NAME)
-        shutil.copyfile(path, kept)
+def lacks_tokenizer(run: Path, path: Path) -> bool:
+    """Whether the run does not have the tokenizer yet."""
+    kept = run / NAME
+    return not kept.is_file() or kept.read_bytes() != path.read_bytes()
 
 
 def set_up_torch(config: TrainConfig) -> None:
@@ -142,9 +139,10 @@ def main() -> int:
     stop.listen()
     samples = Samples(config.data, folder)
     tokenizer = world.from_first(lambda: check_tokenizer(config, samples.reader.manifest, folder))
-    trainer = Trainer(config, samples, options.output, world, options.resume_from)
-    if tokenizer is not None and trainer.folder is not None:
-        keep_tokenizer(tokenizer, trainer.folder)
+    lacking = tokenizer is not None and lacks_tokenizer(options.output, tokenizer)
+    trainer = Trainer(config, samples, options.output, world, options.resume_from, [NAME] if lacking else [])
+    if tokenizer is not None and lacking and world.rank == 0:
+        shutil.copyfile(tokenizer, options.output / NAME)
     complete = trainer.train(stop)
     if world.rank == 0:
         sys.stderr.write(summary(trainer, complete) + "\n")

@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from trainer_bridge.metrics import Metrics, finite
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
 from trainer_bridge.origin import check_origin, config_changes, resume_advice
 from trainer_bridge.parallel import World, build_model, check_layout, initialise
-from trainer_bridge.profiling import StepProfiler
+from trainer_bridge.profiling import StepProfiler, trace_name
 from trainer_bridge.recipe import to_dict
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import StopSignal
@@ -45,7 +46,13 @@ class Trainer:
     """A run: model, optimiser, data and records, resumed from the newest checkpoint if there is one."""
 
     def __init__(
-        self, config: TrainConfig, samples: Samples, run: Path, world: World, resume_from: int | None = None
+        self,
+        config: TrainConfig,
+        samples: Samples,
+        run: Path,
+        world: World,
+        resume_from: int | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         """Builds everything; ``config`` has its vocabulary size filled in. Nothing is removed before all is accepted.
 
@@ -55,6 +62,7 @@ class Trainer:
             run: the run's directory.
             world: this process among the others.
             resume_from: step of the checkpoint to go on from; None: the newest.
+            names: files that the caller will write into the run's directory.
 
         Raises:
             TrainerError: a batch that cannot be divided, a directory that is not the run's own, other data or another
@@ -71,7 +79,7 @@ class Trainer:
         self.folder: RunFolder | None = None
         world.from_first(self._take_folder)
         try:
-            self._build(share, resume_from)
+            self._build(share, resume_from, names)
         except BaseException:
             self._release()
             raise
@@ -80,12 +88,19 @@ class Trainer:
         inputs = [str(self.samples.reader.folder), *filter(None, [self.config.run.init_from])]
         self.folder = RunFolder(self.run, inputs=inputs)
 
+    def _begin(self, names: Sequence[str]) -> list[str]:
+        """Records what the run will write; once nothing is in its way, clears up. Gives what is to be told."""
+        assert self.folder is not None
+        traces = [trace_name(self.step, self.config.run.profile)] if self.config.run.profile else []
+        self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg", *traces, *names)
+        return self.checkpointer.begin(self.step)
+
     def _release(self) -> None:
         if self.folder is not None:
             self.folder.close()
             self.folder = None
 
-    def _build(self, share: Share, resume_from: int | None) -> None:
+    def _build(self, share: Share, resume_from: int | None, names: Sequence[str]) -> None:
         config, world, run = self.config, self.world, self.run
         self.model = build_model(config.model, config.efficiency, world)
         self.optimizer = build_optimizer(self.model, config.optimizer)
@@ -95,9 +110,7 @@ class Trainer:
         self._saved = -1
         events = [self._describe(), *self._advice()]
         self.step = self._restore(events, resume_from)
-        events += world.from_first(lambda: self.checkpointer.begin(self.step))
-        if self.folder is not None:
-            self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg")
+        events += world.from_first(lambda: self._begin(names))
         self.feeder = Feeder(self.samples, share, self.step * self.batch, config.data, world.device)
         self.metrics = Metrics(run, self.steps, self.step, to_dict(config), world.rank == 0)
         for event in events:
@@ -105,7 +118,6 @@ class Trainer:
         self.profiler: StepProfiler | None = None
         if config.run.profile and self.folder is not None:
             self.profiler = StepProfiler(run, self.step, config.run.profile)
-            self.folder.expect(self.profiler.name)
         self._waiting: list[tuple[int, float, Tensor]] = []  # statistics that are still on the device
         self._skips = SkipWatch(config.optimizer.skip_limit, self.steps)
         self._marked = time.perf_counter()

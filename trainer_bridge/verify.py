@@ -16,10 +16,12 @@ from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.metrics import NAME as METRICS
 from trainer_bridge.origin import stored_tokenizer
 from trainer_bridge.remote import local_path
+from trainer_bridge.stored import METADATA
 from trainer_bridge.vocabulary import NAME as TOKENIZER
 from trainer_bridge.vocabulary import check_is
 
 NAMED = 5  # of missing steps
+DATA = ".distcp"
 
 
 def verify_run(path: Path) -> tuple[str, list[str]]:
@@ -32,7 +34,8 @@ def verify_run(path: Path) -> tuple[str, list[str]]:
         return "1 checkpoint is whole", find_damage(path)
     found = list_checkpoints(path)
     faults = [fault for checkpoint in found for fault in _checkpoint_faults(checkpoint)]
-    nameless = [p for p in (path / FOLDER).glob("step-*") if COMPLETE.fullmatch(p.name) and p not in found]
+    others = [p for p in (path / FOLDER).glob("step-*") if COMPLETE.fullmatch(p.name) and p not in found]
+    nameless = [p for p in others if any(file.suffix == DATA or file.name == METADATA for file in p.glob("*"))]
     faults += [f"{p} has no {INFO}: it is no whole checkpoint" for p in sorted(nameless)]
     if not found and not nameless:
         faults.append(f"{path} holds no checkpoint")

@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 import io
+import runpy
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -33,7 +36,10 @@ from tests.pipeline import runs
 from tests.pipeline.line_source import LineRecipe
 from tests.pipeline.mix.corpora import mix, prose, recipe, write_corpus, write_model
 from tests.pipeline.report.corpora import Made, make_source
+from tests.trainer_bridge import runs as trainer_runs
 from tokenizer import train as tokenizer_train
+from trainer_bridge import evaluate, export, generate, import_weights, verify
+from trainer_bridge.errors import run_command
 
 SAMPLES = ROOT / "samples"
 WET = str(SAMPLES / "commoncrawl" / "CC-MAIN-20260312010203-20260312040203-00000.warc.wet.gz")
@@ -295,6 +301,49 @@ def test_a_tokenizer_leaves_other_folders_and_strangers(tmp_path):
     (tmp_path / "model" / "tokenizer.vocab").unlink()
     assert call(tokenizer_train.main, *flags, *more, tmp_path / "model")[0] == 0
     still_there(tmp_path / "model", before)
+
+
+def trainer_command(module: ModuleType, *arguments: object) -> tuple[int, str]:
+    """A command of the trainer, which takes its flags from the command line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+        return call(lambda _: run_command(module.main))
+
+
+def test_strangers_in_every_folder_of_the_trainer(tmp_path):
+    """Runs that keep fewer checkpoints, exports and imports, whole and killed; commands that only read."""
+    data, run, hf, imported = (tmp_path / name for name in ("data", "run", "hf", "imported"))
+    trainer_runs.shards(data)
+    trainer_runs.train(data, run, run={"save_every": 1, "keep": 3, "steps": 3})
+    before = {folder: strangers(folder) for folder in (data, run)}
+    trainer_runs.train(data, run, run={"save_every": 1, "keep": 1, "steps": 5})
+    assert trainer_command(export, run, "--to", hf)[0] == 0
+    before[hf] = strangers(hf)
+    (hf / "config.json").unlink()  # as a kill leaves it
+    assert trainer_command(export, run, "--to", hf)[0] == 0
+    assert trainer_command(import_weights, hf, "--output", imported)[0] == 0
+    before[imported] = strangers(imported)
+    for folder, found in before.items():
+        still_there(folder, found)
+    everything = contents(tmp_path)
+    for status, module, *arguments in (
+        (2, export, run, "--to", hf),
+        (2, export, run, "--to", data),
+        (2, import_weights, hf, "--output", imported),
+        (2, import_weights, hf, "--output", run),
+        (0, evaluate, run, "--data", data),
+        (2, generate, run, "no tokenizer is there"),
+        (0, verify, run, imported),
+    ):
+        found, told = trainer_command(module, *arguments)
+        assert (found, contents(tmp_path)) == (status, everything), told
+
+
+def test_an_environment_is_made_in_a_new_folder_only(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(SystemExit, match="move what is there away"):
+        runpy.run_path(str(ROOT / "tools" / "set_up.py"))["environment"](tmp_path)
+    assert contents(tmp_path).keys() == {"mine"}
 
 
 def test_models_and_definitions_leave_other_folders(tmp_path):

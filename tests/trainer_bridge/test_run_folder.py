@@ -45,6 +45,17 @@ def test_a_refused_command_changes_nothing(data, tmp_path):
     assert {**before, ".lock": b""} == {**files(tmp_path), ".lock": b""}
 
 
+def test_a_file_in_the_way_is_met_before_anything_is_removed(data, tmp_path):
+    runs.train(data, tmp_path, run={"save_every": 1, "keep": 100, "steps": 4})
+    trace = tmp_path / "profile" / "steps-15-16.json.gz"
+    trace.parent.mkdir()
+    trace.write_text("mine")
+    before = files(tmp_path)
+    with pytest.raises(TrainerError, match=r"holds profile/steps-15-16\.json\.gz, which .* did not write"):
+        runs.trainer(data, tmp_path, run={"keep": 1, "steps": 20, "profile": 2})
+    assert {**before, ".lock": b""} == {**files(tmp_path), ".lock": b""}
+
+
 def test_retention_removes_the_runs_own_checkpoints_only(data, tmp_path):
     folder = tmp_path / "checkpoints"
     runs.train(data, tmp_path, run={"save_every": 1, "keep": 2, "steps": 2})
