@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.storage.ownership import RECORD
 from trainer_bridge.checkpoint import COMPLETE, FOLDER, INFO, find_damage, list_checkpoints, read_info, step_of
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.metrics import NAME as METRICS
@@ -60,9 +61,19 @@ def _run_faults(run: Path, newest: Path) -> list[str]:
         check_is(run / TOKENIZER, stored_tokenizer(info), f"the run {run}")
     except TrainerError as error:
         faults.append(str(error))
+    if _is_recorded(run, TOKENIZER) and not (run / TOKENIZER).is_file():
+        faults.append(f"{run / TOKENIZER} is missing: the run's command copies it from the shards again")
     if not info.get("weights_only"):
         faults += _metrics_faults(run / METRICS, info["step"])
     return faults
+
+
+def _is_recorded(run: Path, name: str) -> bool:
+    """Whether the run's record lists a file."""
+    try:
+        return name in json.loads((run / RECORD).read_bytes())["names"]
+    except (OSError, ValueError, KeyError, TypeError):  # of a version without records
+        return False
 
 
 def _metrics_faults(path: Path, last: int) -> list[str]:

@@ -116,9 +116,11 @@ def _verify_frame(folder: ShardFolder) -> Iterator[str]:
     """The lists of files must agree, and the configuration be that of the shards."""
     manifest, layout = folder.manifest, Layout(folder.root)
     listed = [entry["file"] for entry in manifest["shards"]]
-    state = read_json(join(folder.root, "state.json"))
-    if [entry["filename"] for entry in state["_data_files"]] != listed:
-        yield f"{join(folder.root, 'state.json')} does not list the files of the manifest"
+    state = join(folder.root, "state.json")
+    if not exists(state):
+        yield f"{state} is missing: the command that made the shards writes it again"
+    elif read_json(state).get("_data_files") != [{"filename": file} for file in listed]:
+        yield f"{state} does not list the files of the manifest"
     for name in sorted(list_names(folder.root, ".arrow") - {file.removesuffix(".arrow") for file in listed}):
         yield f"{join(folder.root, name)}.arrow is not in the manifest"
     path = join(folder.root, CONFIGURATION)

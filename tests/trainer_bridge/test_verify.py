@@ -1,5 +1,6 @@
 """Verification of runs: every damage is found, in each file, and a sound run is sound."""
 
+import json
 import shutil
 
 import pytest
@@ -70,6 +71,13 @@ def test_what_lies_beside_the_checkpoints_is_looked_at(run, tmp_path):
     (run / "tokenizer.model").write_text("another")
     assert "is not the tokenizer of the run" in verify_run(run)[1][0]
     (run / "tokenizer.model").unlink()
+    assert verify_run(run)[1] == []  # its shards had none
+    record = json.loads((run / ".owner.json").read_text())
+    (run / ".owner.json").write_text(json.dumps({**record, "names": [*record["names"], "tokenizer.model"]}))
+    assert verify_run(run)[1] == [
+        f"{run}/tokenizer.model is missing: the run's command copies it from the shards again"
+    ]
+    (run / ".owner.json").write_text(json.dumps(record))
     (run / "checkpoints" / "step-000000002").rename(run / "checkpoints" / "step-000000003")
     assert verify_run(run)[1] == [f"{run / 'checkpoints' / 'step-000000003'} holds step 2"]
     (run / "checkpoints" / "step-000000003" / "run.json").unlink()

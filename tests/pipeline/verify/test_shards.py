@@ -203,6 +203,8 @@ def test_a_manifest_that_is_not_that_of_the_shards(root, change, message):
 def test_other_lists(root):
     edit_json(root / "shards/state.json", lambda state: state["_data_files"].pop())
     assert faults(root)[0].endswith("state.json does not list the files of the manifest")
+    (root / "shards/state.json").unlink()
+    assert "state.json is missing: the command that made the shards writes it again" in faults(root)[0]
 
 
 def test_held_out_documents_in_training(root, made):
