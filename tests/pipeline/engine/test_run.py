@@ -417,21 +417,3 @@ def test_run_and_verify_agree_on_ids_that_two_scopes_have(tmp_path):
     assert note.startswith("1 id occurs more than once: are inputs given twice, or do they overlap? See ")
     (fault,) = accounts.verify(both.layout.root)[1]
     assert fault.startswith("1 document has the id of another one, in short/x.parquet, short/x-")
-
-
-def test_what_was_fetched_and_could_not_be_read_is_fetched_anew(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLAMA_CORPUS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-    server = Server()
-    try:
-        server.answers = [whole(b"#damaged"), whole(b"the text")]
-        inputs = [f"{server.url}a.txt"]
-        assert run(inputs, tmp_path).manifest["inputs"][0]["failed"] == 1
-        assert run(inputs, tmp_path).manifest["inputs"][0]["failed"] == 1
-        assert len(server.requests) == 1
-        again = run(inputs, tmp_path, retry_failed=True)
-        assert (again.manifest["inputs"][0]["failed"], again.written, len(server.requests)) == (0, 1, 2)
-        run(inputs, tmp_path, retry_failed=True)
-        assert len(server.requests) == 2
-    finally:
-        server.close()
