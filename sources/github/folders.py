@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
-from filters.code.licenses import MAX_LICENSE_BYTES
+from filters.code.licenses import MAX_LICENSE_BYTES, is_license_file
 from pipeline.corpus.document import Document, Refused
 from pipeline.source import UNREADABLE
 from sources.github.raw_file import FileReader, RawFile, is_commit
@@ -144,9 +144,19 @@ def look_at(folder: str, files: LicenseFiles, reader: FileReader, deep: bool = T
 def _look_at_file(facts: RepositoryFacts, folder: str, entry: Entry, files: LicenseFiles) -> None:
     path, place = entry.path.replace(os.sep, "/"), os.path.join(folder, entry.path)
     if entry.kind == "link":
-        files.look_at_link(facts, path, _target(place))
+        if (data := _linked(folder, place)) is not None and is_license_file(path.rpartition("/")[2]):
+            files.look(facts, path, data)
+        else:
+            files.look_at_link(facts, path, _target(place))
     elif entry.kind == "file" and (data := _read_if_plain(place, MAX_LICENSE_BYTES + 1)) is not None:
         files.look(facts, path, data)
+
+
+def _linked(folder: str, place: str) -> bytes | None:
+    """The bytes of the file that a link names, whatever its name; None where that is outside the repository."""
+    root, target = os.path.realpath(folder), os.path.realpath(place)
+    inside = target.startswith(os.path.join(root, "")) and not target.startswith(os.path.join(root, ".git", ""))
+    return _read_if_plain(target, MAX_LICENSE_BYTES + 1) if inside else None
 
 
 def _target(place: str) -> str:

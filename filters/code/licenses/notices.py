@@ -96,6 +96,18 @@ _NO_COMMERCE = re.compile(
     r"|(?:academic|research|educational|personal|private|scientific) (?:use|purposes?) only"
 )
 _CLAIM = re.compile(r"copyright|\(c\)|©|licen[cs]|reserved")  # without one of these a comment grants and keeps nothing
+# Words that keep a file to few people or uses say so of the file itself, too, without any claim beside them.
+_OF_THE_FILE = re.compile(
+    r"\b(?:this|the) (?:source |computer )?"
+    r"(?:file|software|code|program|script|library|module|package|project|work|notebook)\b"
+)
+_SECRET = re.compile(r"\btrade secrets?\b|\bconfidential\b")
+# What a program says of itself outside comments: Python's ``__license__``, the kernel's ``MODULE_LICENSE("GPL")``.
+_STATED = re.compile(
+    r"^[ \t]*(?:__licen[cs]e__[ \t]*(?::[ \t]*\w+[ \t]*)?=[ \t]*|MODULE_LICENSE[ \t]*\([ \t]*)"
+    r"""(['"])([^'"\n]{1,200})\1""",
+    re.M,
+)
 _ALLOWED = (
     ("MIT", r"\bmit(?:[- ]style)?(?: software)?[- ]licen|licenses/mit\b|\bmit/x11|under (?:the )?mit\b"
             r"|licen[cs]e\W{0,3}mit\b|permission is hereby granted, free of charge|\bmit (?:and|or)\b"),
@@ -154,10 +166,24 @@ class OwnLicense:
             syntax: How its language writes comments; where None, only SPDX lines are read.
         """
         stated = spdx_lines(text, self._licensing)
-        noticed = notice_license(comment.contents for comment in leading_comments(text, syntax)) if syntax else None
+        noticed = (
+            notice_license([*(comment.contents for comment in leading_comments(text, syntax)), *_statements(text)])
+            if syntax
+            else None
+        )
         if stated and noticed and {"proprietary", "non-commercial"} & set(noticed.split(" AND ")):
             return noticed, NOTICE
         return (stated, SPDX_LINE) if stated else (noticed, NOTICE) if noticed else None
+
+
+def _statements(text: str) -> list[list[str]]:
+    """What a program says of its own licence, as comments would."""
+    if "MODULE_LICENSE" not in text and "__licen" not in text:
+        return []
+    return [
+        [f"{'dual licensed, ' if 'dual' in found[2].lower() else ''}license: {found[2]} license"]
+        for found in _STATED.finditer(text)
+    ][:MAX_LINES]
 
 
 def spdx_lines(text: str, licensing: Licensing) -> str | None:
@@ -207,9 +233,10 @@ def _of_comment(comment: str) -> tuple[str, ...]:
     ]
     if not others:
         others += [f"{name} license" for found in _UNDER.finditer(text) if (name := _unknown_name(found["name"]))][:1]
-    if _CLAIM.search(text):
+    if _CLAIM.search(text) or _OF_THE_FILE.search(text):
         others += ["non-commercial"] if ("commerc" in text or "only" in text) and _NO_COMMERCE.search(text) else []
-        others += ["proprietary"] if any(word in text for word in _BANS) and _NO_GRANT.search(text) else []
+        bans = _NO_GRANT if _CLAIM.search(text) else _SECRET
+        others += ["proprietary"] if any(word in text for word in _BANS) and bans.search(text) else []
     allowed = [name for name, pattern in _ALLOWED_NAMES if (found := pattern.search(text)) and _granted(text, found)]
     exact = [name for name in allowed if name != "BSD"]  # which BSD it is the repository tells
     if not others:

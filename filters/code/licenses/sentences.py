@@ -20,7 +20,13 @@ _TERMS = re.compile(
     |creative\s+commons|\bcc[- ]by|\bcc0|\bofl\b|\bmpl\b|mozilla\s+public|\bsspl\b|\bbusl?\b|elastic|polyform|eula
     |n['’]t\b|kommerzi|lizenz|licenz|licenci|лиценз|коммерч|许可|授权|商业|商用|ライセンス|라이선스
     |\bwarrant|\bliab|\brequire|\bconsent|military|nuclear|ethic|\bharm|\bevil\b|\brights\b|royalt|\bfees?\b|\bsell|\bfree\b
-    |redistribut|sublicen""",
+    |redistribut|sublicen|\bapplies\b|\bapply\b|\bbut\b|apart\s+from|\bha(?:s|ve)\s+to\b|\bneeds?\b|purchas|\bpay(?:s|ment|ing)?\b|\bbuy
+    |(?<!no\s)attribution|\bcredit|\bobli|enterprise|\bacademic|\beducational|\bpersonal\s+use|\bresearch\s+(?:use|purpose)|evaluation
+    |trademark|derivative|machine[- ]learning|\btrain(?:ing)?\b|written\s+(?:consent|approval)
+    |\b(?:nicht|kein\w*|darf|dürfen|nur|ausgenommen|verboten|untersagt|außer|erlaub\w*|frei)\b
+    |\b(?:interdi\w+|autoris\w+|sauf|uniquement|seulement|propriété|prohib\w+|salvo|excepto|solamente|únicamente|permitid\w+
+    |vietat\w+|consentit\w+|esclus\w+|soltanto|proibid\w+|exceto|somente|apenas)\b
+    |запрещ|кроме|только|нельзя|разреш|不得|禁止|仅限|除外|不可|のみ|除く""",
     re.I | re.X,
 )
 # What restricts, or speaks of a part, or of another licence, wherever it stands.
@@ -65,7 +71,8 @@ _POINTER = re.compile(
 # What stands in a licence's own text, where a copy of it is laid out in another way.
 _OWN = re.compile(
     r"(?:appendix\W*)?how\s+to\s+apply\s+(?:the\s+apache\s+license\s+to\s+your\s+work|these\s+terms\s+to\s+your\s+new\s+\w+)"
-    r"|https?://(?:www\.)?(?:opensource\.org|apache\.org|spdx\.org)/licenses?/[\w.-]*"
+    r"|(?:(?:please\s+)?(?:see|read)(?:\s+also)?:?\s+)?https?://(?:www\.)?(?:opensource\.org|apache\.org|spdx\.org)/licenses?/[\w.-]*"
+    r"(?:\s+for\s+(?:(?:more|further|full|the|licen[cs]e)\s+){0,3}(?:details|information|terms|text))?"
     r"|to\s+apply\s+the\s+apache\s+license\s+to\s+your\s+work,\s+attach\s+the\s+following.{1,300}"
     r"|\(?don't\s+include\s+the\s+brackets!?\)?.{0,10}|.{0,20}the\s+text\s+should\s+be\s+enclosed\s+in.{1,150}"
     r"|we\s+also\s+recommend\s+that\s+a\s+file\s+or\s+class\s+name.{1,250}"

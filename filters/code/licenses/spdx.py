@@ -45,6 +45,13 @@ SPELLINGS = {
     "bsd 3 clause new or revised": "BSD-3-Clause",
 }
 _NOISE = re.compile(r"\b(?:the|licen[cs]es?|version|software|osi approved)\b|[^a-z0-9]+")
+# Of a plain declaration: "gplv2", "gnu gpl 3 0", "gnu general public v3 or later gplv3".
+_GNU_SPELLED = re.compile(
+    r"(?:gnu )?(?:(?:(?P<kind>lesser|library|affero) )?general public|(?P<short>[al]?gpl))"
+    r" ?v?(?P<major>[123])(?: ?(?P<minor>[01]))?"
+    r"(?P<later> or (?:later|newer|any later))?(?: only)?(?: [al]?gplv?[123])?"
+)
+_CHOICE = re.compile(r"\s+OR\s+")  # as metadata write it, and as lists of names are put together
 # Addresses that stand for a licence in package metadata.
 _ADDRESSES = re.compile(
     r"https?://(?:www\.)?(?:opensource\.org/licenses?/|apache\.org/licenses/license-|spdx\.org/licenses/)"
@@ -72,9 +79,15 @@ def to_spdx(declared: str, licensing: Licensing) -> str | None:
     if address := _ADDRESSES.fullmatch(text):
         text = address["name"]
         text = f"apache-{text}" if text[0].isdigit() and "apache" in declared.lower() else text
-    spelled = SPELLINGS.get(" ".join(_NOISE.sub(" ", text.lower().rpartition("::")[2]).split()))
+    spelled = SPELLINGS.get(_plain(text))
     if spelled is not None:
         return spelled
+    if gnu := _GNU_SPELLED.fullmatch(_plain(text)):
+        return _gnu(gnu)
+    if " AND " not in text and " WITH " not in text and _CHOICE.search(text):
+        parts = [to_spdx(one.strip(" ()"), licensing) or "" for one in _CHOICE.split(text)]
+        if all(parts):
+            return " OR ".join(parts)
     if "/" in text and not re.search(r"\s(?:and|or|with)\s|[:()]", text, re.I):
         text = text.replace("/", " OR ")
     try:
@@ -82,6 +95,16 @@ def to_spdx(declared: str, licensing: Licensing) -> str | None:
     except (ExpressionError, RecursionError, AttributeError, TypeError):  # the last two: of malformed expressions
         return None
     return str(parsed) if parsed is not None else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(_NOISE.sub(" ", text.lower().rpartition("::")[2]).split())
+
+
+def _gnu(found: re.Match[str]) -> str:
+    kind = {"lesser": "LGPL", "library": "LGPL", "affero": "AGPL", None: "GPL"}[found["kind"]]
+    later = "or-later" if found["later"] else "only"
+    return f"{(found['short'] or kind).upper()}-{found['major']}.{found['minor'] or 0}-{later}"
 
 
 # The same text stands behind all of these names of a GNU licence.

@@ -92,6 +92,10 @@ def test_a_licence_that_is_a_link_within_the_repository_counts(tmp_path):
     (folder / "LICENSE").unlink()
     (folder / "LICENSE").symlink_to("docs/LICENSE")
     assert texts(folder) == {"x.py": "x = 1\n"}
+    (folder / "docs" / "LICENSE").rename(folder / "docs" / "legal.txt")
+    (folder / "LICENSE").unlink()
+    (folder / "LICENSE").symlink_to("docs/legal.txt")
+    assert "x.py" in texts(folder)
 
 
 def test_a_licence_that_is_a_link_out_of_it_does_not_count(tmp_path):

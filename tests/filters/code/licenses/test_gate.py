@@ -39,6 +39,9 @@ APACHE, ODD = read("field-notes/LICENSE"), read("odd-terms/LICENSE")
         ("MIT/Apache-2.0", "MIT OR Apache-2.0", ["Apache-2.0", "MIT"]),
         ("(MIT AND BSD-3-Clause)", "MIT AND BSD-3-Clause", ["BSD-3-Clause", "MIT"]),
         ("mit or gpl-2.0", "MIT OR GPL-2.0-only", ["MIT"]),
+        ("MIT OR GPLv2", "MIT OR GPL-2.0-only", ["MIT"]),
+        ("(MIT License) OR (Apache License, Version 2.0)", "MIT OR Apache-2.0", ["Apache-2.0", "MIT"]),
+        ("MIT OR GNU General Public License v3 or later (GPLv3+)", "MIT OR GPL-3.0-or-later", ["MIT"]),
         ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 WITH LLVM-exception", ["Apache-2.0"]),
     ],
 )

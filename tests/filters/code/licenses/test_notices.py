@@ -68,6 +68,9 @@ def test_spdx_lines(text, extension, expected):
         (["Copyright 2026 A. All rights reserved."], None),
         (["May not be copied, modified, or distributed except according to those terms. (c) 2026 A"], None),
         (["Neither the name of A may be used to endorse products", "copyright 2026 A"], "BSD-3-Clause"),
+        (["This file is for non-commercial use only."], "non-commercial"),
+        (["CONFIDENTIAL: this file holds trade secrets of A."], "proprietary"),
+        (["This file is made by a program and must not be modified."], None),
         (["Counts the confidential machines of a cloud."], None),
         (["Reads a proprietary format."], None),
         (["Licensed under the Tide Community License 1.0."], "tide community license"),
@@ -79,6 +82,21 @@ def test_spdx_lines(text, extension, expected):
 )
 def test_notices(lines, expected):
     assert declared(*lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "extension", "expected"),
+    [
+        ('x = 1\n__license__ = "GPLv3"\n', "py", "GPL"),
+        ("__license__: str = 'MIT'\n", "py", "MIT"),
+        ('__license__ = "see LICENSE"\n', "py", None),
+        ('print("__license__ = GPL")\n', "py", None),
+        ('int a;\nMODULE_LICENSE("GPL v2");\n', "c", "GPL"),
+        ('int a;\nMODULE_LICENSE("Dual MIT/GPL");\n', "c", "MIT"),
+    ],
+)
+def test_what_programs_say_of_themselves(text, extension, expected):
+    assert read(text, extension) == (None if expected is None else (expected, "notice"))
 
 
 def test_an_spdx_line_decides_over_a_notice_but_not_over_a_ban():
