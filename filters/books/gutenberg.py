@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from filters.books.gutenberg_credits import leading_credits, trailing_notes
+from filters.books.gutenberg_credits import leading_credits, trailing_notes, without_inner_credits
 
 HEADER_LINES = 700  # the longest small print, with its letters on donations, has about 450
 TRAILER_LINES = 700  # the licence of today has about 360
@@ -52,6 +52,7 @@ _FIELD_LINE = re.compile(
     r"\b.{0,30}:|\[(?:yes|this\s+file|e-?(?:text|book)|most\s+recently)",
     re.I,
 )
+_TITLE_LINE = re.compile(_STARS + r"(?:the\s+)?project\s+gutenberg(?:'s|[\s-]+(?:tm\s+)?e-?(?:text|book)s?)\b", re.I)
 LAWS_LINES = 150  # of that header, with its fields
 FILE_NAME_PARAGRAPHS = 6  # of boilerplate behind that line: on editions, versions and the small print
 _SMALL_PRINT_START = re.compile(_STARS + r"start[\s*]*(?:of\s+)?the\s+small\s+print", re.I)
@@ -162,6 +163,7 @@ def _cut(text: str, lines: Sequence[str], start: int, end: int | None, kind: str
         body = body[: trailing_notes(body)]
     if kind is None and end is None:
         return Stripped(text, "", None, False, 0)
+    body = without_inner_credits(body)
     return Stripped("\n".join(body).strip("\n"), "\n".join(lines[:start]), kind, end is not None, headers)
 
 
@@ -176,12 +178,16 @@ def _find_start(lines: Sequence[str]) -> tuple[int, str | None, int]:
 
 
 def _laws_start(lines: Sequence[str]) -> int:
-    """The first line behind the header of 2001 to 2003, which begins with the laws; 0 where there is none.
+    """The first line behind a header without a marker, as of 2001 to 2003; 0 where there is none.
+
+    It begins with the laws, or with Project Gutenberg's own title line.
 
     It ends with the line that names the file, or, without it, with the last of the fields.
     """
     top = [line[:LINE_CHARACTERS] for line in lines[:LAWS_LINES]]
-    if not any(_LAWS.search(line) for line in top[:SECOND_HEADER_LINES]):
+    first = _next_text(top, 0)
+    titled = first < len(top) and bool(_TITLE_LINE.match(top[first]))
+    if not titled and not any(_LAWS.search(line) for line in top[:SECOND_HEADER_LINES]):
         return 0
     named = [number + 1 for number, line in enumerate(top) if "NAMED" in line.upper() and _FILE_NAME.match(line)]
     end = named[0] if named else _behind_fields(top)

@@ -41,6 +41,12 @@ _NOTE = re.compile(
 )
 _NOTE_HEADING = re.compile(r"^\W*[\w'\u2019]+(?:\s+[\w'\u2019]+){0,4}\W*$")
 
+_MAKERS_FIRST = re.compile(
+    r"[\s\[(]{0,20}(?:this\s+)?(?:e-?(?:text|book)\s+(?:was\s+)?)?(?:produced|prepared|transcribed|scanned)\s+by\b",
+    re.I,
+)
+_MAKERS = re.compile(r"pgdp\.net|distributed\s+proofread", re.I)
+
 
 def leading_credits(lines: Sequence[str]) -> int:
     """The number of lines at the start of a body that are credits and transcriber's notes, and empty lines after them.
@@ -70,6 +76,23 @@ def _is_credit(paragraph: str, lines: int) -> bool:
     if lines <= COPYRIGHT_LINES and _COPYRIGHT.match(paragraph):
         return True
     return lines <= CREDIT_LINES and bool(_CREDIT.match(paragraph) or _LINK.match(paragraph))
+
+
+def without_inner_credits(lines: Sequence[str]) -> list[str]:
+    """The lines of a body without the credits of Project Gutenberg's makers in its middle, as between its parts.
+
+    Only paragraphs that begin like credits and name the makers: a book may say "Produced by", too.
+    """
+    kept: list[str] = []
+    at = 0
+    for first, line in enumerate(lines):
+        if first < at or not _MAKERS_FIRST.match(line[:LINE_CHARACTERS]) or (first and lines[first - 1].strip()):
+            continue
+        last = _paragraph_end(lines, first)
+        if last - first <= CREDIT_LINES and _MAKERS.search(" ".join(lines[first:last])):
+            kept += lines[at:first]
+            at = _skip_empty(lines, last)
+    return [*kept, *lines[at:]]
 
 
 def trailing_notes(lines: Sequence[str]) -> int:

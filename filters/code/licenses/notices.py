@@ -180,10 +180,8 @@ def _statements(text: str) -> list[list[str]]:
     """What a program says of its own licence, as comments would."""
     if "MODULE_LICENSE" not in text and "__licen" not in text:
         return []
-    return [
-        [f"{'dual licensed, ' if 'dual' in found[2].lower() else ''}license: {found[2]} license"]
-        for found in _STATED.finditer(text)
-    ][:MAX_LINES]
+    stated = [found[2].replace("/", " or ") for found in _STATED.finditer(text)]
+    return [[f"{'dual licensed' if ' or ' in one else 'license'}: {one} license"] for one in stated[:MAX_LINES]]
 
 
 def spdx_lines(text: str, licensing: Licensing) -> str | None:

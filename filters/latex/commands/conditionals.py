@@ -20,6 +20,10 @@ from filters.latex.scopes import Meaning, Primitive, primitives
 from filters.latex.vocabulary import ALWAYS, CONDITIONALS
 
 _CHARACTER = re.compile(r"(?:\\([A-Za-z@]+)[ \t]*|([^\\{}]))", re.DOTALL)
+# Commands of TeX that are expanded before \if compares.
+_EXPANDABLE = frozenset(
+    ("csname", "expandafter", "fontname", "jobname", "meaning", "noexpand", "number", "romannumeral", "string", "the")
+)
 _NEXT_CONDITIONAL = re.compile(r"\s*\\([A-Za-z@]+)")
 _RELATION = re.compile(r"\s*([<=>])")
 _CASE_ENDS = ("else", "or")
@@ -97,6 +101,11 @@ def _character(expander: Expander, frame: Frame) -> str | None:
     frame.pos = match.end()
     if match[1] is None:
         return match[2]
+    if match[1] == "detokenize":
+        text = expander.reader.group()  # \if\relax\detokenize{#1}\relax asks whether an argument is empty
+        return None if text is None else text.strip()[:1].replace("\\", "\\\\") or _character(expander, frame)
+    if match[1] in _EXPANDABLE:
+        return None
     meaning = expander.scopes.meanings.get(match[1])
     if isinstance(meaning, Macro):
         text = expander.plain_text(match[1])

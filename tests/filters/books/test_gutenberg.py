@@ -291,6 +291,22 @@ def test_credits_behind_the_marker_go(credit):
     assert strip_boilerplate(text).body == BODY
 
 
+def test_credits_between_two_parts_go():
+    credit = "Produced by Ann Helper and the Online Distributed\nProofreading Team at http://www.pgdp.net"
+    text = f"{HEADER}{START_LINE}\n\n{BODY}\n\n{credit}\n\n\n{BODY}\n\n{END_LINE}\n"
+    assert strip_boilerplate(text).body == f"{BODY}\n\n{BODY}"
+    assert "Produced by an actor" in strip_boilerplate(text.replace(credit, "Produced by an actor, who\nsang.")).body
+
+
+def test_a_header_without_any_marker_goes_with_its_fields():
+    found = strip_boilerplate(
+        f"The Project Gutenberg Etext of The Lamp, by Ann Author\n\nTitle: The Lamp\nAuthor: Ann Author\n\n\n{BODY}"
+    )
+    assert (found.body, found.start) == (BODY.strip("\n"), "laws")
+    kept = f"Project Gutenberg's books were many.\n\n{BODY}"
+    assert strip_boilerplate(kept).body == kept
+
+
 @pytest.mark.parametrize(
     "first",
     [

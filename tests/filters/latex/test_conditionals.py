@@ -89,7 +89,9 @@ def run(tex: str) -> str:
         # \if expands macros
         (r"\def\m{x}\if\m x a\else b\fi\if x\m a\fi", "aa"),
         (r"\newcommand{\f}[1]{\if!#1!none\else(#1)\fi}\f{}\f{ab}\f{\alpha}", r"none(ab)(\alpha)"),
+        (r"\newcommand{\f}[1]{\if\relax\detokenize{#1}\relax none\else(#1)\fi}\f{}\f{ab}\f{\x}", r"none(ab)(\x)"),
         # what only TeX knows
+        (r"\if\string a\number1 a\else b\fi", r"\if\string a\number1 a\else b\fi"),
         (r"\ifnum\value{page}>1 a\else b\fi", r"\ifnum\value{page}>1 a\else b\fi"),
         (r"\ifdim\parindent=0pt a\fi", r"\ifdim\parindent=0pt a\fi"),
         (r"\ifx\foo\bar a\else b\fi", r"\ifx\foo\bar a\else b\fi"),
