@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_train)
-    parser.add_argument("--input", nargs="+", required=True, help=INPUT_HELP)
+    parser.add_argument("--input", action="extend", nargs="+", required=True, help=INPUT_HELP)
     parser.add_argument("--column", default="text", help=COLUMN_HELP)
     parser.add_argument("--output", required=True, type=Path, help="folder of the models")
     parser.add_argument("--language", default="en", help="names the files (default: %(default)s)")

@@ -13,12 +13,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import IO, Any
 
 from rich.console import Console
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.inspect.raw import Before
@@ -154,40 +154,61 @@ def _clipped(text: str, characters: int) -> Text:
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:
-    table = _columns(f"before: {len(before):,} characters", f"after: {len(after):,} characters")
-    width = max(1, console.width // 2 - GAP - len(MARK))
+    """Both forms in two columns of equal width, laid out here: a table of rich takes minutes for a large page."""
+    column = max(1, console.width // 2)
+    width = max(1, column - GAP - len(MARK))
+    heads = [Text(f"{head}: {len(text):,} characters", "dim") for head, text in (("before", before), ("after", after))]
+    block = _beside(column, *([head] for head in heads))
     shown = 0
-    for row in side_by_side(harmless(before), harmless(after)):
+    for number, row in enumerate(side_by_side(harmless(before), harmless(after)), start=1):
         if characters and shown >= characters:
-            table.add_row(Text("… (--characters 0 shows all)", "dim"), "")
+            block.append("… (--characters 0 shows all)\n", "dim")
             break
-        if table.row_count == ROWS_AT_ONCE:  # what is long appears while it is compared
-            console.print(table)
-            table = _columns(None, None)
         shown += sum(len(text) for text, _ in row.left or row.right or ())
-        table.add_row(*(_hanging(console, cell, width) for cell in _cells(row)))
-    console.print(table)
+        block.append_text(_beside(column, *(_hanging(console, cell, width) for cell in _cells(row))))
+        if number % ROWS_AT_ONCE == 0:  # what is long appears while it is compared
+            console.print(block, end="", soft_wrap=True)
+            block = Text()
+    console.print(block, end="", soft_wrap=True)
 
 
-def _columns(*heads: str | None) -> Table:
-    """Two columns of equal width."""
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-    table.show_header = any(heads)
-    for head in heads:
-        table.add_column(head or "", ratio=1, overflow="fold")
-    return table
+def _beside(column: int, left: Sequence[Text], right: Sequence[Text]) -> Text:
+    """The lines of two cells side by side."""
+    block = Text()
+    for x, y in zip_longest(left, right):
+        if x is not None:
+            block.append_text(x)
+        if y:
+            block.append(" " * (column - (x.cell_len if x is not None else 0))).append_text(y)
+        block.append("\n")
+    return block
 
 
 def _cells(row: Row) -> tuple[Text, Text]:
     return _pieces(row.left, "red", "-"), _pieces(row.right, "green", "+")
 
 
-def _hanging(console: Console, line: Text, width: int) -> Text:
+def _hanging(console: Console, line: Text, width: int) -> list[Text]:
     """A line broken where its column ends, all but its first part set in: no sign of the text stands where marks do."""
     if line.cell_len <= width + len(MARK):
-        return line
-    first, *rest = line[len(MARK) :].wrap(console, width, overflow="fold")
-    return Text("\n").join([line[: len(MARK)] + first, *(Text(MARK) + part for part in rest)])
+        return [line]
+    mark, bare = line.divide([len(MARK)])
+    plain = bare.plain
+    parts = bare.divide(_breaks(plain, width)) if plain.isascii() else bare.wrap(console, width, overflow="fold")
+    for part in parts:
+        part.rstrip()
+    return [mark.append_text(parts[0]), *(Text(MARK).append_text(part) for part in parts[1:])]
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Where a line of ASCII is broken: behind the last blank that fits, else within the word."""
+    places: list[int] = []
+    at = 0
+    while len(text) - at > width:
+        blank = text.rfind(" ", at, at + width + 1)
+        at = blank + 1 if blank > at else at + width
+        places.append(at)
+    return places
 
 
 def _pieces(spans: tuple[Span, ...] | None, style: str, mark: str) -> Text:

@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     result = cli.source_parser("arxiv", DESCRIPTION, EPILOG, recipe="arxiv", kind=ArxivRecipe)
     result.add_argument(
         "--input",
+        action="extend",
         nargs="+",
         metavar="PATH",
         help="bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, hf://, https://",

@@ -50,12 +50,15 @@ def parser() -> argparse.ArgumentParser:
     result = cli.source_parser("books", DESCRIPTION, EPILOG, recipe="books", kind=BooksRecipe)
     result.add_argument(
         "--gutenberg",
+        action="extend",
         nargs="+",
         metavar="PATH",
         default=[],
         help="Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://, hf://",
     )
-    result.add_argument("--books3", nargs="+", metavar="TAR", default=[], help="a tar or tar.gz of .epub.txt files")
+    result.add_argument(
+        "--books3", action="extend", nargs="+", metavar="TAR", default=[], help="a tar or tar.gz of .epub.txt files"
+    )
     return result
 
 

@@ -62,6 +62,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument(
         "--input",
+        action="extend",
         nargs="+",
         metavar="PATH",
         help="WET files: paths, folders, globs in quotes, gs://, s3://, hf://, https://",

@@ -78,6 +78,11 @@ def _table(recipe: PerplexityRecipe) -> Mapping[str, tuple[float, float]]:
 def _refuse_to_drop_all(recipe: PerplexityRecipe, kept: Sequence[str], scored: Sequence[str]) -> None:
     """Refuses to keep languages whose pages all have bucket ``all`` where that bucket is not kept."""
     mute = [language for language in kept if language not in scored]
+    if mute and recipe.languages is not None:
+        raise RecipeError(
+            f"perplexity.languages does not name {name_a_few(mute)}, which language.keep keeps, so all such pages "
+            "would be dropped: name it there, or set perplexity.keep=[head,middle,all], or all"
+        )
     if mute:
         addresses = " and ".join(perplexity_addresses(recipe, mute[0]))
         raise RecipeError(

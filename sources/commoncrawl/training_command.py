@@ -59,7 +59,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add_inputs(result)
     result.add_argument(
-        "--urls", nargs="+", required=True, metavar="FILE", help="URLs that Wikipedia cites, one a line"
+        "--urls",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="URLs that Wikipedia cites, one a line",
     )
     result.add_argument(
         "--negatives",

@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     result = cli.source_parser("github", DESCRIPTION, EPILOG, recipe="github", kind=GitHubRecipe)
     result.add_argument(
         "--input",
+        action="extend",
         nargs="+",
         metavar="PATH",
         help="a folder of repositories or one repository, tars of them, exports of BigQuery, The Stack's Parquet: "

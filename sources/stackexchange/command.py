@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     result = cli.source_parser("stackexchange", DESCRIPTION, EPILOG, recipe="stackexchange", kind=StackExchangeRecipe)
     result.add_argument(
         "--input",
+        action="extend",
         nargs="+",
         metavar="PATH",
         help="archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, hf://, https://",

@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     result = cli.source_parser("wikipedia", DESCRIPTION, EPILOG, recipe="wikipedia", kind=WikipediaRecipe)
     result.add_argument(
         "--input",
+        action="extend",
         nargs="+",
         metavar="PATH",
         help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, hf://, https://",

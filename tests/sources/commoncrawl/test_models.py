@@ -74,3 +74,9 @@ def test_languages_can_be_named():
 def test_choices_that_would_drop_all_are_refused(languages, settings, message):
     with pytest.raises(RecipeError, match=message):
         scored(*languages, **settings)
+
+
+def test_languages_that_are_kept_but_not_named_for_scoring_are_not_dropped_in_silence():
+    with pytest.raises(RecipeError, match=r"perplexity\.languages does not name de, which language\.keep keeps"):
+        scored("en", "de", languages=("en",))
+    assert scored("en", "de", languages=("en",), keep=("all",))[0] == ("en",)
