@@ -163,8 +163,9 @@ def _cut(text: str, lines: Sequence[str], start: int, end: int | None, kind: str
         body = body[: trailing_notes(body)]
     if kind is None and end is None:
         return Stripped(text, "", None, False, 0)
-    body = without_inner_credits(body)
-    return Stripped("\n".join(body).strip("\n"), "\n".join(lines[:start]), kind, end is not None, headers)
+    return Stripped(
+        without_inner_credits("\n".join(body).strip("\n")), "\n".join(lines[:start]), kind, end is not None, headers
+    )
 
 
 def _find_start(lines: Sequence[str]) -> tuple[int, str | None, int]:

@@ -42,10 +42,11 @@ _NOTE = re.compile(
 _NOTE_HEADING = re.compile(r"^\W*[\w'\u2019]+(?:\s+[\w'\u2019]+){0,4}\W*$")
 
 _MAKERS_FIRST = re.compile(
-    r"[\s\[(]{0,20}(?:this\s+)?(?:e-?(?:text|book)\s+(?:was\s+)?)?(?:produced|prepared|transcribed|scanned)\s+by\b",
-    re.I,
+    r"^[ \t\[(]{0,20}(?:this\s+)?(?:e-?(?:text|book)\s+(?:was\s+)?)?(?:produced|prepared|transcribed|scanned)\s+by\b",
+    re.I | re.M,
 )
 _MAKERS = re.compile(r"pgdp\.net|distributed\s+proofread", re.I)
+_MAKERS_NAMES = ("pgdp.net", "istributed Proof", "istributed\nProof")
 
 
 def leading_credits(lines: Sequence[str]) -> int:
@@ -78,13 +79,14 @@ def _is_credit(paragraph: str, lines: int) -> bool:
     return lines <= CREDIT_LINES and bool(_CREDIT.match(paragraph) or _LINK.match(paragraph))
 
 
-def without_inner_credits(lines: Sequence[str]) -> list[str]:
-    """The lines of a body without the credits of Project Gutenberg's makers in its middle, as between its parts.
+def without_inner_credits(body: str) -> str:
+    """A body without the credits of Project Gutenberg's makers in its middle, as between its parts.
 
     Only paragraphs that begin like credits and name the makers: a book may say "Produced by", too.
     """
-    kept: list[str] = []
-    at = 0
+    if not any(name in body for name in _MAKERS_NAMES):  # a search for words costs more than all the rest
+        return body
+    lines, kept, at = body.split("\n"), list[str](), 0
     for first, line in enumerate(lines):
         if first < at or not _MAKERS_FIRST.match(line[:LINE_CHARACTERS]) or (first and lines[first - 1].strip()):
             continue
@@ -92,7 +94,7 @@ def without_inner_credits(lines: Sequence[str]) -> list[str]:
         if last - first <= CREDIT_LINES and _MAKERS.search(" ".join(lines[first:last])):
             kept += lines[at:first]
             at = _skip_empty(lines, last)
-    return [*kept, *lines[at:]]
+    return "\n".join([*kept, *lines[at:]])
 
 
 def trailing_notes(lines: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from filters.wikitext.rules import Arguments
+from filters.wikitext.rules import Arguments, Rule
 
 _NUMERAL = re.compile(r"[IVXLCDMivxlcdm]{1,9}|[0-9]{1,2}")
 _ORDINALS = frozenset(("e", "er", "re", "ème", "eme"))
@@ -38,6 +38,16 @@ def centuries(arguments: Arguments) -> str:
 
 def _ordinal(numeral: str) -> str:
     return f"{numeral}er" if numeral in _FIRST else f"{numeral}e" if _NUMERAL.fullmatch(numeral) else numeral
+
+
+def before_christ(rule: Rule) -> Rule:
+    """``{{-s|V|e}}``, ``{{-sp|V|e|au|IV|e}}``: the minus stands for the era."""
+
+    def dated(arguments: Arguments) -> str:
+        text = rule(arguments)
+        return f"{text} av. J.-C." if text and "J.-C." not in text else text
+
+    return dated
 
 
 def numbered_century(arguments: Arguments) -> str:

@@ -206,6 +206,9 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "century": _always(centuries.century),
         "two_centuries": _always(centuries.two_centuries),
         "centuries": _always(centuries.centuries),
+        "century_before_christ": _always(centuries.before_christ(centuries.century)),
+        "two_centuries_before_christ": _always(centuries.before_christ(centuries.two_centuries)),
+        "centuries_before_christ": _always(centuries.before_christ(centuries.centuries)),
         "numbered_century": _always(centuries.numbered_century),
     }
 )
