@@ -7,6 +7,7 @@ made before, whatever the scopes.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -72,11 +73,12 @@ def hash_id(identifier: str) -> int:
     return xxhash.xxh3_64_intdigest(encodable(identifier).encode())
 
 
-def write_ids(layout: Layout, shard: str, hashes: Sequence[int]) -> None:
-    """Writes the hashes of a shard's ids, sorted."""
+def write_ids(layout: Layout, shard: str, hashes: Sequence[int]) -> str:
+    """Writes the hashes of a shard's ids, sorted; gives the SHA-256 of the file, in hex."""
     buffer = io.BytesIO()
     np.save(buffer, np.sort(np.array(hashes, np.uint64)))
     write_bytes(layout.ids(shard), buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def overlap_of(layout: Layout) -> str:

@@ -166,7 +166,7 @@ def write_shard(
         files = sink.files
         promise_new(layout, shard.name, files)
         outputs, rejects = sink.finish()
-    write_ids(layout, shard.name, ids)
+    ids_sha256 = write_ids(layout, shard.name, ids)
     write_json(
         layout.stats(shard.name),
         {
@@ -177,6 +177,7 @@ def write_shard(
             "messages": _first_messages(chain.ledger, messages),
             "outputs": [asdict(output) for output in outputs],
             "rejects": asdict(rejects) if rejects else None,
+            "ids_sha256": ids_sha256,
         },
     )
     fulfil(layout, shard.name, files)

@@ -48,7 +48,8 @@ try:
 except ImportError:  # pragma: no cover - no such locks on Windows
     fcntl = None  # type: ignore[assignment]
 
-TRUNCATED = "truncated_"  # with what these reasons begin, a file was cut short: truncated_gzip, truncated_7z
+# With what reasons begin where a file is damaged, and another copy of it may be sound: truncated_gzip, corrupt_bz2.
+DAMAGED = ("truncated_", "corrupt_")
 # What files below _work are called that are of no one shard: of a partition, a range, a month's part, a file's hash.
 _WORK_STEM = re.compile(r"\d{4,}(-\d{5})?|[0-9a-f]{16}|settled|checksum")
 _WORK_SUFFIXES = {"", ".arrow", ".npy", ".json", ".progress"}
@@ -223,14 +224,18 @@ def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
     done = layout.done()
     for scope in scopes:
         finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any(_has_unreadable(layout.read_stats(name)) for name in finished):
+        if any(has_unreadable(layout.read_stats(name)) for name in finished):
             write_bytes(layout.redo(scope.name), b"")
 
 
-def _has_unreadable(stats: dict[str, Any]) -> bool:
-    """Whether a file broke off while it was read, was cut short, or gave nothing but failures."""
+def has_unreadable(stats: Mapping[str, Any]) -> bool:
+    """Whether a file broke off while it was read, was cut short or damaged, or gave nothing but failures.
+
+    Args:
+        stats: A shard's, or a source's manifest.
+    """
     reasons = stats["ledger"]["steps"][0]["failed"]
-    broke_off = any(reason == UNREADABLE or reason.startswith(TRUNCATED) for reason in reasons)
+    broke_off = any(reason == UNREADABLE or reason.startswith(DAMAGED) for reason in reasons)
     return broke_off or any(0 < entry.get("failed", 0) == entry.get("records", 0) for entry in stats["inputs"])
 
 

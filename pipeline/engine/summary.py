@@ -14,6 +14,7 @@ from rich.text import Text
 from pipeline.corpus.ledger import Ledger, Tally, total
 from pipeline.engine.losses import great_losses
 from pipeline.engine.run import RunResult
+from pipeline.engine.state import has_unreadable
 from pipeline.errors import name_a_few
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import is_web
@@ -69,6 +70,8 @@ def _advice(result: RunResult, ledger: Ledger) -> list[str]:
     if result.manifest["rejects"]:
         step = next((name for name, step in ledger.steps.items() if step.failed), READ_STEP)
         lines.append(f"  see them: python -m pipeline.inspect {root} --dropped-by {step}")
+    if not has_unreadable(result.manifest):  # single records that are wrong stay so, however often they are read
+        return lines
     retry = "the same command with --retry-failed"
     if any(is_web(entry["path"]) and entry.get("failed") for entry in result.manifest["inputs"]):
         retry += ", which fetches them anew, in place of the copies in the cache"

@@ -34,7 +34,8 @@ from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.token_files import Coding
 from pipeline.recipe import fingerprint
-from pipeline.storage.filesystem import atomic_output, file_sizes, join, open_input
+from pipeline.source import HashingReader
+from pipeline.storage.filesystem import atomic_output, exists, file_sizes, join, open_input
 
 FORMAT = 2
 DOCUMENTS = "documents.parquet"
@@ -44,6 +45,7 @@ PLAN = "plan.json"
 HELDOUT = "heldout"
 STATE = "state.json"
 DATASET = "dataset_info.json"
+BESIDE = (TOKENIZER, PLAN, DOCUMENTS, KEPT_OUT, STATE, DATASET)  # what lies beside shards, as far as a set has it
 _SHARD_NAME = re.compile(r"data-\d{5,}-of-\d{5,}")
 _DOCUMENT_SCHEMA = pa.schema(
     {
@@ -201,6 +203,12 @@ class ShardSet:
         return [shard_name(shard, self.form.shards) for shard in range(self.form.shards)]
 
 
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file of a folder of shards, in hex."""
+    with open_input(path) as handle:
+        return str(HashingReader(handle).finish()["sha256"])
+
+
 def finish_set(
     shards: ShardSet,
     plan: Plan,
@@ -261,6 +269,7 @@ def finish_set(
     }
     write_json(join(layout.root, STATE), state)
     write_json(join(layout.root, DATASET), {"description": "Token shards: see manifest.json"})
+    manifest["files"] = {name: sha256_of(path) for name in BESIDE if exists(path := join(layout.root, name))}
     write_json(layout.manifest, manifest)
     return manifest
 

@@ -1,6 +1,6 @@
-"""``python -m pipeline.verify DIR``: recomputes a corpus's accounts from its files (see pipeline.verify.accounts)."""
+"""``python -m pipeline.verify DIR``: recomputes a corpus's accounts from its files (see pipeline.verify.command)."""
 
 from pipeline.terminal import run_module
 
 if __name__ == "__main__":
-    run_module("pipeline.verify.accounts")
+    run_module("pipeline.verify.command")

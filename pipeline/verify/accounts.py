@@ -1,18 +1,14 @@
-"""``python -m pipeline.verify DIR``: recomputes a source's accounts from its files, and fails where they differ.
-
-A folder of token shards is known by its files, and verified by pipeline.verify.shards.
+"""Recomputes a source's accounts from its files, and tells where they differ.
 
 Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
 characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the
 manifest is the sum of the stats; no Parquet file lies there that no stats file knows; every document has an id of its
-own.
+own; the ids by which overlaps are found, and the records of scopes and of what may be removed, are what was written.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,36 +20,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
-from rich.console import Console
 
 from pipeline.corpus.ledger import Ledger, Tally
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest, run_folders
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.corpus.sink import REJECTS, RejectPolicy
-from pipeline.engine.cli import beam_options
 from pipeline.engine.overlap import hash_id
-from pipeline.engine.summary import failures
-from pipeline.errors import InputError, OutputError
-from pipeline.mix.rows import is_shard_folder
-from pipeline.mix.run import TOKEN_FILES
+from pipeline.errors import OutputError
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.steps import READ_STEP
-from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, require
-from pipeline.verify.runs import is_run, verify_run
-from pipeline.verify.shards import CURE as SHARDS_CURE
-from pipeline.verify.shards import verify_shards
-from pipeline.verify.token_files import verify_token_files
+from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input, read_bytes
+from pipeline.storage.ownership import RECORD
 
 THREADS = 4
 FILES_NAMED = 3
 DIFFERENCES_SHOWN = 5
-CURE = (
-    "To mend it: run {} again, with the same inputs. It makes shards again whose files are missing or cut; remove a "
-    "changed or damaged file, or one that belongs to no shard, before. Documents with equal ids come from inputs that "
-    "overlap: give each record once, to a new --output."
-)
 
 
 @dataclass
@@ -98,6 +80,8 @@ def verify(root: str, *, checksums: bool = True, rejects: bool = True) -> tuple[
     faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
     faults += _verify_configuration(layout, manifest)
     faults += _verify_surveys(stats)
+    faults += _verify_scopes(layout, stats)
+    faults += _verify_owner(layout.root)
     faults += _verify_manifest(layout, manifest, stats)
     faults += _verify_listing(layout, stats)
     return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
@@ -123,6 +107,34 @@ def _verify_surveys(stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         shard, expected = first.setdefault(str(entry.get("scope")), (name, found))
         if found != expected:
             yield f"shards {shard} and {name} of one scope were judged by different surveys"
+
+
+def _verify_scopes(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The record of each scope must be that of its shards: by it a later run tells what it may add."""
+    records: dict[str, Any] = {}
+    for entry in stats:
+        name = str(entry["scope"]["name"])
+        path = layout.scope(name)
+        if name not in records:
+            try:
+                records[name] = read_json(path) if exists(path) else {}
+            except OutputError as error:
+                records[name] = {}
+                yield str(error)
+        record = records[name]
+        if record.get("fingerprint") != entry["scope"]["fingerprint"] or entry["shard"] not in record.get("shards", ()):
+            yield f"{path} is missing, or is not the record of the scope of shard {entry['shard']}"
+
+
+def _verify_owner(root: str) -> Iterator[str]:
+    """The record of what the command may remove must be readable."""
+    path = join(root, RECORD)
+    if not exists(path):
+        return
+    try:
+        list(json.loads(read_bytes(path))["names"])
+    except (ValueError, TypeError, KeyError) as error:
+        yield f"{path} is damaged: {error!r}. No run will write here any more: make the source anew in a new --output"
 
 
 def _verify_shard(
@@ -157,6 +169,8 @@ def _verify_stats(
     if stats["configuration"] != fingerprint(manifest.get("configuration")):
         report.faults.append(f"{where}: it was made by another configuration than the manifest's")
     report.faults += [f"{where}: {fault}" for fault in _verify_inputs(ledger, stats["inputs"])]
+    if (expected := stats.get("ids_sha256")) and _sha256(layout.ids(name)) != expected:
+        report.faults.append(f"{layout.ids(name)} is missing, or has changed: its sha256 is not that of the stats")
     for entry in stats["outputs"]:
         found, ids, _ = _verify_file(layout, entry, checksums)
         report.faults += found
@@ -204,8 +218,7 @@ def _verify_file(
     if not exists(path):
         return [f"{path} is missing"], nothing, Counter()
     if checksums:
-        with open_input(path) as handle:
-            sum_ = HashingReader(handle).finish()["sha256"]
+        sum_ = _sha256(path)
         if sum_ != entry["sha256"]:
             return [f"{path} has changed: its sha256 is {sum_}, the stats say {entry['sha256']}"], nothing, Counter()
     try:
@@ -217,6 +230,14 @@ def _verify_file(
         counted = f"{rows} documents of {characters} characters"
         return [f"{path} holds {counted}, the stats say {entry['documents']} of {entry['characters']}"], ids, reasons
     return [], ids, reasons
+
+
+def _sha256(path: str) -> str | None:
+    """The SHA-256 of a file, in hex; None where there is none."""
+    if not exists(path):
+        return None
+    with open_input(path) as handle:
+        return str(HashingReader(handle).finish()["sha256"])
 
 
 def _count(file: pq.ParquetFile, *, texts: bool) -> tuple[int, int, npt.NDArray[np.uint64], Counter[tuple[str, str]]]:
@@ -293,90 +314,3 @@ def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[
     known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
     there = {path for path in list_tree(layout.root, ".parquet") if _may_hold_documents(path)}
     return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
-
-
-def _failures(folder: str) -> str:
-    """What failed, for the sentence on a sound folder."""
-    manifest = read_manifest(Layout(folder))
-    sentence = failures(manifest) if manifest else ""
-    return f"; {sentence}" if sentence else ""
-
-
-def _command(folder: str) -> str:
-    """The command that made a source's folder, as far as its files tell."""
-    try:
-        manifest = read_manifest(Layout(folder))
-    except OutputError:
-        manifest = None
-    name = manifest.get("source") if manifest else None
-    return f"python -m sources.{name}" if name else "the source's command"
-
-
-def _folders(given: str) -> list[str]:
-    """The folder itself; of a corpus, those of its sources."""
-    return [given] if is_run(given) or is_shard_folder(given) else run_folders(given) or [given]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.verify",
-        description="Recomputes the accounts of a corpus from its files; exits with 1 where anything differs.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "folders",
-        nargs="+",
-        metavar="DIR",
-        help="a corpus, a source's folder, such as corpus/books, one of token shards, or a run of the trainer",
-    )
-    parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
-    parser.add_argument("--without-rejects", action="store_true", help="of a corpus that was published without them")
-    parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
-    args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(parser, flags))
-    console = Console(highlight=False, soft_wrap=True)
-    failed = False
-    try:
-        for given in args.folders:
-            require(given)
-            if not is_remote(given) and not os.path.isdir(given):
-                raise InputError(f"there is no folder {given}")
-    except InputError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="bold red", markup=False)
-        sys.exit(1)
-    for folder in (found for given in args.folders for found in _folders(given)):
-        root = folder if is_remote(folder) else folder.rstrip("/")
-        if is_run(root):
-            sound, faults, cure = verify_run(root)
-        elif is_shard_folder(root):
-            count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
-            sound = f"{count:,} rows"
-        else:
-            count, faults = verify(root, checksums=not args.quick, rejects=not args.without_rejects)
-            sound = f"{count:,} documents kept{'' if faults else _failures(root)}"
-        failed |= bool(faults)
-        for fault in faults:
-            console.print(f"{folder}: {fault}", style="red", markup=False)
-        if faults and not is_run(root):
-            cure = SHARDS_CURE if is_shard_folder(root) else CURE.format(_command(root))
-        if faults:
-            console.print(f"{folder}: {cure}", style="yellow", markup=False)
-        if not faults:
-            console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
-    for given in args.folders if not args.quick else ():
-        failed |= _verify_token_files(given, console)
-    sys.exit(1 if failed else 0)
-
-
-def _verify_token_files(corpus: str, console: Console) -> bool:
-    """Checks the token files of a corpus, where it has some; tells whether any is not what it was."""
-    root = join(corpus, TOKEN_FILES)
-    if not list_tree(root, ".json"):
-        return False
-    count, faults = verify_token_files(root, corpus)
-    for fault in faults:
-        console.print(f"{root}: {fault}", style="red", markup=False)
-    if not faults:
-        console.print(f"{root}: {count:,} token files are as they were written", style="green", markup=False)
-    return bool(faults)

@@ -25,7 +25,7 @@ from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
 from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
-from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out
+from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out, sha256_of
 from pipeline.mix.graph import load_encoder
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.rows import Segment, ShardFolder, open_folder, read_batches, read_document, read_row
@@ -117,12 +117,16 @@ def _verify_frame(folder: ShardFolder) -> Iterator[str]:
     manifest, layout = folder.manifest, Layout(folder.root)
     listed = [entry["file"] for entry in manifest["shards"]]
     state = join(folder.root, "state.json")
-    if not exists(state):
-        yield f"{state} is missing: the command that made the shards writes it again"
-    elif read_json(state).get("_data_files") != [{"filename": file} for file in listed]:
+    if exists(state) and read_json(state).get("_data_files") != [{"filename": file} for file in listed]:
         yield f"{state} does not list the files of the manifest"
     for name in sorted(list_names(folder.root, ".arrow") - {file.removesuffix(".arrow") for file in listed}):
         yield f"{join(folder.root, name)}.arrow is not in the manifest"
+    for name, expected in manifest.get("files", {}).items():  # a version before wrote none
+        path = join(folder.root, name)
+        if not exists(path):
+            yield f"{path} is missing: the command that made the shards writes it again"
+        elif sha256_of(path) != expected:
+            yield f"{path} has changed since it was written: the command that made the shards writes it again"
     path = join(folder.root, CONFIGURATION)
     if manifest["kind"] == "train":
         for line in difference(manifest["configuration"], read_json(path) if exists(path) else {})[:FAULTS_SHOWN]:

@@ -90,7 +90,7 @@ def test_what_lies_beside_the_checkpoints_is_looked_at(run, tmp_path):
 @pytest.mark.parametrize("module", ["trainer_bridge.verify", "pipeline.verify"])
 def test_both_commands_say_it_and_the_cure(run, sound, module, capsys, monkeypatch):
     if module == "pipeline.verify":
-        from pipeline.verify.accounts import main as command
+        from pipeline.verify.command import main as command
     else:
         command = main
     monkeypatch.setattr("sys.argv", [module, str(sound)])

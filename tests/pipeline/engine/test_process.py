@@ -8,7 +8,7 @@ from pipeline.corpus.shard import Layout, Shard
 from pipeline.engine.dedup import find_duplicates
 from pipeline.engine.process import hash_shard, read_decided, write_shard
 from pipeline.errors import InputError
-from pipeline.storage.filesystem import InputFile
+from pipeline.storage.filesystem import InputFile, file_sha256
 from tests.pipeline.line_source import LineRecipe, LineSource
 from tests.pipeline.runs import FILES, rows, write_input
 
@@ -89,6 +89,7 @@ def test_one_shard_from_raw_bytes_to_stats(source, layout, shard, tmp_path):
             "kept": {"long": {"documents": 1, "characters": 17}},
         },
         "messages": {"read: comment": "only a comment", "read: damaged": "damaged at 26"},
+        "ids_sha256": file_sha256(layout.ids("b")),
     }
     assert [(o["path"], o["documents"], o["characters"]) for o in outputs] == [("long/b.parquet", 1, 17)]
     assert (rejects["path"], rejects["documents"]) == ("_rejects/b.parquet", 2)

@@ -28,7 +28,6 @@ FAILED = """\
 2 records failed (in b.txt)
   read: damaged: the [bold]line[/bold] is damaged
   see them: python -m pipeline.inspect 'corpus/[odd] lines' --dropped-by read
-  once their files are mended or fetched anew: the same command with --retry-failed
 """
 
 
@@ -72,11 +71,16 @@ def test_a_narrow_screen_cuts_no_number():
     assert "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n" == FUNNEL
 
 
-def test_what_was_fetched_is_said_to_be_in_the_cache():
+RETRY = "  once their files are mended or fetched anew: the same command with --retry-failed"
+
+
+def test_files_that_gave_nothing_may_be_read_again():
     ran = result(sample(), 1, 0)
-    ran.manifest["inputs"] = [entry("https://x.org/b.txt", 3, 2)]
-    told = summary(ran, width=200)
-    assert "with --retry-failed, which fetches them anew, in place of the copies in the cache" in told
+    assert RETRY not in summary(ran, width=200)  # one record of a file is wrong, and stays so
+    ran.manifest["inputs"] = [entry("raw/b.txt", 1, 1)]
+    assert f"{RETRY}\n" in summary(ran, width=200)
+    ran.manifest["inputs"] = [entry("https://x.org/b.txt", 1, 1)]
+    assert f"{RETRY}, which fetches them anew, in place of the copies in the cache\n" in summary(ran, width=200)
 
 
 def test_the_funnel_of_nothing():

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.verify.accounts import CURE, main, verify
+from pipeline.verify.accounts import verify
+from pipeline.verify.command import CURE, main
 from tests.pipeline.line_source import LineRecipe
 from tests.pipeline.runs import run, write_input
 
@@ -76,6 +77,14 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda c: edit_table(c / "short/a.parquet", lambda t: t.slice(1)),
         r"^.*/short/a\.parquet has changed",
     ),
+    "ids changed": (lambda c: cut(c / "_ids/a.npy"), r"^.*/_ids/a\.npy is missing, or has changed"),
+    "ids deleted": (lambda c: (c / "_ids/b.npy").unlink(), r"^.*/_ids/b\.npy is missing, or has changed"),
+    "scope changed": (
+        lambda c: edit_json(c / "_scopes/a.json", lambda s: s.update(fingerprint="0")),
+        r"^.*/_scopes/a\.json is missing, or is not the record of the scope of shard a$",
+    ),
+    "scope deleted": (lambda c: (c / "_scopes/c.json").unlink(), r"^.*/_scopes/c\.json is missing, or is not"),
+    "owner damaged": (lambda c: cut(c / ".owner.json"), r"^.*/\.owner\.json is damaged: "),
     "file cut short": (lambda c: cut(c / "short/c.parquet"), r"^.*/short/c\.parquet has changed"),
     "file deleted": (lambda c: (c / "long/a.parquet").unlink(), r"^.*/long/a\.parquet is missing$"),
     "rejects deleted": (lambda c: (c / "_rejects/c.parquet").unlink(), r"^.*/_rejects/c\.parquet is missing$"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.mix.folder import BESIDE, DOCUMENTS, HELDOUT, KEPT_OUT
 from pipeline.mix.rows import open_folder, read_document
 from pipeline.recipe import fingerprint
 from pipeline.verify.shards import verify_shards
@@ -198,6 +199,17 @@ def misreckon(manifest):
 def test_a_manifest_that_is_not_that_of_the_shards(root, change, message):
     edit_json(root / "shards/manifest.json", change)
     assert any(message in fault for fault in faults(root)), faults(root)
+
+
+@pytest.mark.parametrize(
+    "name", [*(name for name in BESIDE if name != KEPT_OUT), f"{HELDOUT}/{KEPT_OUT}", f"{HELDOUT}/{DOCUMENTS}"]
+)
+def test_what_lies_beside_the_shards(root, name):
+    path = root / "shards" / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert any(name in fault for fault in faults(root))
 
 
 def test_other_lists(root):
