@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.storage.ownership import RECORD
-from trainer_bridge.checkpoint import COMPLETE, FOLDER, INFO, find_damage, list_checkpoints, read_info, step_of
+from trainer_bridge.checkpoint import COMPLETE, FOLDER, INFO, SUMS, find_damage, list_checkpoints, read_info, step_of
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.metrics import NAME as METRICS
 from trainer_bridge.origin import stored_tokenizer
@@ -34,20 +34,24 @@ def verify_run(path: Path) -> tuple[str, list[str]]:
     if (path / INFO).is_file():
         return "1 checkpoint is whole", find_damage(path)
     found = list_checkpoints(path)
-    faults = [fault for checkpoint in found for fault in _checkpoint_faults(checkpoint)]
+    faults = [fault for checkpoint in found for fault in _checkpoint_faults(path, checkpoint)]
     others = [p for p in (path / FOLDER).glob("step-*") if COMPLETE.fullmatch(p.name) and p not in found]
     nameless = [p for p in others if any(file.suffix == DATA or file.name == METADATA for file in p.glob("*"))]
     faults += [f"{p} has no {INFO}: it is no whole checkpoint" for p in sorted(nameless)]
     if not found and not nameless:
         faults.append(f"{path} holds no checkpoint")
+    if (path / RECORD).exists() and _recorded(path) is None:
+        faults.append(f"{path / RECORD} is damaged: no command will write here any more")
     whole = [checkpoint for checkpoint in found if not any(str(checkpoint) in fault for fault in faults)]
     if whole:
         faults += _run_faults(path, whole[-1])
     return f"{len(found)} checkpoint{'s are' if len(found) != 1 else ' is'} whole", faults
 
 
-def _checkpoint_faults(checkpoint: Path) -> list[str]:
+def _checkpoint_faults(run: Path, checkpoint: Path) -> list[str]:
     faults = find_damage(checkpoint)
+    if _is_recorded(run, f"{FOLDER}/{checkpoint.name}/{SUMS}") and not (checkpoint / SUMS).is_file():
+        faults.append(f"{checkpoint / SUMS} is missing: nothing tells any more whether its files are what was written")
     if not faults and read_info(checkpoint)["step"] != step_of(checkpoint):
         faults = [f"{checkpoint} holds step {read_info(checkpoint)['step']}"]
     return faults
@@ -70,10 +74,15 @@ def _run_faults(run: Path, newest: Path) -> list[str]:
 
 def _is_recorded(run: Path, name: str) -> bool:
     """Whether the run's record lists a file."""
+    return name in (_recorded(run) or ())
+
+
+def _recorded(run: Path) -> list[str] | None:
+    """What the run's record lists; None where it is damaged, or not there, as in a version without records."""
     try:
-        return name in json.loads((run / RECORD).read_bytes())["names"]
-    except (OSError, ValueError, KeyError, TypeError):  # of a version without records
-        return False
+        return list(json.loads((run / RECORD).read_bytes())["names"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _metrics_faults(path: Path, last: int) -> list[str]:

@@ -42,9 +42,16 @@ def test_every_byte_of_a_checkpoint_counts(run, name):
     for damaged in (data[:-1], data[: len(data) // 2], b"", data + b"x"):
         path.write_bytes(damaged)
         assert find_damage(checkpoint), len(damaged)
-    if name != "checksums.json":  # a version without it wrote none
+    path.unlink()
+    assert verify_run(run)[1]
+
+
+def test_a_version_without_checksums_or_records(run):
+    for path in (*run.glob("checkpoints/*/checksums.json"), run / ".owner.json"):
         path.unlink()
-        assert verify_run(run)[1]
+    assert verify_run(run) == ("2 checkpoints are whole", [])
+    (run / ".owner.json").write_bytes(b"{")
+    assert verify_run(run)[1] == [f"{run}/.owner.json is damaged: no command will write here any more"]
 
 
 def test_damage_without_checksums_is_found_by_the_archives_own(run):
