@@ -11,18 +11,18 @@ same bytes.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
-import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from samples.gzipped import gzipped
+from samples.written import output_folder, write_files
 
 OUTPUT = Path(__file__).parent / "arxiv"
+MODULE = "samples.make_arxiv"
 PAPERS = OUTPUT / "papers"
 TIME = 1614556800  # of all files: 2021-03-01
 PDF = b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
@@ -175,14 +175,7 @@ def files() -> dict[str, bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_arxiv``."""
-    parser = argparse.ArgumentParser(prog="python -m samples.make_arxiv", description="Builds the arXiv sample.")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder (default: the sample's own)")
-    output = parser.parse_args(arguments).output
-    for path, data in files().items():
-        target = output / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        sys.stdout.write(f"{target} ({len(data)} bytes)\n")
+    write_files(MODULE, OUTPUT, output_folder(MODULE, OUTPUT, arguments), files().items())
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ the sentences of header, small print and licence are this project's. The same so
 
 from __future__ import annotations
 
-import argparse
 import io
-import sys
 import tarfile
 import textwrap
 import zipfile
@@ -21,9 +19,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from samples.gzipped import gzipped
+from samples.written import output_folder, write_files
 
 PROSE = Path(__file__).parent / "commoncrawl" / "prose"
 OUTPUT = Path(__file__).parent / "books"
+MODULE = "samples.make_books"
 PLAIN = {"é": "e", "É": "E", "ï": "i", "Å": "A", "ö": "o", "“": '"', "”": '"', "’": "'", "—": "--"}
 VERBS = frozenset({"is", "was", "are", "were", "has", "had", "have", "can", "could", "may", "will", "would", "must"})
 TIME = (2026, 3, 12, 0, 0, 0)
@@ -227,16 +227,8 @@ def tar_of(files: Iterator[tuple[str, bytes]]) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_books``."""
-    parser = argparse.ArgumentParser(prog="python -m samples.make_books", description="Builds the books sample.")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder (default: the sample's own)")
-    output = parser.parse_args(arguments).output
-    files = {f"gutenberg/{path}": data for path, data in mirror_files()}
-    files["books3.tar.gz"] = tar_of(books3_files())
-    for path, data in files.items():
-        target = output / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        sys.stdout.write(f"{target} ({len(data)} bytes)\n")
+    files = [*((f"gutenberg/{path}", data) for path, data in mirror_files()), ("books3.tar.gz", tar_of(books3_files()))]
+    write_files(MODULE, OUTPUT, output_folder(MODULE, OUTPUT, arguments), files)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ also depend on the version of pyarrow.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,9 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samples.commoncrawl.wet import gzip_member, record_id, warcinfo
+from samples.written import output_folder, write_files
 
 SAMPLES = Path(__file__).parent
 OUTPUT = SAMPLES / "c4"
+MODULE = "samples.make_c4"
 SEGMENT = "CC-MAIN-20260312010203-20260312040203"
 WET_FILES = 2
 NONE = "-"
@@ -131,15 +131,9 @@ def _parquet(rows: list[dict[str, str]]) -> bytes:
     return buffer.getvalue()
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"folder for the files (default: {OUTPUT})")
-    args = parser.parse_args(arguments)
-    args.output.mkdir(parents=True, exist_ok=True)
-    for name, data in (*wet_files(), *published_files()):
-        (args.output / name).write_bytes(data)
-        sys.stdout.write(f"{len(data):>8,}  {name}\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``python -m samples.make_c4``."""
+    write_files(MODULE, OUTPUT, output_folder(MODULE, OUTPUT, arguments), [*wet_files(), *published_files()])
 
 
 if __name__ == "__main__":

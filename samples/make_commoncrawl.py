@@ -18,7 +18,9 @@ from pathlib import Path
 import orjson
 
 from samples.commoncrawl import train_models, wet
+from samples.written import own_folder, write_files
 
+MODULE = "samples.make_commoncrawl"
 MODELS = Path(__file__).parent / "models"
 
 
@@ -26,13 +28,12 @@ def write_wet(output: Path) -> None:
     """Writes the WET files and the list of reference URLs to ``output``."""
     files = dict(wet.wet_files())
     files[wet.REFERENCE_URLS] = "".join(f"{url}\n" for url in wet.reference_urls()).encode()
-    for name, data in files.items():
-        (output / name).write_bytes(data)
-        sys.stdout.write(f"{output / name} ({len(data)} bytes)\n")
+    write_files(MODULE, wet.SOURCES, output, files.items())
 
 
 def write_models(output: Path, packages: Path, kenlm_programs: Path | None) -> None:
     """Trains the models into ``output``, and prints the reports of the trainings."""
+    own_folder(MODULE, MODELS, output)
     train_models.train_perplexity(output, packages, kenlm_programs)
     report = train_models.train_reference(output)
     model = output / "reference.ftz"
@@ -61,7 +62,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_commoncrawl``."""
     arguments = parser().parse_args(argv)
-    arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.command == "wet":
         write_wet(arguments.output)
     else:

@@ -11,11 +11,9 @@ invented. The same texts give the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
-import sys
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,8 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samples.gzipped import gzipped
+from samples.written import output_folder, write_files
 
 OUTPUT = Path(__file__).parent / "github"
+MODULE = "samples.make_github"
 TEXTS = OUTPUT / "texts"
 COMMIT = hashlib.sha1(b"the commit of the drum").hexdigest()
 OTHER_NOTICE = "// Copyright 2026 The Birch Kettle Authors. All rights reserved.\n// SPDX-License-Identifier: MIT\n\n"
@@ -128,18 +128,12 @@ def tarball() -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_github``."""
-    parser = argparse.ArgumentParser(prog="python -m samples.make_github", description="Builds the GitHub sample.")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder (default: the sample's own)")
-    output = parser.parse_args(arguments).output
-    files = {
-        "bigquery-000000000000.json.gz": export(),
-        "stack-00000-of-00001.parquet": stack(),
-        f"drum-{COMMIT[:7]}.tar.gz": tarball(),
-    }
-    output.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (output / name).write_bytes(data)
-        sys.stdout.write(f"{output / name} ({len(data)} bytes)\n")
+    files = [
+        ("bigquery-000000000000.json.gz", export()),
+        ("stack-00000-of-00001.parquet", stack()),
+        (f"drum-{COMMIT[:7]}.tar.gz", tarball()),
+    ]
+    write_files(MODULE, OUTPUT, output_folder(MODULE, OUTPUT, arguments), files)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import io
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,10 @@ from typing import Any
 import yaml
 
 from samples.sevenzip import write_archive
+from samples.written import output_folder, write_files
 
 OUTPUT = Path(__file__).parent / "stackexchange"
+MODULE = "samples.make_stackexchange"
 SITES = ("kitchengarden.example", "workbench.example", "meta.workbench.example")
 # In the order in which .NET's XmlWriter puts the attributes of the dump.
 ATTRIBUTES = (
@@ -64,17 +64,17 @@ def archive_files(site: str) -> Iterator[tuple[str, list[bytes]]]:
     yield "Users.xml", [table("users", names)]
 
 
+def packed(site: str) -> bytes:
+    """The archive of a site."""
+    archive = io.BytesIO()
+    write_archive(archive, list(archive_files(site)))
+    return archive.getvalue()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_stackexchange``."""
-    parser = argparse.ArgumentParser(prog="python -m samples.make_stackexchange", description="Builds the sample.")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder (default: the sample's own)")
-    output = parser.parse_args(arguments).output
-    output.mkdir(parents=True, exist_ok=True)
-    for site in SITES:
-        archive = io.BytesIO()
-        write_archive(archive, list(archive_files(site)))
-        (output / f"{site}.7z").write_bytes(archive.getvalue())
-        sys.stdout.write(f"{output / site}.7z ({len(archive.getvalue())} bytes)\n")
+    output = output_folder(MODULE, OUTPUT, arguments)
+    write_files(MODULE, OUTPUT, output, ((f"{site}.7z", packed(site)) for site in SITES))
 
 
 if __name__ == "__main__":

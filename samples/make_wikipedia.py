@@ -12,17 +12,18 @@ and, where the page has them, a line ``=> target of the redirect`` and a line ``
 stands for 45 times ``{{small|``.
 """
 
-import argparse
 import bz2
 import hashlib
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from samples.written import output_folder, write_files
+
 SAMPLE = Path(__file__).parent / "wikipedia"
+MODULE = "samples.make_wikipedia"
 _PAGE = re.compile(
     r"^=#= (?P<id>\d+) \| (?P<namespace>\d+) \| (?P<title>.+?) \| (?P<time>\S+) \| (?P<user>.+)\n"
     r"(?:=> (?P<redirect>.+)\n)?(?:%(?P<model>.+)\n)?",
@@ -172,18 +173,10 @@ def dump_files(edition: Edition) -> dict[str, bytes]:
     return {f"{edition.name}.xml.bz2": dump, f"{edition.name}-index.txt.bz2": bz2.compress(index.encode())}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m samples.make_wikipedia``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samples.make_wikipedia", description="Builds the Wikipedia sample from its written sources."
-    )
-    parser.add_argument("--output", type=Path, default=SAMPLE, help="folder (default: the sample's own)")
-    output = parser.parse_args(argv).output
-    output.mkdir(parents=True, exist_ok=True)
-    for edition in EDITIONS:
-        for name, data in dump_files(edition).items():
-            (output / name).write_bytes(data)
-            sys.stdout.write(f"{output / name} ({len(data)} bytes)\n")
+    files = (file for edition in EDITIONS for file in dump_files(edition).items())
+    write_files(MODULE, SAMPLE, output_folder(MODULE, SAMPLE, arguments), files)
 
 
 if __name__ == "__main__":

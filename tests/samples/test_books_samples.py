@@ -14,7 +14,7 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "books"
 
 def test_the_sources_give_the_bytes_that_lie_there(tmp_path, capsys):
     main(["--output", str(tmp_path)])
-    made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("[!.]*") if p.is_file()}
     assert len(made) == capsys.readouterr().out.count("\n") == 15
     for path, data in made.items():
         assert (SAMPLES / path).read_bytes() == data

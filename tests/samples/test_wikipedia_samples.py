@@ -38,7 +38,7 @@ def test_the_files_are_those_of_the_sources(edition):
 
 def test_the_command_writes_them(tmp_path, capsys):
     make_wikipedia.main(["--output", str(tmp_path)])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in SAMPLE.glob("*.bz2"))
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == sorted(path.name for path in SAMPLE.glob("*.bz2"))
     assert capsys.readouterr().out.count(" bytes)\n") == 4
 
 
