@@ -57,6 +57,7 @@ def main(venv: str, part: str) -> None:
         "install",
         "--quiet",
         "--disable-pip-version-check",
+        "--no-compile",  # what is imported is compiled then; the rest of torch and Beam never is
         *(["--constraint", pins] if (pins := os.environ.get("PINS", "constraints.txt")) else []),
     ]
     done = subprocess.run([*install, "--editable", f".[{extras}]", *wheels], cwd=ROOT, env=quiet(), check=False)
