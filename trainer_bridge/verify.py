@@ -65,7 +65,7 @@ def _run_faults(run: Path, newest: Path) -> list[str]:
         check_is(run / TOKENIZER, stored_tokenizer(info), f"the run {run}")
     except TrainerError as error:
         faults.append(str(error))
-    if _is_recorded(run, TOKENIZER) and not (run / TOKENIZER).is_file():
+    if not info.get("weights_only") and _is_recorded(run, TOKENIZER) and not (run / TOKENIZER).is_file():
         faults.append(f"{run / TOKENIZER} is missing: the run's command copies it from the shards again")
     if not info.get("weights_only"):
         faults += _metrics_faults(run / METRICS, info["step"])
