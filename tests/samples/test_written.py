@@ -7,9 +7,7 @@ from samples.written import write_files
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path):
     (tmp_path / "theirs.txt").write_text("theirs")
-    with pytest.raises(
-        SystemExit, match=r"^error: .* is not empty \(theirs\.txt\)"
-    ):
+    with pytest.raises(SystemExit, match=r"^error: .* is not empty \(theirs\.txt\)"):
         write_files("samples.make_x", tmp_path / "own", tmp_path, [("a", b"1")])
     assert [path.name for path in tmp_path.iterdir()] == ["theirs.txt"]
 

@@ -58,7 +58,7 @@ def alone(data, tmp_path_factory):
     return runs.steps(folder), initial, caught
 
 
-@pytest.mark.parametrize(("ranks", "tensor_parallel", "switch"), [(2, 1, "off"), (2, 2, "on"), (4, 2, "off")])
+@pytest.mark.parametrize(("ranks", "tensor_parallel", "switch"), [(2, 2, "on"), (4, 2, "off")])
 def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel, switch):
     launch(ranks, data, tmp_path, tensor_parallel, switch)
     records, initial, first_gradients = alone

@@ -126,7 +126,7 @@ def test_brackets_hold_what_the_token_stands_for(tmp_path, kind):
 
 
 def test_every_part_of_a_long_document_is_traced_to_its_own_place(tmp_path):
-    text = " ".join(f"{n} the" for n in range(800))  # no two places alike, but nearly
+    text = " ".join(f"{n} the" for n in range(250))  # no two places alike, but nearly
     write_corpus(tmp_path / "corpus", {"a": [[text], prose(40, 1)]})
     write_model(tmp_path)
     mix(tmp_path, recipe({"a": 100}, shard_rows=60, max_epochs=1.0))
@@ -144,4 +144,4 @@ def test_every_part_of_a_long_document_is_traced_to_its_own_place(tmp_path):
                     == load_encoder(folder.tokenizer).decode(row.ids[segment.stop - 2 : segment.stop - 1]).strip()
                 )
                 places.add(first)
-    assert len(places) > 50
+    assert len(places) > 15
