@@ -28,7 +28,7 @@ TRAIN = "train"
 ARROW, PARQUET = ".arrow", ".parquet"
 # Accounts, by their names below a source's folder and below a folder of token shards.
 _OF_SOURCES = re.compile(
-    r"configuration\.json|[^/]+\.tsv|_stats/[^/]+\.json|_scopes/[^/]+\.json|_duplicates/[^/]+\.parquet"
+    r"configuration\.json|[^/]+\.tsv|_stats/[^/]+\.json|_scopes/[^/]+\.json|_ids/[^/]+\.npy|_duplicates/[^/]+\.parquet"
 )
 _OF_SHARDS = re.compile(
     r"(configuration|plan|state|dataset_info)\.json|(documents|kept_out)\.parquet|tokenizer\.model|_stats/[^/]+\.json"
