@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import importlib
 import io
@@ -33,7 +35,34 @@ def run_module(module: str) -> NoReturn:
     """
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     warnings.filterwarnings("ignore")
-    run_main(lambda: importlib.import_module(module).main())
+    try:
+        run_main(lambda: importlib.import_module(module).main())
+    except SystemExit as end:
+        if _is_the_process():
+            _leave(end.code)
+        raise
+
+
+def _is_the_process() -> bool:
+    """Whether ``python -m`` began this process with the module that runs as ``__main__`` now."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    name = spec.name.removesuffix(".__main__") if spec else None
+    return "-m" in sys.orig_argv and sys.orig_argv[sys.orig_argv.index("-m") + 1] == name
+
+
+def _leave(code: Any) -> NoReturn:
+    """Ends the process without Python's last steps, in which Arrow's threads, where just begun, can abort it (134).
+
+    What is registered for the exit is done before, and all streams are written.
+    """
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
+        code = 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, _UnwritableError):
+            stream.flush()
+    os._exit(code or 0)
 
 
 def run_main(main: Callable[[], int | None]) -> NoReturn:

@@ -53,3 +53,20 @@ def test_statuses_and_what_was_printed():
     assert ends("raise KeyboardInterrupt").returncode == 130
     assert ends("import sys; sys.exit(4)").returncode == 4
     assert ends("pass").returncode == 0
+
+
+def test_a_module_leaves_without_pythons_last_steps(tmp_path):
+    (tmp_path / "leaving.py").write_text("from pipeline.terminal import run_module\nrun_module('left')\n")
+    (tmp_path / "left.py").write_text(
+        "import atexit, threading, time\n"
+        "def main():\n"
+        "    atexit.register(print, 'at the exit')\n"
+        "    threading.Thread(target=time.sleep, args=(60,)).start()  # which Python would wait for\n"
+        "    print('done')\n"
+        "    return 7\n"
+    )
+    path = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "leaving"], env=path, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, "done\nat the exit\n", "")
