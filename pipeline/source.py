@@ -16,6 +16,7 @@ from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.shard import Shard
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
+from pipeline.recipe import as_mapping
 from pipeline.steps import Step
 from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
 from pipeline.survey import Survey
@@ -91,6 +92,33 @@ class Source(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """All that decides the output: the recipe, and the checksums of the models."""
+
+
+class OfRecipe:
+    """What a source takes from its recipe unless it says otherwise: a base for the dataclasses that sources are.
+
+    Its own fields and properties go before these.
+    """
+
+    recipe: Any
+
+    @property
+    def rejects(self) -> RejectPolicy:
+        """Which rejects are kept as text."""
+        policy: RejectPolicy = self.recipe.rejects
+        return policy
+
+    def steps_before_dedup(self) -> list[Step]:
+        """None."""
+        return []
+
+    def steps_after_dedup(self) -> list[Step]:
+        """None."""
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe."""
+        return {"recipe": as_mapping(self.recipe)}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,33 @@
 """Settings of all tests: property tests draw the same examples in every run, however slow the machine is."""
 
+import pytest
 from hypothesis import settings
+
+from pipeline.storage import hub as storage
+from tests.pipeline.hub_server import Hub
+from tests.pipeline.web_server import Server
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server on loopback."""
+    monkeypatch.setenv("no_proxy", "*")
+    running = Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A stand-in for the Hugging Face hub, whose token is that of a reader."""
+    served = Hub()
+    monkeypatch.setenv("HF_ENDPOINT", served.url)
+    monkeypatch.setenv("HF_TOKEN", "reader")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("LLAMA_CORPUS_CACHE", str(tmp_path / "cache"))
+    storage._commit.cache_clear()
+    yield served
+    served.close()

@@ -18,7 +18,7 @@ FLOORS = (
     ("settings", "units"),
     ("recipe", "recipe_keys"),
     ("storage",),
-    ("corpus",),
+    ("corpus", "command_line"),
     ("formats", "steps"),
     ("survey",),
     ("source",),

@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from apache_beam.io.filesystems import FileSystems
-from rich.console import Console
-
 from pipeline.card.card import data_card
-from pipeline.engine.cli import beam_options, command_parser, exit_with
-from pipeline.errors import InputError, UserError
+from pipeline.command_line import command_parser, errors_told, exit_with, parse
+from pipeline.errors import InputError
 from pipeline.report.corpus import find
 from pipeline.storage.filesystem import require, write_bytes
 from pipeline.storage.ownership import check_file, is_sealed, sealed
@@ -36,9 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--overwrite", action="store_true", help="write over a file that this command did not write, or that was edited"
     )
     commands.add_argument("--title", default="LLaMA corpus", help="the card's title")
-    args, flags = commands.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(commands, flags))
-    try:
+    args, _ = parse(commands, arguments)
+    with errors_told():
         for path in (*args.folders, *([args.output] if args.output else [])):
             require(path)
         if args.output:
@@ -51,8 +47,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         card = data_card(corpora, args.title)
         if args.output:
             write_bytes(args.output, sealed(card, COMMAND).encode("utf-8", "replace"))
-    except UserError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
-        exit_with(1)
     sys.stdout.write(f"{args.output}\n" if args.output else card)
     exit_with(0)

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_keys, command_parser, errors_told, exit_with, folder, parse, print_error
 from pipeline.engine.losses import nothing_kept
 from pipeline.engine.run import RunOptions, RunResult
 from pipeline.engine.summary import print_summary
-from pipeline.errors import UserError
 from pipeline.recipe import load_recipe
-from pipeline.recipe_keys import RecipeKey, listing, recipe_keys
-from pipeline.storage.filesystem import at_home, default_cache, require
-
-
-def command_parser(module: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
-    """The parser of a command: what ``--help`` says keeps its lines, and flags are written out.
-
-    Args:
-        module: The module that ``python -m`` runs.
-        description: Of what it does.
-        epilog: What ``--help`` ends with.
-    """
-    return argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+from pipeline.recipe_keys import recipe_keys
+from pipeline.storage.filesystem import default_cache, require
 
 
 def source_parser(
@@ -95,86 +74,14 @@ def source_parser(
     return parser
 
 
-def add_keys(parser: argparse.ArgumentParser, keys: Callable[[], Iterable[RecipeKey]]) -> None:
-    """Adds ``--keys``, which lists the keys of the recipe and ends the command, as ``--help`` does.
-
-    Args:
-        parser: The command's parser.
-        keys: Gives the keys.
-    """
-
-    class Keys(argparse.Action):
-        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-            sys.stdout.write(listing(keys()))
-            parser.exit()
-
-    parser.add_argument("--keys", action=Keys, nargs=0, help="list the keys of the recipe with their defaults, and end")
-
-
-def folder(name: str) -> str:
-    """A folder's name on a command line, which must have one: an empty variable of a script is a mistake."""
-    if not name.strip():
-        raise argparse.ArgumentTypeError("it is empty; name a folder")
-    return at_home(name)
-
-
-def beam_options(parser: argparse.ArgumentParser, flags: Sequence[str]) -> PipelineOptions:
-    """Beam's options from the flags that the command does not know itself.
-
-    Beam ignores what it does not know; here a flag that neither knows ends the command, with the nearest one named.
-    """
-    beam_parser = _BeamParser(parser)
-    for kind in PipelineOptions.__subclasses__():
-        if add := kind.__dict__.get("_add_argparse_args"):
-            add.__get__(None, kind)(_Tolerant(beam_parser))
-    _, unknown = beam_parser.parse_known_args(list(flags))
-    if unknown:
-        known = [o for p in (parser, beam_parser) for action in p._actions for o in action.option_strings]
-        close = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
-        parser.error(f"unknown argument {unknown[0]}" + (f"; did you mean {close[0]}?" if close else ""))
-    options = PipelineOptions(list(flags))
-    FileSystems.set_options(options)  # inputs are listed, and models fetched, before a pipeline is made
-    return options
-
-
-class _BeamParser(argparse.ArgumentParser):
-    """Beam's flags; an error in one is told by the command, without the usage of all of them."""
-
-    def __init__(self, command: argparse.ArgumentParser) -> None:
-        super().__init__(allow_abbrev=False, add_help=False)
-        self._command = command
-
-    def error(self, message: str) -> NoReturn:
-        self._command.error(message)
-
-
-class _Tolerant:
-    """Adds arguments to a parser, leaving out those that two of Beam's option classes define."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parser = parser
-
-    def add_argument(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            self._parser.add_argument(*args, **kwargs)
-        except argparse.ArgumentError:
-            return
-
-    def add_value_provider_argument(self, *args: Any, **kwargs: Any) -> None:
-        self.add_argument(*args, **kwargs)
-
-    def add_mutually_exclusive_group(self, **kwargs: Any) -> _Tolerant:
-        return self
-
-
 def run_options(
-    args: argparse.Namespace, options: PipelineOptions, inputs: str = "--input", files: Sequence[str] = ()
+    args: argparse.Namespace, flags: Sequence[str], inputs: str = "--input", files: Sequence[str] = ()
 ) -> RunOptions:
     """The run options that the shared flags give.
 
     Args:
         args: The command's own flags.
-        options: Beam's.
+        flags: Beam's.
         inputs: The flags that name the source's inputs, for messages.
         files: Names of files that the source writes into its folder beside those of all sources.
 
@@ -182,46 +89,37 @@ def run_options(
         InputError: The output is on a store that cannot be reached.
     """
     require(args.output)
-    flags = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
-    values = [value for flag in flags for value in (flag if isinstance(flag, list) else [flag])]
+    given = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
+    values = [value for flag in given for value in (flag if isinstance(flag, list) else [flag])]
     folders = [value for value in values if isinstance(value, str) and os.path.isdir(value)]
-    return RunOptions(args.output, options, args.cache, args.retry_failed, inputs, folders, files)
+    return RunOptions(args.output, flags, args.cache, args.retry_failed, inputs, folders, files)
 
 
 def main(
     command: Callable[[Console], RunResult], next_commands: Callable[[RunResult], Sequence[str]], quiet: bool
-) -> int:
-    """Runs a source's command: errors for the user in one message, the funnel at the end.
+) -> NoReturn:
+    """Runs a source's command and ends the process: errors in one message, the funnel at the end.
+
+    The exit status is 0; 1 after an error, or where records were read and none was kept, or the whole is in doubt; 130
+    after Ctrl-C.
 
     Args:
         command: Runs the source; progress goes to the console that it is given.
         next_commands: What the user may type next.
         quiet: Whether progress is not shown.
-
-    Returns:
-        The exit status: 0; 1 after an error, or where records were read and none was kept, or the whole is in doubt;
-        130 after Ctrl-C.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
+    with errors_told(stopped="Finished shards are kept: the same command goes on from here."):
         result = command(Console(stderr=True, quiet=quiet))
-    except UserError as error:
-        errors.print(f"error: {error}", style="bold red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        errors.print("stopped. Finished shards are kept: the same command goes on from here.", markup=False)
-        return 130
     print_summary(result, Console(highlight=False), next_commands(result))
     if wrong := nothing_kept(result.manifest) or result.error:
-        errors.print(f"error: {wrong}", style="bold red", markup=False)
-        return 1
-    return 0
+        print_error(wrong)
+    exit_with(1 if wrong else 0)
 
 
 def run_command(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,
-    command: Callable[[argparse.Namespace, PipelineOptions, Console], RunResult],
+    command: Callable[[argparse.Namespace, Sequence[str], Console], RunResult],
     next_commands: Callable[[RunResult], Sequence[str]],
 ) -> NoReturn:
     """Parses a command line, runs the source, and ends the process.
@@ -229,25 +127,8 @@ def run_command(
     Args:
         parser: The command's parser, with the flags of ``source_parser``.
         arguments: The command line; that of the process where None.
-        command: Runs the source, given its flags, Beam's options, and the console for progress.
+        command: Runs the source, given its flags, Beam's, and the console for progress.
         next_commands: What the user may type next.
     """
-    args, rest = parser.parse_known_args(arguments)
-    options = beam_options(parser, rest)
-    exit_with(main(lambda console: command(args, options, console), next_commands, args.quiet))
-
-
-def sentences(console: Console) -> Callable[[str], None]:
-    """Gives what prints a sentence for the user, to the letter, on the console for progress."""
-    return lambda sentence: console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-
-
-def warn(sentence: str) -> None:
-    """Prints a warning on the standard error, also where progress is not shown."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"warning: {sentence}", style="yellow", markup=False)
-
-
-def exit_with(status: int) -> NoReturn:
-    """Ends the process with a status, output flushed."""
-    sys.stdout.flush()
-    sys.exit(status)
+    args, flags = parse(parser, arguments)
+    main(lambda console: command(args, flags, console), next_commands, args.quiet)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class RunOptions:
 
     Attributes:
         output: The corpus folder; the source writes below ``<output>/<source>``.
-        beam: Beam's options.
+        flags: Beam's.
         cache: Where fetched files are kept; the default cache where None.
         retry_failed: Whether scopes with files that could not be read are made again.
         inputs: The flags that name the inputs, for messages.
@@ -73,13 +73,18 @@ class RunOptions:
     """
 
     output: str
-    beam: PipelineOptions
+    flags: Sequence[str] = ()
     cache: Path | None = None
     retry_failed: bool = False
     inputs: str = "--input"
     folders: Sequence[str] = ()
     files: Sequence[str] = ()
     command: str | None = None
+
+    @cached_property
+    def beam(self) -> PipelineOptions:
+        """Beam's options."""
+        return PipelineOptions(list(self.flags))
 
 
 @dataclass(frozen=True)
@@ -241,7 +246,7 @@ def _run_missing(
     with ProgressReporter(layout, missing, done, console, remote, bool(rounds), passes, surveyed):
         for scopes in _at_once(missing) if (rounds or surveyed) and is_local(options.beam) else [list(missing)]:
             tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration, rounds)]
-            worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+            worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
             run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
             for scope in scopes:
                 remove_work(layout, {s.name for s in scope.shards}, graph.work_folder(scope.fingerprint))

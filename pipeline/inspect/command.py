@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.engine.cli import beam_options, command_parser, exit_with
-from pipeline.errors import InputError, UserError
+from pipeline.command_line import command_parser, errors_told, exit_with, on_errors, parse
+from pipeline.errors import InputError
 from pipeline.inspect.conditions import Condition, NoSuchField, parse_condition
 from pipeline.inspect.raw import Before, read_before
 from pipeline.inspect.search import Found, Query, Say, search
@@ -202,16 +200,9 @@ def _again(
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command; its status is 1 where nothing was found, as grep's."""
     commands = parser()
-    args, flags = commands.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(commands, flags))
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        count = run(args, errors)
-    except UserError as error:
-        errors.print(f"error: {error}", style="bold red", markup=False)
-        exit_with(2)
-    except BrokenPipeError:
-        sys.exit(0)
+    args, _ = parse(commands, arguments)
+    with errors_told(status=2):
+        count = run(args, on_errors())
     if not count:
-        errors.print("nothing found", markup=False)
+        on_errors().print("nothing found", markup=False)
     exit_with(0 if count else 1)

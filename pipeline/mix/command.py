@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.engine.cli import add_keys, beam_options, command_parser, folder
+from pipeline.command_line import add_keys, command_parser, errors_told, folder, parse
 from pipeline.engine.run import RunOptions
-from pipeline.errors import UserError
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.owned import check_output
 from pipeline.mix.plan import plan_sentences, plan_table
@@ -19,7 +17,6 @@ from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
-from pipeline.terminal import INTERRUPTED
 
 TABLE_WIDTH = 104
 
@@ -72,19 +69,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and makes the mixture."""
     commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = beam_options(commands, rest)
-    try:
+    args, flags = parse(commands, arguments)
+    with errors_told(stopped="What is finished is kept: the same command goes on from here."):
         for path in (args.corpus, args.output, args.token_files or args.corpus):
             require(path)
-        run = RunOptions(args.output, options)
+        run = RunOptions(args.output, flags)
         recipe, budget = load_mixture(args.proportions, args.set), parse_tokens(args.tokens)
         _run(MixOptions(recipe, budget, args.corpus, args.tokenizer, args.token_files, run), args)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped. What is finished is kept: the same command goes on from here.\n")
-        sys.exit(INTERRUPTED)
 
 
 def _run(options: MixOptions, args: argparse.Namespace) -> None:

@@ -202,7 +202,7 @@ def _encode_missing(
     owned.expect(name for file, _ in tasks for name in store.names(file.path))
     delete_files([store.stats_path(file.path) for file, _ in tasks])
     wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}
-    dofn = graph.EncodeFiles(store, options.tokenizer, tuple(options.run.beam._flags))
+    dofn = graph.EncodeFiles(store, options.tokenizer, tuple(options.run.flags))
 
     def text_bytes(name: str) -> int:
         stats = store.read_stats(wanted[name])
@@ -310,7 +310,7 @@ def _write_sets(
         writers[shards.kind] = _writer(options, prepared, shards, configuration)
         tasks += _write_draws(prepared, shards, missing, options.recipe.seed)
     if tasks:
-        dofn = graph.WriteShards(writers, tuple(options.run.beam._flags))
+        dofn = graph.WriteShards(writers, tuple(options.run.flags))
         with _shard_watcher(sets, tasks, console):
             run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run)
     for shards in sets:

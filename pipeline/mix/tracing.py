@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
-from pipeline.engine.cli import beam_options
+from pipeline.command_line import command_parser, errors_told, parse
 from pipeline.errors import UserError
 from pipeline.mix.graph import load_encoder
 from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
@@ -105,19 +102,13 @@ def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.trace",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("pipeline.trace", DESCRIPTION)
     parser.add_argument("folder", metavar="DIR", help="a folder of shards, from python -m pipeline.mix")
     parser.add_argument("--row", metavar="N", type=int, required=True, help="the row, counted from 0 over all shards")
     parser.add_argument("--token", metavar="K", type=int, help="the token in the row, counted from 0")
     parser.add_argument("--corpus", metavar="DIR", help="where the corpus lies now, if it was moved")
-    args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(parser, flags))
-    try:
+    args, _ = parse(parser, arguments)
+    with errors_told():
         folder = open_folder(args.folder if is_remote(args.folder) else args.folder.rstrip("/"), args.corpus)
         name, inside = folder.place(args.row)
         row = read_row(join(folder.root, name), inside)
@@ -125,5 +116,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UserError(f"a row has tokens 0 to {len(row.ids) - 1}; there is no token {args.token}")
         for line in describe(folder, row, args.row, args.token):
             sys.stdout.write(f"{line}\n")
-    except UserError as error:
-        sys.exit(f"error: {error}")

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.engine.cli import command_parser
-from pipeline.errors import RecipeError, UserError
+from pipeline.command_line import command_parser, errors_told
+from pipeline.errors import RecipeError
 from pipeline.mix.recipe import MixRecipe, exact, load_mixture, parse_tokens
 from pipeline.plan.estimate import Estimate, estimate, with_own_yields
 from pipeline.plan.rates import BUILT_IN, Rates, rates_of_corpus, read_rates
@@ -57,11 +57,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and prints the plan."""
     args = parser().parse_args(arguments)
-    try:
+    with errors_told():
         plan, facts, rates, small = _plan(args)
-    except UserError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="bold red", markup=False)
-        sys.exit(1)
     if args.json:
         sys.stdout.write(json.dumps(_as_json(plan, rates), indent=1) + "\n")
         return

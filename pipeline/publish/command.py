@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.card.card import data_card, shards_card
-from pipeline.engine.cli import beam_options, exit_with, folder, sentences, warn
+from pipeline.command_line import errors_told, exit_with, folder, parse, sentences, warn
 from pipeline.errors import InputError, UserError
 from pipeline.publish.contents import Contents, contents_of
 from pipeline.publish.folder import Folder
@@ -21,7 +21,7 @@ from pipeline.report.units import bytes_
 from pipeline.storage.filesystem import require
 from pipeline.storage.hub import SCHEME
 from pipeline.storage.ownership import check_apart, sealed
-from pipeline.terminal import INTERRUPTED, print_whole
+from pipeline.terminal import print_whole
 
 _BOOKS3 = "books-books3"
 
@@ -79,18 +79,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and publishes."""
     commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    beam_options(commands, rest)
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        publish(args, Console(stderr=True, quiet=args.quiet))
-    except UserError as error:
-        message = str(error).replace("--output", "--to")  # which is the flag of most commands
-        errors.print(f"error: {message}", style="bold red", markup=False)
-        exit_with(1)
-    except KeyboardInterrupt:
-        errors.print("stopped. What was sent is kept: the same command goes on from here.", markup=False)
-        exit_with(INTERRUPTED)
+    args, _ = parse(commands, arguments)
+    with errors_told(stopped="What was sent is kept: the same command goes on from here."):
+        try:
+            publish(args, Console(stderr=True, quiet=args.quiet))
+        except UserError as error:
+            raise UserError(str(error).replace("--output", "--to")) from error  # which is the flag of most commands
     exit_with(0)
 
 

@@ -6,11 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
-from pipeline.engine.cli import beam_options, command_parser, exit_with, folder
-from pipeline.errors import InputError, UserError
+from pipeline.command_line import command_parser, errors_told, exit_with, folder, parse
+from pipeline.errors import InputError
 from pipeline.report.content import build_section
 from pipeline.report.corpus import Corpora, SourceCorpus, find
 from pipeline.report.harmless import one_line
@@ -108,16 +107,11 @@ def _in_order(corpora: Corpora) -> list[SourceCorpus]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     commands = parser()
-    args, flags = commands.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(commands, flags))
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
+    args, _ = parse(commands, arguments)
+    with errors_told():
         if args.documents < 1:
             raise InputError(f"--documents must be at least 1, it is {args.documents}")
         budget = Budget(documents=args.documents)
         path = report(args.folders, args.output, args.title, budget, Console(stderr=True), args.overwrite)
-    except UserError as error:
-        errors.print(f"error: {error}", style="bold red", markup=False)
-        exit_with(1)
     print(path, file=sys.stdout)  # noqa: T201
     exit_with(0)

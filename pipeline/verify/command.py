@@ -6,12 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
+from pipeline.command_line import command_parser, errors_told, parse
 from pipeline.corpus.manifest import read_manifest, run_folders
 from pipeline.corpus.shard import Layout
-from pipeline.engine.cli import beam_options, command_parser
 from pipeline.engine.summary import failures
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.rows import is_shard_folder
@@ -66,18 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
     parser.add_argument("--without-rejects", action="store_true", help="of a corpus that was published without them")
     parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
-    args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(parser, flags))
+    args, _ = parse(parser, arguments)
     console = Console(highlight=False, soft_wrap=True)
     failed = False
-    try:
+    with errors_told():
         for given in args.folders:
             require(given)
             if not is_remote(given) and not os.path.isdir(given):
                 raise InputError(f"there is no folder {given}")
-    except InputError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="bold red", markup=False)
-        sys.exit(1)
     for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
         if is_run(root):

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -42,12 +42,9 @@ missing; more months may follow."""
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = cli.source_parser("arxiv", DESCRIPTION, EPILOG, recipe="arxiv", kind=ArxivRecipe)
-    result.add_argument(
-        "--input",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        help="bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, hf://, https://",
+    add_input(
+        result,
+        "bulk tars, e-prints, or folders of them: paths, globs in quotes, gs://, s3://, hf://, https://",
     )
     result.add_argument(
         "--metadata",
@@ -62,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
-    say = cli.sentences(console)
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
+    say = sentences(console)
     recipe = load_recipe(ArxivRecipe, args.recipe, args.set)
     if not args.input:
         raise InputError("give --input with bulk tars (arXiv_src_*.tar), or a folder of e-prints")
-    plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache, cli.warn)
+    plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache, warn)
     say(_planned(plan))
-    run = cli.run_options(args, options, files=(YIELD,))
+    run = cli.run_options(args, flags, files=(YIELD,))
     digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
     inputs = Inputs(plan.tars, plan.folders)
     source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)

@@ -14,10 +14,9 @@ import pyarrow as pa
 from filters.latex.assemble import OTHER_SUFFIXES
 from filters.latex.decode import as_utf8, is_binary
 from pipeline.corpus.document import Document, Refused
-from pipeline.corpus.sink import RejectPolicy
 from pipeline.formats.inflate import inflated
 from pipeline.formats.tar import Fault, tar_members
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile, open_input
 from sources.arxiv.identifiers import Identifier, identify, is_member
@@ -48,7 +47,7 @@ META = pa.struct(
 
 
 @dataclass(frozen=True)
-class Arxiv:
+class Arxiv(OfRecipe):
     """arXiv's LaTeX sources, as the paper used them.
 
     Attributes:
@@ -65,11 +64,6 @@ class Arxiv:
     name: str = "arxiv"
     meta: pa.StructType = META
     dedup: None = None
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads a bulk tar, an e-print that is a file, or, at its first file, one that is a folder."""
@@ -175,10 +169,6 @@ class Arxiv:
     def _records(self) -> MetadataReader | None:
         return MetadataReader(self.root) if self.metadata else None
 
-    def steps_before_dedup(self) -> list[Step]:
-        """None: there is no dedup by hashes."""
-        return []
-
     def steps_after_dedup(self) -> list[Step]:
         """LaTeX, length."""
         return [CleanLatex(self.recipe.latex.options), DropShortPapers(self.recipe.min_characters)]
@@ -189,7 +179,7 @@ class Arxiv:
 
     def describe(self) -> dict[str, Any]:
         """The recipe, and the checksum of the metadata."""
-        return {"recipe": as_mapping(self.recipe), "metadata": self.metadata}
+        return {**super().describe(), "metadata": self.metadata}
 
 
 def raw_text(files: Mapping[str, bytes]) -> str:

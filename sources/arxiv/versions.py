@@ -136,7 +136,7 @@ def prepare_versions(
         remove_work(layout, names, folder)
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
-        worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+        worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
         run_beam(partial(_build, dofn=ListMembers(worker), shards=bulk), options)
     count = 0
     for scope in scopes:

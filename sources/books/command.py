@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -48,17 +48,9 @@ NO_BOOKS3 = (
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = cli.source_parser("books", DESCRIPTION, EPILOG, recipe="books", kind=BooksRecipe)
-    result.add_argument(
-        "--gutenberg",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        default=[],
-        help="Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://, hf://",
-    )
-    result.add_argument(
-        "--books3", action="extend", nargs="+", metavar="TAR", default=[], help="a tar or tar.gz of .epub.txt files"
-    )
+    gutenberg = "Project Gutenberg's files: mirrors, folders, globs in quotes, gs://, s3://, hf://"
+    add_input(result, gutenberg, "--gutenberg", default=[])
+    add_input(result, "a tar or tar.gz of .epub.txt files", "--books3", "TAR", default=[])
     return result
 
 
@@ -67,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
-    say = cli.sentences(console)
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
+    say = sentences(console)
     recipe = load_recipe(BooksRecipe, args.recipe, args.set)
     known: Known = {}
     files = _gutenberg_files(args, known)
@@ -77,7 +69,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     books3 = [file for pattern in args.books3 for file in _match("--books3", pattern, known)]
     plan = plan_books(files, books3, recipe.files_per_shard)
     say(f"books of Gutenberg: {plan.books:,}, chosen from files: {len(files):,}; tars of Books3: {len(books3):,}")
-    run = cli.run_options(args, options, inputs="--gutenberg and --books3", files=(PASSED_OVER, TABLE, REPORT))
+    run = cli.run_options(args, flags, inputs="--gutenberg and --books3", files=(PASSED_OVER, TABLE, REPORT))
     root = Layout(join(run.output, "books")).root
     source = Books(recipe, root, _catalogue(files), archive_prefixes(books3))
 
@@ -97,7 +89,7 @@ def _gutenberg_files(args: argparse.Namespace, known: Known) -> list[InputFile]:
 
 def _match(flag: str, pattern: str, known: Known) -> list[InputFile]:
     try:
-        return match([pattern], cli.warn, known)
+        return match([pattern], warn, known)
     except InputError as error:
         raise InputError(str(error).replace("--input", flag)) from error
 

@@ -35,9 +35,9 @@ from filters.near_duplicates.minhash import (
     unpack,
 )
 from filters.near_duplicates.shingles import ShingleHasher
+from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine import graph
-from pipeline.engine.cli import sentences
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.run import RunOptions, run_beam
 from pipeline.steps import Step
@@ -169,7 +169,7 @@ def prepare_near_dedup(
     shards = scope.shards
     ranges = max(1, -(-sum(map(_text_bytes, shards)) // BYTES_PER_SAMPLE // SAMPLES_PER_RANGE))
     files = SketchFiles(layout, graph.work_folder(scope.fingerprint), ranges)
-    worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+    worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
         tasks = [SketchTask(shard) for shard in shards]

@@ -18,10 +18,9 @@ from filters.books.gutenberg import strip_boilerplate
 from filters.books.gutenberg_header import decode, parse_header, top_of
 from filters.books.text import no_text
 from pipeline.corpus.document import Document, Refused
-from pipeline.corpus.sink import RejectPolicy
 from pipeline.formats.inflate import inflated
 from pipeline.formats.tar import Fault, Member, tar_members
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile, file_sha256, join, local_model, read_bytes
 from sources.books.archive import BadArchive, zip_text
@@ -52,7 +51,7 @@ META = pa.struct(
 
 
 @dataclass(frozen=True)
-class Books:
+class Books(OfRecipe):
     """Project Gutenberg and Books3, as the paper used them.
 
     Attributes:
@@ -69,11 +68,6 @@ class Books:
     name: str = "books"
     meta: pa.StructType = META
     dedup: None = None
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     @property
     def _limit(self) -> int:
@@ -168,10 +162,6 @@ class Books:
         """The steps that decide which books take part in near-dedup."""
         return list(steps_before_near_dedup(self.recipe))
 
-    def steps_before_dedup(self) -> list[Step]:
-        """None: there is no dedup by hashes."""
-        return []
-
     def steps_after_dedup(self) -> list[Step]:
         """Language, white space, length; then the near duplicates go."""
         near: list[Step] = [DropNearDuplicates(join(self.root, REPORT))] if self.recipe.near_dedup.enabled else []
@@ -185,7 +175,7 @@ class Books:
         """The recipe, and the checksum of its model."""
         language = self.recipe.language
         return {
-            "recipe": as_mapping(self.recipe),
+            **super().describe(),
             "models": {language.model: file_sha256(local_model(language.model, language.sha256))},
         }
 

@@ -6,9 +6,9 @@ import argparse
 import shlex
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import sentences
 from pipeline.corpus.shard import Scope, plan_shards
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -53,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
     recipe = load_recipe(C4Recipe, args.recipe, args.set)
     scopes = _scopes(args, recipe)
     if args.origin == "wet" and recipe.bad_words.list == BadWordsRecipe().list:
-        cli.sentences(console)(SAMPLE_LIST)
-    return run_source(C4(recipe, args.origin), scopes, cli.run_options(args, options), console)
+        sentences(console)(SAMPLE_LIST)
+    return run_source(C4(recipe, args.origin), scopes, cli.run_options(args, flags), console)
 
 
 def _scopes(args: argparse.Namespace, recipe: C4Recipe) -> list[Scope]:

@@ -17,10 +17,8 @@ import xxhash
 from filters.c4.lines import count_spans, hash_spans, keep_spans, page_text
 from filters.c4.url import is_validation, normalize_c4_url, url_rank
 from pipeline.corpus.document import Document, Refused
-from pipeline.corpus.sink import RejectPolicy
 from pipeline.formats.wet import Page, page_document, read_pages
-from pipeline.recipe import as_mapping
-from pipeline.source import Round
+from pipeline.source import OfRecipe, Round
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model
 from pipeline.units import Policy, Units
@@ -105,7 +103,7 @@ class LineDedup:
 
 
 @dataclass(frozen=True)
-class C4:
+class C4(OfRecipe):
     """C4, published or built from WET files.
 
     Attributes:
@@ -122,11 +120,6 @@ class C4:
     def ids_are_records(self) -> bool:
         """Whether a document's id is its WARC record's."""
         return self.origin == "wet"
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     @property
     def dedup(self) -> LineDedup | None:
@@ -190,4 +183,4 @@ class C4:
 
     def describe(self) -> dict[str, Any]:
         """What the input is, the recipe, and the checksums of its models and lists."""
-        return {"from": self.origin, "recipe": as_mapping(self.recipe), "models": self._sums}
+        return {"from": self.origin, **super().describe(), "models": self._sums}

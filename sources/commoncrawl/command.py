@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_input, warn
 from pipeline.corpus.shard import plan_shards
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -60,13 +60,7 @@ def parser() -> argparse.ArgumentParser:
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that name WET files."""
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument(
-        "--input",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        help="WET files: paths, folders, globs in quotes, gs://, s3://, hf://, https://",
-    )
+    add_input(group, "WET files: paths, folders, globs in quotes, gs://, s3://, hf://, https://")
     group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
     parser.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
     parser.add_argument("--crawl-url", metavar="URL", default=COMMON_CRAWL, help=argparse.SUPPRESS)
@@ -77,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
     recipe = settle_languages(load_recipe(CommonCrawlRecipe, args.recipe, args.set))
     scopes = plan_shards(inputs(args), recipe.dedup.scope, recipe.dedup.scope_files)
-    result = run_source(CommonCrawl(recipe), scopes, cli.run_options(args, options), console)
+    result = run_source(CommonCrawl(recipe), scopes, cli.run_options(args, flags), console)
     return replace(result, notes=[*result.notes, *filter(None, _notes(recipe, result, args))])
 
 
@@ -99,7 +93,7 @@ def inputs(args: argparse.Namespace) -> list[InputFile]:
     if args.crawl is None:
         if args.files is not None:
             raise InputError("--files goes with --crawl; --input names its files itself")
-        return match(args.input, cli.warn)
+        return match(args.input, warn)
     first, dash, last = (args.files or "").partition("-")
     if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
         raise InputError(f"--files must be a number or a range such as 0-99, it is {args.files!r}")

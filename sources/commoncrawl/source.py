@@ -15,9 +15,8 @@ import pyarrow as pa
 
 from filters.commoncrawl.lines import hash_lines, split_wet_text
 from pipeline.corpus.document import Document, Refused
-from pipeline.corpus.sink import RejectPolicy
 from pipeline.formats.wet import page_document, read_pages
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model
 from pipeline.units import Policy, Units
@@ -70,7 +69,7 @@ class LineDedup:
 
 
 @dataclass(frozen=True)
-class CommonCrawl:
+class CommonCrawl(OfRecipe):
     """CommonCrawl WET files, as the paper used them.
 
     Attributes:
@@ -81,11 +80,6 @@ class CommonCrawl:
     name: str = "commoncrawl"
     meta: pa.StructType = META
     ids_are_records: bool = True
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     @property
     def dedup(self) -> LineDedup | None:
@@ -138,4 +132,4 @@ class CommonCrawl:
 
     def describe(self) -> dict[str, Any]:
         """The recipe, and the checksums of its models."""
-        return {"recipe": as_mapping(self.recipe), "models": self._model_sums}
+        return {**super().describe(), "models": self._model_sums}

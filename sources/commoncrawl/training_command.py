@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from filters.commoncrawl.reference import TrainingError, TrainingReport, train_reference_model
+from pipeline.command_line import parse
 from pipeline.corpus.manifest import CONFIGURATION
 from pipeline.corpus.shard import Layout, plan_shards, write_json
 from pipeline.engine import cli
@@ -82,8 +83,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line, collects the pages and trains."""
     commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    args, flags = parse(commands, arguments)
 
     def command(console: Console) -> RunResult:
         recipe = load_recipe(CommonCrawlRecipe, args.recipe, args.set)
@@ -96,13 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             recipe, _write_keys(args), _share(args, sum(f.size for f in files)), args.seed, args.min_characters
         )
         result = run_source(
-            pages, plan_shards(files, "files", 1), replace(cli.run_options(args, options), command=COMMAND), console
+            pages,
+            plan_shards(files, "files", 1),
+            replace(cli.run_options(args, flags), command=COMMAND),
+            console,
         )
         print_report(train(result.layout, Path(args.output) / MODEL, args.seed), Console(highlight=False))
         return result
 
     use = f"python -m sources.commoncrawl --set reference.model={args.output}/reference.bin --input ..."
-    cli.exit_with(cli.main(command, lambda _: [use], args.quiet))
+    cli.main(command, lambda _: [use], args.quiet)
 
 
 def _share(args: argparse.Namespace, size: int) -> float:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from filters.code.licenses import LicenseGate
+from pipeline.command_line import add_input, exit_with, sentences
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, RecipeError
@@ -46,12 +46,9 @@ makes only what is missing."""
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = cli.source_parser("github", DESCRIPTION, EPILOG, recipe="github", kind=GitHubRecipe)
-    result.add_argument(
-        "--input",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        help="a folder of repositories or one repository, tars of them, exports of BigQuery, The Stack's Parquet: "
+    add_input(
+        result,
+        "a folder of repositories or one repository, tars of them, exports of BigQuery, The Stack's Parquet: "
         "paths, globs in quotes; dumps also gs://, s3://, hf://, https://",
     )
     result.add_argument("--print-sql", action="store_true", help="print the BigQuery query that makes the export")
@@ -63,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser()
     if commands.parse_known_args(arguments)[0].print_sql:
         sys.stdout.write(SQL.read_text(encoding="utf-8"))
-        cli.exit_with(0)
+        exit_with(0)
     cli.run_command(commands, arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
     recipe = load_recipe(GitHubRecipe, args.recipe, args.set)
     try:
         LicenseGate(recipe.licenses)
@@ -75,8 +72,8 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
         raise RecipeError(f"{args.recipe}: licenses: {error}") from error
     if not args.input:
         raise InputError("give --input with a folder of repositories, tars of them, or exports of BigQuery")
-    say = cli.sentences(console)
-    run = cli.run_options(args, options)
+    say = sentences(console)
+    run = cli.run_options(args, flags)
     source = GitHub(recipe, args.cache, None if is_remote(run.output) else os.path.abspath(run.output))
     plan = plan_inputs(args.input, FileReader(recipe, source.output), say)
     for sentence in plan.sentences:

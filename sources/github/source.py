@@ -17,8 +17,7 @@ import xxhash
 from filters.code.licenses import LicenseGate
 from filters.code.text import with_newlines
 from pipeline.corpus.document import Document, Refused
-from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model, open_input
 from pipeline.units import Policy, Units
@@ -64,7 +63,7 @@ class FileDedup:
 
 
 @dataclass(frozen=True)
-class GitHub:
+class GitHub(OfRecipe):
     """GitHub's repositories, as the paper used them.
 
     Attributes:
@@ -79,11 +78,6 @@ class GitHub:
     name: str = "github"
     meta: pa.StructType = META
     dedup: FileDedup = FileDedup()
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     def open_input(self, file: InputFile, cache: Path | None) -> BinaryIO:
         """Opens a dump, or the folder of a repository as one stream."""
@@ -124,10 +118,6 @@ class GitHub:
         header: list[Step] = [StripNotices()] if self.recipe.strip_notices else []
         return [CheckLicense(self.recipe.licenses), CheckPath(self.recipe.paths), *header, CheckQuality(self.recipe)]
 
-    def steps_after_dedup(self) -> list[Step]:
-        """None."""
-        return []
-
     def subset(self, document: Document) -> str:
         """The licence that is made use of, or ``several`` where a choice or a combination of allowed ones is."""
         chosen = self._gate.judge(document.license).chosen
@@ -137,9 +127,9 @@ class GitHub:
         """The recipe, and the checksum of its tokenizer."""
         tokenizer = self.recipe.tokenizer
         if tokenizer is None:
-            return {"recipe": as_mapping(self.recipe), "models": {}}
+            return {**super().describe(), "models": {}}
         load_tokenizer(self.recipe)
         return {
-            "recipe": as_mapping(self.recipe),
+            **super().describe(),
             "models": {tokenizer: file_sha256(local_model(tokenizer, self.recipe.tokenizer_sha256))},
         }

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
@@ -48,13 +48,7 @@ are used; --direct_num_workers N takes N. The same command again makes only what
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = cli.source_parser("stackexchange", DESCRIPTION, EPILOG, recipe="stackexchange", kind=StackExchangeRecipe)
-    result.add_argument(
-        "--input",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        help="archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, hf://, https://",
-    )
+    add_input(result, "archives or Posts.xml: paths, folders, globs in quotes, gs://, s3://, hf://, https://")
     result.add_argument(
         "--sites",
         metavar="SITE,...",
@@ -69,14 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
-    say = cli.sentences(console)
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
+    say = sentences(console)
     recipe = load_recipe(StackExchangeRecipe, args.recipe, args.set)
     if not args.input:
         raise InputError("give --input with the dump's archives (<site>.7z), Posts.xml files, or a folder of them")
     names = [name.strip().lower() for name in args.sites.split(",") if name.strip()]
-    found = find_sites(match(args.input, cli.warn), names)
-    run = cli.run_options(args, options, files=(SITES,))
+    found = find_sites(match(args.input, warn), names)
+    run = cli.run_options(args, flags, files=(SITES,))
     layout = Layout(join(run.output, "stackexchange"))
     chosen, passed, counts = _choose(found.sites, names, recipe, run, layout)
     if not names:
@@ -87,7 +81,7 @@ def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -
     source = StackExchange(recipe, {plan.site.name: plan for plan in plans}, files)
     say(_planned(plans, passed))
     if doubt := _uncertain(chosen):
-        cli.warn(doubt)
+        warn(doubt)
 
     def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
         _write_sites(layout, found, chosen, passed, counts)

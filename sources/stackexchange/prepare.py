@@ -100,7 +100,7 @@ def prepare_sites(
         for scope in scopes
         for number in (CHECKSUM, *range(len(source.plans[scope.name].ranges)))
     ]
-    worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+    worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
     label = "Sort the rows of each site by question"
     folders = {scope.name: source.files[scope.name].folder for scope in scopes}
     with RowProgress(folders, console, is_remote(layout.root)):
@@ -151,7 +151,7 @@ def count_sites(
     missing = [site for site in sites if (count := known[site.name]) is None or count.fault]
     if missing:
         claim_source(layout, source.name, f"sources.{source.name}", [f"{COUNTS}/{site.name}.json" for site in missing])
-        worker = graph.Worker(source, layout, options.cache, tuple(options.beam._flags))
+        worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
         run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
     return {site.name: known_count(layout, site) or PostCount(0) for site in sites}
 

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.shard import Shard, read_json
-from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile
 from sources.stackexchange.join import Joiner
@@ -38,7 +37,7 @@ META = pa.struct(
 
 
 @dataclass(frozen=True)
-class StackExchange:
+class StackExchange(OfRecipe):
     """The StackExchange data dump, as the paper used it.
 
     Attributes:
@@ -53,11 +52,6 @@ class StackExchange:
     name: str = "stackexchange"
     meta: pa.StructType = META
     dedup: None = None
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Not used: no part of a raw file by itself makes documents."""
@@ -82,10 +76,6 @@ class StackExchange:
         if inputs is not None:
             inputs.append({"path": path, **read_json(files.checksum), "records": records, "failed": failed})
 
-    def steps_before_dedup(self) -> list[Step]:
-        """None: there is no dedup."""
-        return []
-
     def steps_after_dedup(self) -> list[Step]:
         """HTML to text, answers where they are asked for, length."""
         recipe = self.recipe
@@ -95,7 +85,3 @@ class StackExchange:
     def subset(self, document: Document) -> str:
         """The site."""
         return str(document.meta["site"])
-
-    def describe(self) -> dict[str, Any]:
-        """The recipe."""
-        return {"recipe": as_mapping(self.recipe)}

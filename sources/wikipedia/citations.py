@@ -7,7 +7,6 @@ The files are read twice, a few pages at a time: once to hash, once to print. Me
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -16,10 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
-from apache_beam.io.filesystems import FileSystems
 
-from pipeline.engine.cli import beam_options
-from pipeline.errors import InputError, UserError
+from pipeline.command_line import errors_told, parse
+from pipeline.errors import InputError
 from pipeline.storage.filesystem import join, list_tree, open_input
 
 SOURCE = "wikipedia"
@@ -73,13 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="the source's folder, such as corpus/wikipedia")
-    args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(parser, flags))
-    try:
+    args, _ = parse(parser, arguments)
+    with errors_told():
         for url in distinct_references(args.folder):
             sys.stdout.write(f"{url}\n")
-        sys.stdout.flush()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

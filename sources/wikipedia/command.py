@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.ledger import Ledger
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -41,12 +41,9 @@ dump is one shard. Every flag of Apache Beam passes through. Without --runner, a
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = cli.source_parser("wikipedia", DESCRIPTION, EPILOG, recipe="wikipedia", kind=WikipediaRecipe)
-    result.add_argument(
-        "--input",
-        action="extend",
-        nargs="+",
-        metavar="PATH",
-        help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, hf://, https://",
+    add_input(
+        result,
+        "dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs in quotes, gs://, s3://, hf://, https://",
     )
     result.add_argument(
         "--lang",
@@ -64,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.run_command(parser(), arguments, _run, _next_commands)
 
 
-def _run(args: argparse.Namespace, options: PipelineOptions, console: Console) -> RunResult:
-    say = cli.sentences(console)
+def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
+    say = sentences(console)
     recipe = _with_language(load_recipe(WikipediaRecipe, args.recipe, args.set), args)
     plan = plan_dumps(_inputs(args, say), recipe, args.cache, say)
     for warning in plan.warnings:
-        cli.warn(warning)
-    run = cli.run_options(args, options, inputs="--input, or --lang and --date,")
+        warn(warning)
+    run = cli.run_options(args, flags, inputs="--input, or --lang and --date,")
     result = run_source(Wikipedia(recipe, plan.heads), plan.scopes, run, console)
     return replace(result, notes=(*result.notes, *_notes(result)))
 
@@ -87,7 +84,7 @@ def _inputs(args: argparse.Namespace, say: Say) -> list[InputFile]:
     if (args.input is None) == (args.date is None):
         raise InputError("give either --input with dumps, or --date, such as --lang en,de --date 20220701")
     if args.input is not None:
-        return match(args.input, cli.warn)
+        return match(args.input, warn)
     cache = args.cache or default_cache()
     languages = languages_of(args.lang or LLAMA)
     return fetch_dumps(languages, args.date, cache, say, dumps=args.dumps_url, archive=args.archive_url)

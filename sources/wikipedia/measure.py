@@ -13,12 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
-
 from filters.wikitext import TemplateUses, WikitextTooComplex, to_text
 from filters.wikitext.usage import NameUses
-from pipeline.engine.cli import beam_options
-from pipeline.errors import InputError, UserError
+from pipeline.command_line import errors_told, parse
+from pipeline.errors import InputError
 from pipeline.storage.filesystem import InputFile, open_input
 from pipeline.storage.listing import match
 from sources.wikipedia.compressed import xml_pieces
@@ -131,9 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--definitions", metavar="DIR", type=Path, help="write the definitions of those templates there, for the recipe"
     )
     parser.add_argument("--most", type=int, metavar="N", default=MOST, help=f"templates to show (default: {MOST})")
-    args, flags = parser.parse_known_args(arguments)
-    FileSystems.set_options(beam_options(parser, flags))
-    try:
+    args, _ = parse(parser, arguments)
+    with errors_told():
         if args.lang is not None and (fault := unknown_language(args.lang)):
             raise InputError(f"--lang: {fault}")
         if args.definitions:
@@ -141,8 +138,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = measure(dumps_of(match(args.dumps)), args.lang, args.pages)
         if args.definitions:
             claim_definitions(args.definitions, found)
-    except UserError as error:
-        sys.exit(f"error: {error}")
     for language, measured in sorted(found.items()):
         sys.stdout.write(report(measured.uses, language, args.most) + "\n")
         if args.definitions:

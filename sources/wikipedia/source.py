@@ -14,8 +14,7 @@ import pyarrow as pa
 import xxhash
 
 from pipeline.corpus.document import Document, Refused, parse_time
-from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile
 from pipeline.text import encodable
@@ -67,7 +66,7 @@ class PageDedup:
 
 
 @dataclass(frozen=True)
-class Wikipedia:
+class Wikipedia(OfRecipe):
     """Wikipedia's XML dumps, as the paper used them.
 
     Attributes:
@@ -80,11 +79,6 @@ class Wikipedia:
     heads: Mapping[str, DumpHead] = field(default_factory=dict)
     name: str = "wikipedia"
     meta: pa.StructType = META
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        """Which rejects are kept as text."""
-        return self.recipe.rejects
 
     @property
     def dedup(self) -> PageDedup | None:
@@ -160,17 +154,13 @@ class Wikipedia:
             DropShort(self.recipe.min_characters),
         ]
 
-    def steps_after_dedup(self) -> list[Step]:
-        """None."""
-        return []
-
     def subset(self, document: Document) -> str:
         """The language."""
         return str(document.language)
 
     def describe(self) -> dict[str, Any]:
         """The recipe, and the checksums of the definitions of templates that it names."""
-        said: dict[str, Any] = {"recipe": as_mapping(self.recipe)}
+        said = super().describe()
         if folder := self.recipe.templates.definitions:
             languages = {head.language for head in self.heads.values() if head.language}
             said["definitions"] = dict(checksums(folder, languages))

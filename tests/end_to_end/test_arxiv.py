@@ -1,21 +1,19 @@
 """arXiv from end to end: the sample, real papers, hostile submissions, kills, other workers."""
 
 import gzip
-import io
 import re
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run
+from samples.make_arxiv import tar_of
+from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run, source
 
 SAMPLES = ROOT / "samples" / "arxiv"
 INPUTS = ["--input", SAMPLES / "bulk", SAMPLES / "eprints", "--metadata", SAMPLES / "arxiv-metadata-sample.json"]
 
 
-def arxiv(output: Path, *arguments: str | Path, status: int = 0, workers: int = 1):
-    return run("sources.arxiv", "--output", output, "--direct_num_workers", str(workers), *arguments, status=status)
+arxiv = source("arxiv")
 
 
 @pytest.fixture(scope="module")
@@ -148,16 +146,6 @@ def test_another_recipe_or_other_metadata_are_refused(sample):
 PAPER = b"\\documentclass{article}\\begin{document}\\section{A}" + b"Words of a paper, one after another. " * 20
 
 
-def tar_of(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 CHAIN = {f"{n}.tex": b"\\input{%d}" % (n + 1) for n in range(40)} | {"m.tex": PAPER + b"\\input{0}"}
 HOSTILE = {
     "2005/2005.00001.gz": gzip.compress(PAPER),
@@ -215,20 +203,3 @@ def test_folders_of_real_papers_give_the_texts_of_their_tars(tmp_path):
     loose, packed = ({d["text"] for d in kept(tmp_path / name).values()} for name in "ab")
     assert len(packed) == 27
     assert len(loose & packed) >= 24  # the others have style files in their tars alone
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ([], "give --input with bulk tars"),
-        (["--input", "nowhere"], "'nowhere' matches no file"),
-        (["--input", "samples/commoncrawl/prose"], "no paper among"),
-        (["--input", "samples/arxiv/bulk", "--metadata", "nowhere.json"], "--metadata nowhere.json cannot be read"),
-        (["--input", "samples/arxiv/bulk", "--set", "latex.after_bibliography=none"], "is not one of keep, drop"),
-        (["--input", "samples/arxiv/bulk", "--set", "limits.file_megabytes=0"], "must be at least 1"),
-    ],
-)
-def test_wrong_flags_end_with_one_clear_message(tmp_path, flags, message):
-    refused = arxiv(tmp_path, *flags, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr

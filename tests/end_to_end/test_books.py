@@ -236,19 +236,3 @@ def test_real_books_lose_exactly_the_known_duplicates(tmp_path):
     assert round(pairs[frozenset({"modern", "pg-frankenstein"})]["jaccard"], 3) == 0.977
     assert round(pairs[frozenset({"pride", "prejudice"})]["jaccard"], 3) == 1.0
     assert len(documents(tmp_path / "corpus", source="books")) == 10
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ([], "give --gutenberg with a mirror"),
-        (["--gutenberg", "nowhere"], "--gutenberg 'nowhere' matches no file"),
-        (["--gutenberg", "samples/books/gutenberg", "--set", "near_dedup.threshold=0.5"], "must be at least 0.8"),
-        (["--gutenberg", "samples/books/gutenberg", "--set", "near_dedup.meassure=jaccard"], "near_dedup.measure?"),
-        (["--books3", "samples/models/lid.176.ftz"], "is none by its name"),
-    ],
-)
-def test_wrong_flags_end_with_one_clear_message(tmp_path, flags, message):
-    refused = books(tmp_path, *flags, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr

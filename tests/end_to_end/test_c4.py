@@ -251,21 +251,6 @@ def test_real_published_files_are_split_as_their_names_say(tmp_path):
         assert {Path(d["origin"]["file"]).name.split(".")[0] for d in found} == {f"c4-{split}"}
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--from", "wet", "--input", "nowhere"], "--input 'nowhere' matches no file"),
-        (["--from", "published", "--crawl", "CC-MAIN-2019-18", "--files", "0"], "it goes with --from wet"),
-        (["--from", "wet", "--input", "samples/c4", "--set", "dedup.span_line=3"], "Did you mean dedup.span_lines?"),
-        (["--from", "wet", "--input", "samples/c4", "--set", "bad_words.list=nowhere"], "nowhere"),
-    ],
-)
-def test_wrong_flags_end_with_one_clear_message(tmp_path, flags, message):
-    refused = run("sources.c4", "--output", tmp_path, *flags, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr
-
-
 def test_the_sample_is_what_its_sources_make(tmp_path):
     make_sample(["--output", str(tmp_path)])
     for path in (*WET, *(p for p in PUBLISHED if p.suffix == ".gz")):

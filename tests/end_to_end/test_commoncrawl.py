@@ -220,27 +220,6 @@ def test_real_wet_files_run_through_every_step(tmp_path):
     assert len(kept) == 15
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("perplexity.keeep=all", "Did you mean perplexity.keep?"),
-        ("language.threshold=2", "threshold must lie between 0 and 1, it is 2"),
-        ("dedup.policy=some", "dedup.policy is 'some'; allowed: drop_all, keep_first"),
-        ("language.model=nowhere.bin", "there is no model at nowhere.bin"),
-        ("language.keep=[en,fr]", "there is no perplexity model for fr (samples/models/fr.sp.model and "),
-        ("language.keep=[en,xx,qq]", "language.keep names 'qq', 'xx', which the model samples/models/lid.176.ftz does"),
-        ("perplexity.cutoffs={de: [370, 590]}", "perplexity.cutoffs has no entry for en"),
-        ("perplexity.cutoffs=quartiles", "cutoffs must be a mapping or percentiles or ccnet, it is 'quartiles'"),
-        ("perplexity.percentiles=[60, 30]", "percentiles must rise between 0 and 100, they are 60.0 and 30.0"),
-        ("perplexity.languages=[de]", "perplexity.languages names de, which language.keep does not keep"),
-    ],
-)
-def test_wrong_settings_end_with_one_clear_message(tmp_path, setting, message):
-    refused = commoncrawl(tmp_path, "--input", *SAMPLE, "--set", setting, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr
-
-
 def test_percentiles_are_those_of_the_pages_of_the_scope(sample, tmp_path):
     flags = ["--input", *SAMPLE, *CLASSIFIER, "--set", "perplexity.percentile_pages=70"]
     said = commoncrawl(tmp_path / "one", *flags).stdout

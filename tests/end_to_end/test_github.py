@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run
+from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run, source
 
 SAMPLES = ROOT / "samples" / "github"
 DUMPS = sorted(SAMPLES.glob("*.gz")) + sorted(SAMPLES.glob("*.parquet"))
@@ -20,8 +20,7 @@ INPUTS = ["--input", SAMPLES / "repositories", *DUMPS, "--set", "shard_megabytes
 MIT = (SAMPLES / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
 
 
-def github(output: Path, *arguments: str | Path, status: int = 0, workers: int = 1):
-    return run("sources.github", "--output", output, "--direct_num_workers", str(workers), *arguments, status=status)
+github = source("github")
 
 
 @pytest.fixture(scope="module")
@@ -237,22 +236,3 @@ def test_a_tokenizer_adds_its_rule(tmp_path):
 
 def test_the_query_is_printed():
     assert "bigquery-public-data.github_repos.contents" in run("sources.github", "--print-sql").stdout
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ([], "give --input with a folder of repositories"),
-        (["--input", "nowhere"], "--input 'nowhere' matches nothing"),
-        (["--input", "setup.py"], "is no input of this source"),
-        (["--input", "samples/github", "--set", "licenses=[mit]"], "'mit' is no SPDX identifier"),
-        (["--input", "samples/github", "--set", "paths.extensions=[py]"], "extensions has 'py'"),
-        (["--input", "samples/github", "--set", "tokenizer=nowhere.model"], "there is no model at nowhere.model"),
-        (["--input", "samples/github", "--set", "tokenizer=setup.py"], "is no SentencePiece model"),
-        (["--input", "samples/github", "--set", "quality.max_line=7"], "there is no key quality.max_line"),
-    ],
-)
-def test_wrong_flags_end_with_one_clear_message(tmp_path, flags, message):
-    refused = github(tmp_path, *flags, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr

@@ -38,7 +38,7 @@ def lines(s3, monkeypatch, tmp_path):
 
     def run_lines(folder: str, recipe: LineRecipe | None = None, **options) -> RunResult:
         made = recipe or LineRecipe()
-        how = RunOptions(f"s3://bucket/{folder}", PipelineOptions(["--direct_num_workers=1", *s3.flags]), **options)
+        how = RunOptions(f"s3://bucket/{folder}", ["--direct_num_workers=1", *s3.flags], **options)
         return run_source(LineSource(made), runs.plan([raw], made), how, Console(file=io.StringIO()))
 
     yield run_lines, raw

@@ -10,7 +10,7 @@ import pytest
 
 from samples import make_stackexchange
 from samples.sevenzip import write_archive
-from tests.end_to_end.commands import REAL, ROOT, documents, killed, manifest, outputs, rejects, run
+from tests.end_to_end.commands import REAL, ROOT, documents, killed, manifest, outputs, rejects, run, source
 
 SAMPLES = ROOT / "samples" / "stackexchange"
 INPUTS = ["--input", *sorted(SAMPLES.glob("*.7z"))]
@@ -18,9 +18,7 @@ HEAD = b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\r\n<posts>\r\n'
 TAIL = b"</posts>"
 
 
-def stackexchange(output: Path, *arguments: str | Path, status: int = 0, workers: int = 1):
-    flags = ["--output", output, "--direct_num_workers", str(workers), *arguments]
-    return run("sources.stackexchange", *flags, status=status)
+stackexchange = source("stackexchange")
 
 
 def posts_of(site: str) -> bytes:
@@ -314,24 +312,6 @@ def test_real_sites(tmp_path):
     texts = [{key: d["text"] for key, d in kept(output, site).items()} for output in (archive, tmp_path)]
     assert texts[0] == texts[1]
     assert len(texts[0]) == 54
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ([], "give --input with the dump's archives"),
-        (["--input", "nowhere"], "--input 'nowhere' matches no file"),
-        (["--input", "samples/books"], "no posts among the inputs"),
-        (["--input", "samples/stackexchange", "--sites", "x.example"], "names x.example, of which there is no file"),
-        (["--input", "samples/stackexchange/meta.workbench.example.7z"], "take part with --set meta_sites=true"),
-        (["--input", "samples/stackexchange", "--set", "largest=0"], "largest must be at least 1"),
-        (["--input", "samples/stackexchange", "--set", "largst=3"], "Did you mean largest?"),
-    ],
-)
-def test_wrong_flags_end_with_one_clear_message(tmp_path, flags, message):
-    refused = stackexchange(tmp_path, *flags, status=1)
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr
 
 
 def test_an_archive_in_memory_is_the_publishers():

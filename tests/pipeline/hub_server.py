@@ -10,10 +10,11 @@ import hashlib
 import http.server
 import json
 import re
-import threading
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from tests.loopback import Loopback
 
 LARGE = (".parquet", ".arrow", ".gz")
 
@@ -43,7 +44,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Hub:
+class Hub(Loopback):
     """The server; ``refuse`` may give a status for a method and a path, which is then the answer."""
 
     def __init__(self):
@@ -72,19 +73,7 @@ class Hub:
 
             do_GET = do_HEAD = do_POST = do_PUT = _any
 
-            def log_message(self, *_):
-                pass
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self):
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
     def add(self, name: str, files: dict[str, bytes], private: bool = False) -> str:
         """Makes a commit of exactly these files."""

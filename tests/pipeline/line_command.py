@@ -4,6 +4,7 @@ import argparse
 
 from rich.console import Console
 
+from pipeline.command_line import parse
 from pipeline.corpus.shard import plan_shards
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
@@ -23,12 +24,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     commands = parser()
-    args, rest = commands.parse_known_args(arguments)
-    options = cli.beam_options(commands, rest)
+    args, flags = parse(commands, arguments)
 
     def command(console: Console) -> RunResult:
         recipe = load_recipe(LineRecipe, args.recipe, args.set)
         scopes = plan_shards(match(args.input), recipe.scope, recipe.scope_files)
-        return run_source(LineSource(recipe), scopes, cli.run_options(args, options), console)
+        return run_source(LineSource(recipe), scopes, cli.run_options(args, flags), console)
 
-    cli.exit_with(cli.main(command, lambda result: [f"python -m pipeline.verify {result.layout.root}"], args.quiet))
+    cli.main(command, lambda result: [f"python -m pipeline.verify {result.layout.root}"], args.quiet)

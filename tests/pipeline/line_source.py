@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import as_mapping
+from pipeline.source import OfRecipe
 from pipeline.steps import Step
 from pipeline.storage.filesystem import InputFile
 from pipeline.units import Policy, Units
@@ -98,14 +98,10 @@ class LineDedup:
 
 
 @dataclass(frozen=True)
-class LineSource:
+class LineSource(OfRecipe):
     recipe: LineRecipe = LineRecipe()
     name: str = "lines"
     meta: pa.StructType = META
-
-    @property
-    def rejects(self) -> RejectPolicy:
-        return self.recipe.rejects
 
     @property
     def dedup(self) -> LineDedup | None:
@@ -134,6 +130,3 @@ class LineSource:
 
     def subset(self, document: Document) -> str:
         return "long" if "\n" in document.text else "short"
-
-    def describe(self) -> dict[str, Any]:
-        return {"recipe": as_mapping(self.recipe)}

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.shard import Scope, plan_shards
@@ -51,7 +50,7 @@ def run(
     """A run in this process."""
     recipe = recipe or LineRecipe()
     scopes = plan(patterns if isinstance(patterns, list) else [patterns], recipe)
-    options = RunOptions(str(output), PipelineOptions(["--direct_num_workers=1"]), retry_failed=retry_failed)
+    options = RunOptions(str(output), ["--direct_num_workers=1"], retry_failed=retry_failed)
     return run_source(LineSource(recipe), scopes, options, Console(file=StringIO()))
 
 

@@ -3,15 +3,16 @@
 import hashlib
 import http.server
 import re
-import threading
 import time
 from collections.abc import Callable
+
+from tests.loopback import Loopback
 
 DATA = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
-class Server:
+class Server(Loopback):
     """A web server on loopback. Each request is answered by the next of ``answers``, then by the last one again."""
 
     def __init__(self):
@@ -25,18 +26,8 @@ class Server:
                 number = min(len(server.requests), len(server.answers)) - 1
                 server.answers[number](self)
 
-            def log_message(self, *_):
-                pass
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self):
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__init__(Handler)
+        self.url += "/"
 
     @property
     def ranges(self):

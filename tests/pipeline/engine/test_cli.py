@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, StandardOptions
 
+from pipeline.command_line import parse, warn
 from pipeline.engine import cli
 from pipeline.errors import OutputError
 from tests.pipeline.line_command import main, parser
@@ -28,28 +29,21 @@ def command(*arguments: object) -> int:
     return int(end.value.code)
 
 
+def status_of(run) -> int:
+    with pytest.raises(SystemExit) as end:
+        cli.main(run, lambda result: [], quiet=True)
+    return int(end.value.code)
+
+
 class TestFlags:
     def test_flags_of_the_command_and_flags_of_beam(self):
-        args, rest = parser().parse_known_args(
-            [
-                "--input",
-                "a",
-                "b",
-                "--runner",
-                "DataflowRunner",
-                "--set",
-                "x=1",
-                "--project=p",
-                "--direct_num_workers",
-                "3",
-            ]
-        )
-        options = cli.beam_options(parser(), rest)
+        ours, beams = ["--input", "a", "b", "--set", "x=1"], ["--runner", "DataflowRunner", "--project=p"]
+        args, flags = parse(parser(), [*ours, *beams, "--direct_num_workers", "3"])
+        options = cli.run_options(args, flags).beam
         assert (args.input, args.set) == (["a", "b"], ["x=1"])
         assert options.view_as(StandardOptions).runner == "DataflowRunner"
         assert options.view_as(GoogleCloudOptions).project == "p"
         assert options.view_as(DirectOptions).direct_num_workers == 3
-        assert cli.run_options(args, options).beam is options
 
     @pytest.mark.parametrize(
         ("flag", "hint"),
@@ -141,21 +135,21 @@ class TestCommand:
         assert "3 records failed" in capsys.readouterr().out
 
     def test_a_warning_is_told_to_the_letter(self, capsys):
-        cli.warn("a [bold]name[/bold]")
+        warn("a [bold]name[/bold]")
         assert capsys.readouterr().err == "warning: a [bold]name[/bold]\n"
 
     def test_an_error_may_hold_what_looks_like_markup(self, capsys):
         def fails(_):
             raise OutputError("cannot write [bold]/x[/bold] [red")
 
-        assert cli.main(fails, lambda result: [], quiet=True) == 1
+        assert status_of(fails) == 1
         assert capsys.readouterr().err == "error: cannot write [bold]/x[/bold] [red\n"
 
     def test_an_interrupt(self, capsys):
         def interrupted(_):
             raise KeyboardInterrupt
 
-        assert cli.main(interrupted, lambda result: [], quiet=True) == 130
+        assert status_of(interrupted) == 130
         message = "stopped. Finished shards are kept: the same command goes on from here.\n"
         assert capsys.readouterr().err == message
 

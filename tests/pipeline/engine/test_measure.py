@@ -5,7 +5,6 @@ from io import StringIO
 
 import pyarrow as pa
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards
@@ -85,7 +84,7 @@ class SurveyedLines(LineSource):
 
 def run(folder, output, recipe: LineRecipe, workers: int = 1, names: str = "*", retry_failed: bool = False):
     scopes = plan_shards(match([f"{folder}/{names}.txt"]), recipe.scope, recipe.scope_files)
-    options = RunOptions(str(output), PipelineOptions([f"--direct_num_workers={workers}"]), retry_failed=retry_failed)
+    options = RunOptions(str(output), [f"--direct_num_workers={workers}"], retry_failed=retry_failed)
     return run_source(SurveyedLines(recipe), scopes, options, Console(file=StringIO()))
 
 

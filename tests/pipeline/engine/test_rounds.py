@@ -6,7 +6,6 @@ from io import StringIO
 import numpy as np
 import pytest
 import xxhash
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.shard import plan_shards
@@ -77,7 +76,7 @@ TEXTS = {
 
 def run(folder, output, recipe: LineRecipe, workers: int = 1):
     scopes = plan_shards(match([str(folder)]), recipe.scope, recipe.scope_files)
-    options = RunOptions(str(output), PipelineOptions([f"--direct_num_workers={workers}"]))
+    options = RunOptions(str(output), [f"--direct_num_workers={workers}"])
     return run_source(TitledSource(recipe), scopes, options, Console(file=StringIO()))
 
 

@@ -401,7 +401,7 @@ def test_is_local(flags, local):
     ],
 )
 def test_a_runner_that_cannot_be_used_is_the_users_error(raw, tmp_path, flags, message):
-    options = RunOptions(str(tmp_path), PipelineOptions(flags))
+    options = RunOptions(str(tmp_path), flags)
     with pytest.raises(UserError, match=re.escape(message)):
         run_source(LineSource(), plan([raw], LineRecipe()), options, Console(file=StringIO()))
 

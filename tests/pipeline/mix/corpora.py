@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import sentencepiece
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.document import Document, document_schema
@@ -88,7 +87,7 @@ def recipe(shares: Mapping[str, float], **keys) -> MixRecipe:
 def mix(root: Path, made: MixRecipe, budget: int | None = None, output: str = "shards") -> MixResult:
     """Makes a mixture of ``root/corpus`` in this process."""
     silent = Console(file=StringIO())
-    run = RunOptions(str(root / output), PipelineOptions(["--direct_num_workers=1"]))
+    run = RunOptions(str(root / output), ["--direct_num_workers=1"])
     tokenizer = root / "tokenizer.model"
     options = MixOptions(made, budget, str(root / "corpus"), str(tokenizer), None, run)
     return write_mixture(options, prepare(options, silent), silent)

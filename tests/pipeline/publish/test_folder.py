@@ -7,16 +7,7 @@ from datasets import load_dataset
 from pipeline.publish.command import main
 from pipeline.verify.accounts import verify
 from pipeline.verify.shards import verify_shards
-from tests.pipeline.publish.contents import make_corpus, make_shards
 from tests.pipeline.runs import run, write_input
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("made")
-    make_corpus(root)
-    make_shards(root)
-    return root
 
 
 def publish(capsys, *arguments) -> tuple[int, str]:

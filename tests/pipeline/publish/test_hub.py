@@ -9,9 +9,7 @@ import yaml
 
 from pipeline.publish import hub as sending
 from pipeline.publish.command import main
-from pipeline.storage import hub as storage
-from tests.pipeline.hub_server import Hub
-from tests.pipeline.publish.contents import make_corpus, make_shards
+from tests.pipeline.publish.contents import make_corpus
 
 ROOT = Path(__file__).parents[3]
 LOAD = """
@@ -23,25 +21,13 @@ for name in sys.argv[2:]:
 """
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("made")
-    make_corpus(root)
-    make_shards(root)
-    return root
-
-
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
-    served = Hub()
-    monkeypatch.setenv("HF_ENDPOINT", served.url)
+def hub(hub, monkeypatch, tmp_path):
+    """The hub, with a writer's token."""
     monkeypatch.setenv("HF_TOKEN", "writer")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    storage._commit.cache_clear()
-    yield served
-    served.close()
+    return hub
 
 
 def publish(capsys, *arguments) -> tuple[int, str]:

@@ -20,14 +20,6 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    running = Server()
-    yield running
-    running.close()
-
-
-@pytest.fixture
 def slept():
     return []
 

@@ -9,7 +9,6 @@ from pipeline.errors import InputError, StoreError
 from pipeline.storage import hub as storage
 from pipeline.storage.filesystem import exists, local_model, open_input, read_bytes, require, write_bytes
 from pipeline.storage.listing import match
-from tests.pipeline.hub_server import Hub
 
 FILES = {
     "en/a.json.gz": b"a" * 10,
@@ -19,17 +18,6 @@ FILES = {
     "README.md": b"# Card\n",
 }
 TEXTS = "hf://datasets/us/texts"
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    served = Hub()
-    monkeypatch.setenv("HF_ENDPOINT", served.url)
-    monkeypatch.setenv("HF_TOKEN", "reader")
-    monkeypatch.setenv("LLAMA_CORPUS_CACHE", str(tmp_path / "cache"))
-    storage._commit.cache_clear()
-    yield served
-    served.close()
 
 
 def listed(*patterns: str) -> list[tuple[str, int]]:

@@ -10,21 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samples.make_arxiv import tar_of
 from sources.arxiv.recipe import SubmissionLimits
 from sources.arxiv.submission import BadSubmission, unpack
 
 LIMITS = SubmissionLimits(packed_megabytes=1, unpacked_megabytes=4, file_megabytes=1, text_megabytes=2, files=50)
 TEX = b"\\documentclass{article}\\begin{document}x\\end{document}"
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def gzipped(data: bytes) -> bytes:
@@ -40,18 +31,18 @@ def reason(data: bytes, limits: SubmissionLimits = LIMITS) -> str:
 @pytest.mark.parametrize("pack", [bytes, gzipped, lambda data: gzipped(gzipped(data))])
 @pytest.mark.parametrize("files", [{"a.tex": TEX}, {"d/b.tex": TEX, "c.bbl": b"y"}])
 def test_every_packing_gives_the_same_files(pack, files):
-    data = tar(files) if len(files) > 1 else TEX
+    data = tar_of(files) if len(files) > 1 else TEX
     assert unpack(pack(data), "a.tex", LIMITS).files == files
 
 
 def test_figures_give_their_first_bytes_alone():
-    submission = unpack(tar({"a.tex": TEX, "b.EPS": b"%!PS" + b"x" * 3_000_000}), "", LIMITS)
+    submission = unpack(tar_of({"a.tex": TEX, "b.EPS": b"%!PS" + b"x" * 3_000_000}), "", LIMITS)
     assert submission.files == {"a.tex": TEX, "b.EPS": b"%!PS" + b"x" * 1020}
     assert len(submission) == len(TEX) + 1024
 
 
 def test_paths_that_lead_out_are_left_out_and_others_are_made_plain():
-    submission = unpack(tar({"../a.tex": TEX, "/b.tex": TEX, "./c/./d.tex": TEX}), "", LIMITS)
+    submission = unpack(tar_of({"../a.tex": TEX, "/b.tex": TEX, "./c/./d.tex": TEX}), "", LIMITS)
     assert (submission.files, submission.left_out) == (
         {"b.tex": TEX, "c/d.tex": TEX},
         Counter(unsafe_name=1),
@@ -69,7 +60,7 @@ def test_the_later_of_two_files_of_one_name_stays():
 
 
 def test_a_large_file_that_is_no_tex_is_left_out():
-    submission = unpack(tar({"a.tex": TEX, "b.dat": bytes(1_100_000)}), "", LIMITS)
+    submission = unpack(tar_of({"a.tex": TEX, "b.dat": bytes(1_100_000)}), "", LIMITS)
     assert (submission.files, submission.left_out) == ({"a.tex": TEX}, Counter(too_large=1))
 
 
@@ -77,13 +68,13 @@ def test_a_large_file_that_is_no_tex_is_left_out():
     ("data", "expected"),
     [
         (gzipped(bytes(50_000_000)), "too_large"),  # a bomb
-        (gzipped(tar({"a.tex": TEX, "b.png": bytes(50_000_000)})), "too_large"),  # a bomb among the figures
-        (tar({"a.tex": TEX * 30_000}), "too_large"),
-        (tar({f"{n}.tex": b"x" * 900_000 for n in range(3)}), "too_large"),
-        (tar({f"{n}.tex": b"" for n in range(51)}), "too_many_files"),
+        (gzipped(tar_of({"a.tex": TEX, "b.png": bytes(50_000_000)})), "too_large"),  # a bomb among the figures
+        (tar_of({"a.tex": TEX * 30_000}), "too_large"),
+        (tar_of({f"{n}.tex": b"x" * 900_000 for n in range(3)}), "too_large"),
+        (tar_of({f"{n}.tex": b"" for n in range(51)}), "too_many_files"),
         (gzipped(TEX)[:-12], "truncated_gzip"),
-        (gzipped(tar({"a.tex": TEX, "b.tex": TEX * 100}))[:-40], "truncated_gzip"),
-        (tar({"a.tex": TEX, "b.tex": TEX * 100})[:3000], "truncated_tar"),
+        (gzipped(tar_of({"a.tex": TEX, "b.tex": TEX * 100}))[:-40], "truncated_gzip"),
+        (tar_of({"a.tex": TEX, "b.tex": TEX * 100})[:3000], "truncated_tar"),
     ],
     ids=[
         "bomb",
@@ -106,7 +97,7 @@ def test_what_stands_behind_a_whole_gzip_is_passed_over():
 
 @given(st.binary(max_size=2000), st.integers(0, 2), st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255))))
 def test_no_bytes_raise_anything_else(data, kind, changes):
-    packed = bytearray([data, gzipped(data), gzipped(tar({"a.tex": data}))][kind])
+    packed = bytearray([data, gzipped(data), gzipped(tar_of({"a.tex": data}))][kind])
     for place, value in changes:
         packed[place % max(1, len(packed)) : place % max(1, len(packed)) + 1] = bytes([value])
     with contextlib.suppress(BadSubmission):

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.storage.fetch import FetchError
 from sources.commoncrawl.listing import crawl_files
-from tests.pipeline.web_server import Server, status, whole
+from tests.pipeline.web_server import status, whole
 
 PATHS = [f"crawl-data/CC-MAIN-2019-30/segments/1563195523840.34/wet/CC-MAIN-2019-{n:05}.warc.wet.gz" for n in range(5)]
 
@@ -16,14 +16,6 @@ def zipped(data: bytes) -> bytes:
 
 
 LISTING = zipped("".join(path + "\n" for path in PATHS).encode())
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    running = Server()
-    yield running
-    running.close()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.manifest import read_manifest
@@ -104,6 +103,6 @@ def run(output: Path, *inputs: Path | str, workers: int = 1, said: list[str] | N
     plan = plan_dumps(match([str(path) for path in inputs]), recipe, None, (said if said is not None else []).append)
     if said is not None:
         said += plan.warnings
-    options = RunOptions(str(output), PipelineOptions([f"--direct_num_workers={workers}"]))
+    options = RunOptions(str(output), [f"--direct_num_workers={workers}"])
     run_source(Wikipedia(recipe, plan.heads), plan.scopes, options, Console(quiet=True))
     return Run(output)

@@ -1,0 +1,184 @@
+"""What the command lines of all commands share: the parser, flags and keys, Beam's flags, and errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from pipeline.errors import UserError
+from pipeline.recipe_keys import RecipeKey, listing
+from pipeline.storage.filesystem import at_home
+from pipeline.terminal import INTERRUPTED
+
+
+def command_parser(module: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    """The parser of a command: what ``--help`` says keeps its lines, and flags are written out.
+
+    Args:
+        module: The module that ``python -m`` runs.
+        description: Of what it does.
+        epilog: What ``--help`` ends with.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_input(
+    parser: argparse._ActionsContainer, text: str, flag: str = "--input", metavar: str = "PATH", **more: Any
+) -> None:
+    """Adds a flag that names raw files: given once with several, or several times, its values add up.
+
+    Args:
+        parser: The command's parser, or a group of its flags.
+        text: What ``--help`` says of it.
+        flag: The flag.
+        metavar: What a value of it is called.
+        more: What else argparse takes, such as a default.
+    """
+    parser.add_argument(flag, action="extend", nargs="+", metavar=metavar, help=text, **more)
+
+
+def add_keys(parser: argparse.ArgumentParser, keys: Callable[[], Iterable[RecipeKey]]) -> None:
+    """Adds ``--keys``, which lists the keys of the recipe and ends the command, as ``--help`` does.
+
+    Args:
+        parser: The command's parser.
+        keys: Gives the keys.
+    """
+
+    class Keys(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+            sys.stdout.write(listing(keys()))
+            parser.exit()
+
+    parser.add_argument("--keys", action=Keys, nargs=0, help="list the keys of the recipe with their defaults, and end")
+
+
+def folder(name: str) -> str:
+    """A folder's name on a command line, which must have one: an empty variable of a script is a mistake."""
+    if not name.strip():
+        raise argparse.ArgumentTypeError("it is empty; name a folder")
+    return at_home(name)
+
+
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Parses a command line; what the command does not know itself must be a flag of Beam's.
+
+    Beam ignores what it does not know; here a flag that neither knows ends the command, with the nearest one named.
+
+    Args:
+        parser: The command's parser.
+        arguments: The command line; that of the process where None.
+
+    Returns:
+        The command's own flags, and Beam's, which its file systems know from here on.
+    """
+    args, flags = parser.parse_known_args(arguments)
+    if flags:
+        _tell_beam(parser, flags)
+    return args, flags
+
+
+def _tell_beam(parser: argparse.ArgumentParser, flags: list[str]) -> None:
+    # Beam takes a second to import, and most command lines have no flag of it.
+    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
+    from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
+
+    beam_parser = _BeamParser(parser)
+    for kind in PipelineOptions.__subclasses__():
+        if add := kind.__dict__.get("_add_argparse_args"):
+            add.__get__(None, kind)(_Tolerant(beam_parser))
+    _, unknown = beam_parser.parse_known_args(flags)
+    if unknown:
+        known = [o for p in (parser, beam_parser) for action in p._actions for o in action.option_strings]
+        close = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
+        parser.error(f"unknown argument {unknown[0]}" + (f"; did you mean {close[0]}?" if close else ""))
+    FileSystems.set_options(PipelineOptions(flags))  # inputs are listed, and models fetched, before a pipeline is made
+
+
+class _BeamParser(argparse.ArgumentParser):
+    """Beam's flags; an error in one is told by the command, without the usage of all of them."""
+
+    def __init__(self, command: argparse.ArgumentParser) -> None:
+        super().__init__(allow_abbrev=False, add_help=False)
+        self._command = command
+
+    def error(self, message: str) -> NoReturn:
+        self._command.error(message)
+
+
+class _Tolerant:
+    """Adds arguments to a parser, leaving out those that two of Beam's option classes define."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._parser = parser
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            self._parser.add_argument(*args, **kwargs)
+        except argparse.ArgumentError:
+            return
+
+    def add_value_provider_argument(self, *args: Any, **kwargs: Any) -> None:
+        self.add_argument(*args, **kwargs)
+
+    def add_mutually_exclusive_group(self, **kwargs: Any) -> _Tolerant:
+        return self
+
+
+@contextlib.contextmanager
+def errors_told(status: int = 1, stopped: str | None = None) -> Iterator[None]:
+    """Ends the command where something is wrong: with one line that says so, and no traceback.
+
+    Args:
+        status: The exit status then.
+        stopped: What is said after Ctrl-C, which ends it with 130; where None, nothing is.
+    """
+    try:
+        yield
+    except UserError as error:
+        print_error(error)
+        exit_with(status)
+    except KeyboardInterrupt:
+        if stopped:
+            on_errors().print(f"stopped. {stopped}", markup=False)
+        exit_with(INTERRUPTED)
+
+
+def print_error(error: object) -> None:
+    """Prints an error on the standard error, in one line however long."""
+    on_errors().print(f"error: {error}", style="bold red", markup=False)
+
+
+def on_errors() -> Console:
+    """The standard error."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def sentences(console: Console) -> Callable[[str], None]:
+    """Gives what prints a sentence for the user, to the letter, on the console for progress."""
+    return lambda sentence: console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(sentence: str) -> None:
+    """Prints a warning on the standard error, also where progress is not shown."""
+    on_errors().print(f"warning: {sentence}", style="yellow", markup=False)
+
+
+def exit_with(status: int) -> NoReturn:
+    """Ends the process with a status, output flushed."""
+    sys.stdout.flush()
+    sys.exit(status)
