@@ -26,6 +26,18 @@ R = TypeVar("R")
 RECIPES = Path(__file__).parents[1] / "recipes"  # beside the packages, in a checkout and in site-packages
 
 
+def at_least(recipe: Any, least: float, *keys: str) -> None:
+    """Refuses keys of a recipe that are below the least that makes sense.
+
+    Raises:
+        ValueError: It names the key.
+    """
+    for key in keys:
+        if (value := getattr(recipe, key)) < least:
+            wanted = f"be at least {least}" if least else "not be negative"
+            raise ValueError(f"{key} must {wanted}, it is {value}")
+
+
 def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ()) -> R:
     """Builds a recipe from a YAML file and overrides.
 

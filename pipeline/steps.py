@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,22 @@ class CountingStep(Step, Protocol):
     counters: Counter[str]
 
 
-class DropShort:
+class EachDocument(ABC):
+    """A base for steps that judge document by document, and load nothing unless they say so."""
+
+    def load(self) -> None:  # noqa: B027 - may stay as it is
+        """Nothing to load."""
+
+    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+        """Judges each document of a batch."""
+        return [self.judge(document) for document in documents]
+
+    @abstractmethod
+    def judge(self, document: Document) -> str | None:
+        """Judges a document, and may edit it; gives the reason why it is dropped, or None where it stays."""
+
+
+class DropShort(EachDocument):
     """A step that all sources share: drops documents with too little text (CCNet's min_len)."""
 
     name = "length"
@@ -64,14 +80,9 @@ class DropShort:
     def __init__(self, min_characters: int) -> None:
         self._minimum = min_characters
 
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+    def judge(self, document: Document) -> str | None:
         """Counts the characters of the text, which must not be white space alone; a title kept apart does not count."""
-        return [self._one(document.text) for document in documents]
-
-    def _one(self, text: str) -> str | None:
+        text = document.text
         if len(text) < self._minimum:
             return "too_short"
         return "empty" if not text or text.isspace() else None

@@ -7,7 +7,7 @@ its own for Python, which works with one version of protobuf only; a dozen field
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,26 @@ def library_spans(message: bytes) -> NDArray[np.int64]:
     return np.array(numbers, np.int64).reshape(-1, 3)
 
 
+def oddity(model: ModelFile, types: Container[str]) -> str | None:
+    """What sets a model apart from those whose pieces, put together, are the text; None where nothing does.
+
+    Args:
+        model: The model.
+        types: The types of models that will do.
+    """
+    kinds = set(model.kinds)
+    causes = {
+        f"it is a {model.model_type} model": model.model_type not in types,
+        "its normaliser rewrites characters": model.normalizes,
+        "its normaliser removes spaces": model.remove_extra_spaces,
+        "it does not escape spaces": not model.escape_spaces,
+        "its spaces are suffixes": model.space_as_suffix,
+        "it has user-defined pieces": USER_DEFINED in kinds,
+        "it has unused pieces": UNUSED in kinds,
+    }
+    return next((cause for cause, holds in causes.items() if holds), None)
+
+
 def why_units_are_not_independent(model: ModelFile) -> str | None:
     """Why the ids of a text cannot be put together from those of its words, or None where they can.
 
@@ -107,23 +127,13 @@ def why_units_are_not_independent(model: ModelFile) -> str | None:
     merges (no user-defined symbols, which are found first; no unused pieces, which are taken apart again by what the
     whole text last merged), and no piece reaches over a space.
     """
-    kinds = set(model.kinds)
-    causes = {
-        f"it is a {model.model_type} model": model.model_type != "bpe",
-        "it has no byte fallback": not model.byte_fallback,
-        "its normaliser rewrites characters": model.normalizes,
-        "its normaliser removes spaces": model.remove_extra_spaces,
-        "it does not escape spaces": not model.escape_spaces,
-        "its spaces are suffixes": model.space_as_suffix,
-        "it has user-defined pieces": USER_DEFINED in kinds,
-        "it has unused pieces": UNUSED in kinds,
-        "a piece holds a space after another character": any(
-            SPACE in piece.lstrip(SPACE)
-            for piece, kind in zip(model.pieces, model.kinds, strict=True)
-            if kind == NORMAL
-        ),
-    }
-    return next((cause for cause, holds in causes.items() if holds), None)
+    if odd := oddity(model, ("bpe",)):
+        return odd
+    if not model.byte_fallback:
+        return "it has no byte fallback"
+    normal = (piece for piece, kind in zip(model.pieces, model.kinds, strict=True) if kind == NORMAL)
+    reaches = any(SPACE in piece.lstrip(SPACE) for piece in normal)
+    return "a piece holds a space after another character" if reaches else None
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Value]]:

@@ -5,7 +5,7 @@ transformers could read ``tokenizer.model`` itself, but only with a protobuf tha
 
 from typing import Any
 
-from tokenizer.model import SPACE, UNUSED, USER_DEFINED, ModelFile
+from tokenizer.model import SPACE, ModelFile, oddity
 
 
 def merges(pieces: list[str], scores: list[float], plain: list[bool]) -> list[str]:
@@ -32,17 +32,7 @@ def merges(pieces: list[str], scores: list[float], plain: list[bool]) -> list[st
 
 def why_not(model: ModelFile) -> str | None:
     """Why Hugging Face's form cannot hold a model such that it gives the same ids; None where it can."""
-    kinds = set(model.kinds)
-    causes = {
-        f"it is a {model.model_type} model": model.model_type not in ("bpe", "char"),
-        "its normaliser rewrites characters": model.normalizes,
-        "its normaliser removes spaces": model.remove_extra_spaces,
-        "it does not escape spaces": not model.escape_spaces,
-        "its spaces are suffixes": model.space_as_suffix,
-        "it has user-defined pieces": USER_DEFINED in kinds,
-        "it has unused pieces": UNUSED in kinds,
-    }
-    return next((cause for cause, holds in causes.items() if holds), None)
+    return oddity(model, ("bpe", "char"))
 
 
 def tokenizer_json(model: Any, file: ModelFile) -> dict[str, Any]:

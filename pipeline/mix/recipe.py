@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import RECIPES, load_recipe
+from pipeline.recipe import RECIPES, at_least, load_recipe
 
 FOLDER = "mix"  # of the recipes
 MAX_SEQ_LEN = 65_535  # the place of a document in its row is a uint16
@@ -102,11 +102,8 @@ class MixRecipe:
             raise ValueError(f"max_epochs must be above 0, it is {self.max_epochs}")
         if not 1 <= self.seq_len <= MAX_SEQ_LEN:
             raise ValueError(f"seq_len must lie between 1 and {MAX_SEQ_LEN}, it is {self.seq_len}")
-        for key in ("shard_rows", "block_tokens", "part_tokens"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
-        if self.heldout_tokens < 0:
-            raise ValueError(f"heldout_tokens must not be negative, it is {self.heldout_tokens}")
+        at_least(self, 1, "shard_rows", "block_tokens", "part_tokens")
+        at_least(self, 0, "heldout_tokens")
         if 0 < self.heldout_tokens < self.seq_len:
             raise ValueError(
                 f"heldout_tokens must be 0, or fill a row of seq_len={self.seq_len} tokens, it is {self.heldout_tokens}"

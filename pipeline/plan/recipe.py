@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.recipe import at_least
+
 
 @dataclass(frozen=True)
 class PaperFigures:
@@ -72,7 +74,6 @@ class PlanRecipe:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError("sources must hold at least one source")
-        if self.workers < 1:
-            raise ValueError(f"workers must be at least 1, it is {self.workers}")
+        at_least(self, 1, "workers")
         if self.core_hour_dollars < 0 or self.parquet_bytes_per_byte <= 0:
             raise ValueError("core_hour_dollars must be 0 or more, parquet_bytes_per_byte above 0")

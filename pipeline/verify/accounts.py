@@ -145,7 +145,7 @@ def _verify_shard(
         stats = layout.read_stats(name)
         _verify_stats(layout, name, stats, manifest, checksums, report)
         if rejects:
-            _verify_shards_rejects(layout, name, stats, manifest, checksums, report)
+            report.faults += _verify_shards_rejects(layout, name, stats, manifest, checksums)
         report.stats = stats
     except OutputError as error:
         report.faults.append(str(error))
@@ -182,21 +182,16 @@ def _verify_stats(
 
 
 def _verify_shards_rejects(
-    layout: Layout,
-    name: str,
-    stats: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    checksums: bool,
-    report: ShardReport,
-) -> None:
+    layout: Layout, name: str, stats: Mapping[str, Any], manifest: Mapping[str, Any], checksums: bool
+) -> list[str]:
     ledger = Ledger()
     ledger.add_json(stats["ledger"])
-    found: list[str] = []
     reasons = Counter[tuple[str, str]]()
     if stats["rejects"]:
         found, _, reasons = _verify_file(layout, stats["rejects"], checksums)
-    faults = found or [f"{layout.stats(name)}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
-    report.faults += faults
+        if found:
+            return found
+    return [f"{layout.stats(name)}: {fault}" for fault in _verify_rejects(ledger, reasons, manifest)]
 
 
 def _verify_inputs(ledger: Ledger, inputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from filters.latex import LatexOptions
 from filters.latex.limits import Limits as MacroLimits
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class LatexRecipe:
     macro_growth: int = 10
 
     def __post_init__(self) -> None:
-        for key in ("macro_depth", "macro_use_characters", "macro_growth"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+        at_least(self, 1, "macro_depth", "macro_use_characters", "macro_growth")
         _ = self.options  # which checks the words
 
     @property
@@ -65,9 +64,7 @@ class SubmissionLimits:
     files: int = 20_000
 
     def __post_init__(self) -> None:
-        for key in ("packed_megabytes", "unpacked_megabytes", "file_megabytes", "text_megabytes", "files"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+        at_least(self, 1, "packed_megabytes", "unpacked_megabytes", "file_megabytes", "text_megabytes", "files")
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,5 @@ class ArxivRecipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.min_characters < 0:
-            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
-        if self.eprints_per_shard < 1:
-            raise ValueError(f"eprints_per_shard must be at least 1, it is {self.eprints_per_shard}")
+        at_least(self, 0, "min_characters")
+        at_least(self, 1, "eprints_per_shard")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 SUBSETS = ("gutenberg", "books3")
 
@@ -97,8 +98,5 @@ class BooksRecipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.min_characters < 0:
-            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
-        for key in ("max_book_megabytes", "files_per_shard"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} must be at least 1, it is {getattr(self, key)}")
+        at_least(self, 0, "min_characters")
+        at_least(self, 1, "max_book_megabytes", "files_per_shard")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from filters.c4.lines import MAX_PAGE_CHARACTERS, LineRules
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class PageRecipe:
     drop_header_like: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_characters < 1:
-            raise ValueError(f"max_characters must be at least 1, it is {self.max_characters}")
+        at_least(self, 1, "max_characters")
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class DedupRecipe:
     scope_files: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("span_lines", "scope_files"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, it is {getattr(self, name)}")
+        at_least(self, 1, "span_lines", "scope_files")
 
 
 @dataclass(frozen=True)
@@ -122,5 +120,4 @@ class C4Recipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.max_record_megabytes < 1:
-            raise ValueError(f"max_record_megabytes must be at least 1, it is {self.max_record_megabytes}")
+        at_least(self, 1, "max_record_megabytes")

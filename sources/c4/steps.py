@@ -12,6 +12,7 @@ from filters.c4.sentences import SentenceCounter, load_punkt
 from filters.language import LanguageIdentifier
 from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
+from pipeline.steps import EachDocument
 from pipeline.storage.filesystem import local_model
 from sources.c4.recipe import BadWordsRecipe, LanguageRecipe, PageRecipe, SentencesRecipe
 from sources.languages import refuse_unknown
@@ -24,7 +25,7 @@ PASSED = "line-passed"
 BAD_WORDS = "list of bad words"  # what the file is called in errors
 
 
-class CheckPage:
+class CheckPage(EachDocument):
     """Drops what is no page: without URL, text or time, or too long (``split_wet_file``, ``is_valid_length``)."""
 
     name = "page"
@@ -32,14 +33,8 @@ class CheckPage:
     def __init__(self, recipe: PageRecipe) -> None:
         self._recipe = recipe
 
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Looks at each page."""
-        return [self._judge(document) for document in documents]
-
-    def _judge(self, document: Document) -> str | None:
+    def judge(self, document: Document) -> str | None:
+        """Looks at a page."""
         if not document.url:
             return "no_url"
         if not document.text:

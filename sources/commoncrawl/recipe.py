@@ -8,6 +8,7 @@ from typing import Literal
 
 from filters.commoncrawl.perplexity import CCNET_CUTOFFS, PERCENTILES
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 EMBEDDED_LM = "samples/models/{language}.arpa.bin"
 EMBEDDED_CUTOFFS = {
@@ -33,8 +34,7 @@ class DedupRecipe:
     scope_files: int = 50
 
     def __post_init__(self) -> None:
-        if self.scope_files < 1:
-            raise ValueError(f"scope_files must be at least 1, it is {self.scope_files}")
+        at_least(self, 1, "scope_files")
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,7 @@ class PerplexityRecipe:
         head, middle = self.percentiles
         if not 0 < head <= middle < 100:
             raise ValueError(f"percentiles must rise between 0 and 100, they are {head} and {middle}")
-        if self.percentile_pages < 1:
-            raise ValueError(f"percentile_pages must be at least 1, it is {self.percentile_pages}")
+        at_least(self, 1, "percentile_pages")
         if "all" in (self.languages or ()):
             raise ValueError("languages must be codes such as en; leave it out for all that have a model")
 
@@ -163,7 +162,5 @@ class CommonCrawlRecipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.min_characters < 0:
-            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
-        if self.max_record_megabytes < 1:
-            raise ValueError(f"max_record_megabytes must be at least 1, it is {self.max_record_megabytes}")
+        at_least(self, 0, "min_characters")
+        at_least(self, 1, "max_record_megabytes")

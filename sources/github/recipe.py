@@ -8,6 +8,7 @@ from filters.code.licenses import ALLOWED
 from filters.code.paths import CERTIFICATES, EXTENSIONS, GENERATED, LOCK_FILES, NAMES, VENDORED
 from filters.code.quality import Thresholds
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,6 @@ class GitHubRecipe:
     def __post_init__(self) -> None:
         if not self.licenses:
             raise ValueError("licenses must name at least one SPDX identifier, such as MIT")
-        if self.max_file_kilobytes < 1:
-            raise ValueError(f"max_file_kilobytes must be at least 1, it is {self.max_file_kilobytes}")
+        at_least(self, 1, "max_file_kilobytes")
         if self.shard_megabytes <= 0:
             raise ValueError(f"shard_megabytes must be above 0, it is {self.shard_megabytes}")

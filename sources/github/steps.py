@@ -12,6 +12,7 @@ from filters.code.paths import extension_of
 from filters.code.quality import judge, judge_tokens, letters, measure
 from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
+from pipeline.steps import EachDocument
 from pipeline.storage.filesystem import local_model
 from sources.github.raw_file import path_rules
 from sources.github.recipe import GitHubRecipe, PathsRecipe
@@ -21,7 +22,7 @@ from tokenizer.errors import TokenizerError
 OTHER_IN_FILE = "other_in_file"  # the repository's licence is allowed, but another one governs the file
 
 
-class CheckLicense:
+class CheckLicense(EachDocument):
     """The licence gate: drops files whose licence is not allowed or known, be it their repository's or their own."""
 
     name = "license"
@@ -34,14 +35,8 @@ class CheckLicense:
     def _gate(self) -> LicenseGate:
         return LicenseGate(self._allowed)
 
-    def load(self) -> None:
-        """Nothing yet: the gate is made at its first use."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Judges the licence of each document."""
-        return [self._one(document) for document in documents]
-
-    def _one(self, document: Document) -> str | None:
+    def judge(self, document: Document) -> str | None:
+        """Judges the licence of a document."""
         reason = self._gate.judge(document.license).reason
         if reason and document.meta["license_in"]:
             document.text = (
@@ -51,7 +46,7 @@ class CheckLicense:
         return reason
 
 
-class CheckPath:
+class CheckPath(EachDocument):
     """Drops files by their paths."""
 
     name = "path"
@@ -60,12 +55,9 @@ class CheckPath:
     def __init__(self, recipe: PathsRecipe) -> None:
         self._rules = path_rules(recipe)
 
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Judges the path of each document."""
-        return [self._rules.judge(document.meta["path"]) for document in documents]
+    def judge(self, document: Document) -> str | None:
+        """Judges its path."""
+        return self._rules.judge(document.meta["path"])
 
 
 class StripNotices:
@@ -85,7 +77,7 @@ class StripNotices:
         return [None] * len(documents)
 
 
-class CheckQuality:
+class CheckQuality(EachDocument):
     """Drops files by the lengths of their lines and by what they are made of, as it is after the notices went."""
 
     name = "quality"
@@ -97,14 +89,8 @@ class CheckQuality:
     def _tokenizer(self) -> Encoder:
         return load_tokenizer(self._recipe)
 
-    def load(self) -> None:
-        """Nothing yet: the tokenizer is loaded at its first use."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
-        """Measures and judges each document."""
-        return [self._one(document) for document in documents]
-
-    def _one(self, document: Document) -> str | None:
+    def judge(self, document: Document) -> str | None:
+        """Measures and judges a document."""
         measures = measure(document.text)
         document.meta.update(
             lines=measures.lines,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 MINIMUM_PARTITION = 0.001  # megabytes; a test's
 
@@ -55,12 +56,15 @@ class StackExchangeRecipe:
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
 
     def __post_init__(self) -> None:
-        if self.largest < 1:
-            raise ValueError(f"largest must be at least 1, it is {self.largest}")
-        if self.min_characters < 0:
-            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
-        for key in ("max_row_megabytes", "max_thread_megabytes", "partition_megabytes", "range_megabytes"):
-            if getattr(self, key) < MINIMUM_PARTITION:
-                raise ValueError(f"{key} must be at least {MINIMUM_PARTITION}, it is {getattr(self, key)}")
+        at_least(self, 1, "largest")
+        at_least(self, 0, "min_characters")
+        at_least(
+            self,
+            MINIMUM_PARTITION,
+            "max_row_megabytes",
+            "max_thread_megabytes",
+            "partition_megabytes",
+            "range_megabytes",
+        )
         if self.max_row_megabytes > self.max_thread_megabytes:
             raise ValueError("max_row_megabytes must not be above max_thread_megabytes")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from filters.html import HtmlToText
 from pipeline.corpus.document import Document
+from pipeline.steps import EachDocument
 from sources.stackexchange.join import Thread
 from sources.stackexchange.posts import Post
 from sources.stackexchange.recipe import TemplateRecipe
@@ -88,14 +89,11 @@ def _describe(thread: Thread, answers: Sequence[Post]) -> None:
     thread.license = ", ".join(sorted({post.licence for post in posts}))
 
 
-class DropUnanswered:
+class DropUnanswered(EachDocument):
     """Drops questions without answers, where they are not wanted."""
 
     name = "answers"
 
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def apply(self, documents: Sequence[Document]) -> list[str | None]:
+    def judge(self, document: Document) -> str | None:
         """Goes by the answers that the text has."""
-        return [None if document.meta["answer_ids"] else "no_answer" for document in documents]
+        return None if document.meta["answer_ids"] else "no_answer"

@@ -12,6 +12,7 @@ from typing import Literal
 from filters.wikitext import DEFAULT_LIMITS, Limits, Options
 from filters.wikitext.languages import WIKIPEDIAS
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.recipe import at_least
 
 _NEAR_CODES = 3
 _LEAST_LIKENESS = 0.5  # of a code and what was typed (difflib's ratio): one of two letters
@@ -103,10 +104,8 @@ class WikipediaRecipe:
     def __post_init__(self) -> None:
         if self.language is not None and (fault := unknown_language(self.language)):
             raise ValueError(f"language must be the code of a Wikipedia, such as de: {fault}")
-        if self.min_characters < 0:
-            raise ValueError(f"min_characters must not be negative, it is {self.min_characters}")
-        if self.max_page_megabytes < 1:
-            raise ValueError(f"max_page_megabytes must be at least 1, it is {self.max_page_megabytes}")
+        at_least(self, 0, "min_characters")
+        at_least(self, 1, "max_page_megabytes")
         if self.shard_megabytes <= 0:
             raise ValueError(f"shard_megabytes must be above 0, it is {self.shard_megabytes}")
         for name in ("max_characters", "max_work_per_character", "max_nesting"):
