@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Sets up and runs all samples, to token shards and the report, under every other Python, of those that are supported, that this machine has.
+# Under every other Python, of those that are supported, that this machine has: installs the source archive into an empty
+# environment, and runs all samples with it, to token shards and the report, in a folder that has nothing of the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 
 interpreter() {  # the interpreter of a version: on PATH, or pyenv's
   if "python$1" -c '' 2> /dev/null; then command -v "python$1"; return; fi
@@ -14,13 +16,22 @@ trap 'rm -rf "$work"' EXIT
 for version in ${VERSIONS:-3.10 3.11 3.12 3.13 3.14}; do
   python=$(interpreter "$version" || true)
   [ "$version" != "$own" ] && [ -n "$python" ] || { echo "Python $version: not tried ($([ "$version" = "$own" ] && echo "the tests run under it" || echo "not on this machine"))"; continue; }
-  if ! make --no-print-directory report PYTHON="$python" VENV="$work/$version" CORPUS="$work/corpus-$version" \
-      SHARDS="$work/shards-$version" MODEL="$work/model-$version" REPORT="$work/report-$version" > "$work/log" 2>&1; then
+  mkdir "$work/run-$version"
+  if ! {
+    "$python" -m venv "$work/$version" && "$work/$version/bin/pip" install --quiet build &&
+    "$work/$version/bin/python" -m build --sdist --outdir "$work/run-$version" . > /dev/null &&
+    "$work/$version/bin/pip" install --quiet --no-compile --constraint constraints.txt \
+      "$(ls "$work/run-$version"/*.tar.gz)[corpus,report]" && cd "$work/run-$version" && ln -s "$root/samples" &&
+    make --no-print-directory --file "$root/Makefile" report BIN="$work/$version/bin" SETUP= CORPUS="corpus-$version" \
+      SHARDS="shards-$version" MODEL=model REPORT=report &&
+    "$work/$version/bin/python" -c 'import pipeline, sys; assert pipeline.__file__.startswith(sys.prefix), pipeline.__file__'
+  } > "$work/log" 2>&1; then
     cat "$work/log"; echo "Python $version: FAILED"; exit 1
   fi
-  (cd "$work" && find "corpus-$version" "shards-$version" -name '*.parquet' -o -name 'data-*.arrow' | sort | xargs sha256sum | sed "s/-$version//") > "$work/sums-$version"
+  (cd "$work/run-$version" && find "corpus-$version" "shards-$version" -name '*.parquet' -o -name 'data-*.arrow' | sort | xargs sha256sum | sed "s/-$version//") > "$work/sums-$version"
   cmp "$work/sums-$version" "${first:=$work/sums-$version}"
   echo "Python $version: $(grep 'all accounts add up' "$work/log" | tail -1 | sed "s|$work/||")"
+  cd "$root"
   rm -rf "${work:?}/$version"
 done
 echo "all wrote the same Parquet files and shards"
