@@ -1,10 +1,14 @@
 """Running the project's commands as a user does, and looking at what they leave."""
 
+import atexit
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,23 +18,45 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "commoncrawl"
+PATIENCE_SECONDS = 300
 REAL = ROOT.parent / "shared" / "real"
 
 
 def run(module: str, *arguments: str | Path, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs ``python -m module`` in the checkout and checks its exit status."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "COLUMNS": "120", **environment},
-        check=False,
-    )
-    assert done.returncode == status, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    """Runs ``python -m module`` in the checkout, in a process of its own, and checks its exit status."""
+    words = [module, *map(str, arguments)]
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        request = {"module": module, "arguments": words[1:], "out": str(out), "err": str(err)}
+        request["environment"] = {**os.environ, "COLUMNS": "120", **environment}
+        ended = _answer(request)
+        done = subprocess.CompletedProcess(words, ended, out.read_text(), err.read_text())
+    assert done.returncode == status, f"{words} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+@functools.cache
+def _starter() -> subprocess.Popen[str]:
+    """The process from which commands are forked, one for all tests of this one."""
+    command = [sys.executable, "-m", "tests.end_to_end.starter"]
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # a fork takes no other along
+    pipe = subprocess.PIPE
+    started = subprocess.Popen(command, cwd=ROOT, env=one_thread, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+    atexit.register(started.stdin.close)
+    return started
+
+
+def _answer(request: dict) -> int:
+    """The exit status of a command; one that takes too long is killed."""
+    starter = _starter()
+    starter.stdin.write(json.dumps(request) + "\n")
+    child = int(starter.stdout.readline())
+    late = threading.Timer(PATIENCE_SECONDS, os.kill, (child, signal.SIGKILL))
+    late.start()
+    try:
+        return int(starter.stdout.readline())
+    finally:
+        late.cancel()
 
 
 def source(name: str) -> Callable[..., subprocess.CompletedProcess[str]]:
