@@ -1,4 +1,4 @@
-"""Runs of two workers that are killed and run again leave the bytes of an undisturbed one's: one test for all sources."""
+"""Runs of two workers that are killed and run again leave the bytes of one that is not: one test for all sources."""
 
 import pytest
 
