@@ -153,9 +153,13 @@ class Layout:
         """The timing file of a shard."""
         return join(self.root, TIMING, f"{shard}.json")
 
-    def hashes(self, scope: str, shard: str) -> str:
-        """The distinct unit hashes of a shard, by dedup partition."""
-        return join(self.root, WORK, scope, "hashes", f"{shard}.arrow")
+    def hashes(self, scope: str, position: int) -> str:
+        """The distinct unit hashes of the shard at a position of its scope, by dedup band."""
+        return join(self.root, WORK, scope, "hashes", f"{position:06d}.blocks")
+
+    def group(self, scope: str, group: int) -> str:
+        """The distinct unit hashes of a group of shards, by dedup partition."""
+        return join(self.root, WORK, scope, "groups", f"{group:06d}.blocks")
 
     def units(self, scope: str, shard: str) -> str:
         """For each unit of a shard, in reading order, which hash it has and whether it may stay."""
@@ -165,9 +169,13 @@ class Layout:
         """Sizes and checksums of a shard's raw files when they were hashed."""
         return join(self.root, WORK, scope, "inputs", f"{shard}.json")
 
-    def decisions(self, scope: str, partition: int) -> str:
-        """For each shard of a scope, the hashes of one partition that are dropped."""
-        return join(self.root, WORK, scope, "decisions", f"{partition:05d}.arrow")
+    def decisions(self, scope: str, number: int) -> str:
+        """For each group of shards of a scope, what was decided in one range of partitions."""
+        return join(self.root, WORK, scope, "decisions", f"{number:06d}.blocks")
+
+    def drops(self, scope: str, shard: str) -> str:
+        """Which of the distinct hashes of a shard are dropped."""
+        return join(self.root, WORK, scope, "drops", f"{shard}.arrow")
 
     def measured(self, scope: str, shard: str) -> str:
         """What a survey measured of each document of a shard."""

@@ -1,18 +1,17 @@
-"""Exact dedup of units (lines, files, documents) by 64-bit hashes, without a text or a hash crossing a shuffle.
+"""Exact dedup of units (lines, files, documents) by 64-bit hashes, without a text crossing a shuffle.
 
-Three passes over a scope, each a function of files:
+Three passes over a scope:
 
-1. ``write_unit_hashes``, per shard: the distinct hashes, sorted and cut into partitions by their top bits, and for each
-   unit the number of its hash. 4 bytes a unit and 8 bytes a distinct hash, or 16 for ``keep_smallest``, on disk.
-2. ``find_duplicates``, per partition: reads its slice of every shard of the scope, finds the hashes that occur twice or
-   more, and writes for each shard one bit a hash: dropped or not.
-3. ``read_mask``, per shard: puts the bits together to one flag a unit.
+1. ``write_unit_hashes``, per shard: the distinct hashes, sorted and cut into bands by their top bits, and for each unit
+   the number of its hash. 4 bytes a unit and 8 bytes a distinct hash, or 16 for ``keep_smallest``, on disk.
+2. ``find_duplicates``, per partition: of the hashes of all shards of the scope in a range, finds those that occur twice
+   or more, and which copies are dropped.
+3. ``read_mask``, per shard: makes of a bit for each distinct hash a flag for each unit.
 
-Only the names of finished files pass through Beam, as the barrier between the passes: on the local runner a shuffled
-collection stays in memory several times over, and a killed run would have to hash again. Here memory is bounded by
-one shard in passes 1 and 3 (about 50 bytes a unit, 65 for ``keep_smallest``) and by one partition in pass 2 (about 55
-bytes a distinct hash of each shard, or 100; measured on ten million), on any runner, and finished files are not made
-again.
+Between them blocks of hashes travel to their partitions, and bits back to their shards: see pipeline.engine.exchange.
+Memory is bounded by one shard in passes 1 and 3 (about 50 bytes a unit, 65 for ``keep_smallest``) and by one partition
+in pass 2 (about 55 bytes a distinct hash of each shard, or 100; measured on ten million), on any runner, and what is
+hashed is not hashed again after a kill.
 
 Policies, for a hash that occurs more than once in the scope:
 
@@ -23,7 +22,7 @@ Policies, for a hash that occurs more than once in the scope:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -31,40 +30,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.engine.exchange.blocks import Flags, HashBlock, pack_hashes, write_blocks
+from pipeline.engine.exchange.grid import Grid
 from pipeline.storage.filesystem import atomic_output, open_input
 from pipeline.units import Hashes, Policy, Units
 
-Flags = npt.NDArray[np.bool_]
-
-HASHES_PER_PARTITION = 8_000_000
-
-_HASH_SCHEMA = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_())])
-_PRIORITY = pa.field("priority", pa.uint64())  # a third column for keep_smallest
 _UNIT_SCHEMA = pa.schema([("number", pa.uint32()), ("candidate", pa.bool_())])
-_DECISION_SCHEMA = pa.schema([("drop", pa.bool_())])
-
-
-def partition_count(raw_bytes: int, unit_bytes: int) -> int:
-    """How many partitions keep pass 2 to 8 million hashes each (results never depend on it).
-
-    Args:
-        raw_bytes: The scope's raw size.
-        unit_bytes: The raw bytes in which one unit is expected, at the least.
-    """
-    return max(1, -(-raw_bytes // unit_bytes // HASHES_PER_PARTITION))
+_DROP_SCHEMA = pa.schema([("drop", pa.bool_())])
 
 
 def write_unit_hashes(
-    hashes_path: str, units_path: str, documents: Iterable[Units], policy: Policy, partitions: int
+    hashes_path: str, units_path: str, documents: Iterable[Units], policy: Policy, grid: Grid, position: int
 ) -> int:
     """Pass 1: writes a shard's distinct hashes and its units; the hash file comes last and marks the pass done.
 
     Args:
-        hashes_path: Where the distinct hashes go: an Arrow IPC file with one record batch for each partition.
+        hashes_path: Where the distinct hashes go: a file of blocks, one for each band.
         units_path: Where the units go: an Arrow IPC file.
         documents: The units of each document, in reading order.
         policy: The dedup policy.
-        partitions: Number of partitions of the scope.
+        grid: How the scope is cut.
+        position: The shard's place in the scope.
 
     Returns:
         The number of units.
@@ -81,13 +67,18 @@ def write_unit_hashes(
     number = _numbers(first)
     owner = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)[order]
     candidate, repeated, priority = _within_shard(first, number, owner, priorities, policy)
-    _write(units_path, _UNIT_SCHEMA, [[_in_place_of(order, number), _in_place_of(order, candidate)]])
+    _write(units_path, _UNIT_SCHEMA, [_in_place_of(order, number), _in_place_of(order, candidate)])
     distinct = ordered[first]
-    columns = [distinct, repeated] if priority is None else [distinct, repeated, priority]
-    spans = _spans(np.searchsorted(distinct, _boundaries(partitions)), distinct)
-    schema = _HASH_SCHEMA if priority is None else _HASH_SCHEMA.append(_PRIORITY)
-    _write(hashes_path, schema, [[column[a:b] for column in columns] for a, b in spans])
+    cuts = [0, *np.searchsorted(distinct, grid.band_bounds()).tolist(), len(distinct)]
+    parts = [slice(start, end) for start, end in pairwise(cuts)]
+    write_blocks(hashes_path, (_block(position, part, distinct, repeated, priority) for part in parts))
     return len(order)
+
+
+def _block(position: int, part: slice, distinct: Hashes, repeated: Flags, priority: Hashes | None) -> bytes:
+    hashes = distinct[part]
+    rank = None if priority is None else priority[part]
+    return pack_hashes(HashBlock(position, np.array([len(hashes)], np.uint32), hashes, repeated[part], rank))
 
 
 def _is_first(ordered: npt.NDArray[Any]) -> Flags:
@@ -149,70 +140,60 @@ def _smallest_of_each(first: Flags, number: npt.NDArray[np.uint32], rank: Hashes
     return chosen, smallest
 
 
-def find_duplicates(hash_paths: Sequence[str], decisions_path: str, partition: int, policy: Policy) -> None:
-    """Pass 2: decides one partition of a scope.
+def find_duplicates(hashes: Hashes, repeated: Flags, priority: Hashes | None, policy: Policy) -> Flags:
+    """Pass 2: which copies of the hashes of one partition are dropped.
 
     Args:
-        hash_paths: The hash files of the scope's shards, in scope order.
-        decisions_path: Where the decisions go: an Arrow IPC file with one record batch for each shard.
-        partition: The partition's number.
+        hashes: The distinct hashes of each shard, in scope order.
+        repeated: For each, whether two documents of its shard hold it.
+        priority: For each, the smallest priority of its documents; for ``keep_smallest``.
         policy: The dedup policy.
+
+    Returns:
+        A flag for each.
     """
-    slices = [_read_batch(path, partition) for path in hash_paths]
-    ends = np.cumsum([len(s) for s in slices])[:-1]
-    hashes = np.concatenate([_numpy(s, "hash") for s in slices])
-    repeated = np.concatenate([_numpy(s, "repeated") for s in slices])
-    priority = np.concatenate([_numpy(s, "priority") for s in slices]) if policy == "keep_smallest" else None
-    del slices
     order = np.argsort(hashes, kind="stable")  # shards come in scope order, so ties stay in it
     first = _is_first(hashes[order])
-    del hashes
     drop = ~first
     if policy == "drop_all":
         drop[:-1] |= ~first[1:]
         drop |= repeated[order]
-    elif priority is not None:
+    elif policy == "keep_smallest":
+        assert priority is not None
         drop = ~_smallest_of_each(first, _numbers(first), priority[order])[0]
-    _write(decisions_path, _DECISION_SCHEMA, [[part] for part in np.split(_in_place_of(order, drop), ends)])
+    return _in_place_of(order, drop)
 
 
-def read_mask(units_path: str, decision_paths: Sequence[str], position: int) -> Flags:
+def write_drops(path: str, drop: Flags) -> None:
+    """Writes what was decided of a shard's distinct hashes: an Arrow IPC file of one column, a bit each."""
+    _write(path, _DROP_SCHEMA, [drop])
+
+
+def read_mask(units_path: str, drops_path: str) -> Flags:
     """Pass 3: which units of a shard stay.
 
     Args:
         units_path: The shard's units.
-        decision_paths: The scope's decisions, in the order of partitions.
-        position: The shard's place in the scope.
+        drops_path: What was decided of its distinct hashes.
 
     Returns:
         One flag a unit, in reading order.
     """
-    drop = np.concatenate([_numpy(_read_batch(path, position), "drop") for path in decision_paths])
-    units = _read_batch(units_path, 0)
+    drop = _numpy(_read(drops_path), "drop")
+    units = _read(units_path)
     kept: Flags = _numpy(units, "candidate") & ~drop[_numpy(units, "number")]
     return kept
 
 
-def _boundaries(partitions: int) -> Hashes:
-    """Lower bounds of the partitions 1, 2, ...: equal ranges of the 64-bit hashes."""
-    return np.array([(p << 64) // partitions for p in range(1, partitions)], np.uint64)
-
-
-def _spans(cuts: npt.NDArray[np.int64], distinct: Hashes) -> list[tuple[int, int]]:
-    bounds = [0, *cuts.tolist(), len(distinct)]
-    return list(pairwise(bounds))
-
-
-def _write(path: str, schema: pa.Schema, batches: Sequence[Sequence[npt.NDArray[np.generic]]]) -> None:
+def _write(path: str, schema: pa.Schema, columns: Iterable[npt.NDArray[np.generic]]) -> None:
     with atomic_output(path) as handle, pa.ipc.new_file(handle, schema) as writer:
-        for columns in batches:
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def _read_batch(path: str, number: int) -> pa.RecordBatch:
+def _read(path: str) -> pa.RecordBatch:
     with open_input(path) as handle, pa.ipc.open_file(handle) as reader:
-        return reader.get_batch(number)
+        return reader.get_batch(0)
 
 
 def _numpy(batch: pa.RecordBatch, column: str) -> npt.NDArray[Any]:

@@ -1,161 +1,28 @@
-"""The Beam graph of every source: read twice, shuffle only names.
+"""The Beam graph of every source: read twice, shuffle no text.
 
-``Deduplicate`` hashes the units of each shard (pass 1) and finds the duplicates of each scope (pass 2);
-``FilterAndWrite`` reads each shard again, applies the rest of the steps, and writes it. A source with several rounds of
-dedup has a ``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. A source
-with a survey has one reading more between: ``Measure`` (see pipeline.survey). Through the GroupByKeys go shards and
-partition numbers: barriers between the passes, whose payload lies in files (see pipeline.engine.dedup).
+``Deduplicate`` hashes the units of each shard and finds the duplicates of each scope; what is hashed travels through
+files on one machine, through the engine's shuffle elsewhere (see pipeline.engine.exchange). ``FilterAndWrite`` reads
+each shard again, applies the rest of the steps, and writes it. A source with several rounds of dedup has a
+``Deduplicate``, and so one reading more, for each: a round hashes what the rounds before it left. A source with a
+survey has one reading more between: ``Measure`` (see pipeline.survey).
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.corpus.shard import Layout, Scope, Shard
-from pipeline.engine.dedup import find_duplicates, partition_count
+from pipeline.engine.exchange.passes import ByFiles, ByShuffle
 from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
-from pipeline.engine.process import Decided, hash_shard, loaded, read_decided, write_shard
-from pipeline.source import Round, Source, rounds_of, survey_of
+from pipeline.engine.process import loaded, write_shard
+from pipeline.engine.tasks import DedupRound, ShardTask, Worker, pack_tasks, unpack_tasks
 from pipeline.steps import Step
-from pipeline.storage.filesystem import exists, join
+from pipeline.storage.filesystem import exists
 from pipeline.survey import SettledStep, Survey
 
-# Objects made before Python looks for circles among them. Documents have none, and a shard has many at a time: with the
-# default of 700 the search took a tenth of the time of StackExchange's shards.
-COLLECT_AFTER = 50_000
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """One shard's share of a run.
-
-    Attributes:
-        shard: The shard.
-        position: Its place in the scope.
-        work: The scope's work folder: the start of its fingerprint.
-        partitions: The scope's number of dedup partitions in each round.
-        write: False for a shard that is done, and is hashed only for the others of its scope.
-        stats: What its stats file says of scope and configuration.
-    """
-
-    shard: Shard
-    position: int
-    work: str
-    partitions: tuple[int, ...]
-    write: bool
-    stats: dict[str, Any]
-
-
-def tasks_of(scope: Scope, done: Iterable[str], configuration: str, rounds: Sequence[Round]) -> list[ShardTask]:
-    """The tasks of a scope: all its shards, of which those not done are written; with the source's rounds of dedup."""
-    finished = set(done)
-    stats = {"scope": {"name": scope.name, "fingerprint": scope.fingerprint}, "configuration": configuration}
-    size = sum(shard.size for shard in scope.shards)
-    partitions = tuple(partition_count(size, round_.dedup.unit_bytes) for round_ in rounds)
-    return [
-        ShardTask(shard, position, work_folder(scope.fingerprint), partitions, shard.name not in finished, stats)
-        for position, shard in enumerate(scope.shards)
-    ]
-
-
-def work_folder(fingerprint: str) -> str:
-    """The name below ``_work`` of the folder of the scope with this fingerprint."""
-    return fingerprint[:16]
-
-
-@dataclass
-class Worker:
-    """What the DoFns share.
-
-    Attributes:
-        source: The source.
-        layout: Where its files lie.
-        cache: Where fetched files are cached.
-        flags: Beam's flags: local worker processes are not told them, and S3 needs some.
-    """
-
-    source: Source
-    layout: Layout
-    cache: Path | None
-    flags: tuple[str, ...]
-
-    def connect(self) -> None:
-        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom."""
-        FileSystems.set_options(PipelineOptions(list(self.flags)))
-        gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-
-    def rounds(self) -> list[Round]:
-        """The source's rounds of dedup."""
-        return rounds_of(self.source)
-
-    def survey(self) -> Survey | None:
-        """What the source measures on a whole scope first."""
-        return survey_of(self.source)
-
-    def work(self, task: ShardTask, number: int) -> str:
-        """The work folder of one round of a task's scope: the scope's own for the last."""
-        rounds = self.rounds()
-        return task.work if number == len(rounds) - 1 else join(task.work, rounds[number].name)
-
-    def decided(self, task: ShardTask, rounds: int) -> list[Decided]:
-        """What the first rounds decided for a task's shard."""
-        works = [(self.work(task, number), task.partitions[number]) for number in range(rounds)]
-        return [read_decided(self.layout, task.shard, work, count, task.position) for work, count in works]
-
-
-class HashUnits(beam.DoFn):
-    """ShardTask -> ((work folder, partition), ShardTask): pass 1 of one round."""
-
-    def __init__(self, worker: Worker, number: int) -> None:
-        self._worker = worker
-        self._number = number
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
-
-    def process(self, task: ShardTask) -> Iterator[tuple[tuple[str, int], ShardTask]]:
-        """Hashes one shard."""
-        w, work, partitions = self._worker, self._worker.work(task, self._number), task.partitions[self._number]
-        if not exists(w.layout.hashes(work, task.shard.name)):
-            earlier = w.decided(task, self._number)
-            hash_shard(w.source, w.layout, task.shard, work, partitions, w.cache, earlier)
-        for partition in range(partitions):
-            yield (task.work, partition), task
-
-
-class FindDuplicates(beam.DoFn):
-    """((work folder, partition), all ShardTasks of the scope) -> (shard name, ShardTask): pass 2 of one round."""
-
-    def __init__(self, worker: Worker, number: int) -> None:
-        self._worker = worker
-        self._number = number
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
-
-    def process(self, element: tuple[tuple[str, int], Iterable[ShardTask]]) -> Iterator[tuple[str, ShardTask]]:
-        """Decides one partition of one scope."""
-        (_, partition), grouped = element
-        tasks = sorted(grouped, key=lambda task: task.position)
-        layout, rounds = self._worker.layout, self._worker.rounds()
-        work, policy = self._worker.work(tasks[0], self._number), rounds[self._number].dedup.policy
-        decisions = layout.decisions(work, partition)
-        if not exists(decisions):
-            find_duplicates([layout.hashes(work, t.shard.name) for t in tasks], decisions, partition, policy)
-        more = self._number < len(rounds) - 1 or self._worker.survey() is not None  # they need what is done, too
-        for task in tasks:
-            if task.write or more:
-                yield task.shard.name, task
+Exchange = Literal["files", "shuffle"]
 
 
 class MeasureShard(beam.DoFn):
@@ -231,32 +98,6 @@ class WriteShard(beam.DoFn):
         yield task.shard.name
 
 
-def first_task(element: tuple[str, Iterable[ShardTask]]) -> ShardTask:
-    """The task of a shard whose partitions are all decided."""
-    return next(iter(element[1]))
-
-
-class Deduplicate(beam.PTransform):
-    """ShardTasks of whole scopes -> ShardTasks to go on with, once every partition of their scope is decided."""
-
-    def __init__(self, worker: Worker, number: int) -> None:
-        super().__init__()
-        self._worker = worker
-        self._number = number
-
-    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
-        """Labels read like the method section."""
-        unit = self._worker.rounds()[self._number].dedup.unit
-        return (
-            tasks
-            | f"Hash each {unit}" >> beam.ParDo(HashUnits(self._worker, self._number))
-            | "Wait for the scope" >> beam.GroupByKey()
-            | f"Find repeated {unit}s" >> beam.ParDo(FindDuplicates(self._worker, self._number))
-            | "Wait for the partitions" >> beam.GroupByKey()
-            | "Shards to write" >> beam.Map(first_task)
-        )
-
-
 class Measure(beam.PTransform):
     """ShardTasks of whole scopes -> ShardTasks to write, once their scope is settled."""
 
@@ -294,22 +135,33 @@ class FilterAndWrite(beam.PTransform):
         return tasks | "Spread the shards" >> beam.Reshuffle() | label >> beam.ParDo(WriteShard(self._worker))
 
 
-def build(pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask]) -> beam.PCollection:
+def build(
+    pipeline: beam.Pipeline, worker: Worker, tasks: Sequence[ShardTask], exchange: Exchange = "files"
+) -> beam.PCollection:
     """Builds the graph of a run.
 
     Args:
         pipeline: The Beam pipeline.
         worker: What the DoFns share.
         tasks: The tasks of whole scopes.
+        exchange: What hashes travel through; no result depends on it.
     """
-    shards = pipeline | "Shards" >> beam.Create(list(tasks))
+    packed = pipeline | "Shards" >> beam.Create(pack_tasks(tasks))
+    shards = packed | "Unpack" >> beam.FlatMap(unpack_tasks) | "Spread" >> beam.Reshuffle()
     rounds = worker.rounds()
     for number, round_ in enumerate(rounds):
         label = "Deduplicate" if number == len(rounds) - 1 else f"Deduplicate {round_.dedup.unit}s"
-        shards |= label >> Deduplicate(worker, number)
+        shards |= label >> _deduplicate(DedupRound(worker, number), tasks, exchange)
     survey = worker.survey()
     if survey is not None:
         shards |= "Survey" >> Measure(worker, survey)
     elif not rounds:
         shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
     return shards | "Filter and write" >> FilterAndWrite(worker)
+
+
+def _deduplicate(dedup: DedupRound, tasks: Sequence[ShardTask], exchange: Exchange) -> beam.PTransform:
+    if exchange == "files":
+        return ByFiles(dedup)
+    kinds = {dedup.grid(task).is_direct for task in tasks}
+    return ByShuffle(dedup, direct=True in kinds, grouped=False in kinds)

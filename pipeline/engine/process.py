@@ -21,6 +21,7 @@ from pipeline.corpus.promised import fulfil, promise_new
 from pipeline.corpus.shard import TIMING, Layout, Shard, write_json
 from pipeline.corpus.sink import ShardSink
 from pipeline.engine.dedup import read_mask, write_unit_hashes
+from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
 from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of, tells_overlap
@@ -50,7 +51,8 @@ def hash_shard(
     layout: Layout,
     shard: Shard,
     work: str,
-    partitions: int,
+    grid: Grid,
+    position: int,
     cache: Path | None,
     earlier: Sequence[Decided] = (),
 ) -> None:
@@ -61,11 +63,12 @@ def hash_shard(
         layout: Its folder.
         shard: The shard.
         work: The name of the round's work folder.
-        partitions: The scope's number of dedup partitions.
+        grid: How its scope is cut.
+        position: Its place in the scope.
         cache: The cache folder for fetched files.
         earlier: What the earlier rounds decided; their number tells which round this is.
     """
-    path = layout.hashes(work, shard.name)
+    path = layout.hashes(work, position)
     if exists(path):
         return
     started = time.perf_counter()
@@ -81,7 +84,7 @@ def hash_shard(
                 yield this.dedup.hashes(item)
         write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
 
-    write_unit_hashes(path, layout.units(work, shard.name), units(), this.dedup.policy, partitions)
+    write_unit_hashes(path, layout.units(work, shard.name), units(), this.dedup.policy, grid, position)
     write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, chain)
 
 
@@ -100,10 +103,9 @@ def loaded(steps: Sequence[Step]) -> Sequence[Step]:
     return steps
 
 
-def read_decided(layout: Layout, shard: Shard, work: str, partitions: int, position: int) -> Decided:
-    """Reads what dedup decided for the shard at a position of its scope."""
-    decisions = [layout.decisions(work, partition) for partition in range(partitions)]
-    mask = read_mask(layout.units(work, shard.name), decisions, position)
+def read_decided(layout: Layout, shard: Shard, work: str) -> Decided:
+    """Reads what dedup decided for a shard."""
+    mask = read_mask(layout.units(work, shard.name), layout.drops(work, shard.name))
     return Decided(mask, json.loads(read_bytes(layout.hashed_inputs(work, shard.name))))
 
 

@@ -47,6 +47,7 @@ from pipeline.engine.state import (
     promise_listed,
     remove_work,
 )
+from pipeline.engine.tasks import Worker, tasks_of, work_folder
 from pipeline.errors import OutputError, UserError, user_message, was_interrupted
 from pipeline.recipe import fingerprint
 from pipeline.source import Source, rounds_of, survey_of, tells_overlap
@@ -243,13 +244,14 @@ def _run_missing(
     remote, rounds = is_remote(layout.root), rounds_of(source)
     surveyed = survey_of(source) is not None
     passes = [r.name for r in rounds[:-1]]
+    exchange: graph.Exchange = "files" if is_local(options.beam) else "shuffle"
     with ProgressReporter(layout, missing, done, console, remote, bool(rounds), passes, surveyed):
         for scopes in _at_once(missing) if (rounds or surveyed) and is_local(options.beam) else [list(missing)]:
-            tasks = [task for scope in scopes for task in graph.tasks_of(scope, done, configuration, rounds)]
-            worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
-            run_beam(partial(graph.build, worker=worker, tasks=tasks), options)
+            tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
+            worker = Worker(source, layout, options.cache, tuple(options.flags))
+            run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options)
             for scope in scopes:
-                remove_work(layout, {s.name for s in scope.shards}, graph.work_folder(scope.fingerprint))
+                remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
     lost = {shard.name for shard in shards_of(missing)} - layout.done()
     if lost:
         raise OutputError(

@@ -52,7 +52,7 @@ except ImportError:  # pragma: no cover - no such locks on Windows
 DAMAGED = ("truncated_", "corrupt_")
 # What files below _work are called that are of no one shard: of a partition, a range, a month's part, a file's hash.
 _WORK_STEM = re.compile(r"\d{4,}(-\d{5})?|[0-9a-f]{16}|settled|checksum")
-_WORK_SUFFIXES = {"", ".arrow", ".npy", ".json", ".progress"}
+_WORK_SUFFIXES = {"", ".arrow", ".blocks", ".npy", ".json", ".progress"}
 
 
 @contextlib.contextmanager

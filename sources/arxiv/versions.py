@@ -20,9 +20,9 @@ import apache_beam as beam
 import xxhash
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
-from pipeline.engine import graph
 from pipeline.engine.run import RunOptions, run_beam
 from pipeline.engine.state import remove_work
+from pipeline.engine.tasks import Worker
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
 from pipeline.storage.filesystem import InputFile, exists, join, open_input, read_bytes, write_bytes
@@ -78,7 +78,7 @@ def choose_newest(listed: Iterable[Listed]) -> list[tuple[Listed, Listed]]:
 class ListMembers(beam.DoFn):
     """Shard -> shard name: writes the list of a bulk tar's members."""
 
-    def __init__(self, worker: graph.Worker) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     def setup(self) -> None:
@@ -136,7 +136,7 @@ def prepare_versions(
         remove_work(layout, names, folder)
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
-        worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
+        worker = Worker(source, layout, options.cache, tuple(options.flags))
         run_beam(partial(_build, dofn=ListMembers(worker), shards=bulk), options)
     count = 0
     for scope in scopes:

@@ -37,9 +37,9 @@ from filters.near_duplicates.minhash import (
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
-from pipeline.engine import graph
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
 from sources.books.near_duplicates import TABLE, Removal, choose_removals, write_report
@@ -70,7 +70,7 @@ class SketchTask:
 class SketchBooks(beam.DoFn):
     """SketchTask -> shard name."""
 
-    def __init__(self, worker: graph.Worker, files: SketchFiles) -> None:
+    def __init__(self, worker: Worker, files: SketchFiles) -> None:
         self._worker = worker
         self._files = files
         self._steps: list[Step] = []
@@ -168,8 +168,8 @@ def prepare_near_dedup(
     (scope,) = scopes
     shards = scope.shards
     ranges = max(1, -(-sum(map(_text_bytes, shards)) // BYTES_PER_SAMPLE // SAMPLES_PER_RANGE))
-    files = SketchFiles(layout, graph.work_folder(scope.fingerprint), ranges)
-    worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
+    files = SketchFiles(layout, work_folder(scope.fingerprint), ranges)
+    worker = Worker(source, layout, options.cache, tuple(options.flags))
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
         tasks = [SketchTask(shard) for shard in shards]

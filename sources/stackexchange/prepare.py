@@ -16,11 +16,11 @@ import apache_beam as beam
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
-from pipeline.engine import graph
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
 from pipeline.engine.run import RunOptions, run_beam
 from pipeline.engine.state import claim_source
+from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader
 from pipeline.steps import Chain
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
@@ -44,7 +44,7 @@ class RangeTask:
 class SortRows(beam.DoFn):
     """RangeTask -> its name: writes the rows of a range by partition."""
 
-    def __init__(self, worker: graph.Worker) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     def setup(self) -> None:
@@ -100,7 +100,7 @@ def prepare_sites(
         for scope in scopes
         for number in (CHECKSUM, *range(len(source.plans[scope.name].ranges)))
     ]
-    worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
+    worker = Worker(source, layout, options.cache, tuple(options.flags))
     label = "Sort the rows of each site by question"
     folders = {scope.name: source.files[scope.name].folder for scope in scopes}
     with RowProgress(folders, console, is_remote(layout.root)):
@@ -114,7 +114,7 @@ def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence
 class CountPosts(beam.DoFn):
     """Site -> its name: counts its questions and answers."""
 
-    def __init__(self, worker: graph.Worker) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     def setup(self) -> None:
@@ -151,7 +151,7 @@ def count_sites(
     missing = [site for site in sites if (count := known[site.name]) is None or count.fault]
     if missing:
         claim_source(layout, source.name, f"sources.{source.name}", [f"{COUNTS}/{site.name}.json" for site in missing])
-        worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
+        worker = Worker(source, layout, options.cache, tuple(options.flags))
         run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
     return {site.name: known_count(layout, site) or PostCount(0) for site in sites}
 

@@ -141,8 +141,9 @@ def test_no_two_files_of_a_layout_share_a_path(tmp_path):
     for shard in shards:
         paths += [layout.stats(shard), layout.timing(shard), layout.scope(shard), layout.redo(shard)]
         for scope in shards:
-            paths += [layout.hashes(scope, shard), layout.units(scope, shard), layout.hashed_inputs(scope, shard)]
-    paths += [layout.decisions(scope, partition) for scope in shards for partition in range(2)]
+            paths += [layout.units(scope, shard), layout.drops(scope, shard), layout.hashed_inputs(scope, shard)]
+    numbered = (layout.hashes, layout.group, layout.decisions)
+    paths += [path(scope, number) for path in numbered for scope in shards for number in range(2)]
     assert len(set(paths)) == len(paths)
     assert all(path.startswith(f"{tmp_path}{os.sep}") for path in paths)
     assert layout.decisions("s", 7).startswith(layout.work)

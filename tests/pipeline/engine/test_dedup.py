@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.engine.dedup import (
-    HASHES_PER_PARTITION,
-    Units,
-    find_duplicates,
-    partition_count,
-    read_mask,
-    write_unit_hashes,
-)
+from pipeline.corpus.shard import Layout
+from pipeline.engine.dedup import Units, read_mask, write_drops, write_unit_hashes
+from pipeline.engine.exchange.blocks import BlockFile, unpack_hashes
+from pipeline.engine.exchange.files import decide_range, hand_out_group, merge_group
+from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.exchange.steps import decide, hand_out, join_drops, regroup
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many small files, each waited for until it is on the disk
 POLICIES = ("drop_all", "keep_first", "keep_smallest")
@@ -25,17 +23,48 @@ LARGEST = 2**64 - 1
 Scope = list[list[tuple[list[int], int]]]
 
 
-def dedup(scope: Scope, policy: str, partitions: int) -> list[list[bool]]:
+def dedup(scope: Scope, policy: str, partitions: int, group: int = 1, exchange=None) -> list[list[bool]]:
     """The three passes over files in a folder of their own."""
+    grid = Grid(len(scope), partitions, group)
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        shards = range(len(scope))
+        layout = Layout(folder)
         for i, shard in enumerate(scope):
             units = (Units(np.array(hashes, np.uint64), priority) for hashes, priority in shard)
-            write_unit_hashes(f"{folder}/h{i}", f"{folder}/u{i}", units, policy, partitions)
-        for p in range(partitions):
-            find_duplicates([f"{folder}/h{i}" for i in shards], f"{folder}/d{p}", p, policy)
-        decisions = [f"{folder}/d{p}" for p in range(partitions)]
-        return [read_mask(f"{folder}/u{i}", decisions, i).tolist() for i in shards]
+            write_unit_hashes(layout.hashes("w", i), layout.units("w", f"s{i}"), units, policy, grid, i)
+        (exchange or by_files)(layout, grid, policy)
+        names = [f"s{i}" for i in range(len(scope))]
+        return [read_mask(layout.units("w", name), layout.drops("w", name)).tolist() for name in names]
+
+
+def by_files(layout: Layout, grid: Grid, policy: str) -> None:
+    for group in range(grid.groups):
+        merge_group(layout, "w", grid, group)
+    for number in range(grid.ranges):
+        decide_range(layout, "w", grid, number, policy)
+    for group in range(grid.groups):
+        hand_out_group(layout, "w", grid, group, [f"s{i}" for i in grid.members(group)])
+
+
+def by_shuffle(layout: Layout, grid: Grid, policy: str) -> None:
+    """What the engine's shuffle does, with the values of each key in the worst order."""
+    bands, partitions, groups, shards = ({} for _ in range(4))
+    for i in range(grid.shards):
+        with BlockFile(layout.hashes("w", i)) as file:
+            for band, block in enumerate(file.read_row(range(grid.bands))):
+                bands.setdefault((i // grid.group_shards, band), []).insert(0, block)
+    for (group, band), blocks in bands.items():
+        cut = [blocks] if grid.is_direct else [[block] for block in regroup(blocks, grid, group, band)]
+        for partition, some in zip(grid.partitions_of_band(band), cut, strict=True):
+            partitions.setdefault(partition, [])[:0] = some
+    for partition, blocks in partitions.items():
+        for group, block in enumerate(decide(blocks, grid, partition, policy)):
+            groups.setdefault((group, partition // grid.band), []).insert(0, block)
+    for (group, band), blocks in groups.items():
+        cut = blocks if grid.is_direct else hand_out(blocks, grid, group, band)
+        for shard, block in zip(grid.members(group), cut, strict=True):
+            shards.setdefault(shard, []).insert(0, block)
+    for shard, blocks in shards.items():
+        write_drops(layout.drops("w", f"s{shard}"), join_drops(blocks, grid))
 
 
 def brute_force(scope: Scope, policy: str) -> list[list[bool]]:
@@ -100,10 +129,10 @@ documents = st.tuples(st.lists(few_hashes, max_size=6), st.integers(0, 3))
 scopes = st.lists(st.lists(documents, max_size=5), min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=120)
-@given(scopes, st.sampled_from(POLICIES), st.integers(1, 9))
-def test_equals_brute_force_in_any_number_of_partitions(scope, policy, partitions):
-    assert dedup(scope, policy, partitions) == brute_force(scope, policy)
+@settings(deadline=None, max_examples=100)
+@given(scopes, st.sampled_from(POLICIES), st.integers(1, 9), st.integers(1, 3), st.sampled_from([by_files, by_shuffle]))
+def test_equals_brute_force_in_any_grid_and_exchange(scope, policy, partitions, group, exchange):
+    assert dedup(scope, policy, partitions, group, exchange) == brute_force(scope, policy)
 
 
 any_documents = st.tuples(st.lists(st.integers(0, LARGEST), max_size=20), st.integers(0, LARGEST))
@@ -111,10 +140,11 @@ any_documents = st.tuples(st.lists(st.integers(0, LARGEST), max_size=20), st.int
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(any_documents, max_size=5), min_size=1, max_size=3), st.sampled_from(POLICIES))
-def test_the_number_of_partitions_changes_nothing(scope, policy):
+def test_the_grid_and_the_exchange_change_nothing(scope, policy):
     scope = [*scope, scope[0]]  # so that every hash of the first shard is repeated
     expected = brute_force(scope, policy)
-    assert [dedup(scope, policy, partitions) for partitions in (1, 2, 7, 40)] == [expected] * 4
+    ways = [(1, 1, by_files), (7, 1, by_shuffle), (7, 2, by_files), (70, 2, by_shuffle)]
+    assert [dedup(scope, policy, *way) for way in ways] == [expected] * 4
 
 
 @settings(deadline=None, max_examples=40)
@@ -128,50 +158,49 @@ def test_what_the_policies_keep(scope):
     assert all(f for f, d in zip(first, dropped, strict=True) if d)
 
 
-def read(path: Path) -> list[pa.RecordBatch]:
-    with pa.ipc.open_file(str(path)) as reader:
-        return [reader.get_batch(i) for i in range(reader.num_record_batches)]
-
-
 def test_files_hold_a_few_bytes_a_unit(tmp_path):
     """Their types are what the memory of passes 2 and 3 goes by."""
+    layout, grid = Layout(str(tmp_path)), Grid(1, 2)
     documents = [Units(np.array([1, 2**63, 1], np.uint64), 7), Units(np.array([1], np.uint64), 3)]
-    number = write_unit_hashes(f"{tmp_path}/h", f"{tmp_path}/u", iter(documents), "keep_smallest", 2)
+    number = write_unit_hashes(layout.hashes("w", 0), layout.units("w", "s"), documents, "keep_smallest", grid, 0)
     assert number == 4
-    (units,) = read(tmp_path / "u")
+    with pa.ipc.open_file(layout.units("w", "s")) as reader:
+        units = reader.read_all()
     assert units.schema.types == [pa.uint32(), pa.bool_()]
     assert units.to_pydict() == {"number": [0, 1, 0, 0], "candidate": [False, True, False, True]}
-    low, high = read(tmp_path / "h")
-    assert low.schema.types == [pa.uint64(), pa.bool_(), pa.uint64()]
-    assert low.to_pydict() == {"hash": [1], "repeated": [True], "priority": [3]}
-    assert high.to_pydict() == {"hash": [2**63], "repeated": [False], "priority": [7]}
-    find_duplicates([f"{tmp_path}/h"], f"{tmp_path}/d", 0, "keep_smallest")
-    assert [batch.schema.types for batch in read(tmp_path / "d")] == [[pa.bool_()]]
+    with BlockFile(layout.hashes("w", 0)) as file:
+        low, high = file.read_row(range(file.count))
+    assert len(low) == len(high) == 32 + 8 + 8 + 4 + 1
+    assert [[*map(np.ndarray.tolist, unpack_hashes(block)[1:])] for block in (low, high)] == [
+        [[1], [1], [True], [3]],
+        [[1], [2**63], [False], [7]],
+    ]
+    by_files(layout, grid, "keep_smallest")
+    hand_out_group(layout, "w", grid, 0, ["s"])
+    with pa.ipc.open_file(layout.drops("w", "s")) as reader:
+        assert reader.read_all().schema.types == [pa.bool_()]
 
 
 def test_priorities_are_stored_for_keep_smallest_only(tmp_path):
-    write_unit_hashes(f"{tmp_path}/h", f"{tmp_path}/u", [Units(np.array([1], np.uint64), 7)], "drop_all", 1)
-    assert read(tmp_path / "h")[0].schema.names == ["hash", "repeated"]
+    units = [Units(np.array([1], np.uint64), 7)]
+    write_unit_hashes(f"{tmp_path}/h", f"{tmp_path}/u", units, "drop_all", Grid(1, 1), 0)
+    with BlockFile(f"{tmp_path}/h") as file:
+        assert unpack_hashes(file.read(0)).priority is None
 
 
 def test_the_hash_file_comes_last(tmp_path):
     """It marks the pass as done: where the units cannot be written, it must not be there."""
     (tmp_path / "u").mkdir()
     with pytest.raises(Exception, match="u"):
-        write_unit_hashes(f"{tmp_path}/h", f"{tmp_path}/u", [Units(np.array([1], np.uint64))], "drop_all", 1)
+        write_unit_hashes(
+            f"{tmp_path}/h", f"{tmp_path}/u", [Units(np.array([1], np.uint64))], "drop_all", Grid(1, 1), 0
+        )
     assert not (tmp_path / "h").exists()
 
 
 def test_equal_scopes_give_equal_files(tmp_path):
     for name in "ab":
         units = [Units(np.arange(1000, dtype=np.uint64) * 2**54, 1)]
-        write_unit_hashes(f"{tmp_path}/h{name}", f"{tmp_path}/u{name}", units, "drop_all", 3)
+        write_unit_hashes(f"{tmp_path}/h{name}", f"{tmp_path}/u{name}", units, "drop_all", Grid(1, 3), 0)
     assert (tmp_path / "ha").read_bytes() == (tmp_path / "hb").read_bytes()
     assert (tmp_path / "ua").read_bytes() == (tmp_path / "ub").read_bytes()
-
-
-def test_partition_count():
-    one = 24 * HASHES_PER_PARTITION
-    assert [partition_count(size, 24) for size in (0, 1, one, one + 1, 2 * one, 10 * one + 1)] == [1, 1, 1, 2, 2, 11]
-    assert partition_count(3 * 10**12, 24) == 15_625
-    assert partition_count(3 * 10**12, 512) == 733

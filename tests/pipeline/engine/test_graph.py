@@ -6,7 +6,9 @@ from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline.corpus.shard import UNKNOWN_BYTES, Layout, Scope, Shard
-from pipeline.engine.graph import Worker, build, tasks_of, work_folder
+from pipeline.engine.exchange.grid import Grid, grid_of
+from pipeline.engine.graph import build
+from pipeline.engine.tasks import Worker, tasks_of, work_folder
 from pipeline.source import Round, rounds_of
 from pipeline.storage.filesystem import InputFile
 from tests.pipeline.line_source import LineRecipe, LineSource
@@ -24,20 +26,20 @@ def test_the_tasks_of_a_scope():
     tasks = tasks_of(scope, {"s1", "other"}, "configuration", LINES)
     assert [(t.shard.name, t.position, t.write) for t in tasks] == [("s0", 0, True), ("s1", 1, False), ("s2", 2, True)]
     assert {t.work for t in tasks} == {work_folder(scope.fingerprint)}
-    assert {t.partitions for t in tasks} == {(1,)}
+    assert {t.grids for t in tasks} == {(Grid(3, 1),)}
     stats = {"scope": {"name": "s", "fingerprint": scope.fingerprint}, "configuration": "configuration"}
     assert all(t.stats == stats for t in tasks)
 
 
 def test_the_partitions_follow_from_the_size_also_where_it_is_not_known():
-    known = tasks_of(scope_of(*[UNKNOWN_BYTES] * 8), (), "c", LINES)[0].partitions
-    assert known == tasks_of(scope_of(*[-1] * 8), (), "c", LINES)[0].partitions == (12,)
+    known = tasks_of(scope_of(*[UNKNOWN_BYTES] * 8), (), "c", LINES)[0].grids
+    assert known == tasks_of(scope_of(*[-1] * 8), (), "c", LINES)[0].grids == (Grid(8, 12),)
 
 
 def test_each_round_has_the_partitions_that_its_units_need():
     large = Round([], replace(LINES[0].dedup, unit_bytes=512))
-    assert tasks_of(scope_of(10**10), (), "c", [large, *LINES])[0].partitions == (3, 53)
-    assert tasks_of(scope_of(10**10), (), "c", [])[0].partitions == ()
+    assert tasks_of(scope_of(10**10), (), "c", [large, *LINES])[0].grids == (Grid(1, 3), Grid(1, 53))
+    assert tasks_of(scope_of(10**10), (), "c", [])[0].grids == ()
 
 
 @pytest.fixture
@@ -65,9 +67,11 @@ def test_a_graph_reads_like_a_method_section_and_gives_the_shards_it_wrote(raw, 
         steps = labels(pipeline)
     expected = [
         "Deduplicate/Hash each line",
-        "Deduplicate/Wait for the scope",
+        "Deduplicate/All are hashed",
+        "Deduplicate/All are merged",
         "Deduplicate/Find repeated lines",
-        "Deduplicate/Wait for the partitions",
+        "Deduplicate/All are decided",
+        "Deduplicate/Hand out to the shards",
         "Filter and write/Filter (length, dedup, words) and write",
     ]
     assert [label for label in steps if label in expected] == expected

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 
 from pipeline.corpus.shard import Layout, Shard
-from pipeline.engine.dedup import find_duplicates
+from pipeline.engine.exchange.files import decide_range, hand_out_group
+from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.process import hash_shard, read_decided, write_shard
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import InputFile, file_sha256
 from tests.pipeline.line_source import LineRecipe, LineSource
 from tests.pipeline.runs import FILES, rows, write_input
 
+GRID = Grid(1, 2)
 STATS = {"scope": {"name": "b", "fingerprint": "f"}, "configuration": "c"}
 
 
@@ -39,14 +41,15 @@ def loaded(source: LineSource) -> list:
 
 
 def decide(source: LineSource, layout: Layout, shard: Shard) -> None:
-    hash_shard(source, layout, shard, "work", 2, None)
+    hash_shard(source, layout, shard, "work", GRID, 0, None)
     for partition in range(2):
-        find_duplicates([layout.hashes("work", "b")], layout.decisions("work", partition), partition, "drop_all")
+        decide_range(layout, "work", GRID, partition, "drop_all")
+    hand_out_group(layout, "work", GRID, 0, ["b"])
 
 
 def test_one_shard_from_raw_bytes_to_stats(source, layout, shard, tmp_path):
     decide(source, layout, shard)
-    decided = read_decided(layout, shard, "work", 2, 0)
+    decided = read_decided(layout, shard, "work")
     assert decided.mask.tolist() == [True, True, False]
     write_shard(source, layout, shard, loaded(source), decided, STATS, None)
     stats = layout.read_stats("b")
@@ -105,10 +108,10 @@ def test_without_dedup_nothing_is_hashed(layout, shard):
 
 
 def test_a_shard_is_hashed_once(source, layout, shard, tmp_path):
-    hash_shard(source, layout, shard, "work", 2, None)
+    hash_shard(source, layout, shard, "work", GRID, 0, None)
     (tmp_path / "raw" / "b.txt").unlink()
-    hash_shard(source, layout, shard, "work", 2, None)
-    hash_shard(source, layout, shard, "other", 2, None)
+    hash_shard(source, layout, shard, "work", GRID, 0, None)
+    hash_shard(source, layout, shard, "other", GRID, 0, None)
     assert read_inputs(layout, "work")[0]["sha256"] == hashlib.sha256(FILES["b.txt"]).hexdigest()
     assert read_inputs(layout, "other")[0]["sha256"] is None
 
@@ -131,7 +134,7 @@ def test_a_file_that_changes_between_the_passes(source, layout, shard, tmp_path,
     decide(source, layout, shard)
     path = tmp_path / "raw" / "b.txt"
     path.unlink() if data is None else path.write_bytes(data)
-    decided = read_decided(layout, shard, "work", 2, 0)
+    decided = read_decided(layout, shard, "work")
     with pytest.raises(InputError, match=r"raw/b\.txt changed while the run was at work on it\. Once it is at rest,"):
         write_shard(source, layout, shard, loaded(source), decided, STATS, None)
     assert layout.done() == set()
@@ -153,7 +156,7 @@ def test_accounts_that_do_not_add_up_are_never_written(layout, shard):
 
 def test_timing_tells_the_time_of_each_step_and_the_memory(source, layout, shard):
     decide(source, layout, shard)
-    write_shard(source, layout, shard, loaded(source), read_decided(layout, shard, "work", 2, 0), STATS, None)
+    write_shard(source, layout, shard, loaded(source), read_decided(layout, shard, "work"), STATS, None)
     with open(layout.timing("b")) as handle:
         timing = json.load(handle)
     assert list(timing["steps"]) == ["read", "length", "dedup", "words"]
@@ -166,5 +169,5 @@ def test_timing_tells_the_time_of_each_step_and_the_memory(source, layout, shard
 def test_the_mask_has_a_flag_for_each_unit_of_the_documents_that_reached_dedup(layout, shard):
     source = LineSource(LineRecipe(min_characters=30))
     decide(source, layout, shard)
-    assert read_decided(layout, shard, "work", 2, 0).mask.tolist() == []
-    assert read_decided(layout, shard, "work", 2, 0).mask.dtype == np.bool_
+    assert read_decided(layout, shard, "work").mask.tolist() == []
+    assert read_decided(layout, shard, "work").mask.dtype == np.bool_

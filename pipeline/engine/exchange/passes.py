@@ -1,0 +1,245 @@
+"""The Beam steps of both exchanges: tasks of whole scopes go in, and come out once all of their scope is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+
+from pipeline.engine.dedup import write_drops
+from pipeline.engine.exchange import files
+from pipeline.engine.exchange.blocks import BlockFile
+from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.exchange.steps import decide, hand_out, join_drops, regroup
+from pipeline.engine.process import hash_shard
+from pipeline.engine.tasks import DedupRound, ShardTask
+from pipeline.storage.filesystem import exists
+
+# Work folder, then shards, partitions and shards in a group: which scope a block is of, and how that is cut.
+ScopeKey = tuple[str, int, int, int]
+GroupKey = tuple[ScopeKey, int, int]  # and group, and band
+PartitionKey = tuple[ScopeKey, int]  # and partition
+ShardKey = tuple[str, int]  # work folder, and position
+
+
+class RoundStep(beam.DoFn):
+    """A step of a round of dedup."""
+
+    def __init__(self, dedup: DedupRound) -> None:
+        self._dedup = dedup
+        self._worker = dedup.worker
+        self._layout = dedup.worker.layout
+
+    def setup(self) -> None:
+        """Connects the file systems."""
+        self._worker.connect()
+
+
+class HashUnits(RoundStep):
+    """ShardTask -> ShardTask: pass 1, which leaves its hash file."""
+
+    def process(self, task: ShardTask) -> Iterator[ShardTask]:
+        """Hashes one shard, unless that was done."""
+        if not exists(self._layout.hashes(self._dedup.work(task), task.position)):
+            earlier = self._worker.decided(task, self._dedup.number)
+            work, grid = self._dedup.work(task), self._dedup.grid(task)
+            hash_shard(
+                self._worker.source, self._layout, task.shard, work, grid, task.position, self._worker.cache, earlier
+            )
+        yield task
+
+
+class ByFiles(beam.PTransform):
+    """The exchange through files: each pass waits for the one before by a side input, the number of what it made."""
+
+    def __init__(self, dedup: DedupRound) -> None:
+        super().__init__()
+        self._dedup = dedup
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """Labels read like the method section."""
+        dedup, unit = self._dedup, self._dedup.round.dedup.unit
+        groups = tasks | "Groups" >> beam.Map(self._with_group) | "Group the shards" >> beam.GroupByKey()
+        hashed = _all_of(tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup)), "hashed")
+        merged = _all_of(groups | "Merge each group" >> beam.ParDo(MergeGroup(dedup), hashed), "merged")
+        ranges = tasks | "Ranges" >> beam.FlatMap(self._ranges) | "Spread the ranges" >> beam.Reshuffle()
+        decided = _all_of(ranges | f"Find repeated {unit}s" >> beam.ParDo(DecideRange(dedup), merged), "decided")
+        return groups | "Hand out to the shards" >> beam.ParDo(HandOutGroup(dedup), decided)
+
+    def _with_group(self, task: ShardTask) -> tuple[ShardKey, ShardTask]:
+        return (task.work, task.position // self._dedup.grid(task).group_shards), task
+
+    def _ranges(self, task: ShardTask) -> Iterator[tuple[ShardTask, int]]:
+        """The ranges of a scope, from its first shard."""
+        if task.position == 0:
+            yield from ((task, number) for number in range(self._dedup.grid(task).ranges))
+
+
+def _all_of(made: beam.PCollection, what: str) -> beam.pvalue.AsSingleton:
+    """What a later pass waits for."""
+    return beam.pvalue.AsSingleton(made | f"All are {what}" >> beam.combiners.Count.Globally())
+
+
+class MergeGroup(RoundStep):
+    """((work folder, group), its ShardTasks) -> group."""
+
+    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], __: int) -> Iterator[int]:
+        """Merges the hash files of a group."""
+        (_, group), tasks = element
+        task = next(iter(tasks))
+        files.merge_group(self._layout, self._dedup.work(task), self._dedup.grid(task), group)
+        yield group
+
+
+class DecideRange(RoundStep):
+    """(a ShardTask of the scope, range) -> range: pass 2."""
+
+    def process(self, element: tuple[ShardTask, int], __: int) -> Iterator[int]:
+        """Decides a range of a scope's partitions."""
+        task, number = element
+        work, grid = self._dedup.work(task), self._dedup.grid(task)
+        files.decide_range(self._layout, work, grid, number, self._dedup.round.dedup.policy)
+        yield number
+
+
+class HandOutGroup(RoundStep):
+    """((work folder, group), its ShardTasks) -> ShardTasks to go on with."""
+
+    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], __: int) -> Iterator[ShardTask]:
+        """Writes what was decided for each shard of a group."""
+        (_, group), grouped = element
+        tasks = sorted(grouped, key=lambda task: task.position)
+        work, grid = self._dedup.work(tasks[0]), self._dedup.grid(tasks[0])
+        files.hand_out_group(self._layout, work, grid, group, [task.shard.name for task in tasks])
+        yield from (task for task in tasks if self._worker.goes_on(task, self._dedup.number))
+
+
+class ByShuffle(beam.PTransform):
+    """The exchange through the engine's shuffle: packed blocks of hashes one way, packed bits the other.
+
+    Scopes without groups take the straight way; the steps of a way that no scope takes are left out.
+
+    Args:
+        dedup: The round.
+        direct: Whether scopes without groups are among the tasks.
+        grouped: Whether others are.
+    """
+
+    def __init__(self, dedup: DedupRound, *, direct: bool, grouped: bool) -> None:
+        super().__init__()
+        self._dedup = dedup
+        self._direct = direct
+        self._grouped = grouped
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """Labels read like the method section."""
+        dedup, unit = self._dedup, self._dedup.round.dedup.unit
+        hashed = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup))
+        blocks = hashed | "Blocks of hashes" >> beam.ParDo(SendHashes(dedup))
+        decided = (
+            self._two_ways(blocks, "Straight to the partitions", "Groups of shards", Regroup(), of_partition)
+            | "Wait for the scope" >> beam.GroupByKey()
+            | f"Find repeated {unit}s" >> beam.ParDo(Decide(dedup))
+        )
+        drops = self._two_ways(decided, "Straight to the shards", "Bands of groups", HandOut(), of_shard)
+        keyed = tasks | "Shards" >> beam.Map(lambda task: ((task.work, task.position), task))
+        return (
+            {"tasks": keyed, "drops": drops}
+            | "Wait for the partitions" >> beam.CoGroupByKey()
+            | "Put the drops together" >> beam.ParDo(PutTogether(dedup))
+        )
+
+    def _two_ways(
+        self, blocks: beam.PCollection, straight: str, by_group: str, step: beam.DoFn, straight_key: object
+    ) -> beam.PCollection:
+        ways = []
+        if self._direct or not self._grouped:
+            only = blocks if not self._grouped else blocks | f"{straight}: only" >> beam.Filter(is_direct)
+            ways.append(only | straight >> beam.Map(straight_key))
+        if self._grouped:
+            only = blocks if not self._direct else blocks | f"{by_group}: only" >> beam.Filter(is_grouped)
+            ways.append(only | by_group >> beam.GroupByKey() | f"{by_group}: cut" >> beam.ParDo(step))
+        return ways[0] if len(ways) == 1 else ways | f"{straight}, or by groups" >> beam.Flatten()
+
+
+def is_grouped(element: tuple[GroupKey, bytes]) -> bool:
+    """Whether a block is of a scope with groups."""
+    return not is_direct(element)
+
+
+def is_direct(element: tuple[GroupKey, bytes]) -> bool:
+    """Whether a block is of a scope without groups."""
+    return Grid(*element[0][0][1:]).is_direct
+
+
+def of_partition(element: tuple[GroupKey, bytes]) -> tuple[PartitionKey, bytes]:
+    """Sends a block of hashes to its partition: without groups, a band is one."""
+    (scope, _, band), block = element
+    return (scope, band), block
+
+
+def of_shard(element: tuple[GroupKey, bytes]) -> tuple[ShardKey, bytes]:
+    """Sends what was decided to its shard: without groups, each is one."""
+    (scope, group, _), block = element
+    return (scope[0], group), block
+
+
+class SendHashes(RoundStep):
+    """ShardTask -> (group and band, block): the hash file of a shard."""
+
+    def process(self, task: ShardTask) -> Iterator[tuple[GroupKey, bytes]]:
+        """Reads the blocks of one shard, one at a time."""
+        grid = self._dedup.grid(task)
+        scope = (task.work, grid.shards, grid.partitions, grid.group_shards)
+        with BlockFile(self._layout.hashes(self._dedup.work(task), task.position)) as file:
+            for band, block in enumerate(file.read_row(range(grid.bands))):
+                yield (scope, task.position // grid.group_shards, band), block
+
+
+class Regroup(beam.DoFn):
+    """(group and band, blocks of its shards) -> (partition, block of the group)."""
+
+    def process(self, element: tuple[GroupKey, Iterable[bytes]]) -> Iterator[tuple[PartitionKey, bytes]]:
+        """Merges a group's share of a band."""
+        (scope, group, band), blocks = element
+        grid = Grid(*scope[1:])
+        for partition, block in zip(grid.partitions_of_band(band), regroup(blocks, grid, group, band), strict=True):
+            yield (scope, partition), block
+
+
+class Decide(RoundStep):
+    """(partition, blocks of all groups) -> (group and band, what was decided): pass 2."""
+
+    def process(self, element: tuple[PartitionKey, Iterable[bytes]]) -> Iterator[tuple[GroupKey, bytes]]:
+        """Decides one partition of one scope."""
+        (scope, partition), blocks = element
+        grid = Grid(*scope[1:])
+        for group, block in enumerate(decide(blocks, grid, partition, self._dedup.round.dedup.policy)):
+            yield (scope, group, partition // grid.band), block
+
+
+class HandOut(beam.DoFn):
+    """(group and band, what was decided) -> (shard, its share)."""
+
+    def process(self, element: tuple[GroupKey, Iterable[bytes]]) -> Iterator[tuple[ShardKey, bytes]]:
+        """Cuts what was decided for a group."""
+        (scope, group, band), blocks = element
+        grid = Grid(*scope[1:])
+        for position, block in zip(grid.members(group), hand_out(blocks, grid, group, band), strict=True):
+            yield (scope[0], position), block
+
+
+class PutTogether(RoundStep):
+    """(shard, its ShardTask and what was decided) -> ShardTask to go on with: leaves one bit a hash for pass 3."""
+
+    def process(self, element: tuple[ShardKey, dict[str, Iterable[object]]]) -> Iterator[ShardTask]:
+        """Writes what was decided for a shard, unless that was done."""
+        _, found = element
+        (task,) = found["tasks"]
+        assert isinstance(task, ShardTask)
+        path = self._layout.drops(self._dedup.work(task), task.shard.name)
+        if not exists(path):
+            blocks = [block for block in found["drops"] if isinstance(block, bytes)]
+            write_drops(path, join_drops(blocks, self._dedup.grid(task)))
+        if self._worker.goes_on(task, self._dedup.number):
+            yield task
