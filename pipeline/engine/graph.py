@@ -161,7 +161,7 @@ def build(
 
 
 def _deduplicate(dedup: DedupRound, tasks: Sequence[ShardTask], exchange: Exchange) -> beam.PTransform:
-    if exchange == "files":
-        return ByFiles(dedup)
     kinds = {dedup.grid(task).is_direct for task in tasks}
+    if exchange == "files":
+        return ByFiles(dedup, grouped=False in kinds)
     return ByShuffle(dedup, direct=True in kinds, grouped=False in kinds)

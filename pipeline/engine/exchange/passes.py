@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 
@@ -20,6 +21,7 @@ ScopeKey = tuple[str, int, int, int]
 GroupKey = tuple[ScopeKey, int, int]  # and group, and band
 PartitionKey = tuple[ScopeKey, int]  # and partition
 ShardKey = tuple[str, int]  # work folder, and position
+OfGroup, OfPartition, OfShard = tuple[GroupKey, bytes], tuple[PartitionKey, bytes], tuple[ShardKey, bytes]
 
 
 class RoundStep(beam.DoFn):
@@ -50,21 +52,31 @@ class HashUnits(RoundStep):
 
 
 class ByFiles(beam.PTransform):
-    """The exchange through files: each pass waits for the one before by a side input, the number of what it made."""
+    """The exchange through files. Each pass waits for the one before, by a side input in which there is nothing.
 
-    def __init__(self, dedup: DedupRound) -> None:
+    Args:
+        dedup: The round.
+        grouped: Whether scopes with groups are among the tasks: else there is nothing to group and to merge.
+    """
+
+    def __init__(self, dedup: DedupRound, *, grouped: bool) -> None:
         super().__init__()
         self._dedup = dedup
+        self._grouped = grouped
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Labels read like the method section."""
         dedup, unit = self._dedup, self._dedup.round.dedup.unit
-        groups = tasks | "Groups" >> beam.Map(self._with_group) | "Group the shards" >> beam.GroupByKey()
-        hashed = _all_of(tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup)), "hashed")
-        merged = _all_of(groups | "Merge each group" >> beam.ParDo(MergeGroup(dedup), hashed), "merged")
+        made = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup)) | "Hashed" >> beam.FlatMap(nothing)
+        groups = tasks | "Groups" >> beam.Map(self._with_group)
+        if self._grouped:
+            groups |= "Group the shards" >> beam.GroupByKey()
+            made = groups | "Merge each group" >> beam.ParDo(MergeGroup(dedup), beam.pvalue.AsIter(made))
+        else:
+            groups |= "Alone" >> beam.MapTuple(lambda key, task: (key, [task]))
         ranges = tasks | "Ranges" >> beam.FlatMap(self._ranges) | "Spread the ranges" >> beam.Reshuffle()
-        decided = _all_of(ranges | f"Find repeated {unit}s" >> beam.ParDo(DecideRange(dedup), merged), "decided")
-        return groups | "Hand out to the shards" >> beam.ParDo(HandOutGroup(dedup), decided)
+        made = ranges | f"Find repeated {unit}s" >> beam.ParDo(DecideRange(dedup), beam.pvalue.AsIter(made))
+        return groups | "Hand out to the shards" >> beam.ParDo(HandOutGroup(dedup), beam.pvalue.AsIter(made))
 
     def _with_group(self, task: ShardTask) -> tuple[ShardKey, ShardTask]:
         return (task.work, task.position // self._dedup.grid(task).group_shards), task
@@ -75,38 +87,39 @@ class ByFiles(beam.PTransform):
             yield from ((task, number) for number in range(self._dedup.grid(task).ranges))
 
 
-def _all_of(made: beam.PCollection, what: str) -> beam.pvalue.AsSingleton:
-    """What a later pass waits for."""
-    return beam.pvalue.AsSingleton(made | f"All are {what}" >> beam.combiners.Count.Globally())
+def nothing(_: ShardTask) -> list[None]:
+    """What is handed on of a pass that only has to have ended."""
+    return []
 
 
 class MergeGroup(RoundStep):
-    """((work folder, group), its ShardTasks) -> group."""
+    """((work folder, group), its ShardTasks) -> nothing."""
 
-    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], __: int) -> Iterator[int]:
-        """Merges the hash files of a group."""
+    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], hashed: Iterable[None]) -> list[None]:
+        """Merges the hash files of a group, once all shards are hashed."""
         (_, group), tasks = element
         task = next(iter(tasks))
         files.merge_group(self._layout, self._dedup.work(task), self._dedup.grid(task), group)
-        yield group
+        return list(hashed)
 
 
 class DecideRange(RoundStep):
-    """(a ShardTask of the scope, range) -> range: pass 2."""
+    """(a ShardTask of the scope, range) -> nothing: pass 2."""
 
-    def process(self, element: tuple[ShardTask, int], __: int) -> Iterator[int]:
-        """Decides a range of a scope's partitions."""
+    def process(self, element: tuple[ShardTask, int], merged: Iterable[None]) -> list[None]:
+        """Decides a range of a scope's partitions, once all groups are merged."""
         task, number = element
         work, grid = self._dedup.work(task), self._dedup.grid(task)
         files.decide_range(self._layout, work, grid, number, self._dedup.round.dedup.policy)
-        yield number
+        return list(merged)
 
 
 class HandOutGroup(RoundStep):
     """((work folder, group), its ShardTasks) -> ShardTasks to go on with."""
 
-    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], __: int) -> Iterator[ShardTask]:
-        """Writes what was decided for each shard of a group."""
+    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], decided: Iterable[None]) -> Iterator[ShardTask]:
+        """Writes what was decided for each shard of a group, once all ranges are decided."""
+        assert not list(decided)
         (_, group), grouped = element
         tasks = sorted(grouped, key=lambda task: task.position)
         work, grid = self._dedup.work(tasks[0]), self._dedup.grid(tasks[0])
@@ -135,14 +148,16 @@ class ByShuffle(beam.PTransform):
         """Labels read like the method section."""
         dedup, unit = self._dedup, self._dedup.round.dedup.unit
         hashed = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup))
-        blocks = hashed | "Blocks of hashes" >> beam.ParDo(SendHashes(dedup))
+        send, find = beam.ParDo(SendHashes(dedup)), beam.ParDo(Decide(dedup))
+        blocks = hashed | "Blocks of hashes" >> send.with_output_types(OfGroup)
+        meeting = self._two_ways(blocks, "to the partitions", of_partition, Regroup(), OfPartition)
         decided = (
-            self._two_ways(blocks, "Straight to the partitions", "Groups of shards", Regroup(), of_partition)
+            meeting
             | "Wait for the scope" >> beam.GroupByKey()
-            | f"Find repeated {unit}s" >> beam.ParDo(Decide(dedup))
+            | f"Find repeated {unit}s" >> find.with_output_types(OfGroup)
         )
-        drops = self._two_ways(decided, "Straight to the shards", "Bands of groups", HandOut(), of_shard)
-        keyed = tasks | "Shards" >> beam.Map(lambda task: ((task.work, task.position), task))
+        drops = self._two_ways(decided, "to the shards", of_shard, HandOut(), OfShard)
+        keyed = tasks | "Shards" >> beam.Map(with_key).with_output_types(tuple[ShardKey, ShardTask])
         return (
             {"tasks": keyed, "drops": drops}
             | "Wait for the partitions" >> beam.CoGroupByKey()
@@ -150,16 +165,23 @@ class ByShuffle(beam.PTransform):
         )
 
     def _two_ways(
-        self, blocks: beam.PCollection, straight: str, by_group: str, step: beam.DoFn, straight_key: object
+        self, blocks: beam.PCollection, where: str, direct: Callable[..., Any], grouped: beam.DoFn, kind: Any
     ) -> beam.PCollection:
+        """Sends blocks on: those of scopes without groups as they are, the others by their groups."""
         ways = []
         if self._direct or not self._grouped:
-            only = blocks if not self._grouped else blocks | f"{straight}: only" >> beam.Filter(is_direct)
-            ways.append(only | straight >> beam.Map(straight_key))
+            only = blocks | f"Without groups {where}" >> beam.Filter(is_direct) if self._grouped else blocks
+            ways.append(only | f"Straight {where}" >> beam.Map(direct).with_output_types(kind))
         if self._grouped:
-            only = blocks if not self._direct else blocks | f"{by_group}: only" >> beam.Filter(is_grouped)
-            ways.append(only | by_group >> beam.GroupByKey() | f"{by_group}: cut" >> beam.ParDo(step))
-        return ways[0] if len(ways) == 1 else ways | f"{straight}, or by groups" >> beam.Flatten()
+            only = blocks | f"With groups {where}" >> beam.Filter(is_grouped) if self._direct else blocks
+            cut = beam.ParDo(grouped).with_output_types(kind)
+            ways.append(only | f"By groups {where}" >> beam.GroupByKey() | f"Cut {where}" >> cut)
+        return ways[0] if len(ways) == 1 else ways | f"All {where}" >> beam.Flatten()
+
+
+def with_key(task: ShardTask) -> tuple[ShardKey, ShardTask]:
+    """A task under its scope and place."""
+    return (task.work, task.position), task
 
 
 def is_grouped(element: tuple[GroupKey, bytes]) -> bool:

@@ -6,7 +6,7 @@ from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline.corpus.shard import UNKNOWN_BYTES, Layout, Scope, Shard
-from pipeline.engine.exchange.grid import Grid, grid_of
+from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.graph import build
 from pipeline.engine.tasks import Worker, tasks_of, work_folder
 from pipeline.source import Round, rounds_of
@@ -67,10 +67,7 @@ def test_a_graph_reads_like_a_method_section_and_gives_the_shards_it_wrote(raw, 
         steps = labels(pipeline)
     expected = [
         "Deduplicate/Hash each line",
-        "Deduplicate/All are hashed",
-        "Deduplicate/All are merged",
         "Deduplicate/Find repeated lines",
-        "Deduplicate/All are decided",
         "Deduplicate/Hand out to the shards",
         "Filter and write/Filter (length, dedup, words) and write",
     ]
