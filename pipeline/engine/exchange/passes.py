@@ -21,6 +21,12 @@ ScopeKey = tuple[str, int, int, int]
 GroupKey = tuple[ScopeKey, int, int]  # and group, and band
 PartitionKey = tuple[ScopeKey, int]  # and partition
 ShardKey = tuple[str, int]  # work folder, and position
+
+# What crosses the shuffle, in bytes of a block: runners show it among their metrics.
+SHUFFLED = {
+    what: beam.metrics.Metrics.distribution("dedup", what)
+    for what in ("shard_blocks", "group_blocks", "decisions", "shard_decisions")
+}
 OfGroup, OfPartition, OfShard = tuple[GroupKey, bytes], tuple[PartitionKey, bytes], tuple[ShardKey, bytes]
 
 
@@ -215,6 +221,7 @@ class SendHashes(RoundStep):
         scope = (task.work, grid.shards, grid.partitions, grid.group_shards)
         with BlockFile(self._layout.hashes(self._dedup.work(task), task.position)) as file:
             for band, block in enumerate(file.read_row(range(grid.bands))):
+                SHUFFLED["shard_blocks"].update(len(block))
                 yield (scope, task.position // grid.group_shards, band), block
 
 
@@ -226,6 +233,7 @@ class Regroup(beam.DoFn):
         (scope, group, band), blocks = element
         grid = Grid(*scope[1:])
         for partition, block in zip(grid.partitions_of_band(band), regroup(blocks, grid, group, band), strict=True):
+            SHUFFLED["group_blocks"].update(len(block))
             yield (scope, partition), block
 
 
@@ -237,6 +245,7 @@ class Decide(RoundStep):
         (scope, partition), blocks = element
         grid = Grid(*scope[1:])
         for group, block in enumerate(decide(blocks, grid, partition, self._dedup.round.dedup.policy)):
+            SHUFFLED["decisions"].update(len(block))
             yield (scope, group, partition // grid.band), block
 
 
@@ -248,6 +257,7 @@ class HandOut(beam.DoFn):
         (scope, group, band), blocks = element
         grid = Grid(*scope[1:])
         for position, block in zip(grid.members(group), hand_out(blocks, grid, group, band), strict=True):
+            SHUFFLED["shard_decisions"].update(len(block))
             yield (scope[0], position), block
 
 

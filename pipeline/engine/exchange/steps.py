@@ -5,10 +5,12 @@ Each holds the hashes of one partition of the scope at most, and gives the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.engine.dedup import find_duplicates
 from pipeline.engine.exchange.blocks import (
@@ -40,20 +42,28 @@ def regroup(packed: Iterable[bytes], grid: Grid, group: int, band: int) -> Itera
     """
     blocks = _of_all(map(unpack_hashes, packed), len(grid.members(group)))
     bounds = grid.bounds(grid.partitions_of_band(band))
-    cuts = np.array([[0, *np.searchsorted(b.hashes, bounds), len(b.hashes)] for b in blocks])
-    for at in range(len(bounds) + 1):
-        parts = [slice(start, end) for start, end in cuts[:, at : at + 2].tolist()]
-        pairs = list(zip(blocks, parts, strict=True))
-        priorities = [block.priority[part] for block, part in pairs if block.priority is not None]
-        yield pack_hashes(
-            HashBlock(
-                group,
-                np.diff(cuts[:, at : at + 2]).ravel().astype(np.uint32),
-                np.concatenate([block.hashes[part] for block, part in pairs]),
-                np.concatenate([block.repeated[part] for block, part in pairs]),
-                np.concatenate(priorities) if priorities else None,
-            )
-        )
+    lengths = np.array([np.diff([0, *np.searchsorted(b.hashes, bounds), len(b.hashes)]) for b in blocks], np.uint32)
+    hashes = np.concatenate([block.hashes for block in blocks])
+    repeated = np.concatenate([block.repeated for block in blocks])
+    priorities = [block.priority for block in blocks if block.priority is not None]
+    priority = np.concatenate(priorities) if priorities else None
+    del blocks, priorities
+    order = _turned(lengths)
+    ends = np.cumsum(lengths.sum(axis=0)).tolist()
+    for column, (start, end) in zip(lengths.T, pairwise([0, *ends]), strict=True):
+        part = order[start:end]
+        rank = None if priority is None else priority[part]
+        yield pack_hashes(HashBlock(group, np.ascontiguousarray(column), hashes[part], repeated[part], rank))
+
+
+def _turned(lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """Where the items are that lie row after row, each row's in columns, to have them column after column.
+
+    It costs a few nanoseconds an item: cutting and joining pieces would cost a microsecond for each row and column.
+    """
+    rows, columns = lengths.shape
+    column = np.repeat(np.tile(np.arange(columns, dtype=np.uint16), rows), lengths.ravel())
+    return np.argsort(column, kind="stable")  # a radix sort, for 16 bits
 
 
 def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) -> list[bytes]:
@@ -100,13 +110,11 @@ def hand_out(packed: Iterable[bytes], grid: Grid, group: int, band: int) -> list
         The blocks of the shards, in order.
     """
     blocks = _of_all(map(unpack_drops, packed), len(grid.partitions_of_band(band)))
-    pieces = [np.split(block.drop, np.cumsum(block.lengths)[:-1]) for block in blocks]
-    return [pack_drops(_joined(band, list(parts))) for parts in zip(*pieces, strict=True)]
-
-
-def _joined(number: int, parts: Sequence[Flags]) -> DropBlock:
-    drop = np.concatenate(parts)
-    return DropBlock(number, np.array([len(drop)], np.uint32), drop)
+    lengths = np.array([block.lengths for block in blocks])
+    drop = np.concatenate([block.drop for block in blocks])[_turned(lengths)]
+    totals = lengths.sum(axis=0, dtype=np.int64)
+    parts = np.split(drop, np.cumsum(totals)[:-1])
+    return [pack_drops(DropBlock(band, np.array([len(part)], np.uint32), part)) for part in parts]
 
 
 def join_drops(packed: Iterable[bytes], grid: Grid) -> Flags:
