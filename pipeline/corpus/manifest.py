@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from itertools import islice
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
@@ -22,6 +23,7 @@ from pipeline.storage.listing import match
 CONFIGURATION = "configuration.json"
 KINDS_OF_MESSAGES = 3  # for each reason
 READERS_REMOTE = 32
+READ_AT_ONCE = 1_000  # stats files
 PASSES = {"hash": "hashing", "survey": "survey"}  # what ends the name of a timing file of a pass before the last
 _VARYING = re.compile(r"\d+|'[^']*'|\S*/\S*")  # numbers, what is quoted, and paths: in what messages of one kind differ
 _VERSIONED = (
@@ -52,11 +54,17 @@ def _version(package: str) -> str:
     return "not installed"
 
 
-def all_stats(layout: Layout) -> Iterator[dict[str, Any]]:
-    """The stats of all done shards, in the order of their names."""
-    names = sorted(layout.done())
+def all_stats(layout: Layout, names: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The stats of done shards, many of a store read at a time, in order; a few of them are held.
+
+    Args:
+        layout: The source's folder.
+        names: The shards; all that are done, in the order of their names, where None.
+    """
+    left = iter(sorted(layout.done()) if names is None else names)
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        yield from pool.map(layout.read_stats, names)
+        while some := list(islice(left, READ_AT_ONCE)):
+            yield from pool.map(layout.read_stats, some)
 
 
 def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, configuration: Any) -> dict[str, Any]:
@@ -118,8 +126,8 @@ def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -
 
 def _of_configuration(layout: Layout, configuration: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The stats of all shards, each of which must be of the configuration."""
-    wanted = fingerprint(configuration)
-    for name, stats in zip(sorted(layout.done()), all_stats(layout), strict=True):
+    wanted, names = fingerprint(configuration), sorted(layout.done())
+    for name, stats in zip(names, all_stats(layout, names), strict=True):
         if stats.get("shard") != name:
             raise OutputError(f"{layout.stats(name)} is no stats file of this name. Move it away, and run again.")
         if stats.get("configuration", wanted) != wanted:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from pipeline.corpus.manifest import READERS_REMOTE
+from pipeline.corpus.manifest import READERS_REMOTE, all_stats
 from pipeline.corpus.shard import IDS, Layout, Scope
 from pipeline.errors import InputError, name_a_few
 from pipeline.storage.filesystem import (
@@ -26,7 +26,6 @@ from pipeline.storage.filesystem import (
     file_sizes,
     is_remote,
     join,
-    list_names,
     open_input,
     write_bytes,
 )
@@ -46,10 +45,10 @@ def refuse_copies(layout: Layout, scopes: Sequence[Scope], done: Collection[str]
         InputError: It names both.
     """
     known: dict[int, list[tuple[str, str]]] = {}  # by size: path and checksum of what is done
-    for name in sorted(done):
-        for entry in layout.read_stats(name)["inputs"]:
-            known.setdefault(entry["bytes"], []).append((entry["path"], entry["sha256"] or ""))
     fresh = [f for scope in scopes for s in scope.shards if s.name not in done for f in s.inputs if _is_whole(f)]
+    for stats in all_stats(layout, sorted(done)) if fresh else ():
+        for entry in stats["inputs"]:
+            known.setdefault(entry["bytes"], []).append((entry["path"], entry["sha256"] or ""))
     sizes = Counter(file.size for file in fresh)
     for file in fresh:
         if sizes[file.size] < 2 and file.size not in known:
@@ -90,8 +89,8 @@ def overlap_of(layout: Layout) -> str:
     Args:
         layout: The source's folder; its finished shards take part.
     """
-    shards = sorted(layout.done() & list_names(join(layout.root, IDS), ".npy"))
     sizes = file_sizes(join(layout.root, IDS), ".npy")
+    shards = sorted(name for name in layout.done() if f"{name}.npy" in sizes)
     share = min(1.0, IDS_AT_ONCE / max(1, sum(sizes[f"{shard}.npy"] for shard in shards) // _WIDTH))
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
         found = list(pool.map(lambda shard: _smallest(layout.ids(shard), share), shards))

@@ -32,6 +32,7 @@ from pipeline.storage.filesystem import join, list_names
 POLL_SECONDS = 0.5
 POLL_SECONDS_REMOTE = 20.0
 LOG_SECONDS = 60.0
+PAUSES = 20  # times as long as a look takes: of many thousand shards a look takes a while
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Watcher(ABC):
     def __init__(self, console: Console, remote: bool) -> None:
         self._console = console
         self._poll = POLL_SECONDS_REMOTE if remote else POLL_SECONDS
+        self._looked = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._started = time.monotonic()
@@ -104,6 +106,10 @@ class Watcher(ABC):
         else:
             self._watch_log()
 
+    def _pause(self) -> float:
+        """How long to wait before the next look, so that looking stays a small part of the work."""
+        return max(self._poll, PAUSES * self._looked)
+
     def _watch_live(self) -> None:
         columns = (
             TextColumn("{task.description:>6}"),
@@ -116,12 +122,14 @@ class Watcher(ABC):
         )
         with Progress(*columns, console=self._console, transient=False) as progress:
             tasks = [progress.add_task(b.name, total=b.total, note="", unit=b.unit) for b in self.bars()]
-            while not self._stop.wait(self._poll):
+            while not self._stop.wait(self._pause()):
                 self._show(progress, tasks)
             self._show(progress, tasks)
 
     def _show(self, progress: Progress, tasks: Sequence[TaskID]) -> None:
+        started = time.monotonic()
         self.look()
+        self._looked = time.monotonic() - started
         for task, bar in zip(tasks, self.bars(), strict=True):
             progress.update(task, completed=bar.done, note=bar.note)
 

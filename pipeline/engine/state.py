@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, read_manifest
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, all_stats, read_manifest
 from pipeline.corpus.promised import PROMISED, files_of, promise
 from pipeline.corpus.shard import (
     IDS,
@@ -202,7 +202,7 @@ def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs
 def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
     """Refuses a scope whose files were moved and are not those that were read: it compares one file's checksum."""
     for shard in scope.shards:
-        if shard.name not in done:
+        if shard.name not in done or all(is_remote(file.path) for file in shard.inputs):
             continue
         entries = layout.read_stats(shard.name)["inputs"]
         pairs = zip(shard.inputs, entries, strict=False) if len(entries) == len(shard.inputs) else ()
@@ -224,7 +224,7 @@ def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
     done = layout.done()
     for scope in scopes:
         finished = [shard.name for shard in scope.shards if shard.name in done]
-        if any(has_unreadable(layout.read_stats(name)) for name in finished):
+        if any(map(has_unreadable, all_stats(layout, finished))):
             write_bytes(layout.redo(scope.name), b"")
 
 
@@ -291,9 +291,8 @@ def forget_damaged(layout: Layout, scopes: Sequence[Scope]) -> list[str]:
     done = layout.done()
     sizes = file_sizes(layout.root, ".parquet") if done else {}
     planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        stats = pool.map(layout.read_stats, planned)
-        damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
+    stats = all_stats(layout, planned)
+    damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
     forget_shards(layout, damaged)
     if not damaged:
         return []

@@ -3,16 +3,18 @@
 Checked: each shard's ledger adds up, step by step; its files are there, with the checksum, the documents and the
 characters that its stats say; the rejects are those that the ledger counts; every shard has the same configuration; the
 manifest is the sum of the stats; no Parquet file lies there that no stats file knows; every document has an id of its
-own; the ids by which overlaps are found, and the records of scopes and of what may be removed, are what was written.
+own (of more than ``IDS_AT_ONCE``, those of the smallest hashes are compared); the ids by which overlaps are found, and
+the records of scopes and of what may be removed, are what was written.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger, Tally
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, build_manifest, read_manifest
+from pipeline.corpus.manifest import CONFIGURATION, READ_AT_ONCE, READERS_REMOTE, build_manifest, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.corpus.sink import REJECTS, RejectPolicy
-from pipeline.engine.overlap import hash_id
+from pipeline.engine.overlap import IDS_AT_ONCE, hash_id
 from pipeline.errors import OutputError
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
@@ -71,20 +73,78 @@ def verify(root: str, *, checksums: bool = True, rejects: bool = True) -> tuple[
         return 0, [str(error)]
     if manifest is None:
         return 0, [f"{layout.manifest} is missing: no run has ended here. Run the source's command to its end."]
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(root) else THREADS) as pool:
-        reports = list(
-            pool.map(lambda name: _verify_shard(layout, name, manifest, checksums, rejects), sorted(layout.done()))
-        )
-    stats = [report.stats for report in reports if report.stats]
-    faults = [fault for report in reports for fault in report.faults]
-    faults += _repeated_ids([entry for report in reports for entry in report.identifiers])
+    found = _Found()
+    passing = found.of_all(_reports(layout, manifest, checksums, rejects))
+    built = build_manifest(passing, str(manifest.get("source")), manifest.get("configuration"))
+    faults = [*found.faults, *found.identifiers.repeated()]
     faults += _verify_configuration(layout, manifest)
-    faults += _verify_surveys(stats)
-    faults += _verify_scopes(layout, stats)
+    faults += found.surveys
+    faults += _verify_scopes(layout, found.scopes)
     faults += _verify_owner(layout.root)
-    faults += _verify_manifest(layout, manifest, stats)
-    faults += _verify_listing(layout, stats)
-    return sum(tally["documents"] for entry in stats for tally in entry["ledger"]["kept"].values()), faults
+    faults += _verify_manifest(layout, manifest, built)
+    faults += _verify_listing(layout, built)
+    return sum(tally["documents"] for tally in built["ledger"]["kept"].values()), faults
+
+
+def _reports(layout: Layout, manifest: Mapping[str, Any], checksums: bool, rejects: bool) -> Iterator[ShardReport]:
+    """The reports of all shards, in order; a few of them are held."""
+    left = iter(sorted(layout.done()))
+    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else THREADS) as pool:
+        while some := list(islice(left, READ_AT_ONCE)):
+            yield from pool.map(lambda name: _verify_shard(layout, name, manifest, checksums, rejects), some)
+
+
+class _Identifiers:
+    """Hashes of the ids of documents: of more than ``IDS_AT_ONCE``, the smallest of them, about as many or half."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[str, npt.NDArray[np.uint64]]] = []
+        self._count, self._halvings = 0, 0
+
+    def add(self, path: str, ids: npt.NDArray[np.uint64]) -> None:
+        """Adds those of a file."""
+        self._held.append((path, self._smallest(ids)))
+        self._count += len(self._held[-1][1])
+        while self._count > IDS_AT_ONCE:
+            self._halvings += 1
+            self._held = [(path, self._smallest(ids)) for path, ids in self._held]
+            self._count = sum(len(ids) for _, ids in self._held)
+
+    def _smallest(self, ids: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        return ids[ids >> np.uint64(64 - self._halvings) == 0] if self._halvings else ids
+
+    def repeated(self) -> list[str]:
+        """Says how many documents have an id that another one has, and where."""
+        return _repeated_ids(self._held, at_least=self._halvings > 0)
+
+
+class _Found:
+    """What is kept of the shards' reports: their stats, of which there can be many thousands, pass by."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.surveys: list[str] = []
+        self.scopes: dict[str, list[tuple[str, str]]] = {}  # by name: fingerprint and shard
+        self.identifiers = _Identifiers()
+        self._judged: dict[str, tuple[str, Any]] = {}  # by scope: its first shard, and the survey by which it was
+
+    def of_all(self, reports: Iterable[ShardReport]) -> Iterator[dict[str, Any]]:
+        """Takes in all reports; gives the stats that can be understood."""
+        for report in reports:
+            self.faults += report.faults
+            for path, ids in report.identifiers:
+                self.identifiers.add(path, ids)
+            if report.stats:
+                self._take(report.stats)
+                yield report.stats
+
+    def _take(self, stats: Mapping[str, Any]) -> None:
+        """All shards of a scope must have been judged by the same survey."""
+        scope, name, survey = stats["scope"], str(stats.get("shard")), stats.get("survey")
+        self.scopes.setdefault(str(scope["name"]), []).append((scope["fingerprint"], name))
+        shard, expected = self._judged.setdefault(str(scope), (name, survey))
+        if survey != expected:
+            self.surveys.append(f"shards {shard} and {name} of one scope were judged by different surveys")
 
 
 def _verify_configuration(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:
@@ -99,31 +159,19 @@ def _verify_configuration(layout: Layout, manifest: Mapping[str, Any]) -> list[s
     return [f"{path} is not the manifest's configuration: {line}" for line in changes[:5]]
 
 
-def _verify_surveys(stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """All shards of a scope must have been judged by the same survey."""
-    first: dict[str, tuple[str, Any]] = {}
-    for entry in stats:
-        name, found = str(entry.get("shard")), entry.get("survey")
-        shard, expected = first.setdefault(str(entry.get("scope")), (name, found))
-        if found != expected:
-            yield f"shards {shard} and {name} of one scope were judged by different surveys"
-
-
-def _verify_scopes(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _verify_scopes(layout: Layout, scopes: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[str]:
     """The record of each scope must be that of its shards: by it a later run tells what it may add."""
-    records: dict[str, Any] = {}
-    for entry in stats:
-        name = str(entry["scope"]["name"])
+    for name, shards in scopes.items():
         path = layout.scope(name)
-        if name not in records:
-            try:
-                records[name] = read_json(path) if exists(path) else {}
-            except OutputError as error:
-                records[name] = {}
-                yield str(error)
-        record = records[name]
-        if record.get("fingerprint") != entry["scope"]["fingerprint"] or entry["shard"] not in record.get("shards", ()):
-            yield f"{path} is missing, or is not the record of the scope of shard {entry['shard']}"
+        try:
+            record = read_json(path) if exists(path) else {}
+        except OutputError as error:
+            record = {}
+            yield str(error)
+        recorded = set(record.get("shards", ()))
+        for fingerprint_, shard in shards:
+            if record.get("fingerprint") != fingerprint_ or shard not in recorded:
+                yield f"{path} is missing, or is not the record of the scope of shard {shard}"
 
 
 def _verify_owner(root: str) -> Iterator[str]:
@@ -261,7 +309,7 @@ def _verify_rejects(ledger: Ledger, found: Counter[tuple[str, str]], manifest: M
         yield f"{count} rejects of step {step} for {reason}, which the ledger does not know"
 
 
-def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]]) -> list[str]:
+def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]], *, at_least: bool) -> list[str]:
     if not identifiers:
         return []
     hashes = np.sort(np.concatenate([ids for _, ids in identifiers]))
@@ -271,14 +319,15 @@ def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]]) -> 
     holders = [path for path, ids in identifiers if np.isin(ids, repeated).any()]
     more = f" and {len(holders) - FILES_NAMED} more" if len(holders) > FILES_NAMED else ""
     number = "1 document has" if len(repeated) == 1 else f"{len(repeated):,} documents have"
+    number = f"at least {number}" if at_least else number
     return [f"{number} the id of another one, in {', '.join(holders[:FILES_NAMED])}{more}"]
 
 
-def _verify_manifest(layout: Layout, manifest: Mapping[str, Any], stats: Sequence[Mapping[str, Any]]) -> list[str]:
+def _verify_manifest(layout: Layout, manifest: Mapping[str, Any], built: dict[str, Any]) -> list[str]:
+    """The manifest must be the one that the stats give."""
     try:
-        built = build_manifest(stats, manifest["source"], manifest["configuration"])
-        built["versions"] = manifest["versions"]
-        lines = difference(_by_name({key: manifest[key] for key in built}), _by_name(built))
+        expected = {**built, "versions": manifest["versions"]}
+        lines = difference(_by_name({key: manifest[key] for key in expected}), _by_name(expected))
     except (KeyError, TypeError, AttributeError) as error:
         return [f"{layout.manifest} is damaged: {error!r}"]
     return [f"{layout.manifest} is not the sum of the stats: {line}" for line in lines[:DIFFERENCES_SHOWN]]
@@ -305,7 +354,7 @@ def _may_hold_documents(path: str) -> bool:
     return bool(slash) and (folder == REJECTS or not folder.startswith("_"))
 
 
-def _verify_listing(layout: Layout, stats: Sequence[Mapping[str, Any]]) -> list[str]:
-    known = {entry["path"] for s in stats for entry in [*s["outputs"], *([s["rejects"]] if s["rejects"] else [])]}
+def _verify_listing(layout: Layout, built: Mapping[str, Any]) -> list[str]:
+    known = {entry["path"] for entry in (*built["outputs"], *built["rejects"])}
     there = {path for path in list_tree(layout.root, ".parquet") if _may_hold_documents(path)}
     return [f"{join(layout.root, path)} belongs to no finished shard" for path in sorted(there - known)]
