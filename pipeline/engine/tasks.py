@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +47,15 @@ class ShardTask:
     stats: dict[str, Any]
 
 
-def tasks_of(scope: Scope, done: Iterable[str], configuration: str, rounds: Sequence[Round]) -> list[ShardTask]:
+def tasks_of(scope: Scope, done: Container[str], configuration: str, rounds: Sequence[Round]) -> list[ShardTask]:
     """The tasks of a scope: all its shards, of which those not done are written; with the source's rounds of dedup."""
-    finished, fingerprint = set(done), scope.fingerprint
+    fingerprint = scope.fingerprint
     stats = {"scope": {"name": scope.name, "fingerprint": fingerprint}, "configuration": configuration}
     size = sum(shard.size for shard in scope.shards)
     grids = tuple(grid_of(len(scope.shards), size, round_.dedup.unit_bytes) for round_ in rounds)
     work = work_folder(fingerprint)
     return [
-        ShardTask(shard, position, work, grids, shard.name not in finished, stats)
+        ShardTask(shard, position, work, grids, shard.name not in done, stats)
         for position, shard in enumerate(scope.shards)
     ]
 
