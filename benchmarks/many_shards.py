@@ -103,7 +103,8 @@ def make(root: Path, shards: int) -> None:
     ids = io.BytesIO()
     np.save(ids, np.arange(DOCUMENTS, dtype=np.uint64))
     spent = {"seconds": 40.0, "steps": {"read": 9.0, "perplexity": 22.0}, "peak_bytes": 500_000_000}
-    for folder in ("_stats", "_timing", "_ids", "_scopes", f"_work/{work_folder(scope.fingerprint)}/drops"):
+    work = work_folder(scope.fingerprint)
+    for folder in ("_stats", "_timing", "_ids", "_scopes", f"_work/{work}/drops"):
         Path(layout.root, folder).mkdir(parents=True)
     for number, shard in enumerate(scope.shards):
         stats = json.loads(json.dumps(first))
@@ -120,7 +121,7 @@ def make(root: Path, shards: int) -> None:
         Path(layout.timing(shard.name)).write_text(json.dumps(spent))
         Path(layout.timing(f"{shard.name}.hash")).write_text(json.dumps(spent))
         np.save(layout.ids(shard.name), np.arange(number * DOCUMENTS, (number + 1) * DOCUMENTS, dtype=np.uint64))
-        Path(layout.drops(work_folder(scope.fingerprint), shard.name)).touch()
+        Path(layout.drops(work, shard.name)).touch()
     for name in files:
         Path(layout.root, name).unlink()
     record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}

@@ -166,14 +166,14 @@ def test_strangers_in_every_folder_of_a_source(tmp_path):
     )  # a kill left it: shard a wrote to another subset, and to its work folder
     (root / "medium").mkdir()
     (root / "medium" / "a.parquet").write_text("left over")
-    for name in ("hashes/a.arrow", "decisions/00000.arrow", "settled.json"):
+    for name in ("units/a.arrow", "hashes/000000.blocks", "decisions/000000.blocks", "settled.json"):
         (root / "_work/0123456789abcdef" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "_work/0123456789abcdef" / name).write_text("left over")
     (root / "_stats" / "a.json").unlink()
     before = strangers(root, in_stats=False)
     runs.run(raw, tmp_path / "out")
     still_there(root, before)
-    left = {"medium/a.parquet", *(str(path.relative_to(root)) for path in root.rglob("0123456789abcdef/*/*.arrow"))}
+    left = {"medium/a.parquet", *(str(path.relative_to(root)) for path in root.rglob("0123456789abcdef/*/*.*"))}
     assert {name for name in left & set(contents(root)) if "mine" not in name} == set()
 
     (raw / "b.txt").rename(tmp_path / "b.txt")

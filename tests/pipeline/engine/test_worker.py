@@ -57,7 +57,7 @@ def test_two_workers_make_what_one_makes(raw, tmp_path, expected):
 
 def test_killed_again_and_again_and_the_same_bytes_in_the_end(raw, tmp_path, expected):
     """Run, workers and all are killed while they hash, decide, and write; the last run is left alone."""
-    moments = ["_work/*/hashes/*.arrow", "_work/*/decisions/*.arrow", "_stats/*.json"]
+    moments = ["_work/*/hashes/*.blocks", "_work/*/decisions/*.blocks", "_stats/*.json"]
     for number, pattern in enumerate(moments):
         seen = set((tmp_path / "lines").glob(pattern))
         with start(raw, tmp_path, pause=SLOW) as running:
@@ -76,7 +76,7 @@ def test_killed_again_and_again_and_the_same_bytes_in_the_end(raw, tmp_path, exp
 def test_a_run_that_is_killed_takes_its_workers_along(raw, tmp_path, expected):
     """Only the run itself is killed, as the system does when memory runs out."""
     with start(raw, tmp_path, pause=SLOW) as running:
-        running.until(below(tmp_path, "_work/*/hashes/*.arrow"))
+        running.until(below(tmp_path, "_work/*/hashes/*.blocks"))
         workers = running.workers()
         assert len(workers) == 2
         os.kill(running.process.pid, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_takes_its_workers_along(raw, tmp_path, expected):
 
 def test_a_worker_that_is_killed_ends_the_run_with_a_message(raw, tmp_path, expected):
     with start(raw, tmp_path, pause=SLOW) as running:
-        running.until(below(tmp_path, "_work/*/hashes/*.arrow"))
+        running.until(below(tmp_path, "_work/*/hashes/*.blocks"))
         workers = running.workers()
         os.kill(workers[0], signal.SIGKILL)
         status, output, errors = running.end()
@@ -128,7 +128,7 @@ def test_an_input_that_changes_between_the_passes(tmp_path):
     """Nothing of its scope stays, and the same command makes all of it from the file as it is now."""
     raw = write_input(tmp_path / "raw")
     with start(raw, tmp_path / "out", pause=SLOW) as running:
-        running.until(below(tmp_path / "out", "_work/*/hashes/a.arrow"))
+        running.until(below(tmp_path / "out", "_work/*/hashes/000000.blocks"))
         (raw / "a.txt").write_bytes(FILES["a.txt"].replace(b"in a and c", b"only b\n a c"))
         status, _, errors = running.end()
     assert status == 1
@@ -141,7 +141,7 @@ def test_an_input_that_changes_between_the_passes(tmp_path):
 
 def test_an_error_of_a_worker_reaches_the_user_as_one_message(raw, tmp_path):
     with start(raw, tmp_path, pause=SLOW) as running:
-        running.until(below(tmp_path, "_work/*/hashes/*.arrow"))
+        running.until(below(tmp_path, "_work/*/hashes/*.blocks"))
         (tmp_path / "lines" / "short").write_text("in the way")
         status, output, errors = running.end()
     assert (status, output) == (1, "")
