@@ -1,4 +1,4 @@
-"""The command: two tables, of what each source takes and of the work, and what the whole costs."""
+"""The command: tables of what each source takes, of the work, and of exact dedup; and what the whole costs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.text import Text
 from pipeline.command_line import command_parser, errors_told
 from pipeline.errors import RecipeError
 from pipeline.mix.recipe import MixRecipe, exact, load_mixture, parse_tokens
+from pipeline.plan.dedup import dedup_needs
 from pipeline.plan.estimate import Estimate, estimate, with_own_yields
 from pipeline.plan.rates import BUILT_IN, Rates, rates_of_corpus, read_rates
 from pipeline.plan.recipe import PlanRecipe
@@ -60,11 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with errors_told():
         plan, facts, rates, small = _plan(args)
     if args.json:
-        sys.stdout.write(json.dumps(_as_json(plan, rates), indent=1) + "\n")
+        sys.stdout.write(json.dumps(_as_json(plan, facts, rates), indent=1) + "\n")
         return
     console = Console(highlight=False)
     print_whole(console, sources_table(plan, facts))
     print_whole(console, work_table(plan, rates))
+    print_whole(console, dedup_table(plan, facts))
     for line in notes(plan, facts, args.corpus, small):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -162,6 +164,26 @@ def _work_row(
     table.add_row(part, *cells, style=style)
 
 
+def dedup_table(plan: Estimate, facts: PlanRecipe) -> Table:
+    """What exact dedup sends, keeps and holds, for each scope that a recipe can name."""
+    table = _table("Exact dedup, for one scope: what a cluster shuffles, or one machine keeps in its work folder")
+    for heading in ("source", "scope", "shards", "units", "hashes", "parts", "shuffled", "kept", "a part's memory"):
+        table.add_column(heading, justify="left" if heading in {"source", "scope", "units"} else "right")
+    for need in dedup_needs(plan.needs, facts.sources):
+        table.add_row(
+            need.source,
+            need.scope,
+            f"{need.shards:,}",
+            need.unit,
+            _amount(need.hashes),
+            f"{need.partitions:,}",
+            _bytes(need.shuffled_bytes),
+            _bytes(need.work_bytes),
+            _bytes(need.held_bytes),
+        )
+    return table
+
+
 def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None, small: Sequence[str] = ()) -> list[str]:
     """What the tables cannot say; ``small`` are the sources whose own runs were too small to tell anything."""
     lines = []
@@ -187,9 +209,11 @@ def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None, small: Sequence
     return lines
 
 
-def _as_json(plan: Estimate, rates: Rates) -> dict[str, object]:
+def _as_json(plan: Estimate, facts: PlanRecipe, rates: Rates) -> dict[str, object]:
     keys = ("core_hours", "wall_hours", "dollars")
-    return {**dataclasses.asdict(plan), **{key: getattr(plan, key) for key in keys}, "rates": rates.machine}
+    dedup = [dataclasses.asdict(need) for need in dedup_needs(plan.needs, facts.sources)]
+    sums = {key: getattr(plan, key) for key in keys}
+    return {**dataclasses.asdict(plan), **sums, "dedup": dedup, "rates": rates.machine}
 
 
 def _table(title: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.recipe import at_least
 
@@ -26,6 +27,32 @@ class PaperFigures:
 
 
 @dataclass(frozen=True)
+class DedupFacts:
+    """What is known of a source's exact dedup.
+
+    Attributes:
+        raw_bytes_per_hash: Raw bytes for each distinct hash of a shard, counted in raw files.
+        units_per_hash: Units for each of these.
+        bytes_per_hash: 8, or 16 where a hash travels with its document's priority.
+        reckoned_bytes: Raw bytes for each hash by which the source cuts a scope to partitions: fewer, to be safe.
+        shard_megabytes: The raw size of a shard, in 10^6 bytes.
+        scopes: The scopes that a recipe can name, with the shards of one; 0 for all that is read.
+    """
+
+    raw_bytes_per_hash: float
+    reckoned_bytes: int
+    shard_megabytes: float
+    units_per_hash: float = 1.0
+    bytes_per_hash: Literal[8, 16] = 8
+    scopes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key in ("raw_bytes_per_hash", "units_per_hash", "reckoned_bytes", "shard_megabytes"):
+            if getattr(self, key) <= 0:
+                raise ValueError(f"{key} must be above 0, it is {getattr(self, key)}")
+
+
+@dataclass(frozen=True)
 class SourceFacts:
     """What is known of a source before it is read.
 
@@ -37,6 +64,7 @@ class SourceFacts:
         read_per_raw: Bytes of text that the read step takes out of each raw byte: what the work grows with.
         text_per_raw: Bytes of kept text for each raw byte.
         bytes_per_token: Bytes of kept text for each token of the released tokenizer (the paper's, implied).
+        dedup: How it is deduplicated exactly, by what is; nothing where it is not.
         basis: Where the figures are from.
     """
 
@@ -47,6 +75,7 @@ class SourceFacts:
     read_per_raw: float
     text_per_raw: float
     bytes_per_token: float
+    dedup: Mapping[str, DedupFacts] = field(default_factory=dict)
     basis: str = ""
 
     def __post_init__(self) -> None:
