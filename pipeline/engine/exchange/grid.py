@@ -23,7 +23,7 @@ from pipeline.units import Hashes
 
 HASHES_PER_PARTITION = 8_000_000
 DIRECT = 200  # shards; as many files are opened at a time
-GROUP = 128  # shards, at the least
+GROUP = 128  # shards, about, at the least
 RANGES = 64  # tasks that decide a scope on one machine: each opens the files of all groups once
 
 
@@ -96,8 +96,9 @@ def grid_of(shards: int, raw_bytes: int, unit_bytes: int) -> Grid:
         raw_bytes: Its raw size.
         unit_bytes: The raw bytes in which one distinct unit is expected, at the least.
     """
-    group = 1 if shards <= DIRECT else max(GROUP, isqrt(shards))
-    return Grid(shards, partition_count(raw_bytes, unit_bytes), group)
+    groups = shards if shards <= DIRECT else -(-shards // max(GROUP, isqrt(shards)))
+    group = -(-shards // max(1, groups))  # all of them about as large
+    return Grid(shards, partition_count(raw_bytes, unit_bytes), max(1, group))
 
 
 def partition_count(raw_bytes: int, unit_bytes: int) -> int:
