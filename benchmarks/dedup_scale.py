@@ -191,8 +191,8 @@ def alone(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=int, nargs="+", default=[1_000, 4_000, 16_000])
-    parser.add_argument("--hashes", type=int, default=8_000, help="in each shard")
-    parser.add_argument("--per-partition", type=int, default=125_000, help="hashes in a partition; 8,000,000 in a run")
+    parser.add_argument("--hashes", type=int, default=16_000, help="in each shard")
+    parser.add_argument("--per-partition", type=int, default=250_000, help="hashes in a partition; 8,000,000 in a run")
     parser.add_argument("--result", type=result_file, default=RESULTS / "dedup_scale.json")
     args = parser.parse_args()
     runs = []
