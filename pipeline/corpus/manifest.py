@@ -7,11 +7,11 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.shard import MANIFEST, STATS, TIMING, Layout, read_json, write_json
@@ -20,10 +20,12 @@ from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, read_bytes
 from pipeline.storage.listing import match
 
+T = TypeVar("T")
+
 CONFIGURATION = "configuration.json"
 KINDS_OF_MESSAGES = 3  # for each reason
 READERS_REMOTE = 32
-READ_AT_ONCE = 1_000  # stats files
+READ_AT_ONCE = 256  # small files: of stats, of a shard's measures
 PASSES = {"hash": "hashing", "survey": "survey"}  # what ends the name of a timing file of a pass before the last
 _VARYING = re.compile(r"\d+|'[^']*'|\S*/\S*")  # numbers, what is quoted, and paths: in what messages of one kind differ
 _VERSIONED = (
@@ -61,10 +63,15 @@ def all_stats(layout: Layout, names: Iterable[str] | None = None) -> Iterator[di
         layout: The source's folder.
         names: The shards; all that are done, in the order of their names, where None.
     """
-    left = iter(sorted(layout.done()) if names is None else names)
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
+    yield from read_ahead(layout, layout.read_stats, sorted(layout.done()) if names is None else names)
+
+
+def read_ahead(layout: Layout, read: Callable[[str], T], names: Iterable[str]) -> Iterator[T]:
+    """Reads a small file for each name, in order, many of a store at a time; what is read ahead is bounded."""
+    left, remote = iter(names), is_remote(layout.root)
+    with ThreadPoolExecutor(READERS_REMOTE if remote else 1) as pool:
         while some := list(islice(left, READ_AT_ONCE)):
-            yield from pool.map(layout.read_stats, some)
+            yield from pool.map(read, some) if remote else map(read, some)
 
 
 def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, configuration: Any) -> dict[str, Any]:
@@ -148,8 +155,7 @@ def timing(layout: Layout) -> dict[str, Any]:
     seconds, peak = 0.0, 0
     steps: dict[str, float] = {}
     names = sorted(list_names(join(layout.root, TIMING), ".json"))
-    with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
-        entries = list(pool.map(lambda name: _timing(layout.timing(name)), names))
+    entries = read_ahead(layout, lambda name: _timing(layout.timing(name)), names)
     for name, entry in zip(names, entries, strict=True):
         if entry is None:
             continue

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.corpus.document import Document
+from pipeline.corpus.manifest import read_ahead
 from pipeline.corpus.shard import Layout, Shard, read_json, write_json
 from pipeline.engine.process import Decided, deduplicating, loaded, write_timing
 from pipeline.source import Source, read_shard, rounds_of
@@ -95,7 +96,8 @@ def settle_scope(survey: Survey, layout: Layout, work: str, shards: Sequence[str
     """
     path = layout.settled(work)
     if not exists(path):
-        write_json(path, dict(survey.settle(_read(layout.measured(work, name)) for name in shards)))
+        measured = read_ahead(layout, lambda name: _read(layout.measured(work, name)), shards)
+        write_json(path, dict(survey.settle(measured)))
 
 
 def read_surveyed(layout: Layout, shard: Shard, work: str) -> Surveyed:
