@@ -150,9 +150,9 @@ def resuming(root: Path, shards: int) -> None:
     """What a run looks at before it begins: here all is done."""
     layout, scopes = Layout(str(root / SOURCE)), plan(shards)
     claim_source(layout, SOURCE, f"sources.{SOURCE}")
-    mark_failed(layout, scopes)
-    assert not forget_damaged(layout, scopes)
     done = layout.done()
+    mark_failed(layout, scopes, done)
+    assert not forget_damaged(layout, scopes, done)
     refuse_copies(layout, scopes, done)
     claim_scopes(layout, scopes, done, "--input")
     promise_listed(layout, {"none"})

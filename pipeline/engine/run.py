@@ -48,7 +48,7 @@ from pipeline.engine.state import (
     remove_work,
 )
 from pipeline.engine.tasks import Worker, tasks_of, work_folder
-from pipeline.errors import OutputError, UserError, user_message, was_interrupted
+from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
 from pipeline.recipe import fingerprint
 from pipeline.source import Source, rounds_of, survey_of, tells_overlap
 from pipeline.storage.filesystem import is_remote, join
@@ -179,8 +179,7 @@ def run_source(
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     configuration = same_configuration(layout, {"format": FORMAT, "source": source.name, **source.describe()})
     with exclusive(layout):
-        notes, orphans = _claim(layout, source, configuration, scopes, options)
-        done = layout.done()
+        notes, orphans, done = _claim(layout, source, configuration, scopes, options)
         missing = [scope for scope in scopes if any(s.name not in done for s in scope.shards)]
         if missing and prepare is not None:
             prepare(layout, missing)
@@ -207,28 +206,30 @@ def _command(source: Source, options: RunOptions) -> str:
 
 def _claim(
     layout: Layout, source: Source, configuration: dict[str, Any], scopes: Sequence[Scope], options: RunOptions
-) -> tuple[list[str], set[str]]:
-    """Claims the output for this run, and forgets what must be made again.
+) -> tuple[list[str], set[str], set[str]]:
+    """Claims the output for this run, and forgets what must be made again; what is done is listed once.
 
     Returns:
-        Sentences on that, and the shards whose files are left over and not planned any more.
+        Sentences on that, the shards whose files are left over and not planned any more, and those that are done.
     """
     claim_source(layout, source.name, _command(source, options), options.files)
-    orphans: set[str] = set()
-    if check_configuration(layout, configuration, made=bool(layout.done())):
+    orphans, done = set[str](), layout.done()
+    if check_configuration(layout, configuration, made=bool(done)):
         orphans = all_promised(layout)
         forget_all(layout)
         write_configuration(layout, configuration)
     if options.retry_failed:
-        mark_failed(layout, scopes)
-    orphans |= forget_marked(layout, scopes, options.cache)
-    notes = forget_damaged(layout, scopes)
-    done = layout.done()
+        mark_failed(layout, scopes, done)
+    forgotten = forget_marked(layout, scopes, options.cache)
+    damaged = forget_damaged(layout, scopes, done - forgotten)
+    done -= forgotten | damaged
+    orphans |= forgotten
     if tells_overlap(source):
         refuse_copies(layout, scopes, done)
     claim_scopes(layout, scopes, done, options.inputs)
     promise_listed(layout, {shard.name for shard in shards_of(scopes)} - done)
-    return notes, orphans
+    again = [f"Made again, since Parquet files of theirs were missing or cut: {name_a_few(sorted(damaged))}"]
+    return again if damaged else [], orphans, done
 
 
 def _run_missing(

@@ -26,7 +26,7 @@ from pipeline.corpus.shard import (
     write_json,
 )
 from pipeline.corpus.sink import REJECTS
-from pipeline.errors import OutputError, name_a_few
+from pipeline.errors import OutputError
 from pipeline.source import UNREADABLE
 from pipeline.storage.filesystem import (
     delete_files,
@@ -219,9 +219,8 @@ def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
             return
 
 
-def mark_failed(layout: Layout, scopes: Sequence[Scope]) -> None:
+def mark_failed(layout: Layout, scopes: Sequence[Scope], done: Set[str]) -> None:
     """Marks the scopes that hold a file that could not be read, to be made again."""
-    done = layout.done()
     for scope in scopes:
         finished = [shard.name for shard in scope.shards if shard.name in done]
         if any(map(has_unreadable, all_stats(layout, finished))):
@@ -286,17 +285,23 @@ def forget_shards(layout: Layout, names: Iterable[str]) -> None:
             delete_files([layout.stats(name)])
 
 
-def forget_damaged(layout: Layout, scopes: Sequence[Scope]) -> list[str]:
-    """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again."""
-    done = layout.done()
+def forget_damaged(layout: Layout, scopes: Sequence[Scope], done: Set[str]) -> set[str]:
+    """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again.
+
+    Args:
+        layout: The output.
+        scopes: Those that are planned.
+        done: The shards whose stats are there.
+
+    Returns:
+        The shards.
+    """
     sizes = file_sizes(layout.root, ".parquet") if done else {}
     planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
     stats = all_stats(layout, planned)
-    damaged = [name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)]
+    damaged = {name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)}
     forget_shards(layout, damaged)
-    if not damaged:
-        return []
-    return [f"Made again, since Parquet files of theirs were missing or cut: {name_a_few(damaged)}"]
+    return damaged
 
 
 def promise_listed(layout: Layout, missing: Set[str]) -> None:
