@@ -4,7 +4,7 @@ from io import StringIO
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards, write_json
-from pipeline.engine.progress import ProgressReporter
+from pipeline.engine.progress import POLL_SECONDS, ProgressReporter
 from pipeline.storage.filesystem import InputFile, write_bytes
 from tests.pipeline.corpus.test_manifest import stats
 
@@ -94,3 +94,11 @@ def test_a_log_stays_silent_where_a_run_takes_less_than_a_minute(tmp_path):
     with reporter(Layout(str(tmp_path)), silent):
         pass
     assert silent.file.getvalue() == ""
+
+
+def test_looks_that_take_long_are_taken_more_seldom(tmp_path):
+    """Of many thousand shards a look takes a quarter of a second, which every half second would cost half a core."""
+    watcher = reporter(Layout(str(tmp_path)), console())
+    assert watcher._pause() == POLL_SECONDS
+    watcher._looked = 0.25
+    assert watcher._pause() == 5.0

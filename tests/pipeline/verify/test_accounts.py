@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.sink import RejectPolicy
+from pipeline.verify import accounts
 from pipeline.verify.accounts import verify
 from pipeline.verify.command import CURE, main
 from tests.pipeline.line_source import LineRecipe
@@ -217,7 +218,7 @@ def test_every_fault_is_told(corpus):
     ]
 
 
-def test_documents_with_the_id_of_another_one(tmp_path):
+def test_documents_with_the_id_of_another_one(tmp_path, monkeypatch):
     """The same file in two folders of one name: the ids of the tests' source are not told apart by more."""
     for half in ("one", "two"):
         (tmp_path / half / "raw").mkdir(parents=True)
@@ -231,6 +232,9 @@ def test_documents_with_the_id_of_another_one(tmp_path):
         r"4 documents have the id of another one, in short/a\.parquet, short/a-\w+\.parquet, short/b\.parquet and 1"
     )
     assert re.fullmatch(f"{expected} more", fault)
+    monkeypatch.setattr(accounts, "IDS_AT_ONCE", 6)  # of more, those of the smallest hashes are compared
+    (fault,) = verify(result.layout.root)[1]
+    assert re.match("at least (1 document has|[23] documents have) the id of another one, in short/a", fault)
 
 
 @pytest.mark.parametrize("policy", [RejectPolicy("none"), RejectPolicy("sample", 0.5)])
