@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.storage.fetch import CacheError, FetchError, fetch, forget
+from pipeline.storage.download import FetchError
+from pipeline.storage.fetch import CacheError, fetch, forget
 from pipeline.storage.objects import (
     check_store,
     create_object,
