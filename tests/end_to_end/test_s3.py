@@ -1,6 +1,5 @@
 """Inputs, outputs and models on S3, through an emulation of it on loopback."""
 
-import contextlib
 import gzip
 import hashlib
 import io
@@ -69,36 +68,27 @@ def test_a_crawl_on_s3_is_listed_and_read_there(s3, lines):
     assert (file.path, file.size) == (f"s3://commoncrawl/{folder}/wet/{name.name}", -1)
     with open_input(file.path) as handle:
         assert handle.read() == name.read_bytes()
-    with pytest.raises(
-        InputError, match="CC-MAIN-2026-12 has 2 wet files, with the numbers 0 to 1; 1 to 2 is no range"
-    ):
+    with pytest.raises(InputError, match="CC-MAIN-2026-12 has 2 wet files, with the numbers 0 to 1; 1 to 2 "):
         inputs(parser().parse_args([*crawl, "1-2"]))
     with pytest.raises(InputError, match=r"There is no crawl CC-MAIN-2026-99 with wet files: there is no s3://common"):
         inputs(parser().parse_args(["--crawl", "CC-MAIN-2026-99", *crawl[2:], "1"]))
 
 
-def test_parts_on_a_store_that_has_no_locks(s3, lines):
-    run_lines, _ = lines
+def test_parts_on_a_store_that_has_no_locks(s3, lines, tmp_path):
+    run_lines, raw = lines
     recipe = LineRecipe(scope="all")
-    rounds = 0
-    while rounds < 4:
-        rounds += 1
-        for number in (1, 2):
-            with contextlib.suppress(AgainError):
-                run_lines("parts", recipe, part=Part(number, 2))
-        with contextlib.suppress(OutputError):
-            run_lines("parts", recipe, finish=True)
-            break
-    assert rounds == 2
+    for number in (1, 2):
+        with pytest.raises(AgainError):
+            run_lines("parts", recipe, part=Part(number, 2))
     with pytest.raises(OutputError, match="was begun with another configuration"):
         run_lines("parts", replace(recipe, min_characters=1), part=Part(1, 2))
-    run_lines("whole", recipe)
-
-    def made(folder: str) -> dict[str, bytes]:
-        found = {name.removeprefix(folder): data for name, data in keys(s3, folder).items()}
-        return {name: data for name, data in found.items() if not name.endswith("manifest.json")}
-
-    assert made("parts/") == made("whole/")
+    for number in (1, 2):
+        run_lines("parts", recipe, part=Part(number, 2))
+    run_lines("parts", recipe, finish=True)
+    runs.run(raw, tmp_path / "whole", recipe)
+    made = {name.removeprefix("parts/"): data for name, data in keys(s3, "parts/").items()}
+    del made["lines/manifest.json"]
+    assert made == outputs(tmp_path / "whole")
 
 
 def test_failed_inputs_are_read_again_and_strangers_stay(s3, lines):
