@@ -10,16 +10,17 @@ import email.policy
 import http.server
 import json
 import re
-import threading
 import urllib.parse
 from typing import Any
+
+from tests.loopback import Loopback
 
 BUCKET = "bucket"
 JOB = {"id": "job-1", "projectId": "project", "location": "region"}
 Handler = http.server.BaseHTTPRequestHandler
 
 
-class Google:
+class Google(Loopback):
     """The stand-in.
 
     Attributes:
@@ -40,21 +41,14 @@ class Google:
 
             do_GET = do_POST = do_PUT = do_DELETE = answer
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Asked)
-        self.url = f"http://localhost:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
+        super().__init__(Asked)
+        self.url = self.url.replace("127.0.0.1", "localhost")  # what Beam takes for a stand-in of Dataflow
 
     def __enter__(self) -> "Google":
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self.close()
 
     def _answer(self, handler: Handler) -> None:
         address = urllib.parse.urlsplit(handler.path)

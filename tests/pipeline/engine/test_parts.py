@@ -7,7 +7,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards
@@ -32,7 +31,7 @@ TWO = LineRecipe(scope_files=2)
 
 def run(folder: Path, output: Path, recipe: LineRecipe, kind: type = LineSource, **options) -> RunResult:
     scopes = plan_shards(match([str(folder)]), recipe.scope, recipe.scope_files)
-    how = RunOptions(str(output), PipelineOptions(["--direct_num_workers=1"]), **options)
+    how = RunOptions(str(output), ["--direct_num_workers=1"], **options)
     return run_source(kind(recipe), scopes, how, Console(file=StringIO()))
 
 
@@ -253,7 +252,7 @@ def test_files_that_failed_are_taken_again_by_the_last_run_of_all_and_then_by_pa
 def test_flags_that_do_not_go_together(flags, says, tmp_path):
     args = line_command.parser().parse_args(["--input", "x", "--output", str(tmp_path), *flags])
     with pytest.raises(InputError, match=says):
-        run_options(args, PipelineOptions([]))
+        run_options(args, [])
 
 
 def test_part_and_finish_do_not_go_together(capsys):
