@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.cli import beam_options
+from pipeline.command_line import parse
 from pipeline.recipe_keys import recipe_keys
 from tools.recipe_keys import SOURCES, sections, with_section
 from trainer_bridge.config import TrainConfig
@@ -244,7 +244,7 @@ def faults_of(words: list[str]) -> list[str]:
     if unknown and module.startswith(WITH_RECIPE):
         rest = [word for pair in unknown for word in pair if word != "--"]
         try:
-            beam_options(ArgumentParser(), rest)
+            parse(ArgumentParser(), rest)
         except SystemExit:
             faults.append(f"{module} does not know {rest}")
     elif unknown:

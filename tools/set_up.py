@@ -32,6 +32,10 @@ SIZES = {
 # Wheels of the two libraries, and the names under which others may have installed them.
 WHEELS = {"fasttext-community": ("fasttext", "fasttext-wheel"), "ufal-kenlm": ("kenlm",)}
 
+# What one test alone needs lies in a folder of its own: in the environment, every process that imports Beam would
+# import Google's client, too. Where it cannot be had, that test says so and is skipped.
+APART = {"test": {"gcp": ["google-cloud-dataflow-client", "google-cloud-storage"]}}
+
 NO_VENV = """\
 set-up needs Python's module venv. To get it:
   Debian, Ubuntu:  sudo apt-get install python3-venv
@@ -67,6 +71,10 @@ def main(venv: str, part: str) -> None:
             "3.10 to 3.14 on Linux, macOS and Windows; elsewhere a C++ compiler may be wanted. Type the same "
             "make command again once it is mended."
         )
+    for folder, packages in APART.get(part, {}).items():
+        target = Path(venv) / "apart" / folder
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier set-up, perhaps with other versions
+        subprocess.run([*install, "--target", str(target.absolute()), *packages], cwd=ROOT, env=quiet(), check=False)
     print(f"set up in {time.monotonic() - began:.0f} s", flush=True)
 
 

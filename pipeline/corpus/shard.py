@@ -14,6 +14,7 @@ Layout of a source's folder::
     _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
     _work/<scope>/...             hashes, decisions, measures of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger
+    .parts/<i>-of-<n>.part        part i of n was here; locked while it is at work; removed when all is done
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from pipeline.storage.filesystem import InputFile, join, list_names, read_bytes,
 STATS = "_stats"
 TIMING = "_timing"
 WORK = "_work"
+PARTS = ".parts"
+PART = ".part"
 SCOPES = "_scopes"
 IDS = "_ids"
 REDO = ".redo"
@@ -188,6 +191,15 @@ class Layout:
     def ids(self, shard: str) -> str:
         """The hashes of the ids of a shard's records."""
         return join(self.root, IDS, f"{shard}.npy")
+
+    def part(self, number: int, count: int) -> str:
+        """The mark of one of the parts that make the source together."""
+        return join(self.root, PARTS, f"{number}-of-{count}{PART}")
+
+    def parts(self) -> list[tuple[int, int]]:
+        """The parts of which there are marks, each with the number of parts."""
+        found = (name.split("-of-") for name in list_names(join(self.root, PARTS), PART))
+        return sorted((int(pair[0]), int(pair[1])) for pair in found if len(pair) == 2 and "".join(pair).isdecimal())
 
     @property
     def work(self) -> str:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
-from pipeline.command_line import add_keys, command_parser, errors_told, exit_with, folder, parse, print_error
+from pipeline.command_line import (
+    add_keys,
+    command_parser,
+    errors_told,
+    exit_with,
+    folder,
+    on_errors,
+    parse,
+    print_error,
+)
 from pipeline.engine.losses import nothing_kept
+from pipeline.engine.parts import AGAIN, AgainError, parse_part
 from pipeline.engine.run import RunOptions, RunResult
 from pipeline.engine.summary import print_summary
+from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import default_cache, require
@@ -70,6 +82,22 @@ def source_parser(
         help=f"where fetched files are kept (default: {default_cache()})",
     )
     parser.add_argument("--retry-failed", action="store_true", help="make scopes with unreadable files again")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
+        "--part",
+        metavar="I/N",
+        type=parse_part,
+        help="make part I of N, counted from 1: N machines share --output, each with its part, and --finish comes last "
+        "(docs/cluster.md)",
+    )
+    parts.add_argument("--finish", action="store_true", help="sum up what parts made, or say what is missing")
+    parser.add_argument(
+        "--wait",
+        metavar="MINUTES",
+        type=float,
+        default=0.0,
+        help=f"how long a part waits for files of others; then it ends with status {AGAIN} (default: 0)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
     return parser
 
@@ -86,13 +114,22 @@ def run_options(
         files: Names of files that the source writes into its folder beside those of all sources.
 
     Raises:
-        InputError: The output is on a store that cannot be reached.
+        InputError: The output is on a store that cannot be reached, or flags do not go together.
     """
     require(args.output)
+    if args.part is not None and args.retry_failed:
+        raise InputError(
+            "--retry-failed goes with --finish, which forgets what is to be made again; then run all parts again"
+        )
+    if not 0 <= args.wait < float("inf") or (args.wait and args.part is None):
+        raise InputError(f"--wait goes with --part, and takes minutes, 0 or more; it is {args.wait:g}")
+    part = replace(args.part, wait=args.wait * 60) if args.part else None
     given = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
     values = [value for flag in given for value in (flag if isinstance(flag, list) else [flag])]
     folders = [value for value in values if isinstance(value, str) and os.path.isdir(value)]
-    return RunOptions(args.output, flags, args.cache, args.retry_failed, inputs, folders, files)
+    return RunOptions(
+        args.output, flags, args.cache, args.retry_failed, inputs, folders, files, part=part, finish=args.finish
+    )
 
 
 def main(
@@ -100,8 +137,8 @@ def main(
 ) -> NoReturn:
     """Runs a source's command and ends the process: errors in one message, the funnel at the end.
 
-    The exit status is 0; 1 after an error, or where records were read and none was kept, or the whole is in doubt; 130
-    after Ctrl-C.
+    The exit status is 0; 1 after an error, or where records were read and none was kept, or the whole is in doubt; 75
+    where files of other parts are missing; 130 after Ctrl-C.
 
     Args:
         command: Runs the source; progress goes to the console that it is given.
@@ -109,9 +146,13 @@ def main(
         quiet: Whether progress is not shown.
     """
     with errors_told(stopped="Finished shards are kept: the same command goes on from here."):
-        result = command(Console(stderr=True, quiet=quiet))
-    print_summary(result, Console(highlight=False), next_commands(result))
-    if wrong := nothing_kept(result.manifest) or result.error:
+        try:
+            result = command(Console(stderr=True, quiet=quiet))
+        except AgainError as again:
+            on_errors().print(str(again), style="bold yellow", markup=False)
+            exit_with(AGAIN)
+    print_summary(result, Console(highlight=False), [] if result.part else next_commands(result))
+    if wrong := ("" if result.part else nothing_kept(result.manifest)) or result.error:
         print_error(wrong)
     exit_with(1 if wrong else 0)
 

@@ -45,6 +45,31 @@ def check_configuration(layout: Layout, configuration: dict[str, Any], *, made: 
     return True
 
 
+def claim_configuration(layout: Layout, configuration: dict[str, Any], *, begun: bool) -> None:
+    """Writes the configuration of an output that parts make together, where there is none.
+
+    Args:
+        layout: The output.
+        configuration: All that decides it.
+        begun: Whether there were records of scopes before it was looked for: what is there is of some configuration.
+
+    Raises:
+        OutputError: There is another one, of which parts may be at work.
+    """
+    path = join(layout.root, CONFIGURATION)
+    if not begun:
+        create_bytes(path, as_json(configuration))
+    before = read_if_there(path)
+    if before == configuration:
+        return
+    changes = "\n  ".join(difference(before or {}, configuration))
+    raise OutputError(
+        f"{layout.root} was begun with another configuration. What differs (there -> here):\n  {changes}\n"
+        "Give all parts the same recipe and models, or choose another --output. Where no shard is finished yet, and no "
+        "part is at work, the same command with --finish in place of --part forgets what was begun."
+    )
+
+
 def same_configuration(layout: Layout, configuration: dict[str, Any]) -> dict[str, Any]:
     """The configuration of an output where it differs in the addresses of its models alone, else the one given.
 

@@ -84,6 +84,9 @@ class WriteShard(beam.DoFn):
     def process(self, task: ShardTask) -> Iterator[str]:
         """Writes one shard."""
         w = self._worker
+        if exists(w.layout.stats(task.shard.name)):  # an attempt before this one wrote it, and died later
+            yield task.shard.name
+            return
         decided = w.decided(task, len(w.rounds()))
         last = decided.pop() if w.source.dedup else None
         stats, inputs = task.stats, None

@@ -15,20 +15,25 @@ from pipeline.corpus.promised import PROMISED, files_of, promise
 from pipeline.corpus.shard import (
     IDS,
     MANIFEST,
+    PART,
+    PARTS,
     REDO,
     SCOPES,
     TIMING,
     WORK,
     Layout,
     Scope,
+    Shard,
+    as_json,
     read_json,
-    shards_of,
     write_json,
 )
 from pipeline.corpus.sink import REJECTS
+from pipeline.engine.parts import Part
 from pipeline.errors import OutputError
 from pipeline.source import UNREADABLE
 from pipeline.storage.filesystem import (
+    create_bytes,
     delete_files,
     exists,
     file_sha256,
@@ -56,25 +61,53 @@ _WORK_SUFFIXES = {"", ".arrow", ".blocks", ".npy", ".json", ".progress"}
 
 
 @contextlib.contextmanager
-def exclusive(layout: Layout) -> Iterator[None]:
-    """Makes the output folder, checks that it can be written, and keeps a second local run out of it."""
+def held(layout: Layout, part: Part | None = None) -> Iterator[None]:
+    """Makes the output folder, checks that it can be written, and keeps other local runs out of what this one writes.
+
+    A run without a part holds the whole folder. Parts of one number share it, and hold each its own mark.
+    """
     if is_remote(layout.root):
+        if part is not None:
+            create_bytes(layout.part(part.number, part.count), b"")
         yield
         return
+    with contextlib.ExitStack() as stack:
+        if not _locked(stack, layout, join(layout.root, ".lock"), shared=part is not None):
+            raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it")
+        if part is not None:
+            if not _locked(stack, layout, layout.part(part.number, part.count), shared=False):
+                raise OutputError(f"part {part} is at work in {layout.root}; wait for it, or stop it")
+            _refuse_other_counts(layout, part)
+        yield
+
+
+def _locked(stack: contextlib.ExitStack, layout: Layout, path: str, *, shared: bool) -> bool:
+    """Holds a file till the stack ends; False where another process holds it."""
     try:
-        os.makedirs(layout.root, exist_ok=True)
-        lock = open(join(layout.root, ".lock"), "w")  # noqa: SIM115 - closed below
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # NFS: a lock to be shared needs a file that can be read; another one, a file that can be written.
+        lock = stack.enter_context(open(path, "a+b"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
         raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error
-    with lock:
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(f"another run is writing to {layout.root}; wait for it, or stop it") from error
-        except OSError:  # a file system without locks
-            pass
-        yield
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
+
+
+def _refuse_other_counts(layout: Layout, part: Part) -> None:
+    """Refuses to work beside parts of another number: two of them would have the care of one shard."""
+    for number, count in layout.parts():
+        with contextlib.ExitStack() as probe:
+            if count != part.count and not _locked(probe, layout, layout.part(number, count), shared=True):
+                raise OutputError(
+                    f"part {number}/{count} is at work in {layout.root}, and this is part {part}: all parts that are "
+                    "at work at a time must be of as many. Wait for it, or stop it."
+                )
 
 
 def check_source(layout: Layout, source: str, command: str) -> Owned:
@@ -88,7 +121,7 @@ def check_source(layout: Layout, source: str, command: str) -> Owned:
     return check_folder(layout.root, command, earlier)
 
 
-def claim_source(layout: Layout, source: str, command: str, names: Sequence[str] = ()) -> Owned:
+def claim_source(layout: Layout, source: str, command: str, names: Sequence[str] = (), *, alone: bool = True) -> Owned:
     """Makes the folder of a source its own, and removes what a killed run left half-written.
 
     The record lists what the folder has once. Files of shards and scopes are listed by their own records: those of
@@ -99,6 +132,7 @@ def claim_source(layout: Layout, source: str, command: str, names: Sequence[str]
         source: The source's name.
         command: What runs it.
         names: Files that the source has beside those of all sources.
+        alone: Whether no other run is at work there, of which something may be half-written.
 
     Raises:
         OutputError: It holds what the source's command did not write.
@@ -108,7 +142,8 @@ def claim_source(layout: Layout, source: str, command: str, names: Sequence[str]
         _promise_unfinished(layout)
         owned.adopt(name for name in names if exists(join(layout.root, *name.split("/"))))
     owned.claim()
-    owned.remove_temporaries()
+    if alone:
+        owned.remove_temporaries()
     owned.expect([CONFIGURATION, MANIFEST, *names])
     return owned
 
@@ -162,6 +197,11 @@ def remove_work(layout: Layout, shards: Set[str], folder: str = "") -> None:
     remove_empty(layout.root, [WORK, f"{WORK}/{PROMISED}"])
 
 
+def remove_marks(layout: Layout) -> None:
+    """Removes the marks of parts, which a run of the whole does not need."""
+    delete_names(layout.root, [f"{PARTS}/{number}-of-{count}{PART}" for number, count in layout.parts()])
+
+
 def _is_work(name: str, shards: Set[str]) -> bool:
     file = name.rpartition("/")[2]
     stem, suffix = os.path.splitext(file)
@@ -179,8 +219,11 @@ def _remove_timings(layout: Layout, shards: Set[str], scopes: Set[str]) -> None:
     delete_files([layout.timing(name) for name in list_names(join(layout.root, TIMING), ".json") if is_theirs(name)])
 
 
-def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs: str) -> None:
-    """Records what each scope holds; refuses a shard that is done in another company, or of another input."""
+def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs: str, *, alone: bool = True) -> None:
+    """Records what each scope holds; refuses a shard that is done in another company, or of another input.
+
+    Where this run is not alone, it also refuses a scope that was begun in another company: that may be at work.
+    """
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
         records = list(pool.map(read_if_there, [layout.scope(scope.name) for scope in scopes]))
     for scope, before in zip(scopes, records, strict=True):
@@ -195,8 +238,19 @@ def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs
                 "takes in a file that could not be read then), or choose another --output."
             )
         _check_moved(layout, scope, done)
-        if before != record:
+        if alone and before != record:
             write_json(layout.scope(scope.name), record)
+        elif not alone and not _records(layout.scope(scope.name), record):
+            raise OutputError(
+                f"scope {scope.name} in {layout.root} was begun with other files than now, or files of other names "
+                f"or sizes. Give all parts the same {inputs}; or, to begin the scope anew once no part is at work, run "
+                "the same command with --finish in place of --part, and then all parts."
+            )
+
+
+def _records(path: str, record: dict[str, Any]) -> bool:
+    """Writes a record where there is none; tells whether it is there."""
+    return create_bytes(path, as_json(record)) or read_if_there(path) == record
 
 
 def _check_moved(layout: Layout, scope: Scope, done: set[str]) -> None:
@@ -268,6 +322,22 @@ def forget_marked(layout: Layout, scopes: Sequence[Scope], cache: Path | None = 
     return forgotten
 
 
+def refuse_marked(layout: Layout, scopes: Sequence[Scope]) -> None:
+    """Refuses to go on with a scope that must be made again and is not this run's alone.
+
+    Raises:
+        OutputError: There is one.
+    """
+    marked = list_names(join(layout.root, SCOPES), REDO)
+    for scope in scopes:
+        if scope.name in marked:
+            raise OutputError(
+                f"scope {scope.name} in {layout.root} must be made again, since a file of it changed while parts were "
+                "at work. Once no part is at work, run the same command with --finish in place of --part, which "
+                "forgets what was made of it, and then all parts again."
+            )
+
+
 def _forget_fetched(layout: Layout, names: Iterable[str], cache: Path | None) -> None:
     """Removes from the cache what shards read of it in which something failed: the copy may be what is wrong."""
     for name in sorted(names):
@@ -285,19 +355,19 @@ def forget_shards(layout: Layout, names: Iterable[str]) -> None:
             delete_files([layout.stats(name)])
 
 
-def forget_damaged(layout: Layout, scopes: Sequence[Scope], done: Set[str]) -> set[str]:
+def forget_damaged(layout: Layout, shards: Sequence[Shard], done: Set[str]) -> set[str]:
     """Forgets that shards were done whose Parquet files are missing or cut, so that this run makes them again.
 
     Args:
         layout: The output.
-        scopes: Those that are planned.
+        shards: Those that are planned.
         done: The shards whose stats are there.
 
     Returns:
         The shards.
     """
     sizes = file_sizes(layout.root, ".parquet") if done else {}
-    planned = [shard.name for shard in shards_of(scopes) if shard.name in done]
+    planned = [shard.name for shard in shards if shard.name in done]
     stats = all_stats(layout, planned)
     damaged = {name for name, entry in zip(planned, stats, strict=True) if _lacks_files(entry, sizes)}
     forget_shards(layout, damaged)

@@ -35,6 +35,9 @@ def print_summary(result: RunResult, console: Console, next_commands: Sequence[s
         console: Where to print.
         next_commands: Commands to suggest, one a line.
     """
+    if result.part and not result.planned:
+        console.print(f"Part {result.part} has nothing to do: there are fewer shards than parts.", soft_wrap=True)
+        return
     ledger = Ledger()
     ledger.add_json(result.manifest["ledger"])
     print_whole(console, funnel(ledger, result.manifest["source"]))
@@ -153,14 +156,20 @@ def _edits(ledger: Ledger) -> str:
 
 
 def _what_was_done(result: RunResult) -> str:
+    if result.finished:
+        return f"All {result.planned:,} shards are there."
+    then = f" When all parts are done: the same command with --finish in place of --part {result.part}."
+    after, of = (then, f" of part {result.part}") if result.part else ("", "")
     if not result.written:
-        return f"Nothing to do: all {result.planned:,} shards were done before."
+        return f"Nothing to do: all {result.planned:,} shards{of} were done before.{after}"
     before = f", {result.done_before:,} were done before" if result.done_before else ""
-    return f"Wrote {result.written:,} of {result.planned:,} shards{before}, in {result.seconds:,.1f} s."
+    return f"Wrote {result.written:,} of {result.planned:,} shards{of}{before}, in {result.seconds:,.1f} s.{after}"
 
 
 def _speed(result: RunResult, ledger: Ledger) -> str:
     if not result.written:
+        return ""
+    if result.part:
         return ""
     timing: dict[str, Any] = result.manifest["timing"]
     text = ledger.step(READ_STEP).counters.get("text_bytes", 0)

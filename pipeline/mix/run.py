@@ -18,7 +18,7 @@ from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.configuration import check_configuration, write_configuration
 from pipeline.engine.run import RunOptions, run_beam
-from pipeline.engine.state import exclusive
+from pipeline.engine.state import held
 from pipeline.errors import InputError, ModelError, OutputError, UserError
 from pipeline.mix import graph
 from pipeline.mix.blocks import TokenFile
@@ -182,7 +182,7 @@ def _encode(options: MixOptions, store: TokenStore, files: Sequence[CorpusFile],
     if not tasks:
         return
     try:
-        with exclusive(Layout(store.root)):  # two mixtures of one corpus would make the same files
+        with held(Layout(store.root)):  # two mixtures of one corpus would make the same files
             owned = claim_folder(store.root, COMMAND, tokens_written_earlier)
             owned.remove_temporaries()
             _encode_missing(options, store, tasks, owned, console)
@@ -261,7 +261,7 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
     sets.append(ShardSet(root, plan.form, "train"))
     configuration = _configuration(options.recipe, prepared)
     check_output(options.run.output, options.corpus, options.token_root)
-    with exclusive(root):
+    with held(root):
         owned = claim_folder(root.root, COMMAND, written_earlier)
         owned.remove_temporaries()
         done = {shards.kind: shards.done() for shards in sets}

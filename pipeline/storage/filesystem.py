@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.storage.fetch import CacheError, FetchError, fetch, forget
+from pipeline.storage.download import FetchError
+from pipeline.storage.fetch import CacheError, fetch, forget
 from pipeline.storage.objects import (
     check_store,
     create_object,
@@ -314,7 +315,17 @@ def create_bytes(path: str, data: bytes) -> bool:
         return create_object(path, data)
     if os.path.lexists(path):
         return False
-    write_bytes(path, data)
+    whole = os.path.join(os.path.dirname(path) or ".", temporary_name())
+    write_bytes(whole, data)
+    try:
+        os.link(whole, path)  # of two processes at a time, one makes it
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        os.replace(whole, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(whole)
     return True
 
 

@@ -110,7 +110,10 @@ class Owned:
             return
         with self._alone():
             new = wanted - self._names
-            taken = sorted(new & set(file_sizes(self.root, ""))) if is_remote(self.root) else self._taken(new)
+            taken = self._taken(new)
+            if taken and is_remote(self.root):  # another process of the command may have recorded, and written, them
+                self._names = set(read_record(self.root, self.command) or ())
+                taken = sorted(set(taken) - self._names)
             if taken:
                 raise OutputError(
                     f"{self.root} holds {name_a_few(taken, whole=True)}, which python -m {self.command} did not write, "
@@ -148,6 +151,8 @@ class Owned:
             yield
 
     def _taken(self, names: Iterable[str]) -> list[str]:
+        if is_remote(self.root):
+            return sorted(set(names) & set(file_sizes(self.root, "")))
         return sorted(name for name in names if os.path.lexists(self.path(name)))
 
     def _write(self, names: set[str]) -> None:

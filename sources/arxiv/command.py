@@ -11,6 +11,7 @@ from rich.console import Console
 from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
+from pipeline.engine.parts import Part
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
@@ -71,7 +72,12 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     inputs = Inputs(plan.tars, plan.folders)
     source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
 
-    def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+    def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
+        if part is not None:
+            raise InputError(
+                f"--part {part}: parts take whole months of arXiv, and there are {len(plan.scopes)}: give at most as "
+                f"many parts ({', '.join(f'{n + 1}/{len(plan.scopes)}' for n in range(min(2, len(plan.scopes))))}, ...)"
+            )
         superseded = prepare_versions(source, inputs, run, layout, scopes)
         if superseded:
             say(f"older versions, or copies, of other submissions, which are not read: {superseded:,}")
@@ -81,7 +87,8 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
             say(f"papers of these months in the metadata: {found.papers:,}{bad}")
 
     result = run_source(source, plan.scopes, run, console, prepare)
-    write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
+    if result.part is None:
+        write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
     return replace(result, notes=[*result.notes, *notes(result.manifest)])
 
 

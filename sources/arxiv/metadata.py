@@ -16,11 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 import xxhash
 
-from pipeline.corpus.shard import WORK, Layout
-from pipeline.engine.state import remove_work
+from pipeline.corpus.shard import WORK
 from pipeline.errors import InputError
 from pipeline.formats.inflate import inflated
-from pipeline.storage.filesystem import COPY_CHUNK, join, list_names, open_input, read_bytes, write_bytes
+from pipeline.storage.filesystem import COPY_CHUNK, delete_files, join, list_names, open_input, read_bytes, write_bytes
 from sources.arxiv.identifiers import identify
 
 LINE_BYTES = 4 << 20  # a longer line is none of the file's
@@ -94,7 +93,10 @@ def prepare_metadata(path: str, root: str, months: Set[str], cache: Path | None)
         months: The months (yymm).
         cache: The cache folder for fetched files.
     """
-    remove_work(Layout(root), set(), _FOLDER)
+    folder = join(root, WORK, _FOLDER)
+    delete_files(
+        [join(folder, f"{name}.json") for name in list_names(folder, ".json") if name.rpartition("-")[0] in months]
+    )
     held: dict[str, list[bytes]] = {}
     size = papers = others = bad = part = 0
     with open_input(path, cache) as stream:

@@ -21,11 +21,19 @@ import xxhash
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
 from pipeline.engine.run import RunOptions, run_beam
-from pipeline.engine.state import remove_work
 from pipeline.engine.tasks import Worker
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
-from pipeline.storage.filesystem import InputFile, exists, join, open_input, read_bytes, write_bytes
+from pipeline.storage.filesystem import (
+    InputFile,
+    delete_files,
+    exists,
+    join,
+    list_names,
+    open_input,
+    read_bytes,
+    write_bytes,
+)
 from sources.arxiv.identifiers import identify, is_member
 
 NEWEST = 1 << 20  # stands for a version that the name does not give
@@ -131,9 +139,11 @@ def prepare_versions(
     Returns:
         The number of submissions that are superseded by a newer version among the inputs.
     """
-    names = {shard.name for shard in shards_of(scopes)}
-    for folder in (_SUPERSEDED, _LISTS):
-        remove_work(layout, names, folder)
+    shards = shards_of(scopes)
+    old = {_list_path(layout, shard) for shard in shards}
+    old |= {superseded_path(layout.root, file.path) for shard in shards for file in shard.inputs}
+    folders = [join(layout.work, name) for name in (_LISTS, _SUPERSEDED)]
+    delete_files(sorted(old & {join(f, f"{name}.json") for f in folders for name in list_names(f, ".json")}))
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
         worker = Worker(source, layout, options.cache, tuple(options.flags))

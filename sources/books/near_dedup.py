@@ -11,7 +11,7 @@ folder, so a run that was killed goes on with the shards that are missing. The r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,6 +37,8 @@ from filters.near_duplicates.minhash import (
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine.parts import Part, await_others, share
+from pipeline.engine.passes import files_of_folders
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.run import RunOptions, run_beam
 from pipeline.engine.tasks import Worker, work_folder
@@ -153,7 +155,7 @@ def find_candidates(files: SketchFiles, catalogue: Catalogue) -> Pairs:
 
 
 def prepare_near_dedup(
-    source: Books, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope]
+    source: Books, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope], part: Part | None
 ) -> None:
     """Finds the near duplicates of the one scope, and writes the list of removals; for ``run_source(prepare=...)``.
 
@@ -163,24 +165,29 @@ def prepare_near_dedup(
         console: Where progress shows.
         layout: The source's folder.
         scopes: The scopes that are missing: the one there is.
+        part: The part that does its share of the passes over shards. Each part compares all candidates, to the same
+            list.
     """
     say = sentences(console)
     (scope,) = scopes
-    shards = scope.shards
+    shards, mine = scope.shards, share(part, scope.shards)
     ranges = max(1, -(-sum(map(_text_bytes, shards)) // BYTES_PER_SAMPLE // SAMPLES_PER_RANGE))
     files = SketchFiles(layout, work_folder(scope.fingerprint), ranges)
     worker = Worker(source, layout, options.cache, tuple(options.flags))
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
-        tasks = [SketchTask(shard) for shard in shards]
+        tasks = [SketchTask(shard) for shard in mine]
         run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options)
+    _await(part, "sketches", {files.books(shard.name): number for number, shard in enumerate(shards)}, say)
     catalogue = read_catalogue(files, shards)
     candidates = find_candidates(files, catalogue)
     say(f"books: {len(catalogue.rows):,}; pairs to compare: {len(candidates):,}")
     wanted = _wanted(catalogue, candidates)
     if wanted:
-        tasks = [SketchTask(shard, wanted[shard.name]) for shard in shards if shard.name in wanted]
+        tasks = [SketchTask(shard, wanted[shard.name]) for shard in mine if shard.name in wanted]
         run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options)
+        these = {files.shingles(s.name): number for number, s in enumerate(shards) if s.name in wanted}
+        _await(part, "shingles", these, say)
     recipe = source.recipe.near_dedup
     measure = _measure(files, catalogue, wanted)
     removals = choose_removals(
@@ -188,6 +195,11 @@ def prepare_near_dedup(
     )
     write_report(partial(join, layout.root), [_row(catalogue, removal, recipe.measure) for removal in removals])
     say(f"near duplicates: {len(removals):,}; see {join(layout.root, TABLE)}")
+
+
+def _await(part: Part | None, what: str, paths: Mapping[str, int], say: Callable[[str], None]) -> None:
+    if part is not None:
+        await_others(part, what, paths, lambda: files_of_folders(paths), say)
 
 
 def _text_bytes(shard: Shard) -> int:

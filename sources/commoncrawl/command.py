@@ -15,10 +15,10 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.storage.fetch import FetchError
-from pipeline.storage.filesystem import InputFile, default_cache
+from pipeline.storage.download import FetchError
+from pipeline.storage.filesystem import InputFile, default_cache, require
 from pipeline.storage.listing import match
-from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
+from sources.commoncrawl.listing import MIRRORS, crawl_files
 from sources.commoncrawl.models import settle_languages, unscored
 from sources.commoncrawl.percentiles import cutoff_notes
 from sources.commoncrawl.recipe import CommonCrawlRecipe
@@ -33,6 +33,7 @@ EPILOG = """\
 examples:
   python -m sources.commoncrawl --input 'wet/*.warc.wet.gz' --output corpus/
   python -m sources.commoncrawl --crawl CC-MAIN-2019-30 --files 0-99 --output corpus/
+  python -m sources.commoncrawl --crawl CC-MAIN-2019-30 --files 0-9999 --mirror s3 --output s3://bucket/corpus
   python -m sources.commoncrawl --input wet/ --recipe my.yaml --set perplexity.keep=all --set reference.enabled=false
   python -m sources.commoncrawl --crawl CC-MAIN-2019-30 --files 0-99 --output gs://bucket/corpus \\
       --runner DataflowRunner --project my-project --region europe-west4 --temp_location gs://bucket/tmp
@@ -63,7 +64,14 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     add_input(group, "WET files: paths, folders, globs in quotes, gs://, s3://, hf://, https://")
     group.add_argument("--crawl", metavar="CC-MAIN-YYYY-WW", help="fetch this crawl's WET files")
     parser.add_argument("--files", metavar="A-B", help="with --crawl: the files A to B of its list, counted from 0")
-    parser.add_argument("--crawl-url", metavar="URL", default=COMMON_CRAWL, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--mirror",
+        choices=tuple(MIRRORS),
+        default="https",
+        help="with --crawl: from where; s3 is for machines in Amazon's region us-east-1, needs credentials of "
+        "Amazon's, and reads without a cache (default: https)",
+    )
+    parser.add_argument("--crawl-url", metavar="URL", help=argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -97,9 +105,10 @@ def inputs(args: argparse.Namespace) -> list[InputFile]:
     first, dash, last = (args.files or "").partition("-")
     if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
         raise InputError(f"--files must be a number or a range such as 0-99, it is {args.files!r}")
-    cache = args.cache or default_cache()
+    cache, base = args.cache or default_cache(), args.crawl_url or MIRRORS[args.mirror]
+    require(base)
     try:
-        urls = crawl_files(args.crawl, int(first), int(last or first), base_url=args.crawl_url, cache_dir=cache)
+        urls = crawl_files(args.crawl, int(first), int(last or first), base_url=base, cache_dir=cache)
     except FetchError as error:
         raise InputError(str(error)) from error
     return [InputFile(url, -1) for url in urls]

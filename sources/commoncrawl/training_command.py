@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, ModelError
 from pipeline.recipe import load_recipe
-from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, write_bytes
 from pipeline.storage.listing import match
 from pipeline.storage.ownership import check_apart, claim_folder
 from sources.commoncrawl.command import add_inputs, inputs
@@ -101,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             replace(cli.run_options(args, flags), command=COMMAND),
             console,
         )
-        print_report(train(result.layout, Path(args.output) / MODEL, args.seed), Console(highlight=False))
+        if result.part is None:
+            print_report(train(result.layout, Path(args.output) / MODEL, args.seed), Console(highlight=False))
         return result
 
     use = f"python -m sources.commoncrawl --set reference.model={args.output}/reference.bin --input ..."
@@ -121,8 +123,9 @@ def _write_keys(args: argparse.Namespace) -> str:
     keys = hash_urls(_lines(args.urls))
     if len(keys) == 0:
         raise InputError(f"{', '.join(args.urls)}: no URL in it. Give text files with one URL a line.")
-    path = str(Path(args.output) / KEYS)
-    np.save(path, keys)
+    path, buffer = str(Path(args.output) / KEYS), io.BytesIO()
+    np.save(buffer, keys)
+    write_bytes(path, buffer.getvalue())  # whole at once: parts that are at work read it
     return path
 
 

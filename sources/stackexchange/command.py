@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
+from pipeline.engine.parts import Part
 from pipeline.engine.run import RunOptions, RunResult, run_source
 from pipeline.engine.tasks import work_folder
 from pipeline.errors import InputError, OutputError
@@ -72,7 +73,7 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     found = find_sites(match(args.input, warn), names)
     run = cli.run_options(args, flags, files=(SITES,))
     layout = Layout(join(run.output, "stackexchange"))
-    chosen, passed, counts = _choose(found.sites, names, recipe, run, layout)
+    chosen, passed, counts = _choose(found.sites, names, recipe, run, layout, say)
     if not names:
         _refuse_earlier(layout, passed)
     plans = [plan_site(site, recipe, args.cache) for site in chosen]
@@ -83,16 +84,21 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     if doubt := _uncertain(chosen):
         warn(doubt)
 
-    def prepare(layout: Layout, scopes: Sequence[Scope]) -> None:
+    def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
         _write_sites(layout, found, chosen, passed, counts)
-        prepare_sites(source, run, console, layout, scopes)
+        prepare_sites(source, run, console, layout, scopes, part)
 
     result = run_source(source, scopes, run, console, prepare)
     return replace(result, notes=[*result.notes, *_notes(result)], error=_uncertain(chosen))
 
 
 def _choose(
-    sites: Sequence[Site], names: Sequence[str], recipe: StackExchangeRecipe, run: RunOptions, layout: Layout
+    sites: Sequence[Site],
+    names: Sequence[str],
+    recipe: StackExchangeRecipe,
+    run: RunOptions,
+    layout: Layout,
+    say: Callable[[str], None],
 ) -> tuple[list[Site], dict[str, str], dict[str, PostCount]]:
     """The sites that are taken; for each other one the reason; the numbers of posts, where they decide."""
     if names:
@@ -100,7 +106,7 @@ def _choose(
     chosen, passed = competing(sites, recipe.meta_sites)
     if len(chosen) <= recipe.largest:
         return chosen, passed, {}
-    counts = dict(count_sites(StackExchange(recipe), chosen, run, layout))
+    counts = dict(count_sites(StackExchange(recipe), chosen, run, layout, say))
     chosen, smaller = largest(chosen, counts, recipe.largest)
     return chosen, passed | smaller, counts
 

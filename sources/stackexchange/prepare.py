@@ -7,7 +7,7 @@ was killed goes on with the parts that are missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from pathlib import Path
 import apache_beam as beam
 from rich.console import Console
 
+from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
+from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
 from pipeline.engine.run import RunOptions, run_beam
@@ -23,7 +25,7 @@ from pipeline.engine.state import claim_source
 from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader
 from pipeline.steps import Chain
-from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, read_bytes
+from pipeline.storage.filesystem import exists, is_remote, join, list_names, list_tree, open_input, read_bytes
 from sources.stackexchange.dump import count_posts, read_lines
 from sources.stackexchange.sites import PostCount, Site
 from sources.stackexchange.source import StackExchange
@@ -92,9 +94,17 @@ def sort_range(source: StackExchange, layout: Layout, name: str, number: int, ca
 
 
 def prepare_sites(
-    source: StackExchange, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope]
+    source: StackExchange,
+    options: RunOptions,
+    console: Console,
+    layout: Layout,
+    scopes: Sequence[Scope],
+    part: Part | None,
 ) -> None:
-    """Sorts the rows of all sites that are missing into partitions; for ``run_source(prepare=...)``."""
+    """Sorts the rows of all sites that are missing into partitions; for ``run_source(prepare=...)``.
+
+    A part sorts its share of the ranges, and waits for the others.
+    """
     tasks = [
         RangeTask(scope.name, number)
         for scope in scopes
@@ -103,8 +113,23 @@ def prepare_sites(
     worker = Worker(source, layout, options.cache, tuple(options.flags))
     label = "Sort the rows of each site by question"
     folders = {scope.name: source.files[scope.name].folder for scope in scopes}
+    left = [task for task in share(part, tasks) if not exists(_made_by(source, task))]
     with RowProgress(folders, console, is_remote(layout.root)):
-        run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=tasks), options)
+        if left:
+            run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=left), options)
+    if part is not None:
+        wanted = {_made_by(source, task): number for number, task in enumerate(tasks)}
+        await_others(part, "sorted rows", wanted, lambda: _there(folders.values()), sentences(console))
+
+
+def _made_by(source: StackExchange, task: RangeTask) -> str:
+    """The file that a task writes last."""
+    files = source.files[task.site]
+    return files.checksum if task.number == CHECKSUM else files.facts(task.number)
+
+
+def _there(folders: Iterable[str]) -> set[str]:
+    return {join(folder, name) for folder in folders for name in list_tree(folder, "")}
 
 
 def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[object]) -> None:
@@ -144,15 +169,26 @@ def known_count(layout: Layout, site: Site) -> PostCount | None:
 
 
 def count_sites(
-    source: StackExchange, sites: Sequence[Site], options: RunOptions, layout: Layout
+    source: StackExchange, sites: Sequence[Site], options: RunOptions, layout: Layout, say: Callable[[str], None]
 ) -> Mapping[str, PostCount]:
-    """Counts the questions and answers of each site, in parallel; known counts without a fault are taken."""
+    """Counts the questions and answers of each site, in parallel; known counts without a fault are taken.
+
+    A part counts its share of the sites, and waits for the others. The last run of all counts nothing.
+    """
     known = {site.name: known_count(layout, site) for site in sites}
-    missing = [site for site in sites if (count := known[site.name]) is None or count.fault]
-    if missing:
-        claim_source(layout, source.name, f"sources.{source.name}", [f"{COUNTS}/{site.name}.json" for site in missing])
+    missing = [site for site in share(options.part, sites) if (count := known[site.name]) is None or count.fault]
+    if missing and not options.finish:
+        names = [*options.files, *(f"{COUNTS}/{site.name}.json" for site in sites)]
+        claim_source(layout, source.name, f"sources.{source.name}", names, alone=options.part is None)
         worker = Worker(source, layout, options.cache, tuple(options.flags))
         run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
+    if options.part is not None:
+        wanted = {site.name: number for number, site in enumerate(sites)}
+
+        def counted() -> list[str]:
+            return [site.name for site in sites if known_count(layout, site) is not None]
+
+        await_others(options.part, "counts of posts", wanted, counted, say)
     return {site.name: known_count(layout, site) or PostCount(0) for site in sites}
 
 

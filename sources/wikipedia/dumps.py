@@ -8,7 +8,8 @@ from pathlib import Path
 
 from filters.wikitext.languages import LANGUAGES
 from pipeline.errors import InputError
-from pipeline.storage.fetch import FetchError, cached, fetch
+from pipeline.storage.download import FetchError
+from pipeline.storage.fetch import cached, fetch
 from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.head import database_of
 from sources.wikipedia.plan import Say

@@ -1,8 +1,10 @@
 """Inputs, outputs and models on S3, through an emulation of it on loopback."""
 
+import gzip
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,11 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.engine.parts import AgainError, Part
 from pipeline.engine.run import RunOptions, RunResult, run_source
-from pipeline.errors import OutputError
+from pipeline.errors import InputError, OutputError
+from pipeline.storage.filesystem import open_input
+from sources.commoncrawl.command import inputs, parser
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
 from tests.end_to_end.object_store import CREDENTIALS, object_store
 from tests.pipeline import runs
@@ -49,6 +54,41 @@ def keys(s3, prefix: str) -> dict[str, bytes]:
     listed = s3.client.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])
     found = {e["Key"]: s3.client.get_object(Bucket="bucket", Key=e["Key"])["Body"].read() for e in listed}
     return {name: data for name, data in found.items() if "/_timing/" not in name}
+
+
+def test_a_crawl_on_s3_is_listed_and_read_there(s3, lines):
+    name = sorted(SAMPLES.glob("*.warc.wet.gz"))[0]
+    folder = "crawl-data/CC-MAIN-2026-12"
+    s3.client.create_bucket(Bucket="commoncrawl")
+    listing = gzip.compress(f"{folder}/wet/none.gz\n{folder}/wet/{name.name}\n".encode())
+    s3.client.put_object(Bucket="commoncrawl", Key=f"{folder}/wet.paths.gz", Body=listing)
+    s3.client.upload_file(str(name), "commoncrawl", f"{folder}/wet/{name.name}")
+    crawl = ["--crawl", "CC-MAIN-2026-12", "--mirror", "s3", "--files"]
+    (file,) = inputs(parser().parse_args([*crawl, "1"]))
+    assert (file.path, file.size) == (f"s3://commoncrawl/{folder}/wet/{name.name}", -1)
+    with open_input(file.path) as handle:
+        assert handle.read() == name.read_bytes()
+    with pytest.raises(InputError, match="CC-MAIN-2026-12 has 2 wet files, with the numbers 0 to 1; 1 to 2 "):
+        inputs(parser().parse_args([*crawl, "1-2"]))
+    with pytest.raises(InputError, match=r"There is no crawl CC-MAIN-2026-99 with wet files: there is no s3://common"):
+        inputs(parser().parse_args(["--crawl", "CC-MAIN-2026-99", *crawl[2:], "1"]))
+
+
+def test_parts_on_a_store_that_has_no_locks(s3, lines, tmp_path):
+    run_lines, raw = lines
+    recipe = LineRecipe(scope="all")
+    for number in (1, 2):
+        with pytest.raises(AgainError):
+            run_lines("parts", recipe, part=Part(number, 2))
+    with pytest.raises(OutputError, match="was begun with another configuration"):
+        run_lines("parts", replace(recipe, min_characters=1), part=Part(1, 2))
+    for number in (1, 2):
+        run_lines("parts", recipe, part=Part(number, 2))
+    run_lines("parts", recipe, finish=True)
+    runs.run(raw, tmp_path / "whole", recipe)
+    made = {name.removeprefix("parts/"): data for name, data in keys(s3, "parts/").items()}
+    del made["lines/manifest.json"]
+    assert made == outputs(tmp_path / "whole")
 
 
 def test_failed_inputs_are_read_again_and_strangers_stay(s3, lines):
