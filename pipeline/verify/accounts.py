@@ -27,7 +27,7 @@ from pipeline.corpus.ledger import Ledger, Tally
 from pipeline.corpus.manifest import CONFIGURATION, READ_AT_ONCE, READERS_REMOTE, build_manifest, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.corpus.sink import REJECTS, RejectPolicy
-from pipeline.engine.overlap import IDS_AT_ONCE, hash_id
+from pipeline.engine.overlap import IDS_AT_ONCE, hash_id, holds_any
 from pipeline.errors import OutputError
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
@@ -316,7 +316,8 @@ def _repeated_ids(identifiers: Sequence[tuple[str, npt.NDArray[np.uint64]]], *, 
     repeated = hashes[1:][hashes[1:] == hashes[:-1]]
     if not len(repeated):
         return []
-    holders = [path for path, ids in identifiers if np.isin(ids, repeated).any()]
+    known = np.unique(repeated)
+    holders = [path for path, ids in identifiers if holds_any(ids, known)]
     more = f" and {len(holders) - FILES_NAMED} more" if len(holders) > FILES_NAMED else ""
     number = "1 document has" if len(repeated) == 1 else f"{len(repeated):,} documents have"
     number = f"at least {number}" if at_least else number
