@@ -52,9 +52,10 @@ def test_languages_have_tables_of_their_own(tmp_path):
         (["nowhere.xml"], "nowhere.xml"),
     ],
 )
-def test_what_cannot_be_measured(tmp_path, monkeypatch, arguments, message):
+def test_what_cannot_be_measured(tmp_path, monkeypatch, capsys, arguments, message):
     (tmp_path / "articles.xml").write_bytes(xml(page(1)).replace(b"enwiki", b"wiki"))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(SystemExit) as end:
         main(arguments)
-    assert message in str(error.value)
+    assert end.value.code == 1
+    assert message in capsys.readouterr().err
