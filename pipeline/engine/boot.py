@@ -21,7 +21,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-CANNOT_IMPORT = 71  # the exit status where Beam is missing: the engine tells it to the command (pipeline.engine.service)
+CANNOT_IMPORT = (
+    71  # the exit status where Beam is missing: the engine tells it to the command (pipeline.engine.service)
+)
 WATCH_SECONDS = 0.5
 ENDPOINTS = ("control", "logging", "artifact", "status")
 

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from pipeline.command_line import add_keys, command_parser, errors_told, exit_with, folder, parse, print_error
 from pipeline.engine.losses import nothing_kept
-from pipeline.engine.run import RunOptions, RunResult
+from pipeline.engine.run import RunResult
+from pipeline.engine.runners import RunOptions
 from pipeline.engine.summary import print_summary
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import recipe_keys

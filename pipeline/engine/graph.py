@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine.attendance import connect
 from pipeline.engine.dedup import find_duplicates, partition_count
 from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
 from pipeline.engine.process import Decided, hash_shard, loaded, read_decided, write_shard
@@ -88,8 +87,11 @@ class Worker:
     flags: tuple[str, ...]
 
     def connect(self) -> None:
-        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom."""
-        FileSystems.set_options(PipelineOptions(list(self.flags)))
+        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom.
+
+        On a job service it signs the list of workers.
+        """
+        connect(self.flags, self.layout.root)
         gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
     def rounds(self) -> list[Round]:

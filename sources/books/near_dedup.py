@@ -39,7 +39,7 @@ from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine import graph
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
 from sources.books.near_duplicates import TABLE, Removal, choose_removals, write_report
@@ -173,14 +173,14 @@ def prepare_near_dedup(
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
         tasks = [SketchTask(shard) for shard in shards]
-        run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options)
+        run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options, layout.root)
     catalogue = read_catalogue(files, shards)
     candidates = find_candidates(files, catalogue)
     say(f"books: {len(catalogue.rows):,}; pairs to compare: {len(candidates):,}")
     wanted = _wanted(catalogue, candidates)
     if wanted:
         tasks = [SketchTask(shard, wanted[shard.name]) for shard in shards if shard.name in wanted]
-        run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options)
+        run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options, layout.root)
     recipe = source.recipe.near_dedup
     measure = _measure(files, catalogue, wanted)
     removals = choose_removals(

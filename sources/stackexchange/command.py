@@ -13,7 +13,8 @@ from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
 from pipeline.engine.graph import work_folder
-from pipeline.engine.run import RunOptions, RunResult, run_source
+from pipeline.engine.run import RunResult, run_source
+from pipeline.engine.runners import RunOptions
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import load_recipe
 from pipeline.steps import READ_STEP

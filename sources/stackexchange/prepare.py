@@ -19,7 +19,7 @@ from pipeline.corpus.shard import Layout, Scope, read_json, write_json
 from pipeline.engine import graph
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.engine.state import claim_source
 from pipeline.source import HashingReader
 from pipeline.steps import Chain
@@ -104,7 +104,7 @@ def prepare_sites(
     label = "Sort the rows of each site by question"
     folders = {scope.name: source.files[scope.name].folder for scope in scopes}
     with RowProgress(folders, console, is_remote(layout.root)):
-        run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=tasks), options)
+        run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=tasks), options, layout.root)
 
 
 def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[object]) -> None:
@@ -152,7 +152,7 @@ def count_sites(
     if missing:
         claim_source(layout, source.name, f"sources.{source.name}", [f"{COUNTS}/{site.name}.json" for site in missing])
         worker = graph.Worker(source, layout, options.cache, tuple(options.flags))
-        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
+        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options, layout.root)
     return {site.name: known_count(layout, site) or PostCount(0) for site in sites}
 
 

@@ -10,7 +10,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from pipeline.engine.run import RunOptions, RunResult, run_source
+from pipeline.engine.run import RunResult, run_source
+from pipeline.engine.runners import RunOptions
 from pipeline.errors import OutputError
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
 from tests.end_to_end.object_store import CREDENTIALS, object_store

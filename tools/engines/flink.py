@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,11 @@ from tools.engines.processes import listens
 
 # Jars of Beam's runner that the cluster has in its own version.
 _CLUSTERS_OWN = ("flink-", "slf4j-", "log4j-")
+# The job server sends the cluster all of its class path with each job: 150 MB, and 15 seconds. The cluster has Beam's
+# jars, so they stand in the boot class path here, which is not sent; these cannot, for they ask for their class loader.
+_SENT = re.compile(r"beam-runners-flink-.*|flink-(?!shaded-|rpc-akka-).*")
+_NOT_NEEDED = "flink-rpc-akka-"  # by who talks to the cluster's web interface
+_SOON_WARM = "-XX:TieredStopAtLevel=1"  # what is heavy runs in Python; without it a cluster's first jobs are slow
 # A task that fails begins anew so often before the job fails; a lost task manager is one failure.
 _CONFIGURATION = """\
 restart-strategy:
@@ -34,11 +40,11 @@ taskmanager:
   bind-host: {host}
   host: {host}
   numberOfTaskSlots: 1
-  memory.process.size: 1g
+  memory.process.size: 1536m
 rest: {{address: {host}, bind-address: {host}, port: {rest}, bind-port: '{rest}'}}
 io.tmp.dirs: {tmp}
 classloader.resolve-order: parent-first
-env.java.opts.all: {opens}
+env.java.opts.all: {warm} {opens}
 """
 
 
@@ -100,13 +106,16 @@ class Flink(Cluster):
         shutil.copytree(distribution / "conf", conf)
         tmp.mkdir(exist_ok=True)
         lines = (conf / "config.yaml").read_text().splitlines()
-        opens = next(line.partition("all:")[2].strip() for line in lines if line.strip().startswith("all: --add-exports"))
+        opens = next(
+            line.partition("all:")[2].strip() for line in lines if line.strip().startswith("all: --add-exports")
+        )
         text = _CONFIGURATION.format(
             workers=self.setting.workers,
             host=HOST,
             rpc=ports["job manager"],
             rest=ports["web interface"],
             tmp=tmp,
+            warm=_SOON_WARM,
             opens=opens,
         )
         (conf / "config.yaml").write_text(text)
@@ -120,11 +129,16 @@ class Flink(Cluster):
         }
 
     def _job_server(self, java: str, jars: Path, ports: dict[str, int]) -> list[str]:
+        names = [jar for jar in sorted(jars.glob("*.jar")) if not jar.name.startswith(_NOT_NEEDED)]
+        sent = [str(jar) for jar in names if _SENT.fullmatch(jar.name)]
+        kept = [str(jar) for jar in names if not _SENT.fullmatch(jar.name)]
         return [
             java,
             "-Xmx512m",
+            _SOON_WARM,
+            f"-Xbootclasspath/a:{':'.join(kept)}",
             "-cp",
-            f"{jars}/*",
+            ":".join(sent),
             "org.apache.beam.runners.flink.FlinkJobServerDriver",
             f"--job-host={HOST}",
             f"--job-port={ports['job server']}",

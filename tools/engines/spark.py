@@ -11,7 +11,17 @@ from tools.engines.cluster import HOST, Cluster
 from tools.engines.processes import listens
 
 # Java 17 keeps these shut, and Spark's own scripts open them (JavaModuleOptions of Spark).
-_OPENED = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "util", "util.concurrent", "util.concurrent.atomic")
+_OPENED = (
+    "lang",
+    "lang.invoke",
+    "lang.reflect",
+    "io",
+    "net",
+    "nio",
+    "util",
+    "util.concurrent",
+    "util.concurrent.atomic",
+)
 _OPENS = [
     *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in _OPENED),
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
