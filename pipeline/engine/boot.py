@@ -7,6 +7,7 @@ its parent, the engine's process on this machine, so that no attempt lives on th
 It needs nothing of the project but this file: the project may come with the job (``--extra_package``).
 """
 
+# ruff: noqa: PLC0415 - Beam may be missing, which is to be told and not to be met while this file is imported
 from __future__ import annotations
 
 import argparse
@@ -21,9 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-CANNOT_IMPORT = (
-    71  # the exit status where Beam is missing: the engine tells it to the command (pipeline.engine.service)
-)
+CANNOT_IMPORT = 71  # the exit status where Beam is missing: the engine hands it on
 WATCH_SECONDS = 0.5
 ENDPOINTS = ("control", "logging", "artifact", "status")
 
@@ -43,7 +42,7 @@ def main() -> None:
         prepare(info, args.id)
         from apache_beam.runners.worker import sdk_worker_main
     except ImportError as error:
-        print(f"{sys.executable} cannot start a worker: {error}", file=sys.stderr)
+        sys.stderr.write(f"{sys.executable} cannot start a worker: {error}\n")
         sys.exit(CANNOT_IMPORT)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         sdk_worker_main.main(sys.argv)

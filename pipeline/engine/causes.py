@@ -11,13 +11,13 @@ from pipeline.errors import user_message
 
 LINE_CHARACTERS = 300
 NO_PACKAGE = (
-    "The workers' Python lacks what the command needs. Give them this command's environment (--environment_type PROCESS "
-    "with pipeline/engine/worker.sh and LLAMA_CORPUS_PYTHON, or an image), or send the project along: make sdist, "
+    "The workers' Python lacks what the command needs. Give them this command's environment (--environment_type "
+    "PROCESS with pipeline/engine/worker.sh and LLAMA_CORPUS_PYTHON, or an image), or send the project along: make sdist, "
     "--extra_package."
 )
 VERSIONS = (
-    f"The job server and the engine do not fit each other or Beam {beam_version}: Beam's runner must be of the engine's "
-    "version, and as near to this Beam as there is. docs/cluster.md names pairs that were run."
+    f"The job server and the engine do not fit each other or Beam {beam_version}: Beam's runner must be of the "
+    "engine's version, and as near to this Beam as there is. docs/cluster.md names pairs that were run."
 )
 NO_SLOTS = (
     "The cluster has fewer free slots than the job wants: a task manager is lost, or another job runs. Start task "
@@ -28,8 +28,8 @@ _CURES = (
     (rf"exit code:? {CANNOT_IMPORT}\b|ModuleNotFoundError|ImportError", NO_PACKAGE),
     (
         r"Cannot run program|exit code:? 12[67]\b",
-        "The machines of the workers have no such program or interpreter. Give them the project under the same path, or "
-        "name another way to start workers (--environment_type, --environment_config; docs/cluster.md).",
+        "The machines of the workers have no such program or interpreter. Give them the project under the same "
+        "path, or name another way to start workers (--environment_type, --environment_config; docs/cluster.md).",
     ),
     (
         r"exit code:? (137|143)\b|OutOfMemoryError",

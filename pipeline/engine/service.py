@@ -7,6 +7,7 @@ on ends with what to do.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -91,8 +92,8 @@ def check_answers(options: PipelineOptions) -> None:
             grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
         except grpc.FutureTimeoutError as error:
             raise UserError(
-                f"no Beam job server answers at --job_endpoint {endpoint}. make flink, or make spark, starts one on this "
-                "machine and prints the flags; a cluster's own is started as docs/cluster.md says. (Flink's port 8081 "
+                f"no Beam job server answers at --job_endpoint {endpoint}. make flink, or make spark, starts one on "
+                "this machine and prints the flags; a cluster's own is started as docs/cluster.md says. (Flink's port 8081 "
                 "and Spark's 7077 are not job servers.)"
             ) from error
 
@@ -191,10 +192,8 @@ class Job:
     def cancel(self) -> None:
         """Stops the job on the cluster, if that answers in time."""
         request = beam_job_api_pb2.CancelJobRequest(job_id=self._id)
-        try:
+        with contextlib.suppress(grpc.RpcError, TypeError):
             self._service.Cancel(request, timeout=CALL_SECONDS)
-        except (grpc.RpcError, TypeError):
-            pass
         if self._flink is not None:
             self._flink.cancel()
 
@@ -208,8 +207,8 @@ class Job:
             if time.monotonic() - self._heard < LOST_SECONDS:
                 return int(STATES.RUNNING)
             raise UserError(
-                "the job server does not answer any more. What it had handed to the engine may still run: stop it there, "
-                f"start the job server again, then run the same command. {KEPT}"
+                "the job server does not answer any more. What it had handed to the engine may still run: stop it "
+                f"there, start the job server again, then run the same command. {KEPT}"
             ) from error
 
     def _listen(self) -> None:
@@ -247,15 +246,15 @@ class Job:
             self._hint(f"the Flink cluster has {slots} slots, and the job wants {self._wanted}. {NO_SLOTS}")
         elif quiet > HINT_SECONDS and not signs:
             self._hint(
-                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster is busy with other jobs; whether "
-                "workers can start (a pool's python must have Beam and the project; each task manager needs a pool of "
+                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster is busy with other jobs; "
+                "whether workers can start (a pool's python must have Beam and the project; each task manager needs a pool of "
                 "its own); and at the engine's logs. docs/cluster.md, When nothing moves."
             )
         if quiet > self._patience:
             raise UserError(
                 f"nothing was heard of the job for {self._patience / 60:.3g} minutes (--patience_minutes), and it was "
-                f"stopped: {'its workers are gone' if signs else 'no worker has begun'}. Look at the engine's logs, and "
-                f"whether workers can start there (docs/cluster.md, When nothing moves). {KEPT}"
+                f"stopped: {'its workers are gone' if signs else 'no worker has begun'}. Look at the engine's logs, "
+                f"and whether workers can start there (docs/cluster.md, When nothing moves). {KEPT}"
             )
 
     def _failed(self, state: int) -> UserError:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,13 @@ from pipeline.storage.objects import (
     upload,
 )
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
+
 COPY_CHUNK = 4 << 20
+JUST_BEGUN_SECONDS = 5.0
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
 # What an output is called till it is whole. No file of anybody else's is called so: such files are removed by name.
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
@@ -252,17 +259,31 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     try:
         with refusals_told(temporary if remote else path):
             os.makedirs(folder, exist_ok=True)
-            with open(temporary, "xb") as handle:
+            with open(temporary, "xb") as handle, _held(temporary):
                 yield handle
-            if not remote:
-                _to_disk(temporary)
-                os.replace(temporary, path)
+                handle.close()
+                if not remote:
+                    _to_disk(temporary)
+                    os.replace(temporary, path)
         if remote:
             with open(temporary, "rb") as source:
                 upload(source, path)
     finally:
         with contextlib.suppress(OSError):  # it is gone where all went well
             os.remove(temporary)
+
+
+@contextlib.contextmanager
+def _held(temporary: str) -> Iterator[None]:
+    """Holds a lock on an output that is not whole yet, as long as this process lives: ``remove_temporaries`` asks it.
+
+    It is another handle's than that which writes, which may be closed before the output has its name.
+    """
+    with open(temporary, "rb") as handle:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
 
 
 @contextlib.contextmanager
@@ -319,14 +340,28 @@ def create_bytes(path: str, data: bytes) -> bool:
 
 
 def remove_temporaries(folder: str) -> None:
-    """Removes what a killed run left half-written below a local folder."""
+    """Removes what killed attempts left half-written below a local folder, and nothing that somebody is writing.
+
+    On an object store nothing is left: an output is uploaded whole.
+    """
     if is_remote(folder):
         return
     for place, _, names in os.walk(folder):
         for name in names:
             if TEMPORARY.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    os.remove(os.path.join(place, name))
+                with contextlib.suppress(OSError):  # it is held (BlockingIOError), or gone
+                    _remove_dead(os.path.join(place, name))
+
+
+def _remove_dead(temporary: str) -> None:
+    """Removes a half-written output that no living process holds."""
+    with open(temporary, "rb") as handle:
+        found = os.fstat(handle.fileno())
+        if not found.st_size and time.time() - found.st_mtime < JUST_BEGUN_SECONDS:
+            return  # whoever made it may be about to hold it
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.remove(temporary)
 
 
 _REMEDIES = {

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tools.engines.processes import Failed, Processes, free_ports, listens
 
@@ -38,7 +39,7 @@ class Cluster(ABC):
     """
 
     name: str
-    own_ports: dict[str, int]
+    own_ports: ClassVar[dict[str, int]]
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting

@@ -1,4 +1,4 @@
-"""Brings the engines into the cache folder: what Python's and Java's registries have, by the user's own pip and Maven."""
+"""Brings the engines into the cache folder: from Python's and Java's registries, by the user's pip and Maven."""
 
 from __future__ import annotations
 

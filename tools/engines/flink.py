@@ -7,6 +7,7 @@ import re
 import shutil
 import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 from tools.engines import fetch
 from tools.engines.cluster import HOST, Cluster
@@ -52,7 +53,7 @@ class Flink(Cluster):
     """Flink 1.19 with Beam's runner in its class path, so that no job carries the runner along."""
 
     name = "flink"
-    own_ports = {"job server": 8099, "artifact service": 8098, "web interface": 8081, "job manager": 6123}
+    own_ports: ClassVar = {"job server": 8099, "artifact service": 8098, "web interface": 8081, "job manager": 6123}
 
     def parts(self) -> dict[str, str]:
         """The job manager, the task managers, the job server."""

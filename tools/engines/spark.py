@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 from tools.engines import fetch
 from tools.engines.cluster import HOST, Cluster
@@ -40,7 +41,7 @@ class Spark(Cluster):
     """Spark 3.5 as a cluster of its own ("standalone")."""
 
     name = "spark"
-    own_ports = {
+    own_ports: ClassVar = {
         "job server": 8199,
         "artifact service": 8198,
         "web interface": 8180,
