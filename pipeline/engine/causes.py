@@ -12,8 +12,8 @@ from pipeline.errors import user_message
 LINE_CHARACTERS = 300
 NO_PACKAGE = (
     "The workers' Python lacks what the command needs. Give them this command's environment (--environment_type "
-    "PROCESS with pipeline/engine/worker.sh and LLAMA_CORPUS_PYTHON, or an image), or send the project along: make sdist, "
-    "--extra_package."
+    "PROCESS with pipeline/engine/worker.sh and LLAMA_CORPUS_PYTHON, or an image), or send the project "
+    "along: make sdist, --extra_package."
 )
 VERSIONS = (
     f"The job server and the engine do not fit each other or Beam {beam_version}: Beam's runner must be of the "

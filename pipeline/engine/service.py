@@ -59,6 +59,9 @@ class ServiceOptions(PipelineOptions):
             default=5.0,
             help="On a job service, end the job when for so long nothing was heard of it and of its workers.",
         )
+        parser.add_argument(  # Java's: what a Spark job brings its executors; the job server's class path where not given
+            "--files_to_stage", action="append", help="On Spark, jars that executors get with the job; none is needed."
+        )
 
 
 def start_workers_here(options: PipelineOptions) -> None:
@@ -93,8 +96,8 @@ def check_answers(options: PipelineOptions) -> None:
         except grpc.FutureTimeoutError as error:
             raise UserError(
                 f"no Beam job server answers at --job_endpoint {endpoint}. make flink, or make spark, starts one on "
-                "this machine and prints the flags; a cluster's own is started as docs/cluster.md says. (Flink's port 8081 "
-                "and Spark's 7077 are not job servers.)"
+                "this machine and prints the flags; a cluster's own is started as docs/cluster.md says. (Flink's "
+                "port 8081 and Spark's 7077 are not job servers.)"
             ) from error
 
 
@@ -247,8 +250,8 @@ class Job:
         elif quiet > HINT_SECONDS and not signs:
             self._hint(
                 f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster is busy with other jobs; "
-                "whether workers can start (a pool's python must have Beam and the project; each task manager needs a pool of "
-                "its own); and at the engine's logs. docs/cluster.md, When nothing moves."
+                "whether workers can start (a pool's python must have Beam and the project; each task manager needs "
+                "a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
             )
         if quiet > self._patience:
             raise UserError(

@@ -55,8 +55,14 @@ class Spark(Cluster):
         return {"master": "the master", **workers, "jobserver": "Beam's job server"}
 
     def flags(self, ports: dict[str, int]) -> list[str]:
-        """The job server's address."""
-        return ["--runner PortableRunner", f"--job_endpoint {HOST}:{ports['job server']}"]
+        """The job server's address, and that its executors have Beam already."""
+        jars = fetch.runner(self.setting.cache, self.name)
+        small = next(jars.glob("failureaccess-*.jar"))  # instead of all of the job server's class path, with each job
+        return [
+            "--runner PortableRunner",
+            f"--job_endpoint {HOST}:{ports['job server']}",
+            f"--files_to_stage {small}",
+        ]
 
     def launch(self, ports: dict[str, int]) -> None:
         """Starts the master, the workers, then the job server."""
@@ -94,8 +100,9 @@ class Spark(Cluster):
 
     def _job_server(self, java: str, home: Path, jars: Path, url: str, ports: dict[str, int]) -> list[str]:
         first = [str(jar) for pattern in _FIRST for jar in sorted(jars.glob(pattern))]
+        beam = [str(jar) for jar in sorted(jars.glob("*.jar")) if not jar.name.startswith(_SPARKS_OWN)]
         settings = {
-            "spark.executor.extraClassPath": ":".join(first),
+            "spark.executor.extraClassPath": ":".join([*first, *beam]),
             "spark.executor.extraJavaOptions": " ".join(_OPENS),
             "spark.executor.memory": EXECUTOR_MEMORY,
             "spark.executor.cores": "1",
