@@ -36,7 +36,7 @@ from pipeline.engine.flink_rest import FlinkJob
 from pipeline.errors import UserError, user_message
 
 LOOPBACK = ("localhost", "127.", "[::1]", "::1")
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 8.0
 POLL_SECONDS = 1.0
 FLINK_POLL_SECONDS = 3.0
 CALL_SECONDS = 20.0
@@ -58,9 +58,6 @@ class ServiceOptions(PipelineOptions):
             type=float,
             default=5.0,
             help="On a job service, end the job when for so long nothing was heard of it and of its workers.",
-        )
-        parser.add_argument(  # Java's: what a Spark job brings its executors; the job server's class path where not given
-            "--files_to_stage", action="append", help="On Spark, jars that executors get with the job; none is needed."
         )
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 from tools.engines.processes import Failed, Processes, free_ports, listens
 
 HOST = "localhost"
+SOON_WARM = "-XX:TieredStopAtLevel=1"  # what is heavy runs in Python; without it a cluster's first jobs are slow
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tools.engines import fetch
-from tools.engines.cluster import HOST, Cluster
+from tools.engines.cluster import HOST, SOON_WARM, Cluster
 from tools.engines.processes import listens
 
 # Jars of Beam's runner that the cluster has in its own version.
@@ -19,7 +19,6 @@ _CLUSTERS_OWN = ("flink-", "slf4j-", "log4j-")
 # jars, so they stand in the boot class path here, which is not sent; these cannot, for they ask for their class loader.
 _SENT = re.compile(r"beam-runners-flink-.*|flink-(?!shaded-|rpc-akka-).*")
 _NOT_NEEDED = "flink-rpc-akka-"  # by who talks to the cluster's web interface
-_SOON_WARM = "-XX:TieredStopAtLevel=1"  # what is heavy runs in Python; without it a cluster's first jobs are slow
 # A task that fails begins anew so often before the job fails; a lost task manager is one failure.
 _CONFIGURATION = """\
 restart-strategy:
@@ -116,7 +115,7 @@ class Flink(Cluster):
             rpc=ports["job manager"],
             rest=ports["web interface"],
             tmp=tmp,
-            warm=_SOON_WARM,
+            warm=SOON_WARM,
             opens=opens,
         )
         (conf / "config.yaml").write_text(text)
@@ -136,7 +135,7 @@ class Flink(Cluster):
         return [
             java,
             "-Xmx512m",
-            _SOON_WARM,
+            SOON_WARM,
             f"-Xbootclasspath/a:{':'.join(kept)}",
             "-cp",
             ":".join(sent),

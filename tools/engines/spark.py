@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tools.engines import fetch
-from tools.engines.cluster import HOST, Cluster
+from tools.engines.cluster import HOST, SOON_WARM, Cluster
 from tools.engines.processes import listens
 
 # Java 17 keeps these shut, and Spark's own scripts open them (JavaModuleOptions of Spark).
@@ -35,6 +35,7 @@ _OPENS = [
 _FIRST = ("guava-[0-9]*.jar", "failureaccess-*.jar")
 _SPARKS_OWN = ("slf4j-", "jackson-", "spark-", "scala-")
 EXECUTOR_MEMORY = "1g"
+KEPT_MILLISECONDS = 600_000  # a worker serves the next stage, too; otherwise each stage starts one, in 3 seconds
 
 
 class Spark(Cluster):
@@ -62,6 +63,7 @@ class Spark(Cluster):
             "--runner PortableRunner",
             f"--job_endpoint {HOST}:{ports['job server']}",
             f"--files_to_stage {small}",
+            f"--environment_cache_millis {KEPT_MILLISECONDS}",
         ]
 
     def launch(self, ports: dict[str, int]) -> None:
@@ -77,6 +79,7 @@ class Spark(Cluster):
             "SPARK_PUBLIC_DNS": HOST,
             "SPARK_WORKER_DIR": str(self.setting.state / "work"),
             "SPARK_DAEMON_MEMORY": "512m",
+            "SPARK_DAEMON_JAVA_OPTS": SOON_WARM,
         }
         (self.setting.state / "work").mkdir(exist_ok=True)
         run, url = self.processes, f"spark://{HOST}:{ports['master']}"
@@ -103,7 +106,7 @@ class Spark(Cluster):
         beam = [str(jar) for jar in sorted(jars.glob("*.jar")) if not jar.name.startswith(_SPARKS_OWN)]
         settings = {
             "spark.executor.extraClassPath": ":".join([*first, *beam]),
-            "spark.executor.extraJavaOptions": " ".join(_OPENS),
+            "spark.executor.extraJavaOptions": " ".join([SOON_WARM, *_OPENS]),
             "spark.executor.memory": EXECUTOR_MEMORY,
             "spark.executor.cores": "1",
             "spark.default.parallelism": str(self.setting.workers),
@@ -114,6 +117,7 @@ class Spark(Cluster):
         return [
             java,
             "-Xmx1g",
+            SOON_WARM,
             *_OPENS,
             *(f"-D{key}={value}" for key, value in settings.items()),
             "-cp",
