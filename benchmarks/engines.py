@@ -1,8 +1,8 @@
 """The local runner, Flink and Spark in turn over the same made crawl: wall time, the largest worker, equal bytes.
 
-``python -m benchmarks.engines`` makes 400 MB of WET (benchmarks.make_wet), brings up each cluster with tools.engines on free
-ports, runs a small job first, as on a cluster that has been up for a while, and then the measured one with two workers. It takes
-some ten minutes with two cores.
+``python -m benchmarks.engines`` makes 400 MB of WET (benchmarks.make_wet), brings up each cluster with tools.engines on
+free ports, runs a small job first, as on a cluster that has been up for a while, and then the measured one with two
+workers. It takes some ten minutes with two cores.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ SOURCES = {
     "books": ("--gutenberg", "samples/books/gutenberg", "--books3", "samples/books/books3.tar.gz"),
 }
 FILES = 8
+PAGES = 200  # of each file
 
 
 class Engine:
@@ -114,12 +115,20 @@ def test_a_job_server_that_is_not_there_is_told(tmp_path):
     assert done.stderr.startswith("error: no Beam job server answers at --job_endpoint localhost:1. make flink")
 
 
+def in_letters(number: int) -> str:
+    """A word that differs from number to number: figures are alike to dedup."""
+    return "".join("abcdefghij"[int(figure)] for figure in str(number))
+
+
 def made(folder: Path) -> Path:
     """A crawl that takes some seconds."""
     folder.mkdir()
     for file in range(FILES):
-        texts = ("\n".join(f"In {n} of {file} the boats {k} leave the harbour." for k in range(99)) for n in range(200))
-        records = (wet_record(t.encode(), f"http://example.org/{file}/{n}", n) for n, t in enumerate(texts))
+        numbers = range(file * PAGES, (file + 1) * PAGES)
+        texts = (
+            "\n".join(f"The boat {in_letters(100 * n + k)} left the old harbour." for k in range(99)) for n in numbers
+        )
+        records = (wet_record(t.encode(), f"http://example.org/{n}", n) for n, t in zip(numbers, texts, strict=True))
         (folder / f"{file:02d}.warc.wet.gz").write_bytes(gzip.compress(b"".join(records), 1))
     return folder / "*.gz"
 
