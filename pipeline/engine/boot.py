@@ -32,6 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--id", required=True)
     parser.add_argument("--provision_endpoint", required=True)
+    for name in ENDPOINTS:
+        parser.add_argument(
+            f"--{name}_endpoint", default=""
+        )  # as pools give them; the provision service knows them, too
     args, _ = parser.parse_known_args()
     threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()
     sys.path[0] = str(Path(__file__).resolve().parents[2])  # the project, and not the files beside this one
@@ -39,6 +43,9 @@ def main() -> None:
         os.chdir(folder)  # that of the command: paths may be relative to it
     try:
         info = provision(args.provision_endpoint, args.id)
+        for name in ENDPOINTS:
+            endpoint = getattr(info, f"{name}_endpoint")
+            endpoint.url = endpoint.url or getattr(args, f"{name}_endpoint")
         prepare(info, args.id)
         from apache_beam.runners.worker import sdk_worker_main
     except ImportError as error:
