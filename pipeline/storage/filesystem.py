@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ except ImportError:  # pragma: no cover - no such locks on Windows
     fcntl = None  # type: ignore[assignment]
 
 COPY_CHUNK = 4 << 20
-JUST_BEGUN_SECONDS = 5.0
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
 # What an output is called till it is whole. No file of anybody else's is called so: such files are removed by name.
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
@@ -255,11 +253,12 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     """
     remote = is_remote(path)
     folder = tempfile.gettempdir() if remote else os.path.dirname(path) or "."
-    temporary = os.path.join(folder, temporary_name())
+    temporary = ""
     try:
-        with refusals_told(temporary if remote else path):
+        with refusals_told(os.path.join(folder, temporary_name()) if remote else path):
             os.makedirs(folder, exist_ok=True)
-            with open(temporary, "xb") as handle, _held(temporary):
+            temporary, handle, hold = _begin(folder)
+            with handle, os.fdopen(hold):
                 yield handle
                 handle.close()
                 if not remote:
@@ -273,17 +272,20 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
             os.remove(temporary)
 
 
-@contextlib.contextmanager
-def _held(temporary: str) -> Iterator[None]:
-    """Holds a lock on an output that is not whole yet, as long as this process lives: ``remove_temporaries`` asks it.
+def _begin(folder: str) -> tuple[str, BinaryIO, int]:
+    """Makes a temporary file, which is locked till both are closed: its handle, and a second descriptor.
 
-    It is another handle's than that which writes, which may be closed before the output has its name.
+    The lock ends with the process, and ``remove_temporaries`` asks for it: one of a living attempt stays.
     """
-    with open(temporary, "rb") as handle:
+    while True:
+        temporary = os.path.join(folder, temporary_name())
+        handle = open(temporary, "xb")  # noqa: SIM115 - closed by who asked for it
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_SH)
-        yield
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(temporary):
+            return temporary, handle, os.dup(handle.fileno())
+        handle.close()  # it was taken for one of a dead attempt, before it was locked
 
 
 @contextlib.contextmanager
@@ -356,9 +358,6 @@ def remove_temporaries(folder: str) -> None:
 def _remove_dead(temporary: str) -> None:
     """Removes a half-written output that no living process holds."""
     with open(temporary, "rb") as handle:
-        found = os.fstat(handle.fileno())
-        if not found.st_size and time.time() - found.st_mtime < JUST_BEGUN_SECONDS:
-            return  # whoever made it may be about to hold it
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.remove(temporary)
