@@ -19,7 +19,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
+.PHONY: help setup flink flink-stop spark spark-stop $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -122,6 +122,18 @@ dataflow-commoncrawl: $(SETUP) ## a crawl on Dataflow: PROJECT= REGION= BUCKET= 
 	  --runner DataflowRunner --project $(PROJECT) --region $(REGION) --temp_location gs://$(BUCKET)/tmp \
 	  --sdk_container_image $(IMAGE) --sdk_location container --experiments use_runner_v2 \
 	  --worker_machine_type n2-highmem-4 --disk_size_gb 100 --autoscaling_algorithm THROUGHPUT_BASED
+
+flink: $(SETUP) ## a real Flink cluster on this machine, with two task managers; prints the flags to use (flink-stop stops it)
+	@$(BIN)/python -m tools.engines flink start
+
+flink-stop: ## stop what make flink started
+	@$(BIN)/python -m tools.engines flink stop
+
+spark: $(SETUP) ## a real Spark cluster on this machine, with two workers; prints the flags to use (spark-stop stops it)
+	@$(BIN)/python -m tools.engines spark start
+
+spark-stop: ## stop what make spark started
+	@$(BIN)/python -m tools.engines spark stop
 
 clean: ## remove caches and builds; outputs and .venv stay
 	rm -rf dist build *.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache

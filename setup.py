@@ -53,6 +53,7 @@ setup(
             "arxiv/bulk/*",
             "arxiv/eprints/**/*",
         ],
+        "pipeline.engine": ["worker.sh"],
         "filters.wikitext.editions": ["*.yaml"],
         "sources.github": ["*.sql"],
         "pipeline.card": ["templates/*"],

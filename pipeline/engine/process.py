@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +20,7 @@ from pipeline.corpus.shard import TIMING, Layout, Shard, write_json
 from pipeline.corpus.sink import ShardSink
 from pipeline.engine.dedup import read_mask, write_unit_hashes
 from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.memory import peak_bytes
 from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
 from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of, tells_overlap
@@ -204,10 +203,9 @@ def _checked(ledger: Ledger, shard: Shard) -> dict[str, Any]:
 
 def write_timing(layout: Layout, name: str, started: float, chain: Chain) -> None:
     """Writes how long a shard took, by step, and the worker's peak memory so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
     timing = {
         "seconds": round(time.perf_counter() - started, 3),
         "steps": {step: round(seconds, 3) for step, seconds in chain.seconds.items()},
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "peak_bytes": peak_bytes(),
     }
     write_bytes(join(layout.root, TIMING, f"{name}.json"), json.dumps(timing).encode())

@@ -6,23 +6,12 @@ On one machine the scopes run one after the other, which bounds the work folder,
 
 from __future__ import annotations
 
-import logging
-import os
-import shlex
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import apache_beam as beam
-import grpc
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline.corpus.manifest import all_stats, build_manifest, write_manifest
@@ -41,7 +30,7 @@ from pipeline.engine.parts import Part, await_others, refuse_missing, share
 from pipeline.engine.passes import SharedScopes
 from pipeline.engine.process import FORMAT
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.scratch import interruptible
+from pipeline.engine.runners import RunOptions, is_local, run_beam
 from pipeline.engine.state import (
     check_source,
     claim_scopes,
@@ -57,48 +46,13 @@ from pipeline.engine.state import (
     remove_work,
 )
 from pipeline.engine.tasks import Worker, tasks_of, work_folder
-from pipeline.errors import OutputError, UserError, name_a_few, user_message, was_interrupted
+from pipeline.errors import OutputError, name_a_few
 from pipeline.recipe import fingerprint
 from pipeline.source import Source, rounds_of, survey_of, tells_overlap
 from pipeline.storage.filesystem import is_remote, join, list_names
-from pipeline.storage.ownership import check_apart
+from pipeline.storage.ownership import Owned, check_apart
 
-LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
 SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How to run, as opposed to what to make: none of it changes a byte of the outputs.
-
-    Attributes:
-        output: The corpus folder; the source writes below ``<output>/<source>``.
-        flags: Beam's.
-        cache: Where fetched files are kept; the default cache where None.
-        retry_failed: Whether scopes with files that could not be read are made again.
-        inputs: The flags that name the inputs, for messages.
-        folders: Folders of which all is read.
-        files: Names of files in the source's folder that no other source has.
-        command: What runs the source; that of its name where None.
-        part: Which part of the source this run makes; all of it where None.
-        finish: Whether parts have made the source, and this run only settles it.
-    """
-
-    output: str
-    flags: Sequence[str] = ()
-    cache: Path | None = None
-    retry_failed: bool = False
-    inputs: str = "--input"
-    folders: Sequence[str] = ()
-    files: Sequence[str] = ()
-    command: str | None = None
-    part: Part | None = None
-    finish: bool = False
-
-    @cached_property
-    def beam(self) -> PipelineOptions:
-        """Beam's options."""
-        return PipelineOptions(list(self.flags))
 
 
 @dataclass(frozen=True)
@@ -135,35 +89,6 @@ class RunResult:
 # A pass of a source's own before the rest: given the folder, the scopes that are missing, and the part, if those scopes
 # are shared by all parts.
 Prepare = Callable[[Layout, Sequence[Scope], Part | None], None]
-
-
-def is_local(options: PipelineOptions) -> bool:
-    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
-    return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
-
-
-def _cores() -> int:
-    """The cores that this process may use, which can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
-    """The local runner: a process for each core, unless ``--direct_num_workers`` says otherwise.
-
-    It is the runner that Beam's DirectRunner falls back to; the DirectRunner itself first tries to download the Prism
-    binary. Workers are started by ``pipeline.engine.worker``, which is quiet and never outlives the run, nor the
-    sign of it.
-    """
-    direct = options.view_as(DirectOptions)
-    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
-        direct.direct_num_workers = _cores()
-    if direct.direct_num_workers < 0:
-        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {direct.direct_num_workers}")
-    if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
-        return FnApiRunner()
-    direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
-    command = f"exec {shlex.quote(sys.executable)} -m pipeline.engine.worker {os.getpid()} {shlex.quote(sign)}"
-    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
 def run_source(
@@ -204,12 +129,13 @@ def run_source(
     configuration = same_configuration(layout, {"format": FORMAT, "source": source.name, **source.describe()})
     with held(layout, part):
         claim = _claim if part is None else _claim_part
-        notes, orphans, done = claim(layout, source, configuration, scopes, options)
+        owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
         else:
             _run_missing(source, scopes, done, options, layout, fingerprint(configuration), console, prepare)
         if part is None:
+            owned.remove_temporaries()  # of attempts that were killed while they wrote
             notes += [note for note in [overlap_of(layout)] if note and (options.finish or planned - done)]
             settle(layout, planned, layout.done(), orphans)
             remove_work(layout, planned)  # also what a run left that was killed between its last shard and this line
@@ -237,13 +163,14 @@ def _command(source: Source, options: RunOptions) -> str:
 
 def _claim(
     layout: Layout, source: Source, configuration: dict[str, Any], scopes: Sequence[Scope], options: RunOptions
-) -> tuple[list[str], set[str], set[str]]:
+) -> tuple[Owned, list[str], set[str], set[str]]:
     """Claims the output for this run, and forgets what must be made again; what is done is listed once.
 
     Returns:
-        Sentences on that, the shards whose files are left over and not planned any more, and those that are done.
+        The folder, sentences on that, the shards whose files are left over and not planned any more, and those that are
+        done.
     """
-    claim_source(layout, source.name, _command(source, options), options.files)
+    owned = claim_source(layout, source.name, _command(source, options), options.files)
     orphans, done = set[str](), layout.done()
     if check_configuration(layout, configuration, made=bool(done)):
         orphans = all_promised(layout)
@@ -259,7 +186,7 @@ def _claim(
         refuse_copies(layout, scopes, done)
     claim_scopes(layout, scopes, done, options.inputs)
     promise_listed(layout, {shard.name for shard in shards_of(scopes)} - done)
-    return _made_again(damaged), orphans, done
+    return owned, _made_again(damaged), orphans, done
 
 
 def _made_again(damaged: set[str]) -> list[str]:
@@ -269,15 +196,16 @@ def _made_again(damaged: set[str]) -> list[str]:
 
 def _claim_part(
     layout: Layout, source: Source, configuration: dict[str, Any], scopes: Sequence[Scope], options: RunOptions
-) -> tuple[list[str], set[str], set[str]]:
+) -> tuple[Owned, list[str], set[str], set[str]]:
     """Claims the output for a part: it writes what all parts write alike, and forgets nothing but what is its own.
 
     Returns:
-        Sentences on that; no shards, for a run of the whole finds those that are left over; and what is done.
+        The folder; sentences on that; no shards, for a run of the whole finds those that are left over; and what is
+        done.
     """
     part = options.part
     assert part is not None
-    claim_source(layout, source.name, _command(source, options), options.files, alone=False)
+    owned = claim_source(layout, source.name, _command(source, options), options.files, alone=False)
     claim_configuration(layout, configuration, begun=bool(list_names(join(layout.root, SCOPES), ".json")))
     mine = share(part, scopes) if part.by_scopes(scopes) else scopes
     done = layout.done()
@@ -291,7 +219,7 @@ def _claim_part(
         refuse_copies(layout, scopes, done)
     claim_scopes(layout, mine, done, options.inputs, alone=False)
     promise_listed(layout, {shard.name for shard in part.shards(scopes)} - done)
-    return _made_again(damaged), set(), done
+    return owned, _made_again(damaged), set(), done
 
 
 def _run_missing(
@@ -322,13 +250,14 @@ def _run_missing(
     worker = Worker(source, layout, options.cache, tuple(options.flags))
     with ProgressReporter(layout, own, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]], surveyed):
         if part is not None and shared:
-            _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, console)
+            _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
         else:
             _run_scopes(worker, missing, done, options, configuration)
     lost = {shard.name for shard in shards_of(own)} - layout.done()
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
+            + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
         )
 
 
@@ -341,17 +270,17 @@ def _run_scopes(
     at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
     for scopes in _at_once(missing) if at_once else [list(missing)]:
         tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
-        run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options)
+        run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
         for scope in scopes:
             remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
 
 
-def _run_passes(shared: SharedScopes, part: Part, options: RunOptions, console: Console) -> None:
+def _run_passes(shared: SharedScopes, part: Part, options: RunOptions, root: str, console: Console) -> None:
     """Makes a part's share of scopes that all parts share; the last run of all removes their work folders."""
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     for one in shared.passes():
         if one.build is not None:
-            run_beam(one.build, options)
+            run_beam(one.build, options, root)
         await_others(part, one.what, one.wanted, one.there, say)
 
 
@@ -364,59 +293,3 @@ def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
             group = []
         group.append(scope)
     yield group
-
-
-def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions) -> None:
-    """Runs a pipeline; what its workers raise for the user arrives as a UserError, and Ctrl-C as itself.
-
-    Args:
-        build: Adds the steps to the pipeline that it is given.
-        options: How to run.
-    """
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    before, threading.excepthook = threading.excepthook, _end_with_worker
-    try:
-        with interruptible() as sign, _pipeline(options.beam, sign) as pipeline:
-            build(pipeline)
-    except UserError as error:
-        error.args = (user_message(error),)  # without the step's name, which Beam adds
-        raise
-    except Exception as error:
-        if was_interrupted(error):
-            raise KeyboardInterrupt from error
-        message = user_message(error)
-        if message is None:
-            raise
-        raise UserError(message) from error
-    finally:
-        threading.excepthook = before
-
-
-def _pipeline(options: PipelineOptions, sign: str) -> beam.Pipeline:
-    runner = local_runner(options, sign) if is_local(options) else None
-    try:
-        return beam.Pipeline(runner, options)
-    except ValueError as error:  # no such runner, or it lacks a flag
-        raise UserError(str(error)) from error
-
-
-def _end_with_worker(death: threading.ExceptHookArgs) -> None:
-    """Ends the run when a local worker process died: the runner would wait for it for ever.
-
-    The runner notices the death in the thread that started the worker, and nowhere else. Leaving at once is safe, since
-    every output appears whole or not at all, and the other workers follow their parent.
-    """
-    if isinstance(death.exc_value, grpc.RpcError):
-        return  # a stream to the dead worker broke, in yet another thread
-    if "Worker subprocess exited" not in str(death.exc_value):
-        threading.__excepthook__(death)
-        return
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.show_cursor()
-    console.print(
-        f"error: a worker process died ({death.exc_value}). If the system ran out of memory, use fewer workers "
-        "(--direct_num_workers). Finished shards are kept: the same command goes on from here.",
-        style="bold red",
-        markup=False,
-    )
-    os._exit(1)

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine.attendance import connect
 from pipeline.engine.exchange.grid import Grid, grid_of
 from pipeline.engine.process import Decided, read_decided
 from pipeline.source import Round, Source, rounds_of, survey_of
@@ -94,8 +92,11 @@ class Worker:
     flags: tuple[str, ...]
 
     def connect(self) -> None:
-        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom."""
-        FileSystems.set_options(PipelineOptions(list(self.flags)))
+        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom.
+
+        On a job service it signs the list of workers.
+        """
+        connect(self.flags, self.layout.root)
         gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
     def rounds(self) -> list[Round]:

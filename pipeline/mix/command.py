@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.command_line import add_keys, command_parser, errors_told, folder, parse
-from pipeline.engine.run import RunOptions
+from pipeline.engine.runners import RunOptions
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.owned import check_output
 from pipeline.mix.plan import plan_sentences, plan_table

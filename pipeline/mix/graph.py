@@ -8,9 +8,8 @@ from fractions import Fraction
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.engine.attendance import connect
 from pipeline.errors import ModelError
 from pipeline.mix.balance import counts_by_row, prefixes, tokens_by_source
 from pipeline.mix.corpus import CorpusFile
@@ -46,7 +45,7 @@ class EncodeFiles(beam.DoFn):
 
     def setup(self) -> None:
         """Connects the file systems and loads the tokenizer."""
-        FileSystems.set_options(PipelineOptions(list(self._flags)))
+        connect(self._flags, self._store.root)
         self._encoder = load_encoder(self._model)
 
     def process(self, element: tuple[CorpusFile, str | None]) -> Iterator[str]:
@@ -118,6 +117,11 @@ class ShardWriter:
         account.write(self.shards.layout)
 
 
+def shared_root(writers: Mapping[str, ShardWriter]) -> str:
+    """The folder of all sets: those beside the first lie below it."""
+    return min(writer.shards.layout.root for writer in writers.values())
+
+
 def write_draw(path: str, draws: Draws) -> None:
     """Keeps the draw of a shard for the worker that writes it."""
     with atomic_output(path) as handle:
@@ -133,7 +137,7 @@ class WriteShards(beam.DoFn):
 
     def setup(self) -> None:
         """Connects the file systems, and makes room for a shard."""
-        FileSystems.set_options(PipelineOptions(list(self._flags)))
+        connect(self._flags, shared_root(self._writers))
         self._scratch = Scratch()
 
     def process(self, task: ShardTask) -> Iterator[str]:

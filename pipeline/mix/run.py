@@ -17,7 +17,7 @@ from rich.console import Console
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.configuration import check_configuration, write_configuration
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.engine.state import held
 from pipeline.errors import InputError, ModelError, OutputError, UserError
 from pipeline.mix import graph
@@ -212,7 +212,7 @@ def _encode_missing(
         return set(list_tree(folder, ".json"))
 
     with FileWatcher("encode", "files", set(wanted), look, text_bytes, ("MB", 1e6), console, options.remote):
-        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), options.run)
+        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), options.run, store.root)
 
 
 def _version(corpus: str, file: CorpusFile) -> str | None:
@@ -312,7 +312,7 @@ def _write_sets(
     if tasks:
         dofn = graph.WriteShards(writers, tuple(options.run.flags))
         with _shard_watcher(sets, tasks, console):
-            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run)
+            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run, graph.shared_root(writers))
     for shards in sets:
         lost = set(shards.names()) - shards.done()
         if lost:

@@ -33,6 +33,11 @@ from pipeline.storage.objects import (
     upload,
 )
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
+
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
 # What an output is called till it is whole. No file of anybody else's is called so: such files are removed by name.
@@ -249,21 +254,39 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     """
     remote = is_remote(path)
     folder = tempfile.gettempdir() if remote else os.path.dirname(path) or "."
-    temporary = os.path.join(folder, temporary_name())
+    temporary = ""
     try:
-        with refusals_told(temporary if remote else path):
+        with refusals_told(os.path.join(folder, temporary_name()) if remote else path):
             os.makedirs(folder, exist_ok=True)
-            with open(temporary, "xb") as handle:
+            temporary, handle, hold = _begin(folder)
+            with handle, os.fdopen(hold):
                 yield handle
-            if not remote:
-                _to_disk(temporary)
-                os.replace(temporary, path)
+                handle.close()
+                if not remote:
+                    _to_disk(temporary)
+                    os.replace(temporary, path)
         if remote:
             with open(temporary, "rb") as source:
                 upload(source, path)
     finally:
         with contextlib.suppress(OSError):  # it is gone where all went well
             os.remove(temporary)
+
+
+def _begin(folder: str) -> tuple[str, BinaryIO, int]:
+    """Makes a temporary file, which is locked till both are closed: its handle, and a second descriptor.
+
+    The lock ends with the process, and ``remove_temporaries`` asks for it: one of a living attempt stays.
+    """
+    while True:
+        temporary = os.path.join(folder, temporary_name())
+        handle = open(temporary, "xb")  # noqa: SIM115 - closed by who asked for it
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(temporary):
+            return temporary, handle, os.dup(handle.fileno())
+        handle.close()  # it was taken for one of a dead attempt, before it was locked
 
 
 @contextlib.contextmanager
@@ -330,14 +353,25 @@ def create_bytes(path: str, data: bytes) -> bool:
 
 
 def remove_temporaries(folder: str) -> None:
-    """Removes what a killed run left half-written below a local folder."""
+    """Removes what killed attempts left half-written below a local folder, and nothing that somebody is writing.
+
+    On an object store nothing is left: an output is uploaded whole.
+    """
     if is_remote(folder):
         return
     for place, _, names in os.walk(folder):
         for name in names:
             if TEMPORARY.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    os.remove(os.path.join(place, name))
+                with contextlib.suppress(OSError):  # it is held (BlockingIOError), or gone
+                    _remove_dead(os.path.join(place, name))
+
+
+def _remove_dead(temporary: str) -> None:
+    """Removes a half-written output that no living process holds."""
+    with open(temporary, "rb") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.remove(temporary)
 
 
 _REMEDIES = {

@@ -20,7 +20,7 @@ import apache_beam as beam
 import xxhash
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.engine.tasks import Worker
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
@@ -147,7 +147,7 @@ def prepare_versions(
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
         worker = Worker(source, layout, options.cache, tuple(options.flags))
-        run_beam(partial(_build, dofn=ListMembers(worker), shards=bulk), options)
+        run_beam(partial(_build, dofn=ListMembers(worker), shards=bulk), options, layout.root)
     count = 0
     for scope in scopes:
         listed = (item for shard in scope.shards for item in _listed(layout, inputs, shard))

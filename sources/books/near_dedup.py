@@ -40,7 +40,7 @@ from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.passes import files_of_folders
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
@@ -177,7 +177,7 @@ def prepare_near_dedup(
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
         tasks = [SketchTask(shard) for shard in mine]
-        run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options)
+        run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options, layout.root)
     _await(part, "sketches", {files.books(shard.name): number for number, shard in enumerate(shards)}, say)
     catalogue = read_catalogue(files, shards)
     candidates = find_candidates(files, catalogue)
@@ -185,7 +185,7 @@ def prepare_near_dedup(
     wanted = _wanted(catalogue, candidates)
     if wanted:
         tasks = [SketchTask(shard, wanted[shard.name]) for shard in mine if shard.name in wanted]
-        run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options)
+        run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options, layout.root)
         these = {files.shingles(s.name): number for number, s in enumerate(shards) if s.name in wanted}
         _await(part, "shingles", these, say)
     recipe = source.recipe.near_dedup

@@ -13,7 +13,8 @@ from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
 from pipeline.engine.parts import Part
-from pipeline.engine.run import RunOptions, RunResult, run_source
+from pipeline.engine.run import RunResult, run_source
+from pipeline.engine.runners import RunOptions
 from pipeline.engine.tasks import work_folder
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import load_recipe

@@ -20,7 +20,7 @@ from pipeline.corpus.shard import Layout, Scope, read_json, write_json
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
-from pipeline.engine.run import RunOptions, run_beam
+from pipeline.engine.runners import RunOptions, run_beam
 from pipeline.engine.state import claim_source
 from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader
@@ -116,7 +116,7 @@ def prepare_sites(
     left = [task for task in share(part, tasks) if not exists(_made_by(source, task))]
     with RowProgress(folders, console, is_remote(layout.root)):
         if left:
-            run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=left), options)
+            run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=left), options, layout.root)
     if part is not None:
         wanted = {_made_by(source, task): number for number, task in enumerate(tasks)}
         await_others(part, "sorted rows", wanted, lambda: _there(folders.values()), sentences(console))
@@ -181,7 +181,7 @@ def count_sites(
         names = [*options.files, *(f"{COUNTS}/{site.name}.json" for site in sites)]
         claim_source(layout, source.name, f"sources.{source.name}", names, alone=options.part is None)
         worker = Worker(source, layout, options.cache, tuple(options.flags))
-        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options)
+        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options, layout.root)
     if options.part is not None:
         wanted = {site.name: number for number, site in enumerate(sites)}
 

@@ -5,6 +5,7 @@ staged package.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -58,16 +59,22 @@ def services(tmp_path: Path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     site = next(bare.glob("lib/python*/site-packages"))
     (site / "dependencies.pth").write_text(f"{dependencies}\n")  # a path added so has its own .pth files ignored
-    boot = tmp_path / "boot"
-    boot.write_text(f'#!/bin/sh\nexec {bare}/bin/python {Path(__file__).with_name("worker_boot.py")} "$@"\n')
-    boot.chmod(0o755)
+    elsewhere = tmp_path / "a" / "b" / "c"
+    elsewhere.mkdir(parents=True)
+    for name in ("worker.sh", "boot.py"):
+        shutil.copy(ROOT / "pipeline" / "engine" / name, elsewhere)
     packages = tmp_path / "worker"
     packages.mkdir()
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"WORKER_PACKAGES": str(packages)}
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment |= {"TMPDIR": str(packages), "LLAMA_CORPUS_PYTHON": str(bare / "bin" / "python")}
     pool_port, job_port = free_port(), free_port()
     runners = "apache_beam.runners"
     commands = [
-        [f"{runners}.worker.worker_pool_main", f"--service_port={pool_port}", f"--container_executable={boot}"],
+        [
+            f"{runners}.worker.worker_pool_main",
+            f"--service_port={pool_port}",
+            f"--container_executable={elsewhere}/worker.sh",
+        ],
         [f"{runners}.portability.local_job_service_main", f"--port={job_port}", f"--staging_dir={tmp_path}/staging"],
     ]
     log = (tmp_path / "services.log").open("wb")
@@ -115,7 +122,7 @@ def test_job_service_workers_with_only_the_sdist_give_the_local_runs_bytes(tmp_p
         f"--environment_config=localhost:{pool_port}",
         f"--extra_package={sdist}",
     )
-    assert (packages / "site" / "pipeline" / "engine" / "graph.py").exists()
+    assert list(packages.glob("*/site/pipeline/engine/graph.py"))
     expected = outputs(tmp_path / "local")
     assert len(expected) >= 12
     assert outputs(tmp_path / "portable") == expected

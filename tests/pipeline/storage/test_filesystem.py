@@ -94,8 +94,7 @@ class TestAtomicOutput:
 
 def test_remove_temporaries_removes_only_what_a_killed_run_left(tmp_path):
     write_bytes(f"{tmp_path}/head/a.parquet", b"x")
-    left = atomic_output(f"{tmp_path}/head/b.parquet")
-    left.__enter__().write(b"half")
+    (tmp_path / "head" / temporary_name()).write_bytes(b"half")
     (tmp_path / ".hidden").mkdir()
     for name in (temporary_name(), f".hidden/{temporary_name()}", "kept.tmp", ".kept", ".mine.tmp"):
         (tmp_path / name).write_text("x")
@@ -178,3 +177,10 @@ def test_a_store_that_is_none_is_told_with_what_there_is():
         require("store://b/x")
     require("some/folder")
     require("https://example.org/x")
+
+
+def test_remove_temporaries_leaves_what_is_being_written(tmp_path):
+    with atomic_output(str(tmp_path / "a")) as handle:
+        handle.write(b"a")
+        remove_temporaries(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

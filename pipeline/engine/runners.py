@@ -1,0 +1,153 @@
+"""How a pipeline is run: on this machine by a process for each core, on a job service, or wherever Beam can."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from rich.console import Console
+
+from pipeline.engine.attendance import is_service
+from pipeline.engine.parts import Part
+from pipeline.engine.scratch import interruptible
+from pipeline.engine.service import run_on_service
+from pipeline.errors import UserError, user_message, was_interrupted
+
+LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as opposed to what to make: none of it changes a byte of the outputs.
+
+    Attributes:
+        output: The corpus folder; the source writes below ``<output>/<source>``.
+        flags: Beam's.
+        cache: Where fetched files are kept; the default cache where None.
+        retry_failed: Whether scopes with files that could not be read are made again.
+        inputs: The flags that name the inputs, for messages.
+        folders: Folders of which all is read.
+        files: Names of files in the source's folder that no other source has.
+        command: What runs the source; that of its name where None.
+        part: Which part of the source this run makes; all of it where None.
+        finish: Whether parts have made the source, and this run only settles it.
+    """
+
+    output: str
+    flags: Sequence[str] = ()
+    cache: Path | None = None
+    retry_failed: bool = False
+    inputs: str = "--input"
+    folders: Sequence[str] = ()
+    files: Sequence[str] = ()
+    command: str | None = None
+    part: Part | None = None
+    finish: bool = False
+
+    @cached_property
+    def beam(self) -> PipelineOptions:
+        """Beam's options."""
+        return PipelineOptions(list(self.flags))
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
+    return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
+
+
+def _cores() -> int:
+    """The cores that this process may use, which can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
+    """The local runner: a process for each core, unless ``--direct_num_workers`` says otherwise.
+
+    It is the runner that Beam's DirectRunner falls back to; the DirectRunner itself first tries to download the Prism
+    binary. Workers are started by ``pipeline.engine.worker``, which is quiet and never outlives the run, nor the
+    sign of it.
+    """
+    direct = options.view_as(DirectOptions)
+    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
+        direct.direct_num_workers = _cores()
+    if direct.direct_num_workers < 0:
+        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {direct.direct_num_workers}")
+    if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
+        return FnApiRunner()
+    direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.engine.worker {os.getpid()} {shlex.quote(sign)}"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions, root: str) -> None:
+    """Runs a pipeline; what its workers raise for the user arrives as a UserError, and Ctrl-C as itself.
+
+    Args:
+        build: Adds the steps to the pipeline that it is given.
+        options: How to run.
+        root: The folder that its workers write to.
+    """
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    before, threading.excepthook = threading.excepthook, _end_with_worker
+    try:
+        with interruptible() as sign:
+            given = PipelineOptions(list(options.flags))  # Beam changes some of them
+            if is_service(given):
+                run_on_service(build, given, root)
+                return
+            with _pipeline(options.beam, sign) as pipeline:
+                build(pipeline)
+    except UserError as error:
+        error.args = (user_message(error),)  # without the step's name, which Beam adds
+        raise
+    except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        message = user_message(error)
+        if message is None:
+            raise
+        raise UserError(message) from error
+    finally:
+        threading.excepthook = before
+
+
+def _pipeline(options: PipelineOptions, sign: str) -> beam.Pipeline:
+    runner = local_runner(options, sign) if is_local(options) else None
+    try:
+        return beam.Pipeline(runner, options)
+    except ValueError as error:  # no such runner, or it lacks a flag
+        raise UserError(str(error)) from error
+
+
+def _end_with_worker(death: threading.ExceptHookArgs) -> None:
+    """Ends the run when a local worker process died: the runner would wait for it for ever.
+
+    The runner notices the death in the thread that started the worker, and nowhere else. Leaving at once is safe, since
+    every output appears whole or not at all, and the other workers follow their parent.
+    """
+    if isinstance(death.exc_value, grpc.RpcError):
+        return  # a stream to the dead worker broke, in yet another thread
+    if "Worker subprocess exited" not in str(death.exc_value):
+        threading.__excepthook__(death)
+        return
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.show_cursor()
+    console.print(
+        f"error: a worker process died ({death.exc_value}). If the system ran out of memory, use fewer workers "
+        "(--direct_num_workers). Finished shards are kept: the same command goes on from here.",
+        style="bold red",
+        markup=False,
+    )
+    os._exit(1)

@@ -1,0 +1,177 @@
+"""Real clusters, brought up by ``python -m tools.engines``: the local bytes, also when a task manager is killed.
+
+One Flink cluster serves all tests. ``LLAMA_CORPUS_TEST_SPARK=1`` does the same with Spark.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import ROOT, outputs, run, wet_record
+
+CRAWL = sorted((ROOT / "samples" / "commoncrawl").glob("*.warc.wet.gz"))
+SOURCES = {
+    "commoncrawl": ("--input", *CRAWL),
+    "books": ("--gutenberg", "samples/books/gutenberg", "--books3", "samples/books/books3.tar.gz"),
+}
+FILES = 8
+PAGES = 200  # of each file
+
+
+class Engine:
+    """A cluster with a state folder of its own, on free ports."""
+
+    def __init__(self, name: str, state: Path) -> None:
+        self.name, self.state = name, state
+        self.flags: list[str] = []
+
+    def tool(self, action: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tools.engines", self.name, action, "--state", str(self.state), *flags]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+
+    def start(self) -> None:
+        done = self.tool("start", "--any-ports")
+        if done.returncode and ("registr" in done.stderr or "this failed" in done.stderr or "Maven" in done.stderr):
+            pytest.skip(f"the engine cannot be fetched here: {done.stderr}")
+        assert done.returncode == 0, done.stderr
+        status = self.tool("status")
+        assert status.returncode == 0, status.stdout
+        self.flags = status.stdout.splitlines()[-1].split()
+
+    def kill(self, part: str) -> None:
+        os.kill(json.loads((self.state / f"{part}.json").read_text())["pid"], signal.SIGKILL)
+
+
+def engine(name: str, state: Path):
+    if shutil.which("java") is None or shutil.which("mvn") is None:
+        pytest.skip("java or mvn is not installed")
+    cluster = Engine(name, state)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.tool("stop")
+
+
+@pytest.fixture(scope="module")
+def flink(tmp_path_factory):
+    yield from engine("flink", tmp_path_factory.mktemp("flink"))
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.endswith(".tmp") or ".attendance" in path.parts]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_flink_gives_the_local_runners_bytes(tmp_path, flink, source):
+    run(f"sources.{source}", *SOURCES[source], "--output", tmp_path / "local", "--direct_num_workers", "1")
+    run(f"sources.{source}", *SOURCES[source], "--output", tmp_path / "flink", *flink.flags)
+    assert outputs(tmp_path / "flink") == outputs(tmp_path / "local")
+    assert leftovers(tmp_path / "flink") == []
+
+
+def test_starting_twice_changes_nothing_and_prints_the_flags_again(flink):
+    done = flink.tool("start")
+    assert done.returncode == 0
+    assert " ".join(flink.flags) in done.stdout
+
+
+def test_a_worker_without_beam_is_told(tmp_path, flink):
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
+    bare.chmod(0o755)
+    launcher = {"command": str(ROOT / "pipeline/engine/worker.sh"), "env": {"LLAMA_CORPUS_PYTHON": str(bare)}}
+    flags = ["--environment_type", "PROCESS", "--environment_config", json.dumps(launcher)]
+    started = time.monotonic()
+    done = run("sources.commoncrawl", "--input", *CRAWL, "--output", tmp_path, *flink.flags, *flags, status=1)
+    assert "The workers' Python lacks what the command needs" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - started < 100
+
+
+def test_an_output_that_workers_do_not_see_is_told(tmp_path, flink):
+    """Workers of another folder look for a relative output there."""
+    launcher = {
+        "command": str(ROOT / "pipeline/engine/worker.sh"),
+        "env": {"LLAMA_CORPUS_PYTHON": sys.executable, "LLAMA_CORPUS_FOLDER": str(tmp_path)},
+    }
+    flags = ["--environment_type", "PROCESS", "--environment_config", json.dumps(launcher)]
+    output = os.path.relpath(tmp_path / "out", ROOT)
+    done = run("sources.commoncrawl", "--input", *CRAWL, "--output", output, *flink.flags, *flags, status=1)
+    assert f"does not see the output folder {output}" in done.stderr.splitlines()[-1]
+
+
+def test_a_job_server_that_is_not_there_is_told(tmp_path):
+    flags = ["--runner", "PortableRunner", "--job_endpoint", "localhost:1"]
+    done = run("sources.commoncrawl", "--input", *CRAWL, "--output", tmp_path / "out", *flags, status=1)
+    assert done.stderr.startswith("error: no Beam job server answers at --job_endpoint localhost:1. make flink")
+
+
+def in_letters(number: int) -> str:
+    """A word that differs from number to number: figures are alike to dedup."""
+    return "".join("abcdefghij"[int(figure)] for figure in str(number))
+
+
+def made(folder: Path) -> Path:
+    """A crawl that takes some seconds."""
+    folder.mkdir()
+    for file in range(FILES):
+        numbers = range(file * PAGES, (file + 1) * PAGES)
+        texts = (
+            "\n".join(f"The boat {in_letters(100 * n + k)} left the old harbour." for k in range(99)) for n in numbers
+        )
+        records = (wet_record(t.encode(), f"http://example.org/{n}", n) for n, t in zip(numbers, texts, strict=True))
+        (folder / f"{file:02d}.warc.wet.gz").write_bytes(gzip.compress(b"".join(records), 1))
+    return folder / "*.gz"
+
+
+def test_a_task_manager_killed_in_the_middle_changes_no_byte_and_one_that_stays_away_is_told(tmp_path, flink):
+    """The last test of the cluster: the killed task manager comes back for the first half, and not for the second."""
+    flags = ["--input", made(tmp_path / "in")]
+    run("sources.commoncrawl", *flags, "--output", tmp_path / "local", "--direct_num_workers", "2")
+    job = start(tmp_path / "killed", flags, flink)
+    wait_until(lambda: list((tmp_path / "killed").glob("*/_timing/*.hash.json")), job)
+    flink.kill("taskmanager-1")
+    assert flink.tool("start").returncode == 0
+    _, errors = job.communicate(timeout=200)
+    assert job.returncode == 0, errors
+    assert "begins anew" in errors
+    assert outputs(tmp_path / "killed") == outputs(tmp_path / "local")
+    assert leftovers(tmp_path / "killed") == []
+    flink.kill("taskmanager-2")
+    job = start(tmp_path / "lost", flags, flink)
+    told = next((line for line in job.stderr if line.startswith("cluster: ")), "")
+    job.send_signal(signal.SIGINT)
+    job.communicate(timeout=60)
+    assert "The cluster has fewer free slots than the job wants" in told
+    assert job.returncode == 130
+
+
+def start(output: Path, flags: list, cluster: Engine) -> subprocess.Popen:
+    command = [sys.executable, "-m", "sources.commoncrawl", *map(str, flags), "--output", str(output), *cluster.flags]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(reached, job: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while not reached() and job.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif("LLAMA_CORPUS_TEST_SPARK" not in os.environ, reason="LLAMA_CORPUS_TEST_SPARK=1 runs it")
+def test_spark_gives_the_local_runners_bytes(tmp_path):
+    for spark in engine("spark", tmp_path / "state"):
+        run("sources.commoncrawl", "--input", *CRAWL, "--output", tmp_path / "local", "--direct_num_workers", "1")
+        run("sources.commoncrawl", "--input", *CRAWL, "--output", tmp_path / "spark", *spark.flags)
+        assert outputs(tmp_path / "spark") == outputs(tmp_path / "local")
+        assert leftovers(tmp_path / "spark") == []
+        logs = "".join(path.read_text() for path in (tmp_path / "state" / "work").rglob("stderr"))
+        assert "NoSuchMethodError" not in logs

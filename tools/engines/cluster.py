@@ -1,0 +1,104 @@
+"""What Flink's and Spark's clusters have in common: parts that are started and waited for, ports, the flags to use."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from tools.engines.processes import Failed, Processes, free_ports, listens
+
+HOST = "localhost"
+SOON_WARM = "-XX:TieredStopAtLevel=1"  # what is heavy runs in Python; without it a cluster's first jobs are slow
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a cluster lies and how big it is.
+
+    Attributes:
+        cache: The folder for what is fetched.
+        state: The folder for its records, configuration and logs.
+        workers: Task managers of one slot, or workers of one core.
+        any_ports: Whether it takes free ports, instead of its own ones.
+    """
+
+    cache: Path
+    state: Path
+    workers: int = 2
+    any_ports: bool = False
+
+
+class Cluster(ABC):
+    """A cluster with a Beam job server, all on this machine and bound to its loopback device.
+
+    Attributes:
+        name: The engine's name, as on the command line.
+        own_ports: The ports that it takes, by what they are for.
+    """
+
+    name: str
+    own_ports: ClassVar[dict[str, int]]
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.processes = Processes(setting.state)
+
+    @abstractmethod
+    def launch(self, ports: dict[str, int]) -> None:
+        """Fetches what is missing, starts what does not run, and waits till all of it answers."""
+
+    @abstractmethod
+    def flags(self, ports: dict[str, int]) -> list[str]:
+        """The flags that a command needs to run on it."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, str]:
+        """Its processes, with what each is."""
+
+    def start(self) -> dict[str, int]:
+        """Brings the cluster up; what runs already stays.
+
+        Returns:
+            Its ports.
+
+        Raises:
+            Missing: Java, Maven or what they fetch is missing.
+            Failed: A port is taken, or a part does not start.
+        """
+        before = self.ports()
+        running = [name for name in self.parts() if self.processes.pid(name) is not None]
+        if not running or before is None:
+            self.processes.stop()
+            before = self._choose()
+        self.setting.state.mkdir(parents=True, exist_ok=True)
+        (self.setting.state / "cluster.json").write_text(json.dumps(before))
+        try:
+            self.launch(before)
+        except BaseException:
+            if not running:
+                self.processes.stop()  # no half of it stays behind
+            raise
+        return before
+
+    def ports(self) -> dict[str, int] | None:
+        """The ports of the cluster that was started last; None where there was none."""
+        try:
+            found: dict[str, int] = json.loads((self.setting.state / "cluster.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return found if found.keys() == self.own_ports.keys() else None
+
+    def _choose(self) -> dict[str, int]:
+        if self.setting.any_ports:
+            return dict(zip(self.own_ports, free_ports(len(self.own_ports)), strict=True))
+        taken = {use: port for use, port in self.own_ports.items() if listens(port)}
+        if taken:
+            which = ", ".join(f"{port} (for the {use})" for use, port in taken.items())
+            raise Failed(
+                f"something else listens at port {which}. Stop it, or take free ports:\n"
+                f"  python -m tools.engines {self.name} start --any-ports"
+            )
+        return dict(self.own_ports)
