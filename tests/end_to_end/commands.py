@@ -1,6 +1,7 @@
 """Running the project's commands as a user does, and looking at what they leave."""
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -87,7 +88,8 @@ def killed(module: str, *arguments: str | Path, until: Callable[[], object], pat
     deadline = time.monotonic() + patience
     while not until() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # on a fast machine it may have ended before
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
