@@ -14,12 +14,14 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-
+from pipeline.engine.options import runner_of
 from pipeline.errors import OutputError
 from pipeline.storage.filesystem import delete_tree, exists, file_sizes, is_remote, join, read_bytes, write_bytes
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 FOLDER = ".attendance"
 CALLED = "called"
@@ -30,7 +32,7 @@ SERVICES = {"portablerunner", "flinkrunner", "sparkrunner"}
 
 def is_service(options: PipelineOptions) -> bool:
     """Tells whether a run goes to a job service, whose workers sign."""
-    return (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower() in SERVICES
+    return runner_of(options) in SERVICES
 
 
 class Attendance:
@@ -67,6 +69,9 @@ def connect(flags: Sequence[str], root: str) -> None:
     Raises:
         OutputError: This worker does not see that folder.
     """
+    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - commands import this room, too
+    from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
+
     options = PipelineOptions(list(flags))
     FileSystems.set_options(options)
     if is_service(options):

@@ -22,9 +22,9 @@ from pipeline.command_line import (
     print_error,
 )
 from pipeline.engine.losses import nothing_kept
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import AGAIN, AgainError, parse_part
 from pipeline.engine.run import RunResult
-from pipeline.engine.runners import RunOptions
 from pipeline.engine.summary import print_summary
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe

@@ -1,15 +1,10 @@
-"""Runs a source: plans, refuses what must not mix, runs what is missing, and sums up.
-
-On one machine the scopes run one after the other, which bounds the work folder, or so many at once as make up
-``SHARDS_AT_ONCE``, which keeps all workers busy; on a cluster all of them are one job.
-"""
+"""Runs a source: plans, refuses what must not mix, has what is missing made, and sums up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +12,6 @@ from rich.console import Console
 from pipeline.corpus.manifest import all_stats, build_manifest, write_manifest
 from pipeline.corpus.promised import all_promised, settle
 from pipeline.corpus.shard import SCOPES, Layout, Scope, shards_of
-from pipeline.engine import graph
 from pipeline.engine.configuration import (
     check_configuration,
     claim_configuration,
@@ -25,12 +19,10 @@ from pipeline.engine.configuration import (
     write_configuration,
 )
 from pipeline.engine.losses import decisive_keys
+from pipeline.engine.options import RunOptions
 from pipeline.engine.overlap import overlap_of, refuse_copies
-from pipeline.engine.parts import Part, await_others, refuse_missing, share
-from pipeline.engine.passes import SharedScopes
+from pipeline.engine.parts import Part, refuse_missing, share
 from pipeline.engine.process import FORMAT
-from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import RunOptions, is_local, run_beam
 from pipeline.engine.state import (
     check_source,
     claim_scopes,
@@ -45,14 +37,11 @@ from pipeline.engine.state import (
     remove_marks,
     remove_work,
 )
-from pipeline.engine.tasks import Worker, tasks_of, work_folder
-from pipeline.errors import OutputError, name_a_few
+from pipeline.errors import name_a_few
 from pipeline.recipe import fingerprint
-from pipeline.source import Source, rounds_of, survey_of, tells_overlap
-from pipeline.storage.filesystem import is_remote, join, list_names
+from pipeline.source import Source, rounds_of, tells_overlap
+from pipeline.storage.filesystem import join, list_names
 from pipeline.storage.ownership import Owned, check_apart
-
-SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
 
 
 @dataclass(frozen=True)
@@ -132,8 +121,12 @@ def run_source(
         owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
-        else:
-            _run_missing(source, scopes, done, options, layout, fingerprint(configuration), console, prepare)
+        elif missing := _missing(scopes, done, part):
+            from pipeline.engine.making import make_missing  # noqa: PLC0415 - Beam, which takes a second to import
+
+            if prepare is not None:
+                prepare(layout, missing, part if part is not None and not part.by_scopes(scopes) else None)
+            make_missing(source, scopes, missing, done, options, layout, fingerprint(configuration), console)
         if part is None:
             owned.remove_temporaries()  # of attempts that were killed while they wrote
             notes += [note for note in [overlap_of(layout)] if note and (options.finish or planned - done)]
@@ -155,6 +148,12 @@ def run_source(
         part=part,
         finished=options.finish,
     )
+
+
+def _missing(scopes: Sequence[Scope], done: set[str], part: Part | None) -> list[Scope]:
+    """The scopes of which something is to be made: of a part, those that it takes, or shares with others."""
+    mine = share(part, scopes) if part is None or part.by_scopes(scopes) else scopes
+    return [scope for scope in mine if any(shard.name not in done for shard in scope.shards)]
 
 
 def _command(source: Source, options: RunOptions) -> str:
@@ -220,76 +219,3 @@ def _claim_part(
     claim_scopes(layout, mine, done, options.inputs, alone=False)
     promise_listed(layout, {shard.name for shard in part.shards(scopes)} - done)
     return owned, _made_again(damaged), set(), done
-
-
-def _run_missing(
-    source: Source,
-    scopes: Sequence[Scope],
-    done: set[str],
-    options: RunOptions,
-    layout: Layout,
-    configuration: str,
-    console: Console,
-    prepare: Prepare | None,
-) -> None:
-    """Makes the scopes that are not done, or a part's share of them."""
-    part = options.part
-    shared = part is not None and not part.by_scopes(scopes)
-    missing = [
-        scope
-        for scope in (scopes if shared else share(part, scopes))
-        if any(shard.name not in done for shard in scope.shards)
-    ]
-    if not missing:
-        return
-    if prepare is not None:
-        prepare(layout, missing, part if shared else None)
-    mine = {shard.name for shard in (shards_of(missing) if part is None else part.shards(scopes))}
-    own = [Scope(scope.name, tuple(s for s in scope.shards if s.name in mine)) for scope in missing]
-    remote, rounds, surveyed = is_remote(layout.root), rounds_of(source), survey_of(source) is not None
-    worker = Worker(source, layout, options.cache, tuple(options.flags))
-    with ProgressReporter(layout, own, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]], surveyed):
-        if part is not None and shared:
-            _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
-        else:
-            _run_scopes(worker, missing, done, options, configuration)
-    lost = {shard.name for shard in shards_of(own)} - layout.done()
-    if lost:
-        raise OutputError(
-            f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
-            + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
-        )
-
-
-def _run_scopes(
-    worker: Worker, missing: Sequence[Scope], done: set[str], options: RunOptions, configuration: str
-) -> None:
-    """Makes whole scopes, and removes their work folders."""
-    rounds, layout = worker.rounds(), worker.layout
-    exchange: graph.Exchange = "files" if is_local(options.beam) else "shuffle"
-    at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
-    for scopes in _at_once(missing) if at_once else [list(missing)]:
-        tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
-        run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
-        for scope in scopes:
-            remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
-
-
-def _run_passes(shared: SharedScopes, part: Part, options: RunOptions, root: str, console: Console) -> None:
-    """Makes a part's share of scopes that all parts share; the last run of all removes their work folders."""
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    for one in shared.passes():
-        if one.build is not None:
-            run_beam(one.build, options, root)
-        await_others(part, one.what, one.wanted, one.there, say)
-
-
-def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
-    """Groups the scopes that run together."""
-    group: list[Scope] = []
-    for scope in missing:
-        if group and len(shards_of([*group, scope])) > SHARDS_AT_ONCE:
-            yield group
-            group = []
-        group.append(scope)
-    yield group

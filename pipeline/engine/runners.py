@@ -7,64 +7,20 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable
 
 import apache_beam as beam
 import grpc
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline.engine.attendance import is_service
-from pipeline.engine.parts import Part
+from pipeline.engine.options import RunOptions, is_local
 from pipeline.engine.scratch import interruptible
 from pipeline.engine.service import run_on_service
 from pipeline.errors import UserError, user_message, was_interrupted
-
-LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How to run, as opposed to what to make: none of it changes a byte of the outputs.
-
-    Attributes:
-        output: The corpus folder; the source writes below ``<output>/<source>``.
-        flags: Beam's.
-        cache: Where fetched files are kept; the default cache where None.
-        retry_failed: Whether scopes with files that could not be read are made again.
-        inputs: The flags that name the inputs, for messages.
-        folders: Folders of which all is read.
-        files: Names of files in the source's folder that no other source has.
-        command: What runs the source; that of its name where None.
-        part: Which part of the source this run makes; all of it where None.
-        finish: Whether parts have made the source, and this run only settles it.
-    """
-
-    output: str
-    flags: Sequence[str] = ()
-    cache: Path | None = None
-    retry_failed: bool = False
-    inputs: str = "--input"
-    folders: Sequence[str] = ()
-    files: Sequence[str] = ()
-    command: str | None = None
-    part: Part | None = None
-    finish: bool = False
-
-    @cached_property
-    def beam(self) -> PipelineOptions:
-        """Beam's options."""
-        return PipelineOptions(list(self.flags))
-
-
-def is_local(options: PipelineOptions) -> bool:
-    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
-    return (options.view_as(StandardOptions).runner or "DirectRunner").rsplit(".", 1)[-1].lower() in LOCAL_RUNNERS
 
 
 def _cores() -> int:

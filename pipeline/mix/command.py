@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.command_line import add_keys, command_parser, errors_told, folder, parse
-from pipeline.engine.runners import RunOptions
+from pipeline.engine.options import RunOptions
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.owned import check_output
 from pipeline.mix.plan import plan_sentences, plan_table
 from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
-from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
+
+if TYPE_CHECKING:
+    from pipeline.mix.run import MixOptions, MixResult
 
 TABLE_WIDTH = 104
 
@@ -70,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and makes the mixture."""
     commands = parser()
     args, flags = parse(commands, arguments)
+    from pipeline.mix.run import MixOptions  # noqa: PLC0415 - Beam, which takes a second to import
+
     with errors_told(stopped="What is finished is kept: the same command goes on from here."):
         for path in (args.corpus, args.output, args.token_files or args.corpus):
             require(path)
@@ -79,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: MixOptions, args: argparse.Namespace) -> None:
+    from pipeline.mix.run import prepare, write_mixture  # noqa: PLC0415
+
     progress, console = Console(stderr=True, quiet=args.quiet), Console(highlight=False)
     console.width = max(console.width, TABLE_WIDTH)  # a number cut short is none
     if not args.dry_run:

@@ -17,7 +17,8 @@ from rich.console import Console
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.configuration import check_configuration, write_configuration
-from pipeline.engine.runners import RunOptions, run_beam
+from pipeline.engine.options import RunOptions
+from pipeline.engine.runners import run_beam
 from pipeline.engine.state import held
 from pipeline.errors import InputError, ModelError, OutputError, UserError
 from pipeline.mix import graph

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.corpus.shard import read_json, write_json
 from pipeline.errors import InputError, OutputError
@@ -221,8 +220,12 @@ def version_of(place: str) -> str | None:
         if not is_remote(place):
             found = os.stat(place)
             return f"{found.st_mtime_ns}-{found.st_ctime_ns}"
+    if not is_remote(place):
+        return None
+    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - only for stores
+
     try:
-        return str(FileSystems.checksum(place)) if is_remote(place) else None
+        return str(FileSystems.checksum(place))
     except Exception:  # Beam wraps each store's errors in its own; the file is hashed instead
         return None
 

@@ -21,7 +21,7 @@ from sources.arxiv.plan import Plan, plan_inputs
 from sources.arxiv.recipe import ArxivRecipe
 from sources.arxiv.report import YIELD, notes, yield_table
 from sources.arxiv.source import Arxiv
-from sources.arxiv.versions import Inputs, prepare_versions
+from sources.arxiv.versions import Inputs
 
 DESCRIPTION = """\
 arXiv's LaTeX sources to clean documents: files put together, comments and bibliographies removed, the authors' own
@@ -78,6 +78,8 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
                 f"--part {part}: parts take whole months of arXiv, and there are {len(plan.scopes)}: give at most as "
                 f"many parts ({', '.join(f'{n + 1}/{len(plan.scopes)}' for n in range(min(2, len(plan.scopes))))}, ...)"
             )
+        from sources.arxiv.superseded import prepare_versions  # noqa: PLC0415 - Beam, which takes a second to import
+
         superseded = prepare_versions(source, inputs, run, layout, scopes)
         if superseded:
             say(f"older versions, or copies, of other submissions, which are not read: {superseded:,}")

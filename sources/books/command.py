@@ -16,7 +16,6 @@ from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import InputFile, exists, join, write_bytes
 from pipeline.storage.listing import Known, match
-from sources.books.near_dedup import prepare_near_dedup
 from sources.books.near_duplicates import REPORT, TABLE
 from sources.books.plan import Plan, archive_prefixes, plan_books
 from sources.books.recipe import BooksRecipe
@@ -77,6 +76,8 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
         _write_passed_over(layout, plan)
         if recipe.near_dedup.enabled:
+            from sources.books.near_dedup import prepare_near_dedup  # noqa: PLC0415 - Beam, which takes a second to import
+
             prepare_near_dedup(source, run, console, layout, scopes, part)
 
     return run_source(source, plan.scopes, run, console, prepare)

@@ -37,10 +37,11 @@ from filters.near_duplicates.minhash import (
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.passes import files_of_folders
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import RunOptions, run_beam
+from pipeline.engine.runners import run_beam
 from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join

@@ -12,9 +12,9 @@ from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part
 from pipeline.engine.run import RunResult, run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.engine.tasks import work_folder
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import load_recipe
@@ -22,7 +22,6 @@ from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, join, write_bytes
 from pipeline.storage.listing import match
 from sources.stackexchange.plan import SitePlan, plan_site
-from sources.stackexchange.prepare import count_sites, prepare_sites
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.sites import Found, PostCount, Site, competing, find_sites, largest, named
 from sources.stackexchange.source import StackExchange
@@ -87,6 +86,8 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
 
     def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
         _write_sites(layout, found, chosen, passed, counts)
+        from sources.stackexchange.prepare import prepare_sites  # noqa: PLC0415 - Beam, which takes a second to import
+
         prepare_sites(source, run, console, layout, scopes, part)
 
     result = run_source(source, scopes, run, console, prepare)
@@ -107,6 +108,8 @@ def _choose(
     chosen, passed = competing(sites, recipe.meta_sites)
     if len(chosen) <= recipe.largest:
         return chosen, passed, {}
+    from sources.stackexchange.prepare import count_sites  # noqa: PLC0415 - Beam, too
+
     counts = dict(count_sites(StackExchange(recipe), chosen, run, layout, say))
     chosen, smaller = largest(chosen, counts, recipe.largest)
     return chosen, passed | smaller, counts

@@ -17,10 +17,11 @@ from rich.console import Console
 
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
-from pipeline.engine.runners import RunOptions, run_beam
+from pipeline.engine.runners import run_beam
 from pipeline.engine.state import claim_source
 from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader

@@ -12,9 +12,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import AgainError, Part
 from pipeline.engine.run import RunResult, run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.errors import InputError, OutputError
 from pipeline.storage.filesystem import open_input
 from sources.commoncrawl.command import inputs, parser

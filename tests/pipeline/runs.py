@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from pipeline.corpus.shard import Scope, plan_shards
+from pipeline.engine.options import RunOptions
 from pipeline.engine.run import RunResult, run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.storage.listing import match
 from tests.pipeline.line_source import LineRecipe, LineSource
 

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards
 from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
+from pipeline.engine.options import RunOptions
 from pipeline.engine.process import write_shard
 from pipeline.engine.run import run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.errors import InputError
 from pipeline.storage.listing import match
 from pipeline.verify.accounts import verify

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards
 from pipeline.engine.cli import run_options
+from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import AgainError, Part, await_others, parse_part, refuse_missing, share
 from pipeline.engine.run import RunResult, run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.engine.state import held
 from pipeline.engine.summary import print_summary
 from pipeline.errors import InputError, OutputError

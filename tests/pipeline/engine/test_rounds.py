@@ -9,8 +9,8 @@ import xxhash
 from rich.console import Console
 
 from pipeline.corpus.shard import plan_shards
+from pipeline.engine.options import RunOptions
 from pipeline.engine.run import run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.source import Round, rounds_of
 from pipeline.steps import Step
 from pipeline.storage.listing import match

@@ -12,8 +12,9 @@ from rich.console import Console
 from pipeline.corpus.promised import promise
 from pipeline.corpus.shard import Layout, plan_shards
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.engine.run import SHARDS_AT_ONCE, RunResult, _at_once, run_source
-from pipeline.engine.runners import RunOptions, is_local
+from pipeline.engine.making import SHARDS_AT_ONCE, _at_once
+from pipeline.engine.options import RunOptions, is_local
+from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import OutputError, UserError
 from pipeline.storage.filesystem import InputFile
 from pipeline.verify import accounts

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipeline.corpus.document import Document, document_schema
 from pipeline.corpus.sink import ParquetOutput
-from pipeline.engine.runners import RunOptions
+from pipeline.engine.options import RunOptions
 from pipeline.mix.recipe import MixRecipe, SourceShare
 from pipeline.mix.run import MixOptions, MixResult, prepare, write_mixture
 

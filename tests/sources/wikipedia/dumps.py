@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import Layout
+from pipeline.engine.options import RunOptions
 from pipeline.engine.run import run_source
-from pipeline.engine.runners import RunOptions
 from pipeline.recipe import from_mapping
 from pipeline.storage.listing import match
 from sources.wikipedia.plan import plan_dumps

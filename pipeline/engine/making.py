@@ -1,0 +1,105 @@
+"""Makes what is missing of a source, by Beam: whole scopes, or a part's share of scopes that several parts make.
+
+On one machine the scopes run one after the other, which bounds the work folder, or so many at once as make up
+``SHARDS_AT_ONCE``, which keeps all workers busy; on a cluster all of them are one job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from rich.console import Console
+
+from pipeline.corpus.shard import Layout, Scope, shards_of
+from pipeline.engine import graph
+from pipeline.engine.options import RunOptions, is_local
+from pipeline.engine.parts import Part, await_others
+from pipeline.engine.passes import SharedScopes
+from pipeline.engine.progress import ProgressReporter
+from pipeline.engine.runners import run_beam
+from pipeline.engine.state import remove_work
+from pipeline.engine.tasks import Worker, tasks_of, work_folder
+from pipeline.errors import OutputError
+from pipeline.source import Source, rounds_of, survey_of
+from pipeline.storage.filesystem import is_remote
+
+SHARDS_AT_ONCE = 50  # CCNet's scope; without dedup nothing is kept for a scope, and all of them run at once
+
+
+def make_missing(
+    source: Source,
+    scopes: Sequence[Scope],
+    missing: Sequence[Scope],
+    done: set[str],
+    options: RunOptions,
+    layout: Layout,
+    configuration: str,
+    console: Console,
+) -> None:
+    """Makes the scopes that are not done, or a part's share of them.
+
+    Args:
+        source: The source.
+        scopes: The whole plan.
+        missing: Those of its scopes of which something is to be made.
+        done: The shards that are done.
+        options: How to run.
+        layout: Where it writes.
+        configuration: The fingerprint of the configuration.
+        console: Where progress shows.
+
+    Raises:
+        UserError: Something is wrong, or some of it was not made.
+    """
+    part = options.part
+    shared = part is not None and not part.by_scopes(scopes)
+    mine = {shard.name for shard in (shards_of(missing) if part is None else part.shards(scopes))}
+    own = [Scope(scope.name, tuple(s for s in scope.shards if s.name in mine)) for scope in missing]
+    remote, rounds, surveyed = is_remote(layout.root), rounds_of(source), survey_of(source) is not None
+    worker = Worker(source, layout, options.cache, tuple(options.flags))
+    with ProgressReporter(layout, own, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]], surveyed):
+        if part is not None and shared:
+            _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
+        else:
+            _run_scopes(worker, missing, done, options, configuration)
+    lost = {shard.name for shard in shards_of(own)} - layout.done()
+    if lost:
+        raise OutputError(
+            f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
+            + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
+        )
+
+
+def _run_scopes(
+    worker: Worker, missing: Sequence[Scope], done: set[str], options: RunOptions, configuration: str
+) -> None:
+    """Makes whole scopes, and removes their work folders."""
+    rounds, layout = worker.rounds(), worker.layout
+    exchange: graph.Exchange = "files" if is_local(options.beam) else "shuffle"
+    at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
+    for scopes in _at_once(missing) if at_once else [list(missing)]:
+        tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
+        run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
+        for scope in scopes:
+            remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
+
+
+def _run_passes(shared: SharedScopes, part: Part, options: RunOptions, root: str, console: Console) -> None:
+    """Makes a part's share of scopes that all parts share; the last run of all removes their work folders."""
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    for one in shared.passes():
+        if one.build is not None:
+            run_beam(one.build, options, root)
+        await_others(part, one.what, one.wanted, one.there, say)
+
+
+def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
+    """Groups the scopes that run together."""
+    group: list[Scope] = []
+    for scope in missing:
+        if group and len(shards_of([*group, scope])) > SHARDS_AT_ONCE:
+            yield group
+            group = []
+        group.append(scope)
+    yield group

@@ -1,0 +1,63 @@
+"""How to run, as opposed to what to make. Beam is imported only where its options are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.engine.parts import Part
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as opposed to what to make: none of it changes a byte of the outputs.
+
+    Attributes:
+        output: The corpus folder; the source writes below ``<output>/<source>``.
+        flags: Beam's.
+        cache: Where fetched files are kept; the default cache where None.
+        retry_failed: Whether scopes with files that could not be read are made again.
+        inputs: The flags that name the inputs, for messages.
+        folders: Folders of which all is read.
+        files: Names of files in the source's folder that no other source has.
+        command: What runs the source; that of its name where None.
+        part: Which part of the source this run makes; all of it where None.
+        finish: Whether parts have made the source, and this run only settles it.
+    """
+
+    output: str
+    flags: Sequence[str] = ()
+    cache: Path | None = None
+    retry_failed: bool = False
+    inputs: str = "--input"
+    folders: Sequence[str] = ()
+    files: Sequence[str] = ()
+    command: str | None = None
+    part: Part | None = None
+    finish: bool = False
+
+    @cached_property
+    def beam(self) -> PipelineOptions:
+        """Beam's options."""
+        from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415 - takes a second
+
+        return PipelineOptions(list(self.flags))
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
+    return runner_of(options) in LOCAL_RUNNERS
+
+
+def runner_of(options: PipelineOptions) -> str:
+    """The runner that is asked for, in small letters."""
+    runner: str = options.get_all_options().get("runner") or "DirectRunner"
+    return runner.rpartition(".")[2].lower()
