@@ -20,11 +20,23 @@ from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.token_files import FORMAT, MARK, Coding, Ids, Offsets, RunHasher, TokenStats, TokenStore, hash_ids
 from pipeline.source import HashingReader
 from pipeline.steps import BATCH_CHARACTERS
-from pipeline.storage.filesystem import atomic_output, join, open_input
+from pipeline.storage.filesystem import atomic_output, join, local_model, open_input
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
 
 ROWS = 256  # read from Parquet at a time
+
+
+def load_encoder(model: str) -> Encoder:
+    """Loads the tokenizer.
+
+    Raises:
+        ModelError: It is missing, or no SentencePiece model.
+    """
+    try:
+        return Encoder(local_model(model, what="tokenizer"))
+    except TokenizerError as error:
+        raise ModelError(str(error)) from error
 
 
 class DamagedFile(Exception):

@@ -10,30 +10,16 @@ import apache_beam as beam
 import numpy as np
 
 from pipeline.engine.attendance import connect
-from pipeline.errors import ModelError
 from pipeline.mix.balance import counts_by_row, prefixes, tokens_by_source
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Draws
-from pipeline.mix.encode import encode_file
+from pipeline.mix.encode import encode_file, load_encoder
 from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
 from pipeline.mix.gather import Scratch, gather
 from pipeline.mix.shards import pack, write_rows
 from pipeline.mix.token_files import TokenStore
-from pipeline.storage.filesystem import atomic_output, join, local_model, open_input
+from pipeline.storage.filesystem import atomic_output, join, open_input
 from tokenizer.encode import Encoder
-from tokenizer.errors import TokenizerError
-
-
-def load_encoder(model: str) -> Encoder:
-    """Loads the tokenizer.
-
-    Raises:
-        ModelError: It is missing, or no SentencePiece model.
-    """
-    try:
-        return Encoder(local_model(model, what="tokenizer"))
-    except TokenizerError as error:
-        raise ModelError(str(error)) from error
 
 
 class EncodeFiles(beam.DoFn):

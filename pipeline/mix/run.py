@@ -25,6 +25,7 @@ from pipeline.mix import graph
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
 from pipeline.mix.draw import Stream, shard_draws
+from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import (
     DOCUMENTS,
     FORMAT,
@@ -41,7 +42,7 @@ from pipeline.mix.heldout import SourceSplit, split_sources
 from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
-from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
+from pipeline.mix.token_files import TOKEN_FILES, Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
 from pipeline.storage.filesystem import (
@@ -55,8 +56,6 @@ from pipeline.storage.filesystem import (
 )
 from pipeline.storage.ownership import Owned, claim_folder
 from tokenizer.encode import Encoder
-
-TOKEN_FILES = "_tokens"
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
         UserError: The corpus, the tokenizer or the recipe do not allow the mixture; says why.
     """
     recipe = options.recipe
-    encoder = graph.load_encoder(options.tokenizer)
+    encoder = load_encoder(options.tokenizer)
     for wanted, number, key in ((recipe.bos, encoder.bos_id, "bos"), (recipe.eos, encoder.eos_id, "eos")):
         if wanted and number < 0:
             raise ModelError(f"the tokenizer {options.tokenizer} has no {key} id; --set {key}=false does without")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.command_line import command_parser, errors_told, parse
 from pipeline.errors import UserError
-from pipeline.mix.graph import load_encoder
+from pipeline.mix.encode import load_encoder
 from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
 from pipeline.storage.filesystem import is_remote, join
 from tokenizer.encode import Encoder

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pipeline.report import palette
 from pipeline.report.distributions import ELSEWHERE, FATES, HERE, KEPT, Bars, Histogram
@@ -87,6 +86,8 @@ def number(value: float) -> str:
 
 def figure(data: Sequence[Any], height: int = HEIGHT, **layout: Any) -> dict[str, Any]:
     """A figure in the report's style, as plain JSON values."""
+    import plotly.graph_objects as go  # noqa: PLC0415 - half a second, and inspect shares this room
+
     axis = {
         "gridcolor": palette.GRID,
         "linecolor": palette.GRID,
@@ -136,6 +137,8 @@ def fate_name(fate: str, step: str) -> str:
 
 def histogram(drawn: Histogram) -> Chart:
     """A histogram by fate, with the cut-offs drawn in."""
+    import plotly.graph_objects as go  # noqa: PLC0415
+
     shown = [fate for fate in FATES if drawn.counts[fate].any()]
     series = [
         Series(fate_name(fate, drawn.field.step), drawn.counts[fate].tolist(), FATE_COLOURS[fate]) for fate in shown
@@ -246,6 +249,8 @@ def columns(title: str, months: Sequence[str], series: Sequence[Series], unit: s
 
     A few months stand beside each other wherever they lie: in time their bars might be too thin to be seen.
     """
+    import plotly.graph_objects as go  # noqa: PLC0415
+
     traces = [
         go.Bar(
             x=[month if "-" in month else f"{month}-01" for month in months],
@@ -279,6 +284,8 @@ def horizontal(
     labelled: bool = False,
 ) -> Chart:
     """Horizontal bars, the first on top, stacked or beside each other, with their values where they are labelled."""
+    import plotly.graph_objects as go  # noqa: PLC0415
+
     traces = [
         go.Bar(
             y=list(range(len(names))),

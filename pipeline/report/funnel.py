@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import plotly.graph_objects as go
-
 from pipeline.corpus.ledger import Tally
 from pipeline.report import palette
 from pipeline.report.charts import Chart, Series, Table, figure, horizontal, label
@@ -42,6 +40,8 @@ class _Nodes:
 
 def funnel_chart(corpus: SourceCorpus) -> Chart:
     """The diagram of documents, with every step and reason in its table."""
+    import plotly.graph_objects as go  # noqa: PLC0415
+
     nodes = _build(corpus)
     trace = go.Sankey(
         arrangement="snap",

@@ -25,8 +25,8 @@ from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
 from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
+from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out, sha256_of
-from pipeline.mix.graph import load_encoder
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.rows import Segment, ShardFolder, open_folder, read_batches, read_document, read_row
 from pipeline.recipe import difference, fingerprint

@@ -8,7 +8,7 @@ import pytest
 import sentencepiece
 
 from pipeline.errors import InputError, UserError
-from pipeline.mix.graph import load_encoder
+from pipeline.mix.encode import load_encoder
 from pipeline.mix.rows import open_folder, read_document, read_row
 from pipeline.mix.tracing import describe
 from tests.pipeline.mix.corpora import mix, prose, recipe, write_corpus, write_model
