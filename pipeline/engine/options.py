@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from pipeline.engine.parts import Part
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
+SMALL_BYTES = 8 << 20  # of raw input: two more processes take two seconds to start, and save no more than that
 LOCAL_RUNNERS = {"directrunner", "fnapirunner"}
 
 
@@ -50,6 +51,18 @@ class RunOptions:
         from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415 - takes a second
 
         return PipelineOptions(list(self.flags))
+
+    def for_bytes(self, raw_bytes: int) -> RunOptions:
+        """The same, with one process on this machine where the input is small and nothing else is asked for.
+
+        Args:
+            raw_bytes: The size of what is to be read.
+        """
+        asked = any(
+            flag.startswith(("--runner", "--direct_num_workers", "--direct_running_mode")) for flag in self.flags
+        )
+        small = raw_bytes < SMALL_BYTES and not asked
+        return replace(self, flags=(*self.flags, "--direct_num_workers=1")) if small else self
 
 
 def is_local(options: PipelineOptions) -> bool:

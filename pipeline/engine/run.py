@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
@@ -75,9 +75,9 @@ class RunResult:
     finished: bool = False
 
 
-# A pass of a source's own before the rest: given the folder, the scopes that are missing, and the part, if those scopes
-# are shared by all parts.
-Prepare = Callable[[Layout, Sequence[Scope], Part | None], None]
+# A pass of a source's own before the rest: given the folder, the scopes that are missing, and how to run, where the part
+# is None unless those scopes are shared by all parts.
+Prepare = Callable[[Layout, Sequence[Scope], RunOptions], None]
 
 
 def run_source(
@@ -124,9 +124,11 @@ def run_source(
         elif missing := _missing(scopes, done, part):
             from pipeline.engine.making import make_missing  # noqa: PLC0415 - Beam, which takes a second to import
 
+            fitting = options.for_bytes(sum(shard.size for shard in shards_of(missing)))
             if prepare is not None:
-                prepare(layout, missing, part if part is not None and not part.by_scopes(scopes) else None)
-            make_missing(source, scopes, missing, done, options, layout, fingerprint(configuration), console)
+                shared = part if part is not None and not part.by_scopes(scopes) else None
+                prepare(layout, missing, replace(fitting, part=shared))
+            make_missing(source, scopes, missing, done, fitting, layout, fingerprint(configuration), console)
         if part is None:
             owned.remove_temporaries()  # of attempts that were killed while they wrote
             notes += [note for note in [overlap_of(layout)] if note and (options.finish or planned - done)]

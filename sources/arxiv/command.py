@@ -11,7 +11,7 @@ from rich.console import Console
 from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
-from pipeline.engine.parts import Part
+from pipeline.engine.options import RunOptions
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
@@ -72,10 +72,10 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     inputs = Inputs(plan.tars, plan.folders)
     source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
 
-    def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
-        if part is not None:
+    def prepare(layout: Layout, scopes: Sequence[Scope], run: RunOptions) -> None:
+        if run.part is not None:
             raise InputError(
-                f"--part {part}: parts take whole months of arXiv, and there are {len(plan.scopes)}: give at most as "
+                f"--part {run.part}: parts take whole months of arXiv, and there are {len(plan.scopes)}: give at most as "
                 f"many parts ({', '.join(f'{n + 1}/{len(plan.scopes)}' for n in range(min(2, len(plan.scopes))))}, ...)"
             )
         from sources.arxiv.superseded import prepare_versions  # noqa: PLC0415 - Beam, which takes a second to import

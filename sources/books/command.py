@@ -10,7 +10,7 @@ from rich.console import Console
 from pipeline.command_line import add_input, sentences, warn
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
-from pipeline.engine.parts import Part
+from pipeline.engine.options import RunOptions
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
@@ -73,12 +73,12 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     root = Layout(join(run.output, "books")).root
     source = Books(recipe, root, _catalogue(files), archive_prefixes(books3))
 
-    def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
+    def prepare(layout: Layout, scopes: Sequence[Scope], run: RunOptions) -> None:
         _write_passed_over(layout, plan)
         if recipe.near_dedup.enabled:
             from sources.books.near_dedup import prepare_near_dedup  # noqa: PLC0415 - Beam, which takes a second to import
 
-            prepare_near_dedup(source, run, console, layout, scopes, part)
+            prepare_near_dedup(source, run, console, layout, scopes)
 
     return run_source(source, plan.scopes, run, console, prepare)
 

@@ -156,21 +156,21 @@ def find_candidates(files: SketchFiles, catalogue: Catalogue) -> Pairs:
 
 
 def prepare_near_dedup(
-    source: Books, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope], part: Part | None
+    source: Books, options: RunOptions, console: Console, layout: Layout, scopes: Sequence[Scope]
 ) -> None:
     """Finds the near duplicates of the one scope, and writes the list of removals; for ``run_source(prepare=...)``.
 
     Args:
         source: The source.
-        options: How to run.
+        options: How to run. A part does its share of the passes over shards, and compares all candidates, to the same
+            list as the others.
         console: Where progress shows.
         layout: The source's folder.
         scopes: The scopes that are missing: the one there is.
-        part: The part that does its share of the passes over shards. Each part compares all candidates, to the same
-            list.
     """
     say = sentences(console)
     (scope,) = scopes
+    part = options.part
     shards, mine = scope.shards, share(part, scope.shards)
     ranges = max(1, -(-sum(map(_text_bytes, shards)) // BYTES_PER_SAMPLE // SAMPLES_PER_RANGE))
     files = SketchFiles(layout, work_folder(scope.fingerprint), ranges)

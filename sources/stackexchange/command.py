@@ -13,7 +13,6 @@ from pipeline.corpus.ledger import JOINED, RECORDS, Ledger
 from pipeline.corpus.shard import Layout, Scope
 from pipeline.engine import cli
 from pipeline.engine.options import RunOptions
-from pipeline.engine.parts import Part
 from pipeline.engine.run import RunResult, run_source
 from pipeline.engine.tasks import work_folder
 from pipeline.errors import InputError, OutputError
@@ -84,11 +83,11 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     if doubt := _uncertain(chosen):
         warn(doubt)
 
-    def prepare(layout: Layout, scopes: Sequence[Scope], part: Part | None) -> None:
+    def prepare(layout: Layout, scopes: Sequence[Scope], run: RunOptions) -> None:
         _write_sites(layout, found, chosen, passed, counts)
         from sources.stackexchange.prepare import prepare_sites  # noqa: PLC0415 - Beam, which takes a second to import
 
-        prepare_sites(source, run, console, layout, scopes, part)
+        prepare_sites(source, run, console, layout, scopes)
 
     result = run_source(source, scopes, run, console, prepare)
     return replace(result, notes=[*result.notes, *_notes(result)], error=_uncertain(chosen))

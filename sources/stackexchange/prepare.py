@@ -18,7 +18,7 @@ from rich.console import Console
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
 from pipeline.engine.options import RunOptions
-from pipeline.engine.parts import Part, await_others, share
+from pipeline.engine.parts import await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
 from pipeline.engine.runners import run_beam
@@ -100,12 +100,12 @@ def prepare_sites(
     console: Console,
     layout: Layout,
     scopes: Sequence[Scope],
-    part: Part | None,
 ) -> None:
     """Sorts the rows of all sites that are missing into partitions; for ``run_source(prepare=...)``.
 
     A part sorts its share of the ranges, and waits for the others.
     """
+    part = options.part
     tasks = [
         RangeTask(scope.name, number)
         for scope in scopes
