@@ -75,8 +75,8 @@ class RunResult:
     finished: bool = False
 
 
-# A pass of a source's own before the rest: given the folder, the scopes that are missing, and how to run, where the part
-# is None unless those scopes are shared by all parts.
+# A pass of a source's own before the rest: given the folder, the scopes that are missing, and how to run, with the part
+# where those scopes are shared by all parts.
 Prepare = Callable[[Layout, Sequence[Scope], RunOptions], None]
 
 

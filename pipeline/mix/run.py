@@ -212,7 +212,8 @@ def _encode_missing(
         return set(list_tree(folder, ".json"))
 
     with FileWatcher("encode", "files", set(wanted), look, text_bytes, ("MB", 1e6), console, options.remote):
-        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), options.run, store.root)
+        run = options.run.for_bytes(sum(file.bytes for file, _ in tasks))
+        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), run, store.root)
 
 
 def _version(corpus: str, file: CorpusFile) -> str | None:
@@ -312,7 +313,8 @@ def _write_sets(
     if tasks:
         dofn = graph.WriteShards(writers, tuple(options.run.flags))
         with _shard_watcher(sets, tasks, console):
-            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), options.run, graph.shared_root(writers))
+            run = options.run.for_bytes(2 * prepared.plan.tokens)
+            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), run, graph.shared_root(writers))
     for shards in sets:
         lost = set(shards.names()) - shards.done()
         if lost:

@@ -74,9 +74,11 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
 
     def prepare(layout: Layout, scopes: Sequence[Scope], run: RunOptions) -> None:
         if run.part is not None:
+            months = len(plan.scopes)
+            first = ", ".join(f"{number}/{months}" for number in range(1, months + 1)[:2])
             raise InputError(
-                f"--part {run.part}: parts take whole months of arXiv, and there are {len(plan.scopes)}: give at most as "
-                f"many parts ({', '.join(f'{n + 1}/{len(plan.scopes)}' for n in range(min(2, len(plan.scopes))))}, ...)"
+                f"--part {run.part}: parts take whole months of arXiv, and there are {months}: give at most as many "
+                f"parts ({first}, ...)"
             )
         from sources.arxiv.superseded import prepare_versions  # noqa: PLC0415 - Beam, which takes a second to import
 
