@@ -12,10 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
+from pipeline.storage.locks import hold, is_abandoned
 
 PREFIX = "llama-corpus-"
 SIGN = "running"
@@ -50,12 +47,10 @@ def interruptible() -> Iterator[str]:
 
 def remove_abandoned() -> None:
     """Removes the scratch folders of runs that were killed: those whose sign nobody holds any more."""
-    if fcntl is None:
-        return
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), open(folder / SIGN, "rb") as sign:  # one of another user, or just begun
-            fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            if is_abandoned(sign):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -64,9 +59,7 @@ def _held(folder: str) -> Iterator[Path]:
     sign = Path(folder, SIGN)
     new = Path(folder, f".{SIGN}")
     with open(new, "wb") as handle:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a file system without locks, on which nobody finds it free either
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        hold(handle, wait=True)  # on a file system without locks nobody finds it free either
         new.rename(sign)  # it is held before anybody sees it
         yield sign
 

@@ -46,12 +46,8 @@ from pipeline.storage.filesystem import (
     list_tree,
     write_bytes,
 )
+from pipeline.storage.locks import hold
 from pipeline.storage.ownership import RECORD, Owned, check_folder, delete_names, remove_empty
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
 
 # With what reasons begin where a file is damaged, and another copy of it may be sound: truncated_gzip, corrupt_bz2.
 DAMAGED = ("truncated_", "corrupt_")
@@ -89,14 +85,7 @@ def _locked(stack: contextlib.ExitStack, layout: Layout, path: str, *, shared: b
         lock = stack.enter_context(open(path, "a+b"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
         raise OutputError(f"cannot write to {layout.root}: {error.strerror}. Choose another --output.") from error
-    try:
-        if fcntl is not None:
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        pass
-    return True
+    return hold(lock, shared=shared)
 
 
 def _refuse_other_counts(layout: Layout, part: Part) -> None:

@@ -7,7 +7,6 @@ range (RFC 9110, If-Range).  One process fetches a file at a time; another that 
 Servers are asked politely: see ``pipeline.storage.hosts``; what is tried again: ``pipeline.storage.download``.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -21,6 +20,7 @@ from typing import IO
 
 from pipeline.storage.download import TIMEOUT, Download, FetchError, ThrottledError, TryAgainError
 from pipeline.storage.hosts import LONGEST_RETRY_AFTER, Host, backoff
+from pipeline.storage.locks import hold
 
 PROGRESS_BYTES = 1 << 20  # a try that brought so much is none of those without progress
 
@@ -160,7 +160,7 @@ def _locked(part: Path) -> Iterator[IO[bytes]]:
     """
     while True:
         with part.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            hold(file, wait=True)
             try:
                 is_current = os.path.samestat(os.fstat(file.fileno()), part.stat())
             except FileNotFoundError:

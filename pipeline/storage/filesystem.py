@@ -22,6 +22,7 @@ from typing import BinaryIO
 from pipeline.errors import InputError, ModelError, OutputError
 from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import CacheError, fetch, forget
+from pipeline.storage.locks import hold, is_abandoned
 from pipeline.storage.objects import (
     check_store,
     create_object,
@@ -32,11 +33,6 @@ from pipeline.storage.objects import (
     pinned,
     upload,
 )
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
 
 COPY_CHUNK = 4 << 20
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.I)
@@ -281,9 +277,7 @@ def _begin(folder: str) -> tuple[str, BinaryIO, int]:
     while True:
         temporary = os.path.join(folder, temporary_name())
         handle = open(temporary, "xb")  # noqa: SIM115 - closed by who asked for it
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        hold(handle, wait=True)
         if os.path.exists(temporary):
             return temporary, handle, os.dup(handle.fileno())
         handle.close()  # it was taken for one of a dead attempt, before it was locked
@@ -362,16 +356,15 @@ def remove_temporaries(folder: str) -> None:
     for place, _, names in os.walk(folder):
         for name in names:
             if TEMPORARY.fullmatch(name):
-                with contextlib.suppress(OSError):  # it is held (BlockingIOError), or gone
+                with contextlib.suppress(OSError):  # it is gone
                     _remove_dead(os.path.join(place, name))
 
 
 def _remove_dead(temporary: str) -> None:
     """Removes a half-written output that no living process holds."""
     with open(temporary, "rb") as handle:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.remove(temporary)
+        if is_abandoned(handle):
+            os.remove(temporary)
 
 
 _REMEDIES = {

@@ -12,7 +12,6 @@ process adds up to a quarter by chance, so that they do not all come back at onc
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import random
@@ -20,7 +19,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+
+from pipeline.storage.locks import hold
 
 CONNECTIONS = 4  # to a host, at a time
 VARIABLE = "LLAMA_CORPUS_CONNECTIONS"
@@ -84,7 +84,7 @@ class Host:
         while True:
             for number in range(connections()):
                 with (self._folder / f"{number}.connection").open("a+b") as slot:
-                    if _lock(slot):
+                    if hold(slot):
                         yield
                         return
             self._sleep(self.jittered(pause))
@@ -130,21 +130,12 @@ class Host:
     def _state(self) -> Iterator[dict[str, float]]:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "state.json").open("a+b") as file:
-            _lock(file, wait=True)
+            hold(file, wait=True)
             file.seek(0)
             state = _parsed(file.read())
             yield state
             file.truncate(0)
             file.write(json.dumps(state).encode())
-
-
-def _lock(file: IO[bytes], *, wait: bool = False) -> bool:
-    """Locks a file as long as it is open; without waiting, False where another has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _parsed(data: bytes) -> dict[str, float]:

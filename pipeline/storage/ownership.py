@@ -34,12 +34,8 @@ from pipeline.storage.filesystem import (
     remove_temporaries,
     write_bytes,
 )
+from pipeline.storage.locks import hold
 from pipeline.storage.objects import list_objects
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
 
 RECORD = ".owner.json"
 FORMAT = 1
@@ -142,11 +138,10 @@ class Owned:
     def _alone(self) -> Iterator[None]:
         """Takes in what another process of the command has recorded meanwhile, and keeps others out till the end."""
         with contextlib.ExitStack() as stack:
-            if fcntl is not None and not is_remote(self.root):
+            if not is_remote(self.root):
                 handle = os.open(self.root, os.O_RDONLY)
                 stack.callback(os.close, handle)
-                with contextlib.suppress(OSError):  # a file system without locks
-                    fcntl.flock(handle, fcntl.LOCK_EX)
+                hold(handle, wait=True)
             self._names = set(read_record(self.root, self.command) or ())
             yield
 
