@@ -233,7 +233,9 @@ def test_killed_and_run_again(folder, trained, number):
     output = folder / f"killed-{number}"
     longer = ("--size", "500KB", "--uneven", "--vocab-size", "4000")  # so that the signal comes before it is done
     command = [sys.executable, "-m", "tokenizer.train", *flags(folder, *longer, output=output.name)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    # Shells start what runs in the background with Ctrl-C ignored, and what that starts inherits it.
+    heeds = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, **heeds)
     while not list(output.glob("_work-*/sentences.txt")) and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(number)
