@@ -97,6 +97,8 @@ def _tell_beam(parser: argparse.ArgumentParser, flags: list[str]) -> None:
     from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
     from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
 
+    from pipeline import service_options  # noqa: PLC0415, F401 - its flags are Beam's from here on
+
     beam_parser = _BeamParser(parser)
     for kind in PipelineOptions.__subclasses__():
         if add := kind.__dict__.get("_add_argparse_args"):

@@ -18,7 +18,7 @@ FLOORS = (
     ("settings", "units"),
     ("recipe", "recipe_keys"),
     ("storage",),
-    ("corpus", "command_line"),
+    ("corpus", "command_line", "service_options"),
     ("formats", "steps"),
     ("survey",),
     ("source",),

@@ -23,6 +23,10 @@ NO_SLOTS = (
     "The cluster has fewer free slots than the job wants: a task manager is lost, or another job runs. Start task "
     "managers (make flink, on this machine), or give a smaller --parallelism."
 )
+ONE_POOL = (
+    "Do two task managers share a pool (--environment_config)? Then they stop each other's workers: each needs one of "
+    "its own (docs/cluster.md, Pools)."
+)
 # What an engine's trace holds, and what helps. The first that is found counts.
 _CURES = (
     (rf"exit code:? {CANNOT_IMPORT}\b|ModuleNotFoundError|ImportError", NO_PACKAGE),

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline.corpus.shard import Layout, Scope, shards_of
 from pipeline.engine import graph
+from pipeline.engine.exchange.files import tasks_done
 from pipeline.engine.options import RunOptions, is_local
 from pipeline.engine.parts import Part, await_others
 from pipeline.engine.passes import SharedScopes
@@ -58,7 +59,10 @@ def make_missing(
     own = [Scope(scope.name, tuple(s for s in scope.shards if s.name in mine)) for scope in missing]
     remote, rounds, surveyed = is_remote(layout.root), rounds_of(source), survey_of(source) is not None
     worker = Worker(source, layout, options.cache, tuple(options.flags))
-    with ProgressReporter(layout, own, done, console, remote, bool(rounds), [r.name for r in rounds[:-1]], surveyed):
+    earlier = [round_.name for round_ in rounds[:-1]]
+    by_files = shared or is_local(options.beam)
+    exchange = _exchange(worker, missing, done, configuration) if by_files else []
+    with ProgressReporter(layout, own, done, console, remote, bool(rounds), earlier, surveyed, exchange):
         if part is not None and shared:
             _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
         else:
@@ -69,6 +73,16 @@ def make_missing(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
             + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
         )
+
+
+def _exchange(worker: Worker, scopes: Sequence[Scope], done: set[str], configuration: str) -> list[str]:
+    """The files of the exchange by which progress shows."""
+    found: list[str] = []
+    for scope in scopes:
+        first, shards = tasks_of(scope, done, configuration, worker.rounds())[0], [s.name for s in scope.shards]
+        for number, grid in enumerate(first.grids):
+            found += tasks_done(worker.layout, worker.work(first, number), grid, shards)
+    return found
 
 
 def _run_scopes(

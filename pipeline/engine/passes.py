@@ -6,7 +6,7 @@ all of one to end, the files of all parts must be there. Hashes travel through f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,7 +18,7 @@ from pipeline.engine.graph import FilterAndWrite, MeasureShard
 from pipeline.engine.measure import settle_scope
 from pipeline.engine.parts import Part, share
 from pipeline.engine.tasks import DedupRound, ShardTask, Worker, tasks_of
-from pipeline.storage.filesystem import join, list_names
+from pipeline.storage.listing import files_of_folders
 from pipeline.survey import Survey
 
 _NO_WAIT: list[None] = []  # what the passes of the graph wait for; here all that they need is there
@@ -41,12 +41,6 @@ class Pass:
     def there(self) -> set[str]:
         """Those files that are there, and others beside them."""
         return files_of_folders(self.wanted)
-
-
-def files_of_folders(paths: Iterable[str]) -> set[str]:
-    """The files that are there in the folders of some files, and end as they do, by one listing a folder."""
-    places = {(folder, f".{name.rpartition('.')[2]}") for folder, _, name in (path.rpartition("/") for path in paths)}
-    return {join(folder, f"{name}{suffix}") for folder, suffix in places for name in list_names(folder, suffix)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -28,6 +28,7 @@ from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import TIMING, Layout, Scope
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import join, list_names
+from pipeline.storage.listing import files_of_folders
 
 POLL_SECONDS = 0.5
 POLL_SECONDS_REMOTE = 20.0
@@ -40,6 +41,7 @@ class State:
     """How far a run is."""
 
     hashed: int = 0
+    exchanged: int = 0
     surveyed: int = 0
     written: int = 0
     read: int = 0
@@ -154,6 +156,7 @@ class ProgressReporter(Watcher):
         hashes: Whether the run has a hashing pass.
         earlier: The names of the rounds of dedup before the last, each with a hashing pass of its own.
         surveyed: Whether the run has a survey.
+        exchange: Files, one for each task in which the hashes of large scopes meet, which takes hours for a crawl.
     """
 
     def __init__(
@@ -166,11 +169,14 @@ class ProgressReporter(Watcher):
         hashes: bool,
         earlier: Sequence[str] = (),
         surveyed: bool = False,
+        exchange: Iterable[str] = (),
     ) -> None:
         super().__init__(console, remote)
         self._layout = layout
         suffixes = ["", *(f".{name}" for name in earlier)] if hashes else []
         self._to_hash = {f"{s.name}{suffix}" for scope in scopes for s in scope.shards for suffix in suffixes}
+        self._to_exchange = set(exchange)
+        self._exchanged = set[str]()  # these are gone when their scope is done
         self._to_survey = {s.name for scope in scopes for s in scope.shards} if surveyed else set()
         self._to_write = {s.name for scope in scopes for s in scope.shards} - done
         self._state = State()
@@ -178,10 +184,16 @@ class ProgressReporter(Watcher):
         self._counted: set[str] = set()
 
     def bars(self) -> list[Bar]:
-        """The hashing pass and the survey, where they are, and the rest."""
+        """The hashing pass, the exchange and the survey, where they are, and the rest."""
         hashing = [Bar("hash", self._state.hashed, len(self._to_hash))] if self._to_hash else []
         survey = [Bar("survey", self._state.surveyed, len(self._to_survey))] if self._to_survey else []
-        return [*hashing, *survey, Bar("filter", self._state.written, len(self._to_write), note=self._note())]
+        exchange = [Bar("dedup", self._state.exchanged, len(self._to_exchange), "tasks")] if self._to_exchange else []
+        return [
+            *hashing,
+            *exchange,
+            *survey,
+            Bar("filter", self._state.written, len(self._to_write), note=self._note()),
+        ]
 
     def line(self) -> str:
         """One line for a log."""
@@ -190,6 +202,7 @@ class ProgressReporter(Watcher):
         finished = state.hashed + state.surveyed + state.written - self._passed_before
         left = time_left(finished, work, elapsed)
         hashed = f"hashed {state.hashed}/{len(self._to_hash)}, " if self._to_hash else ""
+        hashed += f"dedup {state.exchanged}/{len(self._to_exchange)} tasks, " if self._to_exchange else ""
         hashed += f"surveyed {state.surveyed}/{len(self._to_survey)}, " if self._to_survey else ""
         return f"{hashed}written {state.written}/{len(self._to_write)} shards, {self._note()}, {elapsed:,.0f} s, {left}"
 
@@ -202,6 +215,8 @@ class ProgressReporter(Watcher):
     def look(self) -> None:
         """Counts finished shards, and adds the accounts of the new ones."""
         self._state.hashed = len(self._passed("hash", self._to_hash))
+        self._exchanged |= self._to_exchange & files_of_folders(self._to_exchange - self._exchanged)
+        self._state.exchanged = len(self._exchanged)
         self._state.surveyed = len(self._passed("survey", self._to_survey))
         written = self._layout.done() & self._to_write
         for shard in sorted(written - self._counted):

@@ -31,9 +31,10 @@ from apache_beam.portability.api import beam_job_api_pb2
 from rich.console import Console
 
 from pipeline.engine.attendance import Attendance
-from pipeline.engine.causes import NO_SLOTS, VERSIONS, cure_of, is_final, one_line
+from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, one_line
 from pipeline.engine.flink_rest import FlinkJob
 from pipeline.errors import UserError, user_message
+from pipeline.service_options import ServiceOptions
 
 LOOPBACK = ("localhost", "127.", "[::1]", "::1")
 ANSWER_SECONDS = 8.0
@@ -46,19 +47,6 @@ EQUAL_FAILURES = 2
 KEPT = "Finished shards are kept: the same command goes on from here."
 STATES = beam_job_api_pb2.JobState
 ENDED = {STATES.DONE, STATES.DRAINED, STATES.FAILED, STATES.CANCELLED}
-
-
-class ServiceOptions(PipelineOptions):
-    """What the commands add to Beam's flags."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: Any) -> None:
-        parser.add_argument(
-            "--patience_minutes",
-            type=float,
-            default=5.0,
-            help="On a job service, end the job when for so long nothing was heard of it and of its workers.",
-        )
 
 
 def start_workers_here(options: PipelineOptions) -> None:
@@ -119,7 +107,8 @@ def run_on_service(build: Callable[[beam.Pipeline], object], options: PipelineOp
     build(pipeline)
     with Attendance(root) as attendance:
         result = _submit(pipeline, options)
-        job = Job(result, attendance, flink, wanted, patience)
+        pooled = options.view_as(PortableOptions).environment_type == "EXTERNAL"
+        job = Job(result, attendance, flink, wanted, patience, pooled)
         try:
             job.follow()
         except BaseException:
@@ -155,14 +144,22 @@ class Job:
         flink: The job on Flink's web interface, where that is known.
         wanted: Its parallelism; less than 1 where the cluster decides.
         patience: Seconds without any sign of life after which it ends.
+        pooled: Whether its workers are of pools.
     """
 
     def __init__(
-        self, result: Any, attendance: Attendance, flink: FlinkJob | None, wanted: int, patience: float
+        self,
+        result: Any,
+        attendance: Attendance,
+        flink: FlinkJob | None,
+        wanted: int,
+        patience: float,
+        pooled: bool = False,
     ) -> None:
         self._service, self._id = result._job_service, result._job_id  # Beam has no public names for them
         self._stream = result._message_stream
         self._attendance, self._flink, self._wanted, self._patience = attendance, flink, wanted, patience
+        self._pooled = pooled
         self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._messages: list[str] = []
         self._failures: Counter[str] = Counter()
@@ -232,6 +229,8 @@ class Job:
                 if cure:
                     raise UserError(f"the same failure again: {line}. {cure} {KEPT}")
                 self._say(f"that was the same failure {EQUAL_FAILURES} times; Ctrl-C stops the job")
+                if self._pooled:
+                    self._hint(ONE_POOL)
             elif cure:
                 self._hint(cure)
 

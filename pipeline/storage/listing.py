@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import InputError, name_a_few
 from pipeline.storage.fetch import file_name
-from pipeline.storage.filesystem import InputFile, at_home, file_size, is_remote, is_web, require
+from pipeline.storage.filesystem import InputFile, at_home, file_size, is_remote, is_web, join, list_names, require
 from pipeline.storage.objects import match_objects, pinned
 
 Tell = Callable[[str], None]
@@ -129,3 +129,9 @@ def _below(folder: str) -> Iterator[str]:
                     linked.append(entry.path)
             else:
                 yield entry.path
+
+
+def files_of_folders(paths: Iterable[str]) -> set[str]:
+    """The files that are there in the folders of some files, and end as they do, by one listing a folder."""
+    places = {(folder, f".{name.rpartition('.')[2]}") for folder, _, name in (path.rpartition("/") for path in paths)}
+    return {join(folder, f"{name}{suffix}") for folder, suffix in places for name in list_names(folder, suffix)}

@@ -39,12 +39,12 @@ from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
-from pipeline.engine.passes import files_of_folders
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.runners import run_beam
 from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
+from pipeline.storage.listing import files_of_folders
 from sources.books.near_duplicates import TABLE, Removal, choose_removals, write_report
 from sources.books.sketches import (
     ShingleReader,

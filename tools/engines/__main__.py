@@ -57,7 +57,7 @@ def start(cluster: Cluster) -> int:
     print(f"{cluster.name} is up ({time.monotonic() - began:.0f} s). Add these flags to a command:\n")
     print("  " + " ".join(cluster.flags(ports)))
     print(f"\nsuch as\n\n  {EXAMPLE} \\\n    {' '.join(cluster.flags(ports))}\n")
-    print(f"Logs: {cluster.setting.state / 'log'}. To stop it: make {cluster.name}-stop")
+    print(f"Logs: {cluster.setting.state / 'log'}\nTo stop it: {cluster.command('stop')}")
     return 0
 
 

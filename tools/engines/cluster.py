@@ -21,7 +21,7 @@ class Setting:
     Attributes:
         cache: The folder for what is fetched.
         state: The folder for its records, configuration and logs.
-        workers: Task managers of one slot, or workers of one core.
+        workers: Task managers of one slot, or workers of one core, that are wanted at least.
         any_ports: Whether it takes free ports, instead of its own ones.
     """
 
@@ -36,15 +36,19 @@ class Cluster(ABC):
 
     Attributes:
         name: The engine's name, as on the command line.
+        worker: What the records of its workers are called, before their numbers.
         own_ports: The ports that it takes, by what they are for.
+        workers: How many workers it has, or will have.
     """
 
     name: str
+    worker: str
     own_ports: ClassVar[dict[str, int]]
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.processes = Processes(setting.state)
+        self.workers = self._recorded() or setting.workers
 
     @abstractmethod
     def launch(self, ports: dict[str, int]) -> None:
@@ -73,8 +77,12 @@ class Cluster(ABC):
         if not running or before is None:
             self.processes.stop()
             before = self._choose()
-        self.setting.state.mkdir(parents=True, exist_ok=True)
-        (self.setting.state / "cluster.json").write_text(json.dumps(before))
+        self.workers = max(self.setting.workers, self._recorded())
+        try:
+            self.setting.state.mkdir(parents=True, exist_ok=True)
+            (self.setting.state / "cluster.json").write_text(json.dumps(before))
+        except OSError as error:
+            raise Failed(f"records cannot be written: {error}. --state DIR names another folder for them.") from error
         try:
             self.launch(before)
         except BaseException:
@@ -91,6 +99,14 @@ class Cluster(ABC):
             return None
         return found if found.keys() == self.own_ports.keys() else None
 
+    def command(self, action: str) -> str:
+        """What a user types to start, stop or look at this cluster, and no other."""
+        state = "" if self.setting.state == self.setting.cache / self.name else f" --state {self.setting.state}"
+        return f"python -m tools.engines {self.name} {action}{state}"
+
+    def _recorded(self) -> int:
+        return sum(name.startswith(f"{self.worker}-") for name in self.processes.names())
+
     def _choose(self) -> dict[str, int]:
         if self.setting.any_ports:
             return dict(zip(self.own_ports, free_ports(len(self.own_ports)), strict=True))
@@ -99,6 +115,6 @@ class Cluster(ABC):
             which = ", ".join(f"{port} (for the {use})" for use, port in taken.items())
             raise Failed(
                 f"something else listens at port {which}. Stop it, or take free ports:\n"
-                f"  python -m tools.engines {self.name} start --any-ports"
+                f"  {self.command('start')} --any-ports"
             )
         return dict(self.own_ports)

@@ -29,7 +29,7 @@ restart-strategy:
 heartbeat:
   interval: 3000
   timeout: 15000
-slot.request.timeout: 45000
+slot.request.timeout: 30000
 resourcemanager.standalone.start-up-time: 30000
 parallelism.default: {workers}
 jobmanager:
@@ -52,11 +52,12 @@ class Flink(Cluster):
     """Flink 1.19 with Beam's runner in its class path, so that no job carries the runner along."""
 
     name = "flink"
+    worker = "taskmanager"
     own_ports: ClassVar = {"job server": 8099, "artifact service": 8098, "web interface": 8081, "job manager": 6123}
 
     def parts(self) -> dict[str, str]:
         """The job manager, the task managers, the job server."""
-        managers = {f"taskmanager-{number + 1}": "task manager" for number in range(self.setting.workers)}
+        managers = {f"taskmanager-{number + 1}": "task manager" for number in range(self.workers)}
         return {"jobmanager": "the job manager", **managers, "jobserver": "Beam's job server"}
 
     def flags(self, ports: dict[str, int]) -> list[str]:
@@ -65,7 +66,7 @@ class Flink(Cluster):
             "--runner PortableRunner",
             f"--job_endpoint {HOST}:{ports['job server']}",
             f"--flink_master {HOST}:{ports['web interface']}",
-            f"--parallelism {self.setting.workers}",
+            f"--parallelism {self.workers}",
         ]
 
     def launch(self, ports: dict[str, int]) -> None:
@@ -110,7 +111,7 @@ class Flink(Cluster):
             line.partition("all:")[2].strip() for line in lines if line.strip().startswith("all: --add-exports")
         )
         text = _CONFIGURATION.format(
-            workers=self.setting.workers,
+            workers=self.workers,
             host=HOST,
             rpc=ports["job manager"],
             rest=ports["web interface"],

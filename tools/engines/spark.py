@@ -42,6 +42,7 @@ class Spark(Cluster):
     """Spark 3.5 as a cluster of its own ("standalone")."""
 
     name = "spark"
+    worker = "worker"
     own_ports: ClassVar = {
         "job server": 8199,
         "artifact service": 8198,
@@ -52,7 +53,7 @@ class Spark(Cluster):
 
     def parts(self) -> dict[str, str]:
         """The master, the workers, the job server."""
-        workers = {f"worker-{number + 1}": "a worker" for number in range(self.setting.workers)}
+        workers = {f"worker-{number + 1}": "a worker" for number in range(self.workers)}
         return {"master": "the master", **workers, "jobserver": "Beam's job server"}
 
     def flags(self, ports: dict[str, int]) -> list[str]:
@@ -109,7 +110,7 @@ class Spark(Cluster):
             "spark.executor.extraJavaOptions": " ".join([SOON_WARM, *_OPENS]),
             "spark.executor.memory": EXECUTOR_MEMORY,
             "spark.executor.cores": "1",
-            "spark.default.parallelism": str(self.setting.workers),
+            "spark.default.parallelism": str(self.workers),
             "spark.driver.host": HOST,
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.ui.port": str(ports["driver's web interface"]),

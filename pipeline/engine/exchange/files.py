@@ -25,6 +25,22 @@ from pipeline.units import Policy
 PARTITIONS_AT_ONCE = 64  # whose decisions are kept, a bit a hash, till they are written: 64 MB
 
 
+def tasks_done(layout: Layout, work: str, grid: Grid, shards: Sequence[str]) -> list[str]:
+    """The files that tell which tasks of a round's exchange have ended, one for each; none without groups.
+
+    Args:
+        layout: The source's folder.
+        work: The name of the round's work folder.
+        grid: The scope's grid.
+        shards: The names of its shards, in order.
+    """
+    if grid.is_direct:
+        return []
+    merged = [layout.group(work, group) for group in range(grid.groups)]
+    decided = [layout.decisions(work, number) for number in range(grid.ranges)]
+    return [*merged, *decided, *(layout.drops(work, shards[grid.members(g)[-1]]) for g in range(grid.groups))]
+
+
 def merge_group(layout: Layout, work: str, grid: Grid, group: int) -> None:
     """Merges the hash files of a group's shards; nothing happens where that was done, or where there are no groups.
 

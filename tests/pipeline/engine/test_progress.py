@@ -4,8 +4,10 @@ from io import StringIO
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, plan_shards, write_json
+from pipeline.engine.exchange.files import tasks_done
+from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.progress import POLL_SECONDS, ProgressReporter
-from pipeline.storage.filesystem import InputFile, write_bytes
+from pipeline.storage.filesystem import InputFile, delete_tree, write_bytes
 from tests.pipeline.corpus.test_manifest import stats
 
 SCOPES = plan_shards([InputFile(f"{name}.txt", 10) for name in "abcd"], "files", 2)
@@ -53,6 +55,27 @@ def test_a_survey_is_a_pass_of_its_own(tmp_path):
         ("hash", 2, 4),
         ("survey", 1, 4),
         ("filter", 0, 3),
+    ]
+
+
+def test_the_exchange_of_large_scopes_shows_and_is_not_forgotten_when_its_files_are_gone(tmp_path):
+    layout, grid = Layout(str(tmp_path)), Grid(shards=4, partitions=1, group_shards=2)
+    files = tasks_done(layout, "scope", grid, ["a", "b", "c", "d"])
+    assert files == [layout.group("scope", 0), layout.group("scope", 1), layout.decisions("scope", 0)] + [
+        layout.drops("scope", shard) for shard in "bd"
+    ]
+    assert tasks_done(layout, "scope", Grid(shards=4, partitions=1), ["a", "b", "c", "d"]) == []
+    shown = ProgressReporter(layout, SCOPES, set(), console(), False, True, exchange=files)
+    assert line(shown) == "hashed 0/4, dedup 0/5 tasks, written 0/4 shards, reading, N s, time left unknown"
+    for path in (files[0], files[3], layout.drops("scope", "a")):
+        write_bytes(path, b"")
+    assert line(shown).startswith("hashed 0/4, dedup 2/5 tasks, written 0/4 shards")
+    delete_tree(layout.work)
+    assert line(shown).startswith("hashed 0/4, dedup 2/5 tasks, written 0/4 shards")
+    assert [(bar.name, bar.done, bar.total) for bar in shown.bars()] == [
+        ("hash", 0, 4),
+        ("dedup", 2, 5),
+        ("filter", 0, 4),
     ]
 
 
