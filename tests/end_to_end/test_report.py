@@ -108,7 +108,7 @@ def test_the_plots_take_the_readers_theme(browser, sample):
     with Visit(browser, sample) as visit:
         light = visit.page.evaluate(colour)
         visit.page.emulate_media(color_scheme="dark")
-        visit.page.wait_for_selector("html[data-plots=drawn]", state="attached", timeout=PATIENCE)
+        visit.page.wait_for_function(f"{colour} != '{light}'", timeout=PATIENCE)
         assert (light, visit.page.evaluate(colour)) == ("rgb(43, 108, 176)", "rgb(99, 164, 228)")
         assert visit.said == []
 
