@@ -219,7 +219,8 @@ class Job:
 
     def _ask_flink(self) -> None:
         for failure in self._flink.failures() if self._flink is not None else ():
-            self._moved = time.monotonic()
+            if self._signs:  # without a worker, beginning anew is no progress
+                self._moved = time.monotonic()
             if is_final(failure.trace):
                 raise UserError(user_message(Exception(failure.trace)))
             line, cure = one_line(failure.trace), cure_of(failure.trace)

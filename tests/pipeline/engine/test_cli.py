@@ -179,3 +179,16 @@ def test_a_command_is_quiet_while_it_starts():
     )
     assert ended.stdout.startswith("usage: python -m sources.lines")
     assert ended.stderr == ""
+
+
+def test_flags_for_job_services_are_known_without_a_job_service():
+    """In a process of its own: in this one, other tests have imported what adds them."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.pipeline.lines", "--input", "nowhere", "--patience_minutes", "0"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.stderr.splitlines()[-1].endswith("--patience_minutes: it takes minutes, more than 0; it is '0'")
