@@ -19,7 +19,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup flink flink-stop spark spark-stop $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
+.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -126,11 +126,17 @@ dataflow-commoncrawl: $(SETUP) ## a crawl on Dataflow: PROJECT= REGION= BUCKET= 
 flink: $(SETUP) ## a real Flink cluster on this machine, with two task managers; prints the flags to use (flink-stop stops it)
 	@$(BIN)/python -m tools.engines flink start
 
+flink-status: ## what of make flink runs, and the flags to use
+	@$(BIN)/python -m tools.engines flink status
+
 flink-stop: ## stop what make flink started
 	@$(BIN)/python -m tools.engines flink stop
 
 spark: $(SETUP) ## a real Spark cluster on this machine, with two workers; prints the flags to use (spark-stop stops it)
 	@$(BIN)/python -m tools.engines spark start
+
+spark-status: ## what of make spark runs, and the flags to use
+	@$(BIN)/python -m tools.engines spark status
 
 spark-stop: ## stop what make spark started
 	@$(BIN)/python -m tools.engines spark stop

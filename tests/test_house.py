@@ -15,7 +15,7 @@ ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 # The floors of pipeline/, from the ground up: a module imports from its own floor and from those below it.
 FLOORS = (
     ("text", "errors", "terminal"),
-    ("settings", "units"),
+    ("settings", "units", "service_options"),
     ("recipe", "recipe_keys"),
     ("storage",),
     ("corpus", "command_line", "service_options"),

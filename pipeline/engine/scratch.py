@@ -16,11 +16,15 @@ from pipeline.storage.locks import hold, is_abandoned
 
 PREFIX = "llama-corpus-"
 SIGN = "running"
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[str]:
     """Lets Ctrl-C end the workers at once: the runner would wait until each has made its shard, which takes minutes.
+
+    SIGTERM, which schedulers send, means the same: a job on a cluster would go on, and keep its slots, with nobody to
+    follow it.
 
     Temporary files of this process, and of those that it starts, lie in the run's scratch folder meanwhile: Beam leaves
     several behind where it is killed.
@@ -36,13 +40,13 @@ def interruptible() -> Iterator[str]:
             raise KeyboardInterrupt
 
         is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
-        before = signal.signal(signal.SIGINT, interrupt) if is_main else None
+        before = {number: signal.signal(number, interrupt) for number in _STOPS if is_main}
         try:
             with _temporary_files_in(folder):
                 yield str(sign)
         finally:
-            if is_main:
-                signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
 
 
 def remove_abandoned() -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def test_those_of_killed_runs_go_and_those_of_living_ones_stay(temporary):
         for other in others:
             other.kill()
             other.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_ends_the_workers_and_is_told_as_ctrl_c(temporary, number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+    assert signal.getsignal(number) is before
+    assert list(temporary.iterdir()) == []
