@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,6 @@ def test_those_of_killed_runs_go_and_those_of_living_ones_stay(temporary):
 def test_a_signal_to_stop_ends_the_workers_and_is_told_as_ctrl_c(temporary, number):
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), interruptible():
-        os.kill(os.getpid(), number)
-        time.sleep(60)
+        signal.raise_signal(number)
     assert signal.getsignal(number) is before
     assert list(temporary.iterdir()) == []
