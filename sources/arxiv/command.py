@@ -68,18 +68,12 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     plan = plan_inputs(args.input, recipe.eprints_per_shard, args.cache, warn)
     say(_planned(plan))
     run = cli.run_options(args, flags, files=(YIELD,))
+    _refuse_more_parts_than_months(run, plan)
     digest = metadata_digest(args.metadata, args.cache) if args.metadata else None
     inputs = Inputs(plan.tars, plan.folders)
     source = Arxiv(recipe, Layout(join(run.output, "arxiv")).root, inputs, digest)
 
     def prepare(layout: Layout, scopes: Sequence[Scope], run: RunOptions) -> None:
-        if run.part is not None:
-            months = len(plan.scopes)
-            first = ", ".join(f"{number}/{months}" for number in range(1, months + 1)[:2])
-            raise InputError(
-                f"--part {run.part}: parts take whole months of arXiv, and there are {months}: give at most as many "
-                f"parts ({first}, ...)"
-            )
         from sources.arxiv.superseded import prepare_versions  # noqa: PLC0415 - Beam, which takes a second to import
 
         superseded = prepare_versions(source, inputs, run, layout, scopes)
@@ -94,6 +88,17 @@ def _run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Ru
     if result.part is None:
         write_bytes(join(result.layout.root, YIELD), yield_table(result.manifest))
     return replace(result, notes=[*result.notes, *notes(result.manifest)])
+
+
+def _refuse_more_parts_than_months(run: RunOptions, plan: Plan) -> None:
+    """Before the part leaves a mark in the output, by which ``--finish`` would send users to it."""
+    months = len(plan.scopes)
+    if run.part is not None and not run.part.by_scopes(plan.scopes):
+        first = ", ".join(f"{number}/{months}" for number in range(1, months + 1)[:2])
+        raise InputError(
+            f"--part {run.part}: parts take whole months of arXiv, and there are {months}: give at most as many "
+            f"parts ({first}, ...)"
+        )
 
 
 def _planned(plan: Plan) -> str:

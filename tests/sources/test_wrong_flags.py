@@ -67,6 +67,7 @@ WRONG = {
         (["--books3", "samples/models/lid.176.ftz"], "is none by its name"),
     ],
     "arxiv": [
+        (["--input", "samples/arxiv/bulk", "--part", "1/99"], "give at most as many parts (1/"),
         ([], "give --input with bulk tars"),
         (["--input", "nowhere"], "'nowhere' matches no file"),
         (["--input", "samples/commoncrawl/prose"], "no paper among"),
