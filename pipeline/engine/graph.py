@@ -14,6 +14,7 @@ from typing import Literal
 
 import apache_beam as beam
 
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.exchange.passes import ByFiles, ByShuffle
 from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
 from pipeline.engine.process import loaded, write_shard
@@ -25,17 +26,13 @@ from pipeline.survey import SettledStep, Survey
 Exchange = Literal["files", "shuffle"]
 
 
-class MeasureShard(beam.DoFn):
+class MeasureShard(WorkerStep):
     """ShardTask -> (work folder, ShardTask): measures one shard; models are loaded once per worker, at need."""
 
     def __init__(self, worker: Worker, survey: Survey) -> None:
-        self._worker = worker
+        super().__init__(worker)
         self._survey = survey
         self._steps: Sequence[Step] | None = None
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
     def process(self, task: ShardTask) -> Iterator[tuple[str, ShardTask]]:
         """Measures one shard."""
@@ -48,16 +45,12 @@ class MeasureShard(beam.DoFn):
         yield task.work, task
 
 
-class SettleScope(beam.DoFn):
+class SettleScope(WorkerStep):
     """(work folder, all ShardTasks of the scope) -> the ShardTasks to write."""
 
     def __init__(self, worker: Worker, survey: Survey) -> None:
-        self._worker = worker
+        super().__init__(worker)
         self._survey = survey
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
     def process(self, element: tuple[str, Iterable[ShardTask]]) -> Iterator[ShardTask]:
         """Settles one scope."""
@@ -67,16 +60,16 @@ class SettleScope(beam.DoFn):
         yield from (task for task in tasks if task.write)
 
 
-class WriteShard(beam.DoFn):
+class WriteShard(WorkerStep):
     """ShardTask -> shard name: reads, filters and writes one shard; models are loaded once per worker."""
 
     def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+        super().__init__(worker)
         self._steps: Sequence[Step] | None = None
 
     def setup(self) -> None:
         """Connects the file systems and loads the models."""
-        self._worker.connect()
+        super().setup()
         self._steps = self._worker.source.steps_after_dedup()
         for step in self._steps:
             step.load()

@@ -20,7 +20,7 @@ from pipeline.engine.passes import SharedScopes
 from pipeline.engine.progress import ProgressReporter
 from pipeline.engine.runners import run_beam
 from pipeline.engine.state import remove_work
-from pipeline.engine.tasks import Worker, tasks_of, work_folder
+from pipeline.engine.tasks import Worker, grids_of, tasks_of, work_folder
 from pipeline.errors import OutputError
 from pipeline.source import Source, rounds_of, survey_of
 from pipeline.storage.filesystem import is_remote
@@ -61,7 +61,7 @@ def make_missing(
     worker = Worker(source, layout, options.cache, tuple(options.flags))
     earlier = [round_.name for round_ in rounds[:-1]]
     by_files = shared or is_local(options.beam)
-    exchange = _exchange(worker, missing, done, configuration) if by_files else []
+    exchange = _exchange(worker, missing) if by_files else []
     with ProgressReporter(layout, own, done, console, remote, bool(rounds), earlier, surveyed, exchange):
         if part is not None and shared:
             _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
@@ -75,13 +75,16 @@ def make_missing(
         )
 
 
-def _exchange(worker: Worker, scopes: Sequence[Scope], done: set[str], configuration: str) -> list[str]:
+def _exchange(worker: Worker, scopes: Sequence[Scope]) -> list[str]:
     """The files of the exchange by which progress shows."""
     found: list[str] = []
     for scope in scopes:
-        first, shards = tasks_of(scope, done, configuration, worker.rounds())[0], [s.name for s in scope.shards]
-        for number, grid in enumerate(first.grids):
-            found += tasks_done(worker.layout, worker.work(first, number), grid, shards)
+        grids = grids_of(scope, worker.rounds())
+        if all(grid.is_direct for grid in grids):
+            continue
+        work, shards = work_folder(scope.fingerprint), [shard.name for shard in scope.shards]
+        for number, grid in enumerate(grids):
+            found += tasks_done(worker.layout, worker.folder(work, number), grid, shards)
     return found
 
 

@@ -49,13 +49,17 @@ def tasks_of(scope: Scope, done: Container[str], configuration: str, rounds: Seq
     """The tasks of a scope: all its shards, of which those not done are written; with the source's rounds of dedup."""
     fingerprint = scope.fingerprint
     stats = {"scope": {"name": scope.name, "fingerprint": fingerprint}, "configuration": configuration}
-    size = sum(shard.size for shard in scope.shards)
-    grids = tuple(grid_of(len(scope.shards), size, round_.dedup.unit_bytes) for round_ in rounds)
-    work = work_folder(fingerprint)
+    grids, work = grids_of(scope, rounds), work_folder(fingerprint)
     return [
         ShardTask(shard, position, work, grids, shard.name not in done, stats)
         for position, shard in enumerate(scope.shards)
     ]
+
+
+def grids_of(scope: Scope, rounds: Sequence[Round]) -> tuple[Grid, ...]:
+    """How a scope is cut for each round of dedup."""
+    size = sum(shard.size for shard in scope.shards)
+    return tuple(grid_of(len(scope.shards), size, round_.dedup.unit_bytes) for round_ in rounds)
 
 
 def work_folder(fingerprint: str) -> str:
@@ -108,9 +112,13 @@ class Worker:
         return survey_of(self.source)
 
     def work(self, task: ShardTask, number: int) -> str:
-        """The work folder of one round of a task's scope: the scope's own for the last."""
+        """The work folder of one round of a task's scope."""
+        return self.folder(task.work, number)
+
+    def folder(self, work: str, number: int) -> str:
+        """The folder of one round below that of a scope: the scope's own for the last."""
         rounds = self.rounds()
-        return task.work if number == len(rounds) - 1 else join(task.work, rounds[number].name)
+        return work if number == len(rounds) - 1 else join(work, rounds[number].name)
 
     def goes_on(self, task: ShardTask, number: int) -> bool:
         """Whether a shard is needed behind a round of dedup: what is done is, too, for later rounds and a survey."""

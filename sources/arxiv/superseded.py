@@ -11,6 +11,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions
 from pipeline.engine.runners import run_beam
 from pipeline.engine.tasks import Worker
@@ -74,15 +75,8 @@ def list_tar(file: InputFile, cache: Path | None) -> Iterator[Listed]:
         return
 
 
-class ListMembers(beam.DoFn):
+class ListMembers(WorkerStep):
     """Shard -> shard name: writes the list of a bulk tar's members."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
     def process(self, shard: Shard) -> Iterator[str]:
         """Lists one bulk tar."""

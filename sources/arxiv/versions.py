@@ -17,11 +17,7 @@ from typing import NamedTuple
 import xxhash
 
 from pipeline.corpus.shard import WORK, Shard
-from pipeline.storage.filesystem import (
-    exists,
-    join,
-    read_bytes,
-)
+from pipeline.storage.filesystem import exists, join, read_bytes
 from sources.arxiv.identifiers import identify
 
 NEWEST = 1 << 20  # stands for a version that the name does not give

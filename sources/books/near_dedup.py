@@ -37,6 +37,7 @@ from filters.near_duplicates.minhash import (
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.progress import ProgressReporter
@@ -70,18 +71,18 @@ class SketchTask:
     wanted: tuple[int, ...] = ()
 
 
-class SketchBooks(beam.DoFn):
+class SketchBooks(WorkerStep):
     """SketchTask -> shard name."""
 
     def __init__(self, worker: Worker, files: SketchFiles) -> None:
-        self._worker = worker
+        super().__init__(worker)
         self._files = files
         self._steps: list[Step] = []
         self._hasher: ShingleHasher | None = None
 
     def setup(self) -> None:
         """Connects the file systems and loads the models."""
-        self._worker.connect()
+        super().setup()
         assert isinstance(self._worker.source, Books)
         self._hasher = ShingleHasher(self._worker.source.recipe.near_dedup.shingle_words)
         self._steps = self._worker.source.steps_before_near_dedup()

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import await_others, share
 from pipeline.engine.process import write_timing
@@ -44,15 +45,8 @@ class RangeTask:
     number: int
 
 
-class SortRows(beam.DoFn):
+class SortRows(WorkerStep):
     """RangeTask -> its name: writes the rows of a range by partition."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
     def process(self, task: RangeTask) -> Iterator[str]:
         """Sorts a range; nothing happens where its facts are there."""
@@ -137,15 +131,8 @@ def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence
     pipeline | "Parts" >> beam.Create(list(tasks)) | "Spread" >> beam.Reshuffle() | label >> beam.ParDo(dofn)
 
 
-class CountPosts(beam.DoFn):
+class CountPosts(WorkerStep):
     """Site -> its name: counts its questions and answers."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
     def process(self, site: Site) -> Iterator[str]:
         """Counts, and writes the count with the file that it is of."""

@@ -5,8 +5,9 @@
     python -m tools.engines flink status
     python -m tools.engines flink stop
 
-What is needed is fetched once, into the cache folder. All of it listens on this machine's loopback device only, and
-belongs to nobody else: stopping ends the processes that were started here, and no others.
+What is needed is fetched once, into the cache folder. The engines listen on this machine's loopback device only; Beam's
+job server listens at all addresses, and cannot be told otherwise. Stopping ends the processes that were started here,
+and no others.
 """
 
 from __future__ import annotations

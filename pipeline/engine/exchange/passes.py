@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.engine.dedup import write_drops
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.exchange import files
 from pipeline.engine.exchange.blocks import BlockFile
 from pipeline.engine.exchange.grid import Grid
@@ -30,17 +31,13 @@ SHUFFLED = {
 OfGroup, OfPartition, OfShard = tuple[GroupKey, bytes], tuple[PartitionKey, bytes], tuple[ShardKey, bytes]
 
 
-class RoundStep(beam.DoFn):
+class RoundStep(WorkerStep):
     """A step of a round of dedup."""
 
     def __init__(self, dedup: DedupRound) -> None:
+        super().__init__(dedup.worker)
         self._dedup = dedup
-        self._worker = dedup.worker
         self._layout = dedup.worker.layout
-
-    def setup(self) -> None:
-        """Connects the file systems."""
-        self._worker.connect()
 
 
 class HashUnits(RoundStep):

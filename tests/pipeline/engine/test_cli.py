@@ -67,12 +67,6 @@ class TestFlags:
         assert errors.endswith("error: argument --num_workers: invalid int value: 'many'\n")
         assert len(errors.splitlines()) < 10
 
-    def test_what_the_commands_add_to_the_flags_of_beam_is_known_and_checked(self, raw, capsys):
-        _, flags = parse(parser(), ["--input", "a", "--patience_minutes", "2"])
-        assert flags == ["--patience_minutes", "2"]
-        assert command("--input", raw, "--patience_minutes=never") == 2
-        assert "argument --patience_minutes: it takes minutes, more than 0; it is 'never'" in capsys.readouterr().err
-
     def test_flags_are_not_abbreviated(self, raw, capsys):
         assert command("--input", raw, "--outp", "x") == 2
         assert "unknown argument --outp; did you mean --output?" in capsys.readouterr().err
