@@ -88,7 +88,7 @@ format: $(TESTS) ## reformat the code
 	@$(BIN)/ruff format .
 
 test: $(TESTS) ## all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 bench: $(TESTS) ## measure speed and memory (see benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.commoncrawl

@@ -90,11 +90,9 @@ def test_a_worker_without_beam_is_told(tmp_path, flink):
     bare.chmod(0o755)
     launcher = {"command": str(ROOT / "pipeline/engine/worker.sh"), "env": {"LLAMA_CORPUS_PYTHON": str(bare)}}
     flags = ["--environment_type", "PROCESS", "--environment_config", json.dumps(launcher)]
-    started = time.monotonic()
     done = run("sources.commoncrawl", "--input", *CRAWL, "--output", tmp_path, *flink.flags, *flags, status=1)
     assert "The workers' Python lacks what the command needs" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - started < 100
 
 
 def test_an_output_that_workers_do_not_see_is_told(tmp_path, flink):
