@@ -49,18 +49,24 @@ def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ())
     Raises:
         RecipeError: There is no such recipe, or a key or value is wrong; names the key, the value, what is allowed.
     """
-    settings = _read_yaml(name_or_path)
-    for override in overrides:
-        _override(settings, override)
-    return from_mapping(kind, settings, name_or_path)
+    return from_mapping(kind, with_overrides(read_settings(name_or_path), overrides), name_or_path)
 
 
-def _read_yaml(name_or_path: str) -> dict[str, Any]:
+def read_settings(name_or_path: str, folder: str = "") -> dict[str, Any]:
+    """The keys of a recipe, as they stand in its file.
+
+    Args:
+        name_or_path: A name in ``recipes/``, or the path of a YAML file.
+        folder: The folder below ``recipes/`` in which a name is looked for.
+
+    Raises:
+        RecipeError: There is no such recipe, or it is no YAML mapping.
+    """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        builtin = RECIPES / f"{name_or_path}.yaml"
+        builtin = RECIPES / folder / f"{name_or_path}.yaml"
         if not builtin.is_file():
-            names = sorted(file.stem for file in RECIPES.glob("*.yaml"))
+            names = sorted(file.stem for file in (RECIPES / folder).glob("*.yaml"))
             raise RecipeError(f"there is no recipe {name_or_path!r}; built in are {', '.join(names)}, or give a .yaml")
         text = builtin.read_text(encoding="utf-8")
     else:
@@ -73,6 +79,17 @@ def _read_yaml(name_or_path: str) -> dict[str, Any]:
         raise RecipeError(f"the recipe {name_or_path} is empty: leave --recipe away for the defaults, or give it a key")
     if not isinstance(settings, dict):
         raise RecipeError(f"the recipe {name_or_path} must be a mapping of keys, it is a {type(settings).__name__}")
+    return settings
+
+
+def with_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The keys of a recipe with ``key.path=value`` strings laid over them, the value as ``parse_flag`` reads it.
+
+    Raises:
+        RecipeError: One is no such string.
+    """
+    for override in overrides:
+        _override(settings, override)
     return settings
 
 
@@ -158,6 +175,8 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str, key: str)
 
 
 def _convert_plain(value: Any, hint: Any, where: str, key: str) -> Any:
+    if hint is Any:
+        return value
     is_bool = isinstance(value, bool)
     if hint is float and isinstance(value, int) and not is_bool:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf

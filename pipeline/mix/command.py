@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from pipeline.command_line import add_keys, command_parser, errors_told, folder,
 from pipeline.engine.options import RunOptions
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.owned import check_output
-from pipeline.mix.plan import plan_sentences, plan_table
+from pipeline.mix.plan import plan_record, plan_sentences, plan_table
 from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
@@ -65,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
     add_keys(result, lambda: recipe_keys(MixRecipe, load_mixture("llama1")))
     add("--dry-run", action="store_true", help="encode what is new, show the plan, and write no shard")
+    add("--json", action="store_true", help="with --dry-run: print the plan as JSON")
     add("--quiet", action="store_true", help="no progress, only the plan and the summary")
     return result
 
@@ -73,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and makes the mixture."""
     commands = parser()
     args, flags = parse(commands, arguments)
+    if args.json and not args.dry_run:
+        commands.error("--json goes with --dry-run; of shards that are written, manifest.json has all of it")
     from pipeline.mix.run import MixOptions  # noqa: PLC0415 - Beam, which takes a second to import
 
     with errors_told(stopped="What is finished is kept: the same command goes on from here."):
@@ -91,6 +96,9 @@ def _run(options: MixOptions, args: argparse.Namespace) -> None:
     if not args.dry_run:
         check_output(options.run.output, options.corpus, options.token_root)
     prepared = prepare(options, progress)
+    if args.json:
+        sys.stdout.write(json.dumps(plan_record(prepared.plan), indent=1) + "\n")
+        return
     console.print(plan_table(prepared.plan))
     for line in plan_sentences(prepared.plan):
         console.print(line, markup=False, soft_wrap=True)

@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +19,7 @@ from pipeline.plan.dedup import dedup_needs
 from pipeline.plan.estimate import Estimate, estimate, with_own_yields
 from pipeline.plan.rates import BUILT_IN, Rates, rates_of_corpus, read_rates
 from pipeline.plan.recipe import PlanRecipe
+from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
 from pipeline.recipe import RECIPES, load_recipe
 from pipeline.terminal import print_whole
 
@@ -102,7 +102,7 @@ def _shares(mixture: MixRecipe, facts: PlanRecipe) -> dict[str, float]:
 
 def sources_table(plan: Estimate, facts: PlanRecipe) -> Table:
     """What each source takes, with the paper's figures beside it."""
-    table = _table(f"{_amount(plan.tokens)} tokens: what each source takes")
+    table = titled(f"{amount_text(plan.tokens)} tokens: what each source takes")
     for heading in ("source", "share", "tokens", "epochs", "unique", "text", "in paper", "raw data", "in"):
         table.add_column(heading, justify="left" if heading in {"source", "in"} else "right")
     for need in plan.needs:
@@ -110,12 +110,12 @@ def sources_table(plan: Estimate, facts: PlanRecipe) -> Table:
         table.add_row(
             need.source,
             f"{need.share:.1%}",
-            _amount(need.tokens),
+            amount_text(need.tokens),
             f"{need.epochs:.2f}",
-            _amount(need.unique_tokens),
-            _bytes(need.text_bytes),
-            _bytes(fact.paper.gigabytes * 1e9),
-            _bytes(need.raw_bytes),
+            amount_text(need.unique_tokens),
+            bytes_text(need.text_bytes),
+            bytes_text(fact.paper.gigabytes * 1e9),
+            bytes_text(need.raw_bytes),
             Text(f"{need.units:,} {fact.unit}", style="red" if need.is_short else ""),
         )
     table.add_section()
@@ -125,12 +125,12 @@ def sources_table(plan: Estimate, facts: PlanRecipe) -> Table:
     table.add_row(
         "in all",
         f"{sums[0]:.1%}",
-        _amount(sums[1]),
+        amount_text(sums[1]),
         f"{sums[1] / sums[2]:.2f}",
-        _amount(sums[2]),
-        _bytes(text),
-        _bytes(paper),
-        _bytes(raw),
+        amount_text(sums[2]),
+        bytes_text(text),
+        bytes_text(paper),
+        bytes_text(raw),
         "",
         style="bold",
     )
@@ -139,7 +139,7 @@ def sources_table(plan: Estimate, facts: PlanRecipe) -> Table:
 
 def work_table(plan: Estimate, rates: Rates) -> Table:
     """Core hours, memory and disk of each part of the work."""
-    table = _table(f"The work, with {plan.workers:,} cores (rates: {rates.machine})")
+    table = titled(f"The work, with {plan.workers:,} cores (rates: {rates.machine})")
     for heading in ("part", "core hours", "hours", "worker's memory", "writes"):
         table.add_column(heading, justify="left" if heading == "part" else "right")
     per_byte = plan.parquet_bytes / sum(need.text_bytes for need in plan.needs)
@@ -160,13 +160,13 @@ def _work_row(
     table: Table, plan: Estimate, part: str, hours: float | None, peak: int | None, written: float, style: str = ""
 ) -> None:
     wall = None if hours is None else hours / plan.workers
-    cells = (_hours(hours), _hours(wall), "" if peak is None else _bytes(peak), _bytes(written))
+    cells = (hours_text(hours), hours_text(wall), "" if peak is None else bytes_text(peak), bytes_text(written))
     table.add_row(part, *cells, style=style)
 
 
 def dedup_table(plan: Estimate, facts: PlanRecipe) -> Table:
     """What exact dedup sends, keeps and holds, for each scope that a recipe can name."""
-    table = _table("Exact dedup, for one scope: what a cluster shuffles, or one machine keeps in its work folder")
+    table = titled("Exact dedup, for one scope: what a cluster shuffles, or one machine keeps in its work folder")
     for heading in ("source", "scope", "shards", "units", "hashes", "parts", "shuffled", "kept", "a part's memory"):
         table.add_column(heading, justify="left" if heading in {"source", "scope", "units"} else "right")
     for need in dedup_needs(plan.needs, facts.sources):
@@ -175,11 +175,11 @@ def dedup_table(plan: Estimate, facts: PlanRecipe) -> Table:
             need.scope,
             f"{need.shards:,}",
             need.unit,
-            _amount(need.hashes),
+            amount_text(need.hashes),
             f"{need.partitions:,}",
-            _bytes(need.shuffled_bytes),
-            _bytes(need.work_bytes),
-            _bytes(need.held_bytes),
+            bytes_text(need.shuffled_bytes),
+            bytes_text(need.work_bytes),
+            bytes_text(need.held_bytes),
         )
     return table
 
@@ -189,8 +189,8 @@ def notes(plan: Estimate, facts: PlanRecipe, corpus: str | None, small: Sequence
     lines = []
     if plan.dollars is not None:
         lines.append(
-            f"About {_hours(plan.wall_hours)} hours, and ${plan.dollars:,.0f} at ${plan.core_hour_dollars:g} a core "
-            f"hour. Fetching, storage and traffic come on top (arXiv's bucket is requester-pays)."
+            f"About {hours_text(plan.wall_hours)} hours, and ${plan.dollars:,.0f} at ${plan.core_hour_dollars:g} a "
+            f"core hour. Fetching, storage and traffic come on top (arXiv's bucket is requester-pays)."
         )
     for need in plan.needs:
         if need.is_short:
@@ -214,29 +214,3 @@ def _as_json(plan: Estimate, facts: PlanRecipe, rates: Rates) -> dict[str, objec
     dedup = [dataclasses.asdict(need) for need in dedup_needs(plan.needs, facts.sources)]
     sums = {key: getattr(plan, key) for key in keys}
     return {**dataclasses.asdict(plan), **sums, "dedup": dedup, "rates": rates.machine}
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
-    )
-
-
-def _hours(hours: float | None) -> str:
-    if hours is None:
-        return "unknown"
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
-
-
-def _amount(count: float) -> str:
-    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g}{unit}"
-    return f"{count:.0f}"
-
-
-def _bytes(count: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count / 1e3:.3g} kB"

@@ -37,7 +37,7 @@ def fetch(
     url: str,
     cache_dir: Path,
     *,
-    sha256: str | None = None,
+    checksum: str | None = None,
     attempts: int | None = None,
     timeout: float = TIMEOUT,
     sleep: Callable[[float], object] = time.sleep,
@@ -52,7 +52,8 @@ def fetch(
     Args:
         url: Http or https address.
         cache_dir: Folder of the cache, made if missing; must be on a file system with locks.
-        sha256: Hexadecimal check sum that the file must have. A cached file with another one is fetched again.
+        checksum: What the file must have, as the algorithm and hexadecimal digits: ``sha256:...``, ``sha1:...``. A
+            cached file with another one is fetched again.
         attempts: Tries without progress (1 MiB) before giving up; by default as many as the failure deserves.
         timeout: Seconds without a byte after which a try has failed.
         sleep: How to wait.
@@ -67,18 +68,18 @@ def fetch(
     """
     url = _quoted(url)
     target = cache_dir / _cache_name(url)
-    if _is_wanted(target, sha256):
+    if _is_wanted(target, checksum):
         return target
     part = target.with_name(target.name + ".part")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _locked(part) as file:
-            if not _is_wanted(target, sha256):  # another process may have fetched it meanwhile
+            if not _is_wanted(target, checksum):  # another process may have fetched it meanwhile
                 host = Host(cache_dir, urllib.parse.urlsplit(url).netloc.rpartition("@")[2], sleep)
                 download = Download(url, file, target.with_name(target.name + ".validator"), timeout, host)
                 _persist(download, attempts, sleep)
                 download.forget()
-                _check_sum(url, file, sha256, target)
+                _check_sum(url, file, checksum, target)
                 os.fsync(file.fileno())
                 os.replace(part, target)
     except OSError as error:
@@ -123,31 +124,33 @@ def _cache_name(url: str) -> str:
     return f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{base[-_LONGEST_NAME:] or 'index'}"
 
 
-def _is_wanted(target: Path, sha256: str | None) -> bool:
+def _is_wanted(target: Path, checksum: str | None) -> bool:
     if not target.is_file():
         return False
-    if sha256 is None:
+    if checksum is None:
         return True
     with target.open("rb") as file:
-        return _sum(file) == sha256.lower()
+        return _sum(file, checksum) == checksum.lower()
 
 
-def _sum(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
+def _sum(file: IO[bytes], like: str) -> str:
+    """The check sum of a file by the algorithm of another one."""
+    name = like.partition(":")[0].lower()
     file.seek(0)
+    digest = hashlib.new(name, usedforsecurity=False)
     while data := file.read(_COPY_BYTES):
         digest.update(data)
-    return digest.hexdigest()
+    return f"{name}:{digest.hexdigest()}"
 
 
-def _check_sum(url: str, file: IO[bytes], sha256: str | None, target: Path) -> None:
-    if sha256 is None or (found := _sum(file)) == sha256.lower():
+def _check_sum(url: str, file: IO[bytes], checksum: str | None, target: Path) -> None:
+    if checksum is None or (found := _sum(file, checksum)) == checksum.lower():
         return
     file.truncate(0)
     target.unlink(missing_ok=True)
     raise FetchError(
-        f"{url} has the SHA-256 {found}, not {sha256.lower()}: it was removed. The file at the source has changed, or "
-        f"something on the way answers in its place.",
+        f"{url} has the check sum {found}, not {checksum.lower()}: it was removed. The file at the source has changed, "
+        f"or something on the way answers in its place.",
         url,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -404,20 +405,20 @@ def local_model(uri: str, sha256: str | None = None, what: str = "model") -> str
 
 def model_exists(uri: str) -> bool:
     """Tells whether ``local_model`` would find a model, which is not fetched; not for web addresses."""
-    return exists(uri if is_remote(uri) else _beside(uri))
+    return exists(uri if is_remote(uri) else beside(uri))
 
 
-def _beside(path: str) -> str:
-    """A relative path that is not in the working directory, beside the packages, if it is there."""
-    beside = Path(__file__).parents[2] / path
-    return str(beside) if not os.path.exists(path) and beside.exists() else path
+def beside(path: str) -> str:
+    """A relative path, or glob, of what is not in the working directory, beside the packages, if it is there."""
+    other = str(Path(__file__).parents[2] / path)
+    return other if not is_remote(path) and not glob.glob(path) and glob.glob(other) else path
 
 
 def _local_path(uri: str, sha256: str | None) -> str:
     if is_web(uri):
-        return str(fetch(uri, default_cache() / "models", sha256=sha256))
+        return str(fetch(uri, default_cache() / "models", checksum=f"sha256:{sha256}" if sha256 else None))
     if not is_remote(uri):
-        return _beside(uri)
+        return beside(uri)
     uri = pinned(uri)  # a model of a branch that moves on is another model
     cached = default_cache() / "models" / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{uri.rsplit('/', 1)[-1]}"
     if not cached.exists():

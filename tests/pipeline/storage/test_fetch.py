@@ -96,7 +96,7 @@ def test_retry_after_as_a_date(server, tmp_path, slept):
 
 def test_a_cut_connection_is_resumed_with_a_range(server, tmp_path, slept):
     server.answers = [whole(cut=300_000), ranged(cut=100_000), ranged()]
-    assert fetch(server.url + "a", tmp_path, sha256=SHA256, sleep=slept.append).read_bytes() == DATA
+    assert fetch(server.url + "a", tmp_path, checksum=f"sha256:{SHA256}", sleep=slept.append).read_bytes() == DATA
     assert server.requests == [
         ("/a", None, None),
         ("/a", "bytes=300000-", '"one"'),
@@ -313,7 +313,7 @@ def test_the_length_changes_between_tries(server, tmp_path, slept):
 
 def test_no_more_is_taken_than_the_length_says(server, tmp_path, slept):
     server.answers = [whole(DATA + b"more", **{"Content-Length": len(DATA)})]
-    assert fetch(server.url + "a", tmp_path, sha256=SHA256, sleep=slept.append).read_bytes() == DATA
+    assert fetch(server.url + "a", tmp_path, checksum=f"sha256:{SHA256}", sleep=slept.append).read_bytes() == DATA
 
 
 def test_a_server_that_begins_anew_each_time_is_given_up(server, tmp_path, slept, monkeypatch):
@@ -337,16 +337,16 @@ def test_a_redirect_to_a_local_file_is_refused(server, tmp_path, slept):
 
 
 def test_a_wrong_check_sum_removes_the_file_and_tells_both(server, tmp_path):
-    with pytest.raises(FetchError, match=rf"has the SHA-256 {SHA256}, not {'0' * 64}: it was removed"):
-        fetch(server.url + "a", tmp_path, sha256="0" * 64)
+    with pytest.raises(FetchError, match=rf"has the check sum sha256:{SHA256}, not sha256:{'0' * 64}: it was removed"):
+        fetch(server.url + "a", tmp_path, checksum=f"sha256:{'0' * 64}")
     assert cached(tmp_path) == []
 
 
 def test_a_cached_file_with_another_check_sum_is_fetched_again(server, tmp_path):
     server.answers = [whole(b"old"), whole()]
     assert fetch(server.url + "a", tmp_path).read_bytes() == b"old"
-    assert fetch(server.url + "a", tmp_path, sha256=SHA256.upper()).read_bytes() == DATA
-    assert fetch(server.url + "a", tmp_path, sha256=SHA256).read_bytes() == DATA
+    assert fetch(server.url + "a", tmp_path, checksum=f"sha256:{SHA256}".upper()).read_bytes() == DATA
+    assert fetch(server.url + "a", tmp_path, checksum=f"sha256:{SHA256}").read_bytes() == DATA
     assert len(server.requests) == 2
 
 
