@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
@@ -39,6 +40,8 @@ def add_input(
 ) -> None:
     """Adds a flag that names raw files: given once with several, or several times, its values add up.
 
+    ``@FILE`` stands for the lines of a file, for more names than a command line holds.
+
     Args:
         parser: The command's parser, or a group of its flags.
         text: What ``--help`` says of it.
@@ -46,7 +49,26 @@ def add_input(
         metavar: What a value of it is called.
         more: What else argparse takes, such as a default.
     """
-    parser.add_argument(flag, action="extend", nargs="+", metavar=metavar, help=text, **more)
+    parser.add_argument(flag, action=_Inputs, nargs="+", metavar=metavar, help=f"{text}; @FILE: a list of them", **more)
+
+
+class _Inputs(argparse.Action):
+    """Adds values up, those of ``@FILE`` being the lines of a file."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        found = list(getattr(namespace, self.dest) or [])
+        for value in values:
+            if not value.startswith("@") or os.path.lexists(value):
+                found.append(value)
+                continue
+            try:
+                with open(value[1:], encoding="utf-8", errors="surrogateescape") as lines:
+                    found += [line.rstrip("\r\n") for line in lines if line.strip()]
+            except OSError as error:
+                parser.error(f"{option} {value}: the list cannot be read: {error.strerror}")
+        setattr(namespace, self.dest, found)
 
 
 def add_keys(parser: argparse.ArgumentParser, keys: Callable[[], Iterable[RecipeKey]]) -> None:

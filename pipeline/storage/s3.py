@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ _FLAGS = {
     "s3_api_version": "api_version",
     "s3_verify": "verify",
 }
+REQUESTER_PAYS = "LLAMA_CORPUS_S3_REQUESTER_PAYS"  # 1: this account may be billed for reading, as arXiv's bucket does
 _NO_OBJECT = {"404", "NoSuchKey"}
 _EMPTY = {"416", "InvalidRange"}  # what a range of an empty object gives
 _NO_BUCKET = {"NoSuchBucket"}
@@ -168,7 +170,16 @@ def _client(options: tuple[tuple[str, Any], ...]) -> Any:
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
     )
-    return boto3.client("s3", config=patience, **dict(options))
+    client = boto3.client("s3", config=patience, **dict(options))
+    if os.environ.get(REQUESTER_PAYS) == "1":
+        for operation in ("GetObject", "HeadObject", "ListObjectsV2"):
+            client.meta.events.register(f"before-parameter-build.s3.{operation}", _pay)
+    return client
+
+
+def _pay(params: dict[str, Any], **_: Any) -> None:
+    """Says that this account pays for what is read."""
+    params.setdefault("RequestPayer", "requester")
 
 
 def _options() -> tuple[tuple[str, Any], ...]:

@@ -46,6 +46,22 @@ def crawl_files(
         FetchError: A malformed or unknown crawl, a range outside the list, or a failure of ``fetch``.
         StoreError: The store cannot be read.
     """
+    paths = all_crawl_files(crawl, kind=kind, base_url=base_url, cache_dir=cache_dir, sleep=sleep)
+    if not 0 <= first <= last < len(paths):
+        have = f"{crawl} has {len(paths)} {kind} files, with the numbers 0 to {len(paths) - 1}"
+        raise FetchError(f"{have}; {first} to {last} is no range of them.", base_url)
+    return paths[first : last + 1]
+
+
+def all_crawl_files(
+    crawl: str,
+    *,
+    kind: str = "wet",
+    base_url: str = COMMON_CRAWL,
+    cache_dir: Path,
+    sleep: Callable[[float], object] = time.sleep,
+) -> list[str]:
+    """Lists the addresses of all files of a Common Crawl crawl, as ``crawl_files`` does those of a range."""
     if not _CRAWL_NAME.fullmatch(crawl):
         raise FetchError(f"{crawl!r} is no crawl: names look like CC-MAIN-2019-30.")
     if kind not in _KINDS:
@@ -66,11 +82,7 @@ def crawl_files(
                 f"{base_url} for the names), or this network has asked for too much: then the same command works later."
             )
         raise FetchError(message, url, error.status) from error
-    paths = _read_listing(data, url, cache_dir)
-    if not 0 <= first <= last < len(paths):
-        have = f"{crawl} has {len(paths)} {kind} files, with the numbers 0 to {len(paths) - 1}"
-        raise FetchError(f"{have}; {first} to {last} is no range of them.", url)
-    return [base_url + path for path in paths[first : last + 1]]
+    return [base_url + path for path in _read_listing(data, url, cache_dir)]
 
 
 def _read_listing(packed: bytes, url: str, cache_dir: Path) -> list[str]:
