@@ -5,6 +5,7 @@ from hypothesis import settings
 
 from pipeline.storage import hub as storage
 from tests.pipeline.hub_server import Hub
+from tests.pipeline.publishers_server import Publishers
 from tests.pipeline.web_server import Server
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -31,3 +32,13 @@ def hub(monkeypatch, tmp_path):
     storage._commit.cache_clear()
     yield served
     served.close()
+
+
+@pytest.fixture(scope="module")
+def publishers():
+    """A web server on loopback that plays the publishers of raw data, one for the tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "*")
+        running = Publishers()
+        yield running
+        running.close()
