@@ -14,7 +14,7 @@ from sources.publishers.read import below, json_listing
 from sources.publishers.wikimedia import METADATA, archive_files
 from sources.wikipedia.dumps import ARCHIVE
 
-_SITE = re.compile(r"(?P<site>[a-z0-9-]+(\.[a-z0-9-]+)+?)(?P<table>-[A-Z][A-Za-z]+)?\.7z", re.I)
+_SITE = re.compile(r"(?P<site>[a-z0-9-]+(\.[a-z0-9-]+)*?\.[a-z0-9]+)(?P<table>-[A-Z][A-Za-z]+)?\.7z", re.I)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def test_books_are_those_of_the_catalogue_that_are_texts_in_the_languages(publis
 
 def test_months_of_arxiv_with_their_checksums(publishers, tmp_path):
     months = list(ArxivBucket(f"{publishers.url}/arxiv/").units(tmp_path))
-    assert [unit.name for unit in months] == sorted(unit.name for unit in months)
+    assert [unit.name for unit in months] == ["9902", "2103"]
     assert all(file.checksum.startswith("md5:") for unit in months for file in unit.files)
     early = list(ArxivBucket(f"{publishers.url}/arxiv/", until=months[0].name).units(tmp_path))
     assert early == months[:1]
