@@ -1,0 +1,185 @@
+"""Whole builds as a user makes them: of the samples, killed ten times; and from publishers, where much goes wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import ROOT, outputs, run
+
+STAGES = (
+    "commoncrawl",
+    "c4",
+    "github",
+    "wikipedia",
+    "books",
+    "arxiv",
+    "stackexchange",
+    "tokenizer",
+    "encode",
+    "mixture",
+)
+PATIENCE_SECONDS = 120.0
+
+
+def build(output: Path, *words: str | Path, status: int = 0):
+    return run("pipeline.build", *words, "--output", output, "--direct_num_workers", "1", status=status)
+
+
+def record(output: Path, stage: str) -> dict:
+    return json.loads((output / "_build" / "stages" / f"{stage}.json").read_text())
+
+
+def made(output: Path) -> dict[str, bytes]:
+    """All bytes of a build that are a function of its recipe: documents, accounts, tokenizer, shards."""
+    found = {name: data for folder in ("corpus", "shards") for name, data in outputs(output / folder).items()}
+    return found | {"tokenizer": (output / "models" / "tokenizer" / "tokenizer.model").read_bytes()}
+
+
+def descendants(process: int) -> list[int]:
+    """The processes below one, by /proc."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, here = [], [process]
+    while here:
+        below = parents.get(here.pop(), [])
+        found += below
+        here += below
+    return found
+
+
+def kill_in(stage: str, output: Path, *words: str | Path, alone: bool) -> None:
+    """Starts a build, and kills it with -9 while a stage runs: it alone, or all its processes as a power cut does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.build", *words, "--output", output],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    path, until = output / "_build" / "stages" / f"{stage}.json", time.monotonic() + PATIENCE_SECONDS
+    while not (path.exists() and '"status": "running"' in path.read_text()) and time.monotonic() < until:
+        assert process.poll() is None, f"the build ended before {stage}"
+        time.sleep(0.01)
+    time.sleep(0.7)  # the command has begun
+    killed = [process.pid] if alone else [process.pid, *descendants(process.pid)]
+    for number in killed:
+        try:
+            os.kill(number, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """A build of the samples, but for the report and the model; and what it printed."""
+    output = tmp_path_factory.mktemp("sample") / "work"
+    return output, build(output, "--until", "verify")
+
+
+def test_the_samples_become_shards_and_the_report_says_of_what(sample):
+    output, done = sample
+    for stage in (*STAGES, "verify"):
+        assert re.search(rf"│{stage} *│ done ", done.stdout), stage
+    assert "Made 11 stages in" in done.stdout
+    assert (output / "shards" / "state.json").exists()
+    assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
+
+
+def test_a_build_that_is_killed_ten_times_gives_the_same_bytes(sample, tmp_path):
+    for number, stage in enumerate(STAGES):
+        kill_in(stage, tmp_path / "work", "--until", "verify", alone=number % 2 == 1)
+    build(tmp_path / "work", "--until", "verify")
+    assert made(tmp_path / "work") == made(sample[0])
+    assert not list((tmp_path / "work").rglob("*.tmp"))
+
+
+def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample):
+    output, _ = sample
+    before = made(output)
+    assert "Nothing to do" in build(output, "--until", "verify").stdout
+    changed = ("--set", "sources.books.set=[language.keep=all]", "--until", "verify")
+    told = run("pipeline.build", "diff", *changed, "--output", output, status=1).stdout
+    assert "books: made anew\n  set: [] -> ['language.keep=all']\n" in told
+    assert "as it is: commoncrawl, c4, github, wikipedia, arxiv, stackexchange" in told
+    build(output, *changed)
+    assert made(output) != before
+    aside = sorted(path.name.rpartition("-")[0] for path in (output / "_build" / "aside").iterdir())
+    assert aside == ["books", "mixture", "tokenizer"] or "books" in aside
+    build(output, "--until", "verify")  # the old recipe's outputs come back
+    assert made(output) == before
+
+
+@pytest.fixture(scope="module")
+def recipe(publishers, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "llama1-test.yaml"
+    path.write_text(publishers.recipe())
+    return path
+
+
+def test_a_budget_is_fetched_made_and_grown(publishers, recipe, tmp_path):
+    output, asked = tmp_path / "work", publishers.requests
+    gone, slow = next(path for path in publishers.files if "/wet/" in path), []
+
+    def refuse(path):
+        if path == gone:
+            return 404
+        if path.endswith(".7z") and len(slow) < 2:
+            slow.append(path)
+            return 429
+        return None
+
+    publishers.refuse = refuse
+    words = (recipe, "--tokens", "10K", "--until", "verify")
+    assert "requester_pays" not in run("pipeline.build", *words, "--output", output, "--dry-run").stdout
+    assert not output.exists()
+    assert asked == []
+    first = build(output, *words)
+    assert "passed over" in first.stdout or record(output, "commoncrawl")["passed_over"] == {}
+    units = {
+        stage: record(output, stage)["units"] for stage in ("commoncrawl", "c4", "books", "arxiv", "stackexchange")
+    }
+    assert len({path for path in asked if "/wet/" in path}) < len(
+        [path for path in publishers.files if "/wet/" in path]
+    )
+    status = json.loads(run("pipeline.build", "status", output, "--json").stdout)
+    assert {entry["status"] for entry in status["stages"]} <= {"done", "without"}
+    assert not list((output / "raw").glob("*wet.gz"))  # fetched files that are not read again are gone
+
+    asked.clear()
+    build(output, recipe, "--tokens", "40K", "--until", "verify")
+    for stage, before in units.items():
+        after = record(output, stage)["units"]
+        assert after[: len(before)] == before  # a slice is part of every larger one
+    assert len(record(output, "commoncrawl")["units"]) > len(units["commoncrawl"])
+    fetched_before = {name for name in units["commoncrawl"]}
+    assert fetched_before
+    assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
+
+
+def test_a_source_that_fails_does_not_stop_the_others_and_the_same_command_mends_it(publishers, recipe, tmp_path):
+    output = tmp_path / "work"
+    damaged = next(path for path in publishers.files if path.endswith(".7z"))
+    publishers.refuse = lambda path: 401 if path.startswith("/epub/") else None
+    whole, publishers.files[damaged] = publishers.files[damaged], b"another file"
+    words = (recipe, "--tokens", "10K", "--until", "encode")
+    without = [word for name in ("commoncrawl", "github", "wikipedia", "arxiv") for word in ("--without", name)]
+    failed = build(output, *words, *without, "--set", "reference.train=false", status=1)
+    assert re.search(r"│stackexchange *│ failed", failed.stdout)
+    assert re.search(r"│books *│ failed", failed.stdout)
+    assert re.search(r"│c4 *│ done", failed.stdout)
+    assert "has the check sum sha1:" in failed.stdout
+    assert "failed: books, stackexchange; waiting: tokenizer, encode" in failed.stderr
+    publishers.refuse, publishers.files[damaged] = lambda path: None, whole
+    build(output, *words, *without, "--set", "reference.train=false")
