@@ -1,5 +1,6 @@
 """Whole builds as a user makes them: of the samples, killed ten times; and from publishers, where much goes wrong."""
 
+import contextlib
 import json
 import os
 import re
@@ -74,10 +75,8 @@ def kill_in(stage: str, output: Path, *words: str | Path, alone: bool) -> None:
     time.sleep(0.7)  # the command has begun
     killed = [process.pid] if alone else [process.pid, *descendants(process.pid)]
     for number in killed:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     process.wait()
 
 
@@ -115,8 +114,8 @@ def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample)
     assert "as it is: commoncrawl, c4, github, wikipedia, arxiv, stackexchange" in told
     build(output, *changed)
     assert made(output) != before
-    aside = sorted(path.name.rpartition("-")[0] for path in (output / "_build" / "aside").iterdir())
-    assert aside == ["books", "mixture", "tokenizer"] or "books" in aside
+    aside = {path.name.rpartition("-")[0] for path in (output / "_build" / "aside").iterdir()}
+    assert {"books", "tokenizer", "mixture"} <= aside
     build(output, "--until", "verify")  # the old recipe's outputs come back
     assert made(output) == before
 
@@ -163,8 +162,6 @@ def test_a_budget_is_fetched_made_and_grown(publishers, recipe, tmp_path):
         after = record(output, stage)["units"]
         assert after[: len(before)] == before  # a slice is part of every larger one
     assert len(record(output, "commoncrawl")["units"]) > len(units["commoncrawl"])
-    fetched_before = {name for name in units["commoncrawl"]}
-    assert fetched_before
     assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
 
 
