@@ -4,10 +4,7 @@ PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
 CORPUS  ?= corpus
-SHARDS  ?= shards
-MODEL   ?= tokenizer/model
-RUN     ?= run
-REPORT  ?= report
+WORK    ?= work
 OLDEST  ?= 3.10
 WORKERS ?= 2
 # The versions that are installed; empty: the newest that setup.py allows.
@@ -63,20 +60,14 @@ stackexchange: $(SETUP) ## run StackExchange on the embedded sample, and show wh
 	@$(BIN)/python -m sources.stackexchange --input 'samples/stackexchange/*.7z' --output $(CORPUS)
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/stackexchange
 
-corpus: $(SOURCES) ## all seven samples, a tokenizer trained on them, and the mixture as token shards
-	@$(BIN)/python -m tokenizer.train --corpus $(CORPUS) --output $(MODEL) --vocab-size 2048 --uneven
-	@$(BIN)/python -m pipeline.mix --proportions llama1 --tokens auto --corpus $(CORPUS) \
-	  --tokenizer $(MODEL)/tokenizer.model --output $(SHARDS) --set seq_len=256 --set heldout_tokens=2048
-	@$(BIN)/python -m pipeline.verify $(SHARDS)
-	@$(BIN)/python -m pipeline.trace $(SHARDS) --row 0 --token 5
+corpus: $(SETUP) ## all seven samples, a tokenizer trained on them, and the mixture as token shards, in work/
+	@$(BIN)/python -m pipeline.build --output $(WORK) --until verify
 
-demo: corpus $(TRAINER) ## the samples to shards, and a tiny LLaMA that trains on them
-	@$(BIN)/python -m trainer_bridge.train --model tiny --data $(SHARDS) --output $(RUN)
-	@$(BIN)/python -m trainer_bridge.evaluate $(RUN) --data $(SHARDS)/heldout > /dev/null
-	@$(BIN)/python -m trainer_bridge.generate $(RUN) "The "
+report: $(SETUP) ## that, and a page of all that the runs did: work/report/index.html
+	@$(BIN)/python -m pipeline.build --output $(WORK) --until report
 
-report: corpus ## a page of all that the samples' runs did: $(REPORT)/index.html
-	@$(BIN)/python -m pipeline.report $(CORPUS) $(SHARDS) --output $(REPORT)
+demo: $(TRAINER) ## that, and a tiny LLaMA that trains on the shards
+	@$(BIN)/python -m pipeline.build --output $(WORK)
 
 lint: $(TESTS) ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Draws docs/report.png: a part of the report of the samples, as a browser shows it. Needs playwright and a Chromium.
 
-make report && python -m tools.report_picture report/index.html
+make report && python -m tools.report_picture work/report/index.html
 """
 
 import shutil

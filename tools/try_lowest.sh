@@ -8,8 +8,7 @@ trap 'rm -rf "$work"' EXIT
 ${UV:-uv} venv --quiet --python "${PYTHON:-3.10}" "$work/venv"
 ${UV:-uv} pip install --quiet --python "$work/venv/bin/python" --resolution lowest-direct ".[${PARTS:-corpus,report}]"
 ${UV:-uv} pip uninstall --quiet --python "$work/venv/bin/python" llama-corpus  # what runs is this folder
-if ! make --no-print-directory "${GOAL:-report}" BIN="$work/venv/bin" SETUP= TRAINER= CORPUS="$work/corpus" SHARDS="$work/shards" \
-    MODEL="$work/model" RUN="$work/run" REPORT="$work/report" > "$work/log" 2>&1; then
+if ! make --no-print-directory "${GOAL:-report}" BIN="$work/venv/bin" SETUP= TRAINER= WORK="$work/work" > "$work/log" 2>&1; then
   cat "$work/log"; echo "the oldest versions: FAILED"; exit 1
 fi
-echo "the oldest versions ($(${UV:-uv} pip list --quiet --python "$work/venv/bin/python" --format freeze | grep -E '^(apache-beam|numpy|pyarrow|sentencepiece|torch)=' | paste -sd' ')): $(grep 'all accounts add up' "$work/log" | tail -1 | sed "s|$work/||")"
+echo "the oldest versions ($(${UV:-uv} pip list --quiet --python "$work/venv/bin/python" --format freeze | grep -E '^(apache-beam|numpy|pyarrow|sentencepiece|torch)=' | paste -sd' ')): $(grep 'all accounts add up' "$work/work/_build/logs/verify.log" | tail -1 | sed "s|$work/||")"

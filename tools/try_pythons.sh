@@ -22,15 +22,14 @@ for version in ${VERSIONS:-3.10 3.11 3.12 3.13 3.14}; do
     "$work/$version/bin/python" -m build --sdist --outdir "$work/run-$version" . > /dev/null &&
     "$work/$version/bin/pip" install --quiet --no-compile --constraint constraints.txt \
       "$(ls "$work/run-$version"/*.tar.gz)[corpus,report]" && cd "$work/run-$version" && ln -s "$root/samples" &&
-    make --no-print-directory --file "$root/Makefile" report BIN="$work/$version/bin" SETUP= CORPUS="corpus-$version" \
-      SHARDS="shards-$version" MODEL=model REPORT=report &&
+    make --no-print-directory --file "$root/Makefile" report BIN="$work/$version/bin" SETUP= WORK=work &&
     "$work/$version/bin/python" -c 'import pipeline, sys; assert pipeline.__file__.startswith(sys.prefix), pipeline.__file__'
   } > "$work/log" 2>&1; then
     cat "$work/log"; echo "Python $version: FAILED"; exit 1
   fi
-  (cd "$work/run-$version" && find "corpus-$version" "shards-$version" -name '*.parquet' -o -name 'data-*.arrow' | sort | xargs sha256sum | sed "s/-$version//") > "$work/sums-$version"
+  (cd "$work/run-$version" && find work/corpus work/shards -name '*.parquet' -o -name 'data-*.arrow' | sort | xargs sha256sum) > "$work/sums-$version"
   cmp "$work/sums-$version" "${first:=$work/sums-$version}"
-  echo "Python $version: $(grep 'all accounts add up' "$work/log" | tail -1 | sed "s|$work/||")"
+  echo "Python $version: $(grep 'all accounts add up' "$work/run-$version/work/_build/logs/verify.log" | tail -1)"
   cd "$root"
   rm -rf "${work:?}/$version"
 done

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -108,7 +108,7 @@ def _run(options: MixOptions, args: argparse.Namespace) -> None:
 
 
 def _print_summary(result: MixResult, options: MixOptions, console: Console) -> None:
-    console.print(reached_table(result))
+    console.print(reached_table(result.manifest["mixture"]))
     written, manifest = result.planned - result.done_before, result.manifest
     done = f"Wrote {written:,} of {result.planned:,} shards"
     before = f", {result.done_before:,} were done before" if result.done_before else ""
@@ -130,13 +130,13 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
         console.print(line, markup=False, soft_wrap=True)
 
 
-def reached_table(result: MixResult) -> Table:
-    """What was asked and what was reached, by source."""
+def reached_table(mixture: Mapping[str, Mapping[str, Any]]) -> Table:
+    """What was asked and what was reached, by source, as the manifest of the shards has it."""
     table = Table(title="shards", title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
     table.add_column("source", no_wrap=True)
     for heading in ("share asked", "share reached", "tokens", "documents", "epochs"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, entry in result.manifest["mixture"].items():
+    for name, entry in mixture.items():
         asked, reached = f"{entry['share_asked']:.3%}", f"{entry['share_reached']:.3%}"
         table.add_row(name, asked, reached, f"{entry['tokens']:,}", f"{entry['documents']:,}", f"{entry['epochs']:.3f}")
     return table
