@@ -154,8 +154,10 @@ def workshop(tmp_path_factory):
         patch.setenv("COLUMNS", "120")
         shop = Workshop(folder)
         shop.run(["make", "demo"])
-        for name in ("corpus", "shards", "run"):  # as the pages call what a user's own commands have made
-            (folder / name).symlink_to(folder / "work" / name)
+        shop.run(["make", "commoncrawl"])
+        others = [path for path in (folder / "work" / "corpus").iterdir() if path.name != "commoncrawl"]
+        for path in (*others, folder / "work" / "shards", folder / "work" / "run"):
+            (folder / path.relative_to(folder / "work")).symlink_to(path)  # what the pages' reader has made himself
         yield shop
 
 
