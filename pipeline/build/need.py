@@ -1,0 +1,92 @@
+"""How much raw data a source needs for a budget: first by what is known of it, then by what its own runs gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.build.units import Unit
+
+PILOT_SHARE = 0.1  # of the units that an estimate asks for: the first batch of a source, which tells the true yield
+
+
+@dataclass(frozen=True)
+class Yield:
+    """What came of raw data.
+
+    Attributes:
+        raw_bytes: Bytes of the units that were made.
+        raw_files: How many files that is.
+        text_bytes: Bytes of the text that was kept of them.
+        tokens: Tokens of that text; None before it was encoded.
+    """
+
+    raw_bytes: float = 0.0
+    raw_files: int = 0
+    text_bytes: float = 0.0
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the mixture needs of a source, and by what it is reckoned.
+
+    Attributes:
+        tokens: Unique tokens wanted.
+        text_per_raw: Bytes of kept text for each raw byte, as others have found.
+        bytes_per_token: Bytes of text for each token, likewise.
+        file_bytes: Bytes of a raw file whose size is not known.
+        margin: How much more is made than that.
+    """
+
+    tokens: float
+    text_per_raw: float
+    bytes_per_token: float
+    file_bytes: float
+    margin: float
+
+    def missing_bytes(self, made: Yield) -> float:
+        """Raw bytes still to be made, by what was made; 0 where there is enough."""
+        per_token = made.text_bytes / made.tokens if made.tokens else self.bytes_per_token
+        if made.text_bytes >= self.tokens * per_token:  # the margin is for what is not known yet
+            return 0.0
+        wanted = self.tokens * (1 + self.margin) * per_token
+        return (wanted - made.text_bytes) / self.text_rate(made)
+
+    def size(self, unit: Unit, made: Yield) -> float:
+        """The bytes of a unit, by those of the files that were made where its own are not known."""
+        return unit.size(made.raw_bytes / made.raw_files if made.raw_files else self.file_bytes)
+
+    def text_rate(self, made: Yield) -> float:
+        """Bytes of kept text for each raw byte.
+
+        The estimate counts like a first batch of its size: a few files that gave nothing are no reason to fetch all.
+        """
+        known = PILOT_SHARE * self.tokens * self.bytes_per_token
+        return (made.text_bytes + known) / (made.raw_bytes + known / self.text_per_raw)
+
+
+def next_units(
+    left: Sequence[Unit], need: Need | None, made: Yield, *, pilot: bool = False, least: int = 0
+) -> list[Unit]:
+    """The units to make next: as few as are thought to be enough.
+
+    Args:
+        left: Those that are not made, in their order.
+        need: What is needed; None for all.
+        made: What came of those that are.
+        pilot: Whether the first batch is a tenth of what the estimate asks for, since more can follow.
+        least: How many are taken, whatever is needed.
+    """
+    if need is None:
+        return list(left)
+    wanted = need.missing_bytes(made)
+    if pilot and not made.raw_bytes:
+        wanted *= PILOT_SHARE
+    chosen, have = list[Unit](), 0.0
+    for unit in left:
+        if have >= wanted and len(chosen) >= least:
+            break
+        chosen.append(unit)
+        have += need.size(unit, made)
+    return chosen

@@ -1,0 +1,172 @@
+"""What a build takes, on paper: what is fetched from where, hours, disk, cost; nothing is asked of a server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.build.calls import BuildOptions
+from pipeline.build.need import Need
+from pipeline.build.recipe import BuildRecipe
+from pipeline.build.run import until
+from pipeline.build.stages import stages_of
+from pipeline.build.work import DONE, Work
+from pipeline.errors import RecipeError
+from pipeline.mix.recipe import exact, load_mixture
+from pipeline.plan.command import FACTS
+from pipeline.plan.estimate import Estimate, estimate
+from pipeline.plan.rates import BUILT_IN, read_rates
+from pipeline.plan.recipe import PlanRecipe
+from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
+from pipeline.recipe import load_recipe
+from pipeline.terminal import print_whole
+
+BILLED = "s3://"
+TRANSFER_DOLLARS = 0.09  # for each GB that leaves Amazon's network, its list price
+
+
+def shares_of(recipe: BuildRecipe) -> dict[str, float]:
+    """The share of each source in the mixture, 0 to 1, of those that the build makes."""
+    mixture = load_mixture(recipe.mixture.proportions, recipe.mixture.set)
+    shares = {name: exact(source.share) for name, source in mixture.sources.items() if name in recipe.sources}
+    if not shares:
+        raise RecipeError("the mixture has none of the build's sources: see mixture.proportions")
+    return {name: float(share / sum(shares.values())) for name, share in shares.items()}
+
+
+def needs_of(recipe: BuildRecipe, tokens: int | None) -> dict[str, Need]:
+    """What a budget needs of each source; nothing where all there is is wanted.
+
+    Raises:
+        RecipeError: A source has no facts from which to reckon.
+    """
+    if tokens is None:
+        return {}
+    facts = load_recipe(PlanRecipe, str(FACTS))
+    shares = shares_of(recipe)
+    if unknown := [name for name in shares if name not in facts.sources]:
+        raise RecipeError(f"no facts are known of {unknown[0]}, so a budget cannot be cut to it: give --tokens auto")
+    return {
+        name: Need(
+            tokens=share * tokens / facts.sources[name].paper.epochs,
+            text_per_raw=facts.sources[name].text_per_raw,
+            bytes_per_token=facts.sources[name].bytes_per_token,
+            file_bytes=(recipe.sources[name].file_megabytes or facts.sources[name].unit_megabytes) * 1e6,
+            margin=recipe.margin,
+        )
+        for name, share in shares.items()
+    }
+
+
+def _estimate(options: BuildOptions) -> tuple[Estimate, PlanRecipe] | None:
+    """The estimate of a budget; None where all there is is made."""
+    if not options.needs:
+        return None
+    facts = load_recipe(PlanRecipe, str(FACTS), [f"workers={os.cpu_count() or 1}"])
+    shares = shares_of(options.recipe)
+    tokens = sum(need.tokens * facts.sources[name].paper.epochs for name, need in options.needs.items())
+    return estimate(tokens, shares, facts, read_rates(BUILT_IN)), facts
+
+
+def description(recipe: str, options: BuildOptions) -> dict[str, Any]:
+    """What a build is to make, as ``status`` needs it."""
+    found = _estimate(options)
+    core_hours = {need.source: need.core_hours for need in found[0].needs} if found else {}
+    return {
+        "recipe": recipe,
+        "tokens": options.tokens,
+        "seed": options.recipe.seed,
+        "stages": [stage.name for stage in until(stages_of(options.recipe, options.tokens), options.until)],
+        "sources": {
+            name: {
+                "tokens": options.needs[name].tokens if name in options.needs else None,
+                "estimated_core_hours": core_hours.get(name),
+            }
+            for name in options.recipe.sources
+        },
+    }
+
+
+def paper(work: Work, name: str, options: BuildOptions, console: Console) -> None:
+    """Prints what a build would fetch and make."""
+    found = _estimate(options)
+    result = titled(f"{name}, {options.tokens} tokens: what is fetched, and from where")
+    for heading in ("source", "share", "tokens", "raw data", "in", "there", "hours", "from"):
+        result.add_column(heading, justify="left" if heading in {"source", "in", "from"} else "right")
+    shares = shares_of(options.recipe)
+    needs = {need.source: need for need in found[0].needs} if found else {}
+    for source, build in options.recipe.sources.items():
+        record, need = work.record(source), needs.get(source)
+        there = "" if record is None else f"{len(record.units):,} units"
+        place = Text(where(build.raw), overflow="fold")
+        if need is None or found is None:
+            result.add_row(source, f"{shares.get(source, 0):.1%}", "all", "", "", there, "", place)
+            continue
+        raw, unit = f"{bytes_text(need.raw_bytes)}", f"{need.units:,} {found[1].sources[source].unit}"
+        wall = None if need.core_hours is None else need.core_hours / found[0].workers
+        result.add_row(source, f"{need.share:.1%}", amount_text(need.tokens), raw, unit, there, hours_text(wall), place)
+    print_whole(console, result)
+    for line in _sentences(work, options, found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRecipe] | None) -> list[str]:
+    stages = [stage.name for stage in until(stages_of(options.recipe, options.tokens), options.until)]
+    done = [name for name in stages if (record := work.record(name)) is not None and record.status == DONE]
+    lines = [f"Stages: {', '.join(stages)}" + (f"; done: {', '.join(done)}" if done else "")]
+    if found is None:
+        return [*lines, "Nothing is cut to a budget: all raw data named are made."]
+    plan, facts = found
+    disk = plan.parquet_bytes + plan.token_file_bytes + plan.shard_bytes
+    raw = sum(need.raw_bytes for need in plan.needs)
+    batch = min(raw, 2e9 * options.recipe.batch_gigabytes)
+    lines.append(
+        f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, {bytes_text(disk)} written, "
+        f"and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data on the disk at a time."
+    )
+    if plan.dollars is not None:
+        lines.append(f"Cores: ${plan.dollars:,.2f} at ${facts.core_hour_dollars:g} an hour; storage and traffic come on top.")
+    lines += [f"{name}: {line}" for name, source in options.recipe.sources.items() if (line := asked(source.raw, plan, name))]
+    lines.append(
+        "Estimates: speeds were measured elsewhere (recipes/plan/rates.json), yields are others' "
+        "(recipes/plan/facts.yaml). The build corrects them by what its first batches give."
+    )
+    return lines
+
+
+def asked(raw: Mapping[str, Any], plan: Estimate, name: str) -> str:
+    """What of a source costs money or a permission before a byte comes."""
+    if raw["publisher"] != "arxiv" or not str(raw.get("url", BILLED)).startswith(BILLED):
+        return ""
+    size = next((need.raw_bytes for need in plan.needs if need.source == name), 0.0)
+    allowed = "allowed by raw.requester_pays" if raw.get("requester_pays") else "refused unless raw.requester_pays is true"
+    return f"arXiv's bucket bills who reads it: about ${size / 1e9 * TRANSFER_DOLLARS:,.2f} outside its region; {allowed}."
+
+
+
+
+
+HOMES = {  # where a publisher's keys say nothing else
+    "commoncrawl": "https://data.commoncrawl.org/",
+    "wikimedia": "https://dumps.wikimedia.org/, else https://archive.org/",
+    "gutenberg": "https://gutenberg.pglaf.org/",
+    "arxiv": "s3://arxiv/",
+    "stackexchange": "https://archive.org/",
+}
+PLACES = ("url", "dumps")
+
+
+def where(raw: Mapping[str, Any]) -> str:
+    """Where raw data lie, in a few words."""
+    publisher, keys = str(raw["publisher"]), {key: value for key, value in raw.items() if key != "publisher"}
+    if publisher == "files":
+        given = keys.get("input") or []
+        return ", ".join(given if isinstance(given, list) else [str(given)])
+    place = next((str(keys[key]) for key in PLACES if key in keys), HOMES.get(publisher, publisher))
+    named = [value for key, value in keys.items() if key in ("crawls", "date", "languages", "item", "until")]
+    told = [", ".join(map(str, value)) if isinstance(value, list) else str(value) for value in named]
+    return f"{place} {'; '.join(told)}".strip()

@@ -1,0 +1,271 @@
+"""Making a source: its raw data are listed once, and made in batches until the mixture has enough of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipeline.build import stages as stages_
+from pipeline.build.calls import Calls
+from pipeline.build.fetching import GoneError
+from pipeline.build.need import Need, Yield, next_units
+from pipeline.build.stages import WORK, Command, Stage
+from pipeline.build.units import RawFile, Unit, from_lines, in_order, strata_of
+from pipeline.build.work import DONE, RUNNING, Record
+from pipeline.corpus.ledger import Ledger, total
+from pipeline.corpus.shard import MANIFEST, read_json
+from pipeline.errors import InputError
+from pipeline.recipe import fingerprint
+from pipeline.storage.filesystem import beside
+from pipeline.storage.listing import match
+
+FILES = "files"  # the publisher of what the user has already, or what a store lists by itself
+WHOLE = "whole"
+PUBLISHERS = "sources.publishers"  # the command that lists what the others have
+
+
+class SourceMaker:
+    """Makes the sources of one build."""
+
+    def __init__(self, calls: Calls) -> None:
+        """Takes what runs commands."""
+        self._calls = calls
+        self._work = calls.work
+        self._units: dict[str, list[Unit]] = {}
+        self.counted: dict[str, int] = {}  # unique tokens of each source, once they are
+
+    def make(self, stage: Stage, identity: Mapping[str, Any]) -> bool:
+        """Makes what is missing of a source; says whether it did anything.
+
+        Args:
+            stage: Of a source.
+            identity: What decides what it makes; what there is was made of the same.
+
+        Raises:
+            UserError: It failed.
+            FetchError: A raw file cannot be had for now.
+            StoppedError: There is no room for it.
+        """
+        made = False
+        while True:
+            record = self._work.record(stage.name) or Record(identity)
+            batch = self.batch(stage, record)
+            if batch or (record.status != DONE and record.units):
+                made |= self._make_batch(stage, record, batch)
+            elif record.units or record.passed_over:
+                self._work.write(stage.name, replace(record, status=DONE, message=""))
+                return made
+            else:
+                raise InputError(f"there are no raw data for {stage.name}: its publisher lists none")
+
+    def batch(self, stage: Stage, record: Record, *, counted: bool = False) -> list[Unit]:
+        """The units of a source that come next.
+
+        Args:
+            stage: Of a source.
+            record: What was made of it.
+            counted: Whether its tokens were counted: then its true yield is known.
+        """
+        assert stage.source is not None
+        source, need = stage.source, self._need(stage)
+        made = self._yield(stage, record)
+        left = [unit for unit in self.units(stage) if unit.name not in {*record.units, *record.passed_over}]
+        pilot = source.grows and not counted
+        chosen = next_units(left, need, made, pilot=pilot, least=self._least(stage, record))
+        return self._at_once(chosen, need, made) if source.grows else chosen
+
+    def _at_once(self, units: Sequence[Unit], need: Need | None, made: Yield) -> list[Unit]:
+        """The first of some units that are made in one run: no more than the disk is to hold, and in whole scopes."""
+        size, batch = 0.0, list[Unit]()
+        for unit in units:
+            size += need.size(unit, made) if need else unit.size(0.0)
+            if batch and (unit.alone or size > self._calls.options.recipe.batch_gigabytes * 1e9):
+                break
+            batch.append(unit)
+            if unit.alone:
+                break
+        return batch
+
+    def _after(self, stage: Stage, record: Record, batch: Sequence[Unit]) -> list[Unit]:
+        """The units that are thought to come after a batch, which are fetched while it is made."""
+        need, made = self._need(stage), self._yield(stage, record)
+        if need is None or stage.source is None or not stage.source.grows:
+            return []
+        size = sum(need.size(unit, made) for unit in batch)
+        files = made.raw_files + sum(len(unit.files) for unit in batch)
+        then = Yield(made.raw_bytes + size, files, made.text_bytes + size * need.text_rate(made))
+        dealt = {*record.units, *record.passed_over, *(unit.name for unit in batch)}
+        left = [unit for unit in self.units(stage) if unit.name not in dealt]
+        return self._at_once(next_units(left, need, then), need, then)
+
+    def _least(self, stage: Stage, record: Record) -> int:
+        """How many units come whatever is needed: one of each stratum, where the recipe says so."""
+        if stage.source is None or not stage.source.each_stratum:
+            return 0
+        return max(0, len(strata_of(self.units(stage))) - len(record.units) - len(record.passed_over))
+
+    def known_batch(self, stage: Stage, record: Record) -> list[Unit]:
+        """As ``batch``, where the raw data are listed already; else nothing."""
+        return self.batch(stage, record) if stage.name in self._units else []
+
+    def first(self, stage: Stage) -> list[Unit]:
+        """The units of a source that its budget is thought to take, from the first."""
+        return next_units(self.units(stage), self._need(stage), Yield())
+
+    def tidy(self, stage: Stage) -> None:
+        """Removes raw files of a source that grows which came, and are not read again in this build."""
+        record = self._work.record(stage.name)
+        if stage.source is None or not stage.source.grows or record is None or record.status != DONE:
+            return
+        fetcher = self._calls.fetcher
+        if not self._calls.options.keep_raw:
+            fetcher.remove(unit for unit in self._units.get(stage.name, []) if fetcher.came(unit))
+
+    def units(self, stage: Stage) -> list[Unit]:
+        """The units of a source in their order; what a publisher has is listed once."""
+        assert stage.source is not None
+        if stage.name not in self._units:
+            raw, seed = dict(stage.source.raw), self._calls.options.recipe.seed
+            if raw["publisher"] == FILES:
+                self._units[stage.name] = in_order(own_files(raw), seed)
+            else:
+                units = self._work.units(stage.name, raw, seed)
+                if units is None:
+                    units = in_order(self._listed(stage, raw), seed, each_stratum=stage.source.each_stratum)
+                    self._work.write_units(stage.name, raw, seed, units)
+                self._units[stage.name] = units
+        return self._units[stage.name]
+
+    def _listed(self, stage: Stage, raw: Mapping[str, Any]) -> list[Unit]:
+        """What a publisher has, from the command that asks it."""
+        path = self._work.path("_build", "units", f"{stage.name}.listed")
+        keys = [f"{key}={json.dumps(value)}" for key, value in raw.items() if key != "publisher"]
+        words = [str(raw["publisher"]), *(word for key in keys for word in ("--set", key)), "--cache", f"{WORK}/raw"]
+        self._calls.call(stage, Command(PUBLISHERS, (), str(path)), words, "lists what its publisher has")
+        units = from_lines(path.read_text(encoding="utf-8"), str(path))
+        path.unlink()
+        return units
+
+    def _make_batch(self, stage: Stage, record: Record, batch: Sequence[Unit]) -> bool:
+        """Makes the next units of a source: these alone where it grows, else all anew."""
+        assert stage.source is not None
+        calls, source, known = self._calls, stage.source, {unit.name: unit for unit in self.units(stage)}
+        earlier = [] if source.grows and batch else [known[name] for name in record.units if name in known]
+        self._guard(stage, record, [*earlier, *batch])
+        have = self._taken(stage, record, [*earlier, *batch])
+        calls.fetcher.ahead(self._after(stage, record, batch))
+        if not have:
+            self._work.write(stage.name, record)
+            return False
+        names = [unit.name for unit in have]
+        if not source.grows and record.status == DONE:
+            place = self._work.set_aside(stage.name, stage.outputs)
+            calls.display.say(
+                f"{stage.name} is deduplicated as a whole, and made anew of {len(have):,} units in place of "
+                f"{len(record.units):,}; the smaller one is in {place}, which you may remove"
+            )
+        if not source.grows:
+            record = replace(record, units=names)
+        record = replace(record, status=RUNNING, message="")
+        self._work.write(stage.name, record)
+        started = time.monotonic()
+        (command,) = stage.commands
+        words = [*command.words, *self._model_words(stage), source.input_flag, *self._calls.inputs(stage, have)]
+        try:
+            calls.call(stage, command, [*words, *(["--retry-failed"] if calls.options.retry_failed else [])])
+        except InputError:
+            if not self._keeps_nothing(stage) or self._need(stage) is None or not self._has_more(stage, record, have):
+                raise
+            calls.display.say(f"{stage.name}: nothing is kept of its first units; more of it is read")
+        need, files = self._need(stage), sum(len(unit.files) for unit in have)
+        size = sum(calls.fetcher.size(unit, need.file_bytes if need else 0.0) for unit in have)
+        record.units = list(dict.fromkeys([*record.units, *names]))
+        record.raw_bytes = record.raw_bytes + size if source.grows else size
+        record.raw_files = record.raw_files + files if source.grows else files
+        record.seconds += time.monotonic() - started
+        record.status = DONE
+        self._work.write(stage.name, record)
+        if source.grows and not calls.options.keep_raw:
+            calls.fetcher.remove(have)
+        return True
+
+    def _keeps_nothing(self, stage: Stage) -> bool:
+        """Whether all was read, and no document kept: of a small slice that may be so."""
+        path = self._work.path("corpus", stage.name, MANIFEST)
+        return path.exists() and kept_characters(read_json(str(path))) == 0
+
+    def _has_more(self, stage: Stage, record: Record, have: Sequence[Unit]) -> bool:
+        dealt = {*record.units, *record.passed_over, *(unit.name for unit in have)}
+        return any(unit.name not in dealt for unit in self.units(stage))
+
+    def _guard(self, stage: Stage, record: Record, units: Sequence[Unit]) -> None:
+        """Refuses units for which there is no room: for what is still to come, and as much again while it is made."""
+        need, made = self._need(stage), self._yield(stage, record)
+        if need is not None:
+            to_come = [unit for unit in units if self._calls.fetcher.wanting([unit])]
+            room = sum(need.size(unit, made) for unit in [*units, *to_come])
+            self._calls.guard(stage, len(units), room)
+
+    def _taken(self, stage: Stage, record: Record, units: Sequence[Unit]) -> list[Unit]:
+        """Waits for the files of units; those that their publisher has no more are passed over, and recorded."""
+        have = []
+        for unit in units:
+            try:
+                self._calls.fetcher.take(unit, self._calls.waiting(stage))
+            except GoneError as error:
+                record.passed_over[unit.name] = str(error)
+                record.units = [name for name in record.units if name != unit.name]
+                self._calls.display.say(f"{stage.name}: {unit.name} is passed over: {error}")
+            else:
+                have.append(unit)
+        return have
+
+    def _need(self, stage: Stage) -> Need | None:
+        return self._calls.options.needs.get(stage.name)
+
+    def _yield(self, stage: Stage, record: Record) -> Yield:
+        """What came of the units of a source."""
+        if not record.units or not record.raw_bytes:
+            return Yield()
+        text = kept_characters(read_json(str(self._work.path("corpus", stage.name, MANIFEST))))
+        return Yield(record.raw_bytes, record.raw_files, text, self.counted.get(stage.name))
+
+    def _model_words(self, stage: Stage) -> list[str]:
+        """What CommonCrawl is told of the models that were made here."""
+        words: list[str] = []
+        if "cutoffs" in stage.needs:
+            lines = self._work.path("models", "perplexity", "cutoffs.yaml").read_text(encoding="utf-8").splitlines()
+            words += ["--set", f"perplexity.cutoffs={{{', '.join(line for line in lines if line[:1] != '#')}}}"]
+        reference = self._work.record("reference") if "reference" in stage.needs else None
+        if reference is not None and reference.status == DONE:
+            words += ["--set", f"reference.model={stages_.REFERENCE}/reference.bin"]
+        return words
+
+
+def own_files(raw: Mapping[str, Any]) -> list[Unit]:
+    """The user's own files as units: each its own, or all of them one that is taken as it is given.
+
+    Raises:
+        InputError: They are not there.
+    """
+    given = [raw["input"]] if isinstance(raw.get("input"), str) else list(raw.get("input") or [])
+    patterns = [beside(str(pattern)) for pattern in given]
+    if not patterns:
+        raise InputError("raw: publisher files needs input, a list of paths, globs or addresses")
+    files = match(patterns)
+    if raw.get(WHOLE):
+        listing = fingerprint([[file.path.rpartition("/")[2], file.size] for file in files])[:16]
+        sizes = [sum(max(0, file.size) for file in files), *[0] * (len(patterns) - 1)]
+        named = tuple(RawFile(path, size) for path, size in zip(patterns, sizes, strict=True))
+        return [Unit(f"{WHOLE}-{listing}", WHOLE, named)]
+    return [Unit(file.path, FILES, (RawFile(file.path, file.size),)) for file in files]
+
+
+def kept_characters(manifest: Mapping[str, Any]) -> float:
+    """Characters of the text that a source kept."""
+    ledger = Ledger()
+    ledger.add_json(manifest["ledger"])
+    return float(total(ledger.kept.values()).characters)

@@ -1,0 +1,129 @@
+"""What is done of a build, what runs, what failed, what is left; and which stages a changed recipe touches."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.build.calls import BuildOptions
+from pipeline.build.process import last_lines
+from pipeline.build.run import identity_of, until
+from pipeline.build.stages import stages_of
+from pipeline.build.told import told
+from pipeline.build.work import DONE, FAILED, RUNNING, WITHOUT, Work
+from pipeline.recipe import difference
+from pipeline.terminal import print_whole
+
+STYLES = {DONE: "green", FAILED: "red", RUNNING: "cyan", WITHOUT: "yellow"}
+TO_DO, STOPPED = "to do", "stopped"
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """The state of a stage.
+
+    Attributes:
+        stage: Its name.
+        status: ``done``, ``running``, ``stopped`` (it is begun, and no build is at work), ``failed``, ``without``, or
+            ``to do``.
+        seconds: What it took so far.
+        made: What it holds, in a few words.
+        seconds_left: An estimate for what is left of it; None where there is none.
+        said: Of one that runs or failed: what it said last.
+    """
+
+    stage: str
+    status: str
+    seconds: float
+    made: str
+    seconds_left: float | None
+    said: str
+
+
+def statuses(work: Work) -> list[StageStatus]:
+    """The state of each stage.
+
+    Raises:
+        InputError: There is no build in the folder.
+    """
+    about, is_held = work.description(), work.is_held()
+    return [_status_of(work, name, about["sources"].get(name), is_held) for name in about["stages"]]
+
+
+def _status_of(work: Work, name: str, source: dict[str, Any] | None, is_held: bool) -> StageStatus:
+    record = work.record(name)
+    if record is None:
+        return StageStatus(name, TO_DO, 0.0, "", _estimated(source, 0.0), "")
+    status = STOPPED if record.status == RUNNING and not is_held else record.status
+    said = record.message
+    if record.status == RUNNING:
+        said = "".join(last_lines(work.log(name), 1))
+    left = _estimated(source, record.seconds) if record.status != DONE else None
+    return StageStatus(name, status, record.seconds, told(work, name, record), left, said)
+
+
+def _estimated(source: dict[str, Any] | None, spent: float) -> float | None:
+    hours = (source or {}).get("estimated_core_hours")
+    return None if hours is None else max(0.0, hours * 3600 / (os.cpu_count() or 1) - spent)
+
+
+def print_status(work: Work, console: Console, *, as_json: bool = False) -> int:
+    """Prints the state of a build; gives 0 where all is done, else 1."""
+    found = statuses(work)
+    status = 0 if all(entry.status in (DONE, WITHOUT) for entry in found) else 1
+    if as_json:
+        about = work.description()
+        listed = [vars(entry) for entry in found]
+        sys.stdout.write(json.dumps({**about, "runs": work.is_held(), "stages": listed}, indent=1) + "\n")
+        return status
+    table = Table(title=str(work.root), title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    for heading in ("stage", "state", "seconds", "made", "left"):
+        table.add_column(heading, justify="right" if heading in ("seconds", "left") else "left", no_wrap=True)
+    for entry in found:
+        seconds = f"{entry.seconds:,.1f}" if entry.seconds else ""
+        left = "" if not entry.seconds_left else f"{_time(entry.seconds_left)}"
+        table.add_row(entry.stage, Text(entry.status, style=STYLES.get(entry.status, "")), seconds, entry.made, left)
+    print_whole(console, table)
+    for entry in found:
+        if entry.said:
+            console.print(f"{entry.stage}: {entry.said}", markup=False, soft_wrap=True)
+    return status
+
+
+def _time(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours:,}h{rest // 60:02d}m" if hours else f"{rest // 60}m{rest % 60:02d}s"
+
+
+def differences(work: Work, options: BuildOptions, console: Console) -> int:
+    """Prints which stages of a build a recipe makes anew, and by which key; gives 0 where none, else 1.
+
+    A stage that follows one of them is made anew, too, but for what is settled where the other only grows.
+    """
+    work.description()
+    touched: dict[str, str] = {}
+    for stage in until(stages_of(options.recipe, options.tokens), options.until):
+        record = work.record(stage.name)
+        if record is None:
+            touched[stage.name] = "new"
+            console.print(f"{stage.name}: new", markup=False, soft_wrap=True)
+            continue
+        lines = difference(record.identity, identity_of(stage, work))
+        above = [name for name in stage.follows if name in touched]
+        if lines or above:
+            touched[stage.name] = "changed"
+            console.print(f"{stage.name}: made anew", markup=False, soft_wrap=True)
+            reasons = lines or [f"follows {', '.join(above)}"]
+            for line in reasons:
+                console.print(f"  {line}", markup=False, soft_wrap=True)
+    kept = [name for name in work.description()["stages"] if name not in touched]
+    if kept:
+        console.print(f"as it is: {', '.join(kept)}", markup=False, soft_wrap=True)
+    return 1 if touched else 0

@@ -1,0 +1,27 @@
+"""What a stage made, in a few words."""
+
+from __future__ import annotations
+
+from pipeline.build.work import DONE, Record, Work
+from pipeline.corpus.shard import MANIFEST, read_json
+
+
+def told(work: Work, name: str, record: Record) -> str:
+    """What a stage made, in a few words."""
+    parts = []
+    manifest = work.path("corpus", name, MANIFEST)
+    if record.units and manifest.exists():
+        kept = read_json(str(manifest))["ledger"]["kept"]
+        parts.append(f"{sum(count['documents'] for count in kept.values()):,} documents")
+    if len(record.units) > 1:
+        parts.append(f"{len(record.units):,} units")
+    if record.passed_over:
+        parts.append(f"{len(record.passed_over):,} passed over")
+    report = work.path("models", "reference", "reference.json")
+    if name == "reference" and record.status == DONE and report.exists():
+        found = read_json(str(report))["held_out"]
+        parts.append(f"held out: precision {found['precision']:.2f}, recall {found['recall']:.2f}")
+    if name == "mixture" and record.status == DONE:
+        mixture = read_json(str(work.path("shards", MANIFEST)))["mixture"]
+        parts.append(f"{sum(entry['tokens'] for entry in mixture.values()):,} tokens")
+    return ", ".join(parts)
