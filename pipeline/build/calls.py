@@ -107,8 +107,8 @@ class Calls:
         if free >= least:
             return None
         return (
-            f"the disk of {self.work.root} has only {free:.1f} GB left, and min_free_gigabytes is {least:g}. Make room, "
-            "then the same command goes on."
+            f"the disk of {self.work.root} has only {free:.1f} GB left, and min_free_gigabytes is {least:g}. Make "
+            "room, then the same command goes on."
         )
 
     def guard(self, stage: Stage, units: int, room: float) -> None:
@@ -125,8 +125,8 @@ class Calls:
         needed, least, free = room / 1e9, self.options.recipe.min_free_gigabytes, self._free() / 1e9
         if free < needed + least:
             raise StoppedError(
-                f"{stage.name} needs about {needed:.1f} GB for its next {units:,} units, and {least:g} GB must stay free "
-                f"(min_free_gigabytes); the disk of {self.work.root} has {free:.1f} GB. Make "
+                f"{stage.name} needs about {needed:.1f} GB for its next {units:,} units, and {least:g} GB must stay "
+                f"free (min_free_gigabytes); the disk of {self.work.root} has {free:.1f} GB. Make "
                 f"{needed + least - free:.1f} GB of room, then the same command goes on."
             )
 

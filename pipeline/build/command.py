@@ -20,9 +20,18 @@ from pipeline.build.recipe import DEFAULT, BuildRecipe, built_in, load_build
 from pipeline.build.run import Build, Outcome
 from pipeline.build.status import differences, print_status
 from pipeline.build.work import Work
-from pipeline.command_line import add_keys, command_parser, errors_told, exit_with, folder, on_errors, parse, print_error
-from pipeline.errors import OutputError
+from pipeline.command_line import (
+    add_keys,
+    command_parser,
+    errors_told,
+    exit_with,
+    folder,
+    on_errors,
+    parse,
+    print_error,
+)
 from pipeline.corpus.shard import MANIFEST, read_json
+from pipeline.errors import OutputError
 from pipeline.mix.command import reached_table
 from pipeline.mix.recipe import parse_tokens
 from pipeline.recipe_keys import recipe_keys
@@ -37,7 +46,8 @@ Makes a whole corpus by one recipe: fetches the raw data, makes the sources, tra
 verifies, reports. Without a recipe it makes the embedded samples. For a budget of tokens it takes of each source a
 slice that is a fair sample of it, and part of every larger slice: with more --tokens the same folder grows.
 
-RECIPE comes first, and is a name ({", ".join(built_in())}) or a YAML file; a recipe of your own is a few lines over one: base: llama1.
+RECIPE comes first, and is a name ({", ".join(built_in())}) or a YAML file; a recipe of your own is a few lines over
+one: base: llama1.
 
 other forms:
   python -m pipeline.build status DIR [--json]    what is done, what runs, what failed, what is left
@@ -46,7 +56,7 @@ other forms:
 EPILOG = """\
 examples:
   python -m pipeline.build                                                  # the samples, to work/
-  python -m pipeline.build llama1 --tokens 1B --output work/ --dry-run      # what is fetched from where, hours, disk, cost
+  python -m pipeline.build llama1 --tokens 1B --output work/ --dry-run      # what is fetched from where, and its cost
   python -m pipeline.build llama1 --tokens 1B --output work/
   python -m pipeline.build llama1 --tokens 10B --output work/               # later: goes on from there
   python -m pipeline.build mine.yaml --set mixture.proportions=redpajama --until mixture
@@ -61,14 +71,18 @@ Status: 0 all done; 1 something failed, or is missing; 2 a wrong flag; 130 Ctrl-
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = command_parser("pipeline.build", DESCRIPTION, EPILOG)
-    result.usage = "python -m pipeline.build [RECIPE] [flags]"  # Beam's flags may follow: a recipe later could be a value
+    result.usage = (
+        "python -m pipeline.build [RECIPE] [flags]"  # Beam's flags may follow: a recipe later could be a value
+    )
     result.set_defaults(recipe=DEFAULT)
     add = result.add_argument
     add("--tokens", metavar="N", help="tokens to write: 1B, 500M, a number, or auto (default: what the recipe says)")
     add("--output", metavar="DIR", type=folder, default=WORK, help=f"the folder of the build (default: {WORK})")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
     add_keys(result, lambda: recipe_keys(BuildRecipe, load_build(DEFAULT)))
-    add("--without", metavar="SOURCE", action="append", default=[], help="leave a source out; the others share its part")
+    add(
+        "--without", metavar="SOURCE", action="append", default=[], help="leave a source out; the others share its part"
+    )
     add("--until", metavar="STAGE", help="end after this stage, such as mixture")
     add("--dry-run", action="store_true", help="say what would be fetched and made, and do nothing")
     add("--keep-raw", action="store_true", help="keep all fetched files; else those go that are not read again")
@@ -100,7 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args.recipe = recipe
     with errors_told(stopped="What is finished is kept: the same command goes on from here."):
         if is_remote(args.output):
-            raise OutputError(f"a build needs a folder on a disk; {args.output} is none. Mount the store, or share a disk")
+            raise OutputError(
+                f"a build needs a folder on a disk; {args.output} is none. Mount the store, or share a disk"
+            )
         options = _options(args, flags)
         if wants_diff:
             exit_with(differences(Work(args.output), options, Console(highlight=False)))
@@ -157,10 +173,17 @@ def _end(work: Work, outcome: Outcome, seconds: float) -> int:
     for note in outcome.notes:
         say(note)
     if outcome.failed:
-        print_error(f"failed: {', '.join(outcome.failed)}" + (f"; waiting: {', '.join(outcome.waiting)}" if outcome.waiting else "")
-            + ". Mend that, and the same command goes on.")
+        print_error(
+            f"failed: {', '.join(outcome.failed)}"
+            + (f"; waiting: {', '.join(outcome.waiting)}" if outcome.waiting else "")
+            + ". Mend that, and the same command goes on."
+        )
         return 1
-    say(f"Made {len(outcome.made)} stages in {seconds:,.1f} s." if outcome.made else "Nothing to do: all was made before.")
+    say(
+        f"Made {len(outcome.made)} stages in {seconds:,.1f} s."
+        if outcome.made
+        else "Nothing to do: all was made before."
+    )
     root = os.path.join(str(work.root), "")
     say("Next:")
     if work.path("report", "index.html").exists():

@@ -125,12 +125,16 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
     raw = sum(need.raw_bytes for need in plan.needs)
     batch = min(raw, 2e9 * options.recipe.batch_gigabytes)
     lines.append(
-        f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, {bytes_text(disk)} written, "
-        f"and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data on the disk at a time."
+        f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, {bytes_text(disk)} "
+        f"written, and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data on the disk at a time."
     )
     if plan.dollars is not None:
-        lines.append(f"Cores: ${plan.dollars:,.2f} at ${facts.core_hour_dollars:g} an hour; storage and traffic come on top.")
-    lines += [f"{name}: {line}" for name, source in options.recipe.sources.items() if (line := asked(source.raw, plan, name))]
+        lines.append(
+            f"Cores: ${plan.dollars:,.2f} at ${facts.core_hour_dollars:g} an hour; storage and traffic come on top."
+        )
+    lines += [
+        f"{name}: {line}" for name, source in options.recipe.sources.items() if (line := asked(source.raw, plan, name))
+    ]
     lines.append(
         "Estimates: speeds were measured elsewhere (recipes/plan/rates.json), yields are others' "
         "(recipes/plan/facts.yaml). The build corrects them by what its first batches give."
@@ -143,11 +147,12 @@ def asked(raw: Mapping[str, Any], plan: Estimate, name: str) -> str:
     if raw["publisher"] != "arxiv" or not str(raw.get("url", BILLED)).startswith(BILLED):
         return ""
     size = next((need.raw_bytes for need in plan.needs if need.source == name), 0.0)
-    allowed = "allowed by raw.requester_pays" if raw.get("requester_pays") else "refused unless raw.requester_pays is true"
-    return f"arXiv's bucket bills who reads it: about ${size / 1e9 * TRANSFER_DOLLARS:,.2f} outside its region; {allowed}."
-
-
-
+    allowed = (
+        "allowed by raw.requester_pays" if raw.get("requester_pays") else "refused unless raw.requester_pays is true"
+    )
+    return (
+        f"arXiv's bucket bills who reads it: about ${size / 1e9 * TRANSFER_DOLLARS:,.2f} outside its region; {allowed}."
+    )
 
 
 HOMES = {  # where a publisher's keys say nothing else

@@ -38,7 +38,9 @@ class Display:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
 
@@ -116,5 +118,7 @@ class Display:
             seconds = time.monotonic() - self._began
             table.add_row(Text(f"{self._now} {seconds:,.0f} s", style="bold"), Text(line))
         following = ", ".join(name for name in self._left if name != (self._now or "").partition(" ")[0])
-        table.add_row(Text(f"{self._ended} of {self._ended + len(self._left)} stages"), Text(f"next: {following}"[:SHOWN]))
+        table.add_row(
+            Text(f"{self._ended} of {self._ended + len(self._left)} stages"), Text(f"next: {following}"[:SHOWN])
+        )
         self._live.update(table)

@@ -25,8 +25,8 @@ class SourceBuild:
     """How a source is made.
 
     Attributes:
-        raw: Where its raw data lie: ``publisher`` and that publisher's own keys (docs/build.md has them). With ``files``
-            and ``whole: true`` the ``input`` is taken as it is; else it is cut to units of which a budget takes some.
+        raw: Where its raw data lie: ``publisher`` and that publisher's own keys (docs/build.md has them). With
+            ``files`` and ``whole: true`` the ``input`` is taken as it is; else it is cut to units of which a budget takes some.
         module: The command; ``sources.<name>`` where None.
         recipe: Its recipe, a name or a YAML file; its own default where None.
         set: Overrides of that, as ``key.path=value``.
@@ -59,8 +59,8 @@ class PerplexityBuild:
     """The models that CommonCrawl's pages are scored with.
 
     Attributes:
-        train: Whether they are trained here, on the articles of ``language`` that the Wikipedia source wrote; else those
-            of CommonCrawl's own recipe are used.
+        train: Whether they are trained here, on the articles of ``language`` that the Wikipedia source wrote; else
+            those of CommonCrawl's own recipe are used.
         language: The language.
         arguments: Further words for ``python -m filters.perplexity train``.
         calibrate: Whether the cut-offs are CCNet's percentiles of a unit of the crawl that the corpus does not have;
@@ -228,9 +228,11 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     result = dict(below)
     for key, value in above.items():
         before = result.get(key)
-        if not isinstance(value, dict) or not isinstance(before, dict):
-            result[key] = value
-        elif key == "raw" and value.get("publisher", before.get("publisher")) != before.get("publisher"):
+        if (
+            not isinstance(value, dict)
+            or not isinstance(before, dict)
+            or (key == "raw" and value.get("publisher", before.get("publisher")) != before.get("publisher"))
+        ):
             result[key] = value
         else:
             result[key] = _laid_over(before, value)

@@ -135,7 +135,11 @@ class Build:
             self._calls.fetcher.take(unit, self._calls.waiting(stage))
         record.status = DONE
         for command in stage.commands:
-            raw = [stage.source.input_flag, *self._calls.inputs(stage, units)] if stage.source is not None and command.beam else []
+            raw = (
+                [stage.source.input_flag, *self._calls.inputs(stage, units)]
+                if stage.source is not None and command.beam
+                else []
+            )
             try:
                 self._calls.call(stage, command, [*command.words, *raw])
             except InputError:
@@ -186,8 +190,8 @@ class Build:
             have = self._maker.counted.get(name, 0)
             if 0 < have < need.tokens:
                 self.outcome.notes.append(
-                    f"{name}: all that its publisher has gives {have:,} of the {need.tokens:,.0f} tokens wanted, so each "
-                    f"is seen {need.tokens / have:.2f} times as often as in the paper"
+                    f"{name}: all that its publisher has gives {have:,} of the {need.tokens:,.0f} tokens wanted, so "
+                    f"each is seen {need.tokens / have:.2f} times as often as in the paper"
                 )
 
     def _more(self, stage: Stage) -> list[Unit]:
@@ -226,9 +230,9 @@ def until(stages: Sequence[Stage], last: str | None) -> list[Stage]:
 def identity_of(stage: Stage, work: Work) -> dict[str, Any]:
     """All that decides what a stage makes, but for the units of a source."""
     identity: dict[str, Any] = {**stage.keys, "from": {name: _stamp(work, stage, name) for name in stage.follows}}
-    if stage.is_source and stage.source is not None and stage.source.raw["publisher"] == FILES:
-        if stage.source.raw.get(WHOLE):  # what is taken as it is is known by what lies there
-            identity["input"] = own_files(stage.source.raw)[0].name
+    raw = stage.source.raw if stage.is_source and stage.source is not None else {}
+    if raw.get("publisher") == FILES and raw.get(WHOLE):  # what is taken as it is is known by what lies there
+        identity["input"] = own_files(raw)[0].name
     return identity
 
 

@@ -120,9 +120,7 @@ class Work:
                     stack.enter_context(self.path(BUILD, name).open("a+b")) for name in (LOCK, COMMANDS_LOCK)
                 )
             except OSError as error:
-                raise OutputError(
-                    f"cannot write to {self.root}: {error.strerror}. Choose another --output."
-                ) from error
+                raise OutputError(f"cannot write to {self.root}: {error.strerror}. Choose another --output.") from error
             if not hold(lock):
                 raise OutputError(
                     f"another build is at work in {self.root}: python -m pipeline.build status {self.root} shows it"
@@ -161,7 +159,9 @@ class Work:
         """
         path = self.path(BUILD, "build.json")
         if not path.exists():
-            raise InputError(f"there is no build in {self.root}: python -m pipeline.build --output {self.root} makes one")
+            raise InputError(
+                f"there is no build in {self.root}: python -m pipeline.build --output {self.root} makes one"
+            )
         return read_json(str(path))
 
     def note(self, line: str) -> None:

@@ -32,7 +32,9 @@ def test_a_seed_draws_its_own_slices():
 
 
 def test_each_beginning_has_of_each_stratum_its_share_of_the_bytes():
-    units = [unit(f"{stratum}{number}", stratum, size) for stratum, size in (("s", 10), ("l", 90)) for number in range(100)]
+    units = [
+        unit(f"{stratum}{number}", stratum, size) for stratum, size in (("s", 10), ("l", 90)) for number in range(100)
+    ]
     ordered = in_order(units, 0)
     for count in (20, 60, 120):
         taken = ordered[:count]
@@ -50,7 +52,9 @@ def test_lines_give_the_units_again(units):
     assert from_lines(to_lines(units), "x") == units
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"name": "a", "stratum": "b", "files": [{"path": 1}], "alone": false}'])
+@pytest.mark.parametrize(
+    "text", ["{", "{}", "[]", '{"name": "a", "stratum": "b", "files": [{"path": 1}], "alone": false}']
+)
 def test_lines_that_are_none_are_refused_by_name(text):
     with pytest.raises(InputError, match=r"units\.jsonl is no list of raw data"):
         from_lines(text, "units.jsonl")
