@@ -39,7 +39,6 @@ from pipeline.storage.filesystem import is_remote
 from pipeline.terminal import INTERRUPTED
 
 WORK = "work"
-TORCH = "OMP_NUM_THREADS"
 
 DESCRIPTION = f"""\
 Makes a whole corpus by one recipe: fetches the raw data, makes the sources, trains the models and the tokenizer, mixes,
@@ -180,7 +179,7 @@ def _end(work: Work, outcome: Outcome, seconds: float) -> int:
         )
         return 1
     say(
-        f"Made {len(outcome.made)} stages in {seconds:,.1f} s."
+        f"Made {len(set(outcome.made))} stages in {seconds:,.1f} s."
         if outcome.made
         else "Nothing to do: all was made before."
     )

@@ -26,7 +26,8 @@ class SourceBuild:
 
     Attributes:
         raw: Where its raw data lie: ``publisher`` and that publisher's own keys (docs/build.md has them). With
-            ``files`` and ``whole: true`` the ``input`` is taken as it is; else it is cut to units of which a budget takes some.
+            ``files`` and ``whole: true`` the ``input`` is taken as it is; else it is cut to units of which a budget
+            takes some.
         module: The command; ``sources.<name>`` where None.
         recipe: Its recipe, a name or a YAML file; its own default where None.
         set: Overrides of that, as ``key.path=value``.
