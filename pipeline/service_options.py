@@ -7,6 +7,8 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.engine.attendance import WHOLE
+
 
 class ServiceOptions(PipelineOptions):
     """What the commands add to Beam's flags."""
@@ -18,6 +20,11 @@ class ServiceOptions(PipelineOptions):
             type=_minutes,
             default=5.0,
             help="On a job service, end the job when for so long nothing was heard of it and of its workers.",
+        )
+        parser.add_argument(
+            "--attendance",
+            default=WHOLE,
+            help="On a job service, the name of the list that workers sign; a part of a run sets its own.",
         )
 
 
