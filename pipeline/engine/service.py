@@ -31,7 +31,7 @@ from apache_beam.portability.api import beam_job_api_pb2
 from rich.console import Console
 
 from pipeline.engine.attendance import Attendance, Called
-from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, one_line
+from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, kind_of, one_line
 from pipeline.engine.flink_rest import FlinkJob
 from pipeline.errors import UserError, user_message
 from pipeline.service_options import ServiceOptions
@@ -41,7 +41,7 @@ ANSWER_SECONDS = 8.0
 POLL_SECONDS = 1.0
 FLINK_POLL_SECONDS = 3.0
 CALL_SECONDS = 20.0
-LOST_SECONDS = 60.0  # without an answer of the job service
+LOST_SECONDS = 40.0  # without an answer of the job service
 HINT_SECONDS = 40.0  # without any worker, or with fewer slots than wanted
 EQUAL_FAILURES = 2
 KEPT = "Finished shards are kept: the same command goes on from here."
@@ -192,7 +192,8 @@ class Job:
         self._attendance, self._flink, self._wanted, self._patience = attendance, flink, wanted, patience
         self._pooled = pooled
         self._messages: list[str] = []
-        self._failures: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()  # by kind
+        self._lines: dict[str, str] = {}  # the last of each kind
         self._signs: dict[str, int] = {}
         self._moved = self._heard = self._began = time.monotonic()
         self._hinted: set[str] = set()
@@ -254,9 +255,11 @@ class Job:
             if is_final(failure.trace):
                 raise UserError(user_message(Exception(failure.trace)))
             line, cure = one_line(failure.trace), cure_of(failure.trace)
-            self._failures[line] += 1
+            kind = kind_of(line)
+            self._failures[kind] += 1
+            self._lines[kind] = line
             say(f"a part of the job failed and begins anew ({self._failures.total()}.): {line}")
-            if self._failures[line] == EQUAL_FAILURES:
+            if self._failures[kind] == EQUAL_FAILURES:
                 if cure:
                     raise UserError(f"the same failure again: {line}. {cure} {KEPT}")
                 say(f"that was the same failure {EQUAL_FAILURES} times; Ctrl-C stops the job")
@@ -276,9 +279,9 @@ class Job:
             self._hint(f"the Flink cluster has {slots.total} slots, and the job wants {self._wanted}. {NO_SLOTS}")
         elif quiet > HINT_SECONDS and not signs:
             self._hint(
-                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster is busy with other jobs; "
-                "whether workers can start (a pool's python must have Beam and the project; each task manager needs "
-                "a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
+                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster has as many free slots as "
+                "--parallelism; whether workers can start (a pool's python must have Beam and the project; each task "
+                "manager needs a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
             )
         if quiet > self._patience:
             raise UserError(
@@ -295,7 +298,7 @@ class Job:
             return UserError(message)
         if state == STATES.CANCELLED:
             return UserError(f"the job was cancelled on the cluster. {KEPT}")
-        known = max(self._failures, key=lambda line: self._failures[line], default="")
+        known = self._lines[self._failures.most_common(1)[0][0]] if self._failures else ""
         line = known or (one_line(max(traces, key=len)) if traces else "it says nothing; look at the engine's logs")
         return UserError(
             f"the job failed on the cluster: {line}. {cure_of(whole or known)} {KEPT}".replace(".  ", ". ")
