@@ -49,11 +49,13 @@ def regroup(packed: Iterable[bytes], grid: Grid, group: int, band: int) -> Itera
     priority = np.concatenate(priorities) if priorities else None
     del blocks, priorities
     order = _turned(lengths)
+    hashes, repeated = hashes[order], repeated[order]
+    priority = None if priority is None else priority[order]
+    del order
     ends = np.cumsum(lengths.sum(axis=0)).tolist()
-    for column, (start, end) in zip(lengths.T, pairwise([0, *ends]), strict=True):
-        part = order[start:end]
-        rank = None if priority is None else priority[part]
-        yield pack_hashes(HashBlock(group, np.ascontiguousarray(column), hashes[part], repeated[part], rank))
+    for column, (start, end) in zip(np.ascontiguousarray(lengths.T), pairwise([0, *ends]), strict=True):
+        rank = None if priority is None else priority[start:end]
+        yield pack_hashes(HashBlock(group, column, hashes[start:end], repeated[start:end], rank))
 
 
 def _turned(lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
