@@ -96,6 +96,16 @@ def test_what_is_done_is_listed_once_before_a_run_and_once_behind_it(s3, lines):
     assert "listed/lines/_stats/" in asked
 
 
+def test_parts_of_large_objects_that_killed_runs_left_go_and_those_of_others_stay(s3, lines):
+    """The emulation says of every upload that it was begun years ago."""
+    run_lines, _ = lines
+    for key in ("left/lines/short/a.parquet", "left/other.parquet"):
+        s3.client.create_multipart_upload(Bucket="bucket", Key=key)
+    run_lines("left")
+    left = s3.client.list_multipart_uploads(Bucket="bucket")["Uploads"]
+    assert [entry["Key"] for entry in left] == ["left/other.parquet"]
+
+
 def test_parts_on_a_store_that_has_no_locks(s3, lines, tmp_path):
     run_lines, raw = lines
     recipe = LineRecipe(scope="all")
