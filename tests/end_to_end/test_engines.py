@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engines import sample_flags
-from tests.end_to_end.commands import ROOT, outputs, run, wet_record
+from tests.end_to_end.commands import PATIENCE_SECONDS, ROOT, outputs, run, wet_record
 
 CRAWL = sample_flags("commoncrawl")[1:-2]
 SOURCES = ("c4", "books")  # two rounds of dedup, and passes of a source's own; ``benchmarks.engines --samples`` has all
@@ -163,7 +163,7 @@ def test_a_killed_command_and_killed_task_managers_are_told_and_change_no_byte(t
     wait_until(lambda: list(output.glob("*/.attendance/whole/*.worker")), job)
     flink.kill("taskmanager-1")
     assert flink.tool("start").returncode == 0
-    _, errors = job.communicate(timeout=200)
+    _, errors = job.communicate(timeout=PATIENCE_SECONDS)
     assert job.returncode == 0, errors
     assert "begins anew" in errors
     assert outputs(output) == outputs(tmp_path / "local")
