@@ -7,8 +7,6 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.engine.attendance import WHOLE
-
 
 class ServiceOptions(PipelineOptions):
     """What the commands add to Beam's flags."""
@@ -23,8 +21,8 @@ class ServiceOptions(PipelineOptions):
         )
         parser.add_argument(
             "--attendance",
-            default=WHOLE,
-            help="On a job service, the name of the list that workers sign; a part of a run sets its own.",
+            default="",
+            help="On a job service, the list that workers sign; a part of a run sets its own.",
         )
 
 

@@ -166,7 +166,7 @@ def connect(flags: Sequence[str], root: str) -> None:
     options = PipelineOptions(list(flags))
     FileSystems.set_options(options)
     if is_service(options):
-        attend(root, options.view_as(ServiceOptions).attendance)
+        attend(root, options.view_as(ServiceOptions).attendance or WHOLE)
 
 
 def attend(root: str, name: str = WHOLE) -> None:

@@ -30,7 +30,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.portability.api import beam_job_api_pb2
 from rich.console import Console
 
-from pipeline.engine.attendance import Attendance, Called
+from pipeline.engine.attendance import WHOLE, Attendance, Called
 from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, kind_of, one_line
 from pipeline.engine.flink_rest import FlinkJob
 from pipeline.errors import UserError, user_message
@@ -136,7 +136,7 @@ def run_on_service(build: Callable[[beam.Pipeline], object], options: PipelineOp
     )
     pipeline = beam.Pipeline(options=options)
     build(pipeline)
-    with Attendance(root, own.attendance, called) as attendance:
+    with Attendance(root, own.attendance or WHOLE, called) as attendance:
         result = _submit(pipeline, options)
         pooled = options.view_as(PortableOptions).environment_type == "EXTERNAL"
         job = Job(result, attendance, flink, wanted, 60 * own.patience_minutes, pooled)

@@ -44,7 +44,7 @@ def test_a_part_names_its_list_among_the_flags(tmp_path):
     options = run_options(args, ["--runner=PortableRunner"])
     assert options.beam.view_as(ServiceOptions).attendance == Part(2, 3).file_name == "2-of-3"
     args = line_command.parser().parse_args(["--input", "x", "--output", str(tmp_path)])
-    assert run_options(args, []).beam.view_as(ServiceOptions).attendance == WHOLE
+    assert run_options(args, []).beam.view_as(ServiceOptions).attendance == ""
 
 
 def test_the_list_of_a_killed_command_is_told_from_that_of_a_living_one(tmp_path):
