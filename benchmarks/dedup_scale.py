@@ -3,7 +3,9 @@
 ``python -m benchmarks.dedup_scale`` makes hash files of scopes of 1,000, 4,000 and 16,000 shards, and takes them
 through both exchanges, each in a process of its own: files, as on one machine, and the shuffle, in Beam's local runner,
 which gets a quarter of the hashes, since it holds all of them. Shards and partitions are small. Then it measures one
-partition of full size, which is what bounds the memory of a worker. It takes some minutes.
+partition of full size, which is what bounds the memory of a worker; and how much larger than the mean the largest
+partition is: of even hashes, with lines that all shards hold, and of hashes that are not even, as no real ones are. It
+takes some minutes; ``--only hot`` makes the last alone.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from benchmarks.result import RESULTS, result_file, write_result
 from pipeline.corpus.shard import Layout, Shard
 from pipeline.engine.dedup import write_unit_hashes
-from pipeline.engine.exchange.blocks import HashBlock, pack_hashes
+from pipeline.engine.exchange.blocks import BlockFile, HashBlock, pack_hashes, unpack_hashes
 from pipeline.engine.exchange.files import decide_range, hand_out_group, merge_group
 from pipeline.engine.exchange.grid import GROUP, HASHES_PER_PARTITION, Grid
 from pipeline.engine.exchange.passes import ByShuffle
@@ -59,13 +61,23 @@ class MadeWorker(Worker):
         """None."""
 
 
-def make_hashes(layout: Layout, grid: Grid, hashes: int) -> None:
-    """Writes the hash files of a scope: of each shard's hashes some come from a pool that all shards share."""
+def make_hashes(layout: Layout, grid: Grid, hashes: int, everywhere: int = 0, crowded: float = 0.0) -> None:
+    """Writes the hash files of a scope: of each shard's hashes some come from a pool that all shards share.
+
+    Args:
+        layout: Where they lie.
+        grid: The scope's grid.
+        hashes: In each shard.
+        everywhere: Hashes that all shards hold, beside these.
+        crowded: The share of hashes that lie in one thousandth of all 64-bit numbers.
+    """
     pool = np.random.default_rng(0).integers(2**64, size=hashes * 8, dtype=np.uint64)
+    common = np.random.default_rng(2**32).integers(2**64, size=everywhere, dtype=np.uint64)
     for position in range(grid.shards):
         random = np.random.default_rng(position + 1)
         own = random.integers(2**64, size=round(hashes * (1 - REPEATED)), dtype=np.uint64)
-        units = Units(np.concatenate([own, random.choice(pool, hashes - len(own), replace=False)]))
+        own[: round(len(own) * crowded)] //= np.uint64(1000)
+        units = Units(np.concatenate([own, random.choice(pool, hashes - len(own), replace=False), common]))
         path = layout.hashes(WORK, position)
         write_unit_hashes(path, layout.units(WORK, str(position)), [units], "drop_all", grid, position)
 
@@ -102,6 +114,12 @@ def by_shuffle(layout: Layout, grid: Grid) -> dict[str, Any]:
     }
 
 
+HOT: dict[str, dict[str, Any]] = {
+    "even": {},
+    "a line in all shards": {"everywhere": 1},
+    "100 lines in all shards": {"everywhere": 100},
+    "half of the hashes in a thousandth": {"crowded": 0.8},
+}
 EXCHANGES = {"files": by_files, "shuffle": by_shuffle}
 LESS = {"files": 1, "shuffle": 4}
 
@@ -134,6 +152,30 @@ def measure(exchange: str, shards: int, hashes: int, per_partition: int) -> dict
         "opened": files,
         "bytes": moved if exchange == "files" else found["shuffled"],
         **found,
+    }
+
+
+def hot(kind: str, shards: int, hashes: int, per_partition: int) -> dict[str, Any]:
+    """How large the largest partition of a scope is, as a multiple of the mean, and what the exchange takes."""
+    grid = Grid(shards, max(1, shards * hashes // per_partition), GROUP)
+    with tempfile.TemporaryDirectory() as name:
+        layout = Layout(name)
+        make_hashes(layout, grid, hashes, **HOT[kind])
+        started = resource.getrusage(resource.RUSAGE_SELF)
+        by_files(layout, grid)
+        ended = resource.getrusage(resource.RUSAGE_SELF)
+        sizes = np.zeros(grid.partitions, np.int64)
+        for group in range(grid.groups):
+            with BlockFile(layout.group(WORK, group)) as file:
+                sizes += [len(unpack_hashes(block).hashes) for block in file.read_row(range(grid.partitions))]
+    cpu = ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime
+    return {
+        "hashes": kind,
+        "shards": shards,
+        "partitions": grid.partitions,
+        "mean_partition": round(float(sizes.mean())),
+        "largest_by_mean": round(float(sizes.max() / sizes.mean()), 2),
+        "cpu_milliseconds_per_shard": round(1000 * cpu / shards, 2),
     }
 
 
@@ -193,10 +235,13 @@ def main() -> None:
     parser.add_argument("--shards", type=int, nargs="+", default=[1_000, 4_000, 16_000])
     parser.add_argument("--hashes", type=int, default=16_000, help="in each shard")
     parser.add_argument("--per-partition", type=int, default=250_000, help="hashes in a partition; 8,000,000 in a run")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*EXCHANGES, "memory", "hot"], default=[*EXCHANGES, "memory", "hot"]
+    )
     parser.add_argument("--result", type=result_file, default=RESULTS / "dedup_scale.json")
     args = parser.parse_args()
     runs = []
-    for exchange in EXCHANGES:
+    for exchange in [name for name in EXCHANGES if name in args.only]:
         start = alone(partial(measure, exchange, 2, 1, 1))["cpu_seconds"]  # of imports, and of the runner
         for shards in args.shards:
             run = alone(partial(measure, exchange, shards, args.hashes // LESS[exchange], args.per_partition))
@@ -210,11 +255,20 @@ def main() -> None:
                 f"{run['bytes_per_hash']:6.2f} bytes a hash {run.get('mean_block', '')}",
                 flush=True,
             )
-    memory = [alone(partial(full_partition, policy)) for policy in ("drop_all", "keep_smallest")]
+    policies: list[Policy] = ["drop_all", "keep_smallest"] if "memory" in args.only else []
+    memory = [alone(partial(full_partition, policy)) for policy in policies]
     for entry in memory:
         print(f"a full partition, {entry['policy']}: {entry['bytes_per_hash']} bytes a hash; stated {entry['stated']}")
+    partitions = []
+    for kind in HOT if "hot" in args.only else ():
+        partitions.append(entry := alone(partial(hot, kind, args.shards[0], args.hashes, args.per_partition)))
+        print(
+            f"{kind}: the largest of {entry['partitions']} partitions is {entry['largest_by_mean']} times the mean; "
+            f"{entry['cpu_milliseconds_per_shard']} ms a shard",
+            flush=True,
+        )
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    write_result(args.result, {"machine": machine, "runs": runs, "memory": memory})
+    write_result(args.result, {"machine": machine, "runs": runs, "memory": memory, "partitions": partitions})
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def make(root: Path, shards: int) -> None:
     Path(layout.scope(scope.name)).write_bytes(as_json(record))
     Path(layout.root, CONFIGURATION).write_bytes(as_json(configuration()))
     claim_source(layout, SOURCE, f"sources.{SOURCE}")
-    write_manifest(layout, SOURCE, configuration())
+    write_manifest(layout, SOURCE, configuration(), layout.done())
 
 
 def planning(root: Path, shards: int) -> None:
@@ -161,8 +161,9 @@ def resuming(root: Path, shards: int) -> None:
 def ending(root: Path, shards: int) -> None:
     """What a run does at its end."""
     layout, scopes = Layout(str(root / SOURCE)), plan(shards)
-    assert not overlap_of(layout)
-    write_manifest(layout, SOURCE, configuration())
+    done = layout.done()
+    assert not overlap_of(layout, done)
+    write_manifest(layout, SOURCE, configuration(), done)
     work = work_folder(scopes[0].fingerprint)
     names = {s.name for s in scopes[0].shards}
     assert len(list_names(layout.drops(work, "x").rpartition("/")[0], ".arrow")) == shards

@@ -132,7 +132,7 @@ def make_corpus(root: Path, shards: int, count: int) -> Path:
         spent = {"seconds": 40.0, "steps": {"read": 9.0, "perplexity": 22.0}, "peak_bytes": 500_000_000}
         write_json(layout.timing(name), spent)
     recipe = {"language": {"keep": ["en"], "threshold": 0.5}, "perplexity": {"cutoffs": {"en": [340.0, 520.0]}}}
-    write_manifest(layout, "commoncrawl", {"source": "commoncrawl", "recipe": recipe})
+    write_manifest(layout, "commoncrawl", {"source": "commoncrawl", "recipe": recipe}, layout.done())
     return Path(layout.root)
 
 

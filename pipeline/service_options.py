@@ -19,6 +19,11 @@ class ServiceOptions(PipelineOptions):
             default=5.0,
             help="On a job service, end the job when for so long nothing was heard of it and of its workers.",
         )
+        parser.add_argument(
+            "--attendance",
+            default="",
+            help="On a job service, the list that workers sign; a part of a run sets its own.",
+        )
 
 
 def _minutes(text: str) -> float:

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from itertools import islice
@@ -119,21 +119,27 @@ def _add_kind(texts: list[str], text: str) -> None:
         texts.append(text)
 
 
-def write_manifest(layout: Layout, source: str, configuration: dict[str, Any]) -> dict[str, Any]:
+def write_manifest(layout: Layout, source: str, configuration: dict[str, Any], done: Collection[str]) -> dict[str, Any]:
     """Builds the manifest, adds the worker seconds of all shards, writes and returns it.
+
+    Args:
+        layout: The source's folder.
+        source: Its name.
+        configuration: What decides all shards.
+        done: The shards that are done.
 
     Raises:
         OutputError: A shard is of another configuration: another run wrote to the folder at the same time.
     """
-    manifest = build_manifest(_of_configuration(layout, configuration), source, configuration)
+    manifest = build_manifest(_of_configuration(layout, configuration, done), source, configuration)
     manifest["timing"] = timing(layout)
     write_json(layout.manifest, manifest)
     return manifest
 
 
-def _of_configuration(layout: Layout, configuration: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_configuration(layout: Layout, configuration: dict[str, Any], done: Collection[str]) -> Iterator[dict[str, Any]]:
     """The stats of all shards, each of which must be of the configuration."""
-    wanted, names = fingerprint(configuration), sorted(layout.done())
+    wanted, names = fingerprint(configuration), sorted(done)
     for name, stats in zip(names, all_stats(layout, names), strict=True):
         if stats.get("shard") != name:
             raise OutputError(f"{layout.stats(name)} is no stats file of this name. Move it away, and run again.")

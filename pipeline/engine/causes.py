@@ -27,6 +27,10 @@ ONE_POOL = (
     "Do two task managers share a pool (--environment_config)? Then they stop each other's workers: each needs one of "
     "its own (docs/cluster.md, Pools)."
 )
+NO_BUFFERS = (
+    "Give Flink's task managers more network memory (taskmanager.memory.network.min and .max: 128 MB for each slot), "
+    "or the job a smaller --parallelism."
+)
 # What an engine's trace holds, and what helps. The first that is found counts.
 _CURES = (
     (rf"exit code:? {CANNOT_IMPORT}\b|ModuleNotFoundError|ImportError", NO_PACKAGE),
@@ -40,12 +44,14 @@ _CURES = (
         "Something was killed, or ran out of memory: give the workers more of it, or run fewer on a machine.",
     ),
     (r"NoResourceAvailable|minimum required resources", NO_SLOTS),
+    (r"Insufficient number of network buffers", NO_BUFFERS),
     (
         r"InvalidClassException|serialVersionUID|NoSuchMethodError|ClassNotFoundException|NoClassDefFoundError"
         r"|UNIMPLEMENTED|[Uu]nknown urn|[Uu]nknown (?:URN|coder|transform)|InvalidProtocolBuffer",
         VERSIONS,
     ),
 )
+_NUMBER = re.compile(r"\d+")
 _CAUSE = re.compile(r"^Caused by: (?P<cause>.*)$", re.M)
 _PYTHON = re.compile(r"^(?P<error>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b.*)$", re.M)
 
@@ -53,6 +59,11 @@ _PYTHON = re.compile(r"^(?P<error>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt
 def cure_of(trace: str) -> str:
     """What helps against what a trace holds; empty where nothing is known."""
     return next((cure for pattern, cure in _CURES if re.search(pattern, trace)), "")
+
+
+def kind_of(line: str) -> str:
+    """A failure's line without its numbers, in which two equal failures differ."""
+    return _NUMBER.sub("#", line)
 
 
 def is_final(trace: str) -> bool:

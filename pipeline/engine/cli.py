@@ -125,6 +125,7 @@ def run_options(
     if not 0 <= args.wait < float("inf") or (args.wait and args.part is None):
         raise InputError(f"--wait goes with --part, and takes minutes, 0 or more; it is {args.wait:g}")
     part = replace(args.part, wait=args.wait * 60) if args.part else None
+    flags = [*flags, f"--attendance={part.file_name}"] if part else flags
     given = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
     values = [value for flag in given for value in (flag if isinstance(flag, list) else [flag])]
     folders = [value for value in values if isinstance(value, str) and os.path.isdir(value)]

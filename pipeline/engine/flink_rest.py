@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 SECONDS = 5.0
+ENDED = {"FINISHED", "FAILED", "CANCELED", "SUSPENDED"}
+# Settings of clusters that start task managers when a job asks for them, or make do with fewer slots.
+_GROWING = ("kubernetes.cluster-id", "yarn.application.id", "yarn.properties-file.location")
+_MODES = {("jobmanager.scheduler", "adaptive"), ("scheduler-mode", "reactive")}
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,21 @@ class Failure:
     trace: str
 
 
+@dataclass(frozen=True)
+class Slots:
+    """The slots of a cluster: all, free ones, and whether no task manager joins them for a job's sake."""
+
+    total: int
+    free: int
+    fixed: bool
+
+
 class FlinkJob:
-    """A job, known by its name.
+    """A job, known by its name: of several the one that was started last.
 
     Args:
         address: Host and port of the web interface.
-        name: The job's name, which no other has.
+        name: The job's name.
     """
 
     def __init__(self, address: str, name: str) -> None:
@@ -42,28 +55,46 @@ class FlinkJob:
         self._seen = max([self._seen, *(f.time for f in new)])
         return new
 
-    def slots(self) -> int | None:
+    def slots(self) -> Slots | None:
         """The cluster's slots; None where the interface does not answer."""
         found = self._ask("/overview")
-        return None if found is None else int(found["slots-total"])
+        if found is None or "slots-total" not in found:
+            return None
+        return Slots(int(found["slots-total"]), int(found.get("slots-available", 0)), self._is_fixed())
+
+    def is_running(self) -> bool | None:
+        """Whether the job is there and has not ended; None where the interface does not answer."""
+        jobs = self._jobs()
+        return None if jobs is None else any(job["state"] not in ENDED for job in jobs)
 
     def cancel(self) -> None:
         """Stops the job: Beam's job service leaves it running."""
-        if self._known():
-            request = urllib.request.Request(f"{self._url}/jobs/{self._id}?mode=cancel", method="PATCH")
-            with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=SECONDS):
-                pass
+        for job in self._jobs() or ():
+            if job["state"] not in ENDED:
+                request = urllib.request.Request(f"{self._url}/jobs/{job['jid']}?mode=cancel", method="PATCH")
+                with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=SECONDS):
+                    pass
 
     def _known(self) -> str | None:
-        if self._id is None:
-            jobs = (self._ask("/jobs/overview") or {}).get("jobs", [])
-            self._id = next((str(job["jid"]) for job in jobs if job["name"] == self._name), None)
+        if self._id is None and (jobs := self._jobs()):
+            self._id = str(max(jobs, key=lambda job: int(job.get("start-time", 0)))["jid"])
         return self._id
 
-    def _ask(self, path: str) -> dict[str, Any] | None:
+    def _jobs(self) -> list[dict[str, Any]] | None:
+        found = self._ask("/jobs/overview")
+        return None if found is None else [job for job in found.get("jobs", []) if job["name"] == self._name]
+
+    def _is_fixed(self) -> bool:
+        entries = self._ask("/jobmanager/config")
+        if not isinstance(entries, list):
+            return False
+        settings = {(str(entry["key"]), str(entry["value"]).lower()) for entry in entries}
+        return not settings & _MODES and not any(key in _GROWING for key, _ in settings)
+
+    def _ask(self, path: str) -> Any:
+        """What the interface answers; None where it does not."""
         try:
             with urllib.request.urlopen(self._url + path, timeout=SECONDS) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
+                return json.load(answer)
         except (OSError, ValueError):
             return None

@@ -37,7 +37,7 @@ def make_missing(
     layout: Layout,
     configuration: str,
     console: Console,
-) -> None:
+) -> set[str]:
     """Makes the scopes that are not done, or a part's share of them.
 
     Args:
@@ -49,6 +49,9 @@ def make_missing(
         layout: Where it writes.
         configuration: The fingerprint of the configuration.
         console: Where progress shows.
+
+    Returns:
+        All shards that are done now, by one listing.
 
     Raises:
         UserError: Something is wrong, or some of it was not made.
@@ -67,12 +70,14 @@ def make_missing(
             _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
         else:
             _run_scopes(worker, missing, done, options, configuration)
-    lost = {shard.name for shard in shards_of(own)} - layout.done()
+    there = layout.done()
+    lost = {shard.name for shard in shards_of(own)} - there
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
             + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
         )
+    return there
 
 
 def _exchange(worker: Worker, scopes: Sequence[Scope]) -> list[str]:

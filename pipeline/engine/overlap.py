@@ -80,17 +80,18 @@ def write_ids(layout: Layout, shard: str, hashes: Sequence[int]) -> str:
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
-def overlap_of(layout: Layout) -> str:
+def overlap_of(layout: Layout, done: Collection[str]) -> str:
     """Says how many ids occur more than once in a source, and which files hold them; empty where none does.
 
     Of more than ``IDS_AT_ONCE`` ids those are compared whose hashes are the smallest, about as many: files that overlap
     show there too.
 
     Args:
-        layout: The source's folder; its finished shards take part.
+        layout: The source's folder.
+        done: Its finished shards, all of which take part.
     """
     sizes = file_sizes(join(layout.root, IDS), ".npy")
-    shards = sorted(name for name in layout.done() if f"{name}.npy" in sizes)
+    shards = sorted(name for name in done if f"{name}.npy" in sizes)
     share = min(1.0, IDS_AT_ONCE / max(1, sum(sizes[f"{shard}.npy"] for shard in shards) // _WIDTH))
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
         found = list(pool.map(lambda shard: _smallest(layout.ids(shard), share), shards))

@@ -56,6 +56,11 @@ class Part:
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
+    @property
+    def file_name(self) -> str:
+        """Its name where a slash must not be."""
+        return f"{self.number}-of-{self.count}"
+
     def by_scopes(self, scopes: Sequence[Scope]) -> bool:
         """Whether the parts take whole scopes of a plan, and have nothing to wait for."""
         return self.count <= len(scopes)

@@ -119,6 +119,7 @@ def run_source(
     with held(layout, part):
         claim = _claim if part is None else _claim_part
         owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
+        there = done
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
         elif missing := _missing(scopes, done, part):
@@ -128,14 +129,15 @@ def run_source(
             if prepare is not None:
                 shared = part if part is not None and not part.by_scopes(scopes) else None
                 prepare(layout, missing, replace(fitting, part=shared))
-            make_missing(source, scopes, missing, done, fitting, layout, fingerprint(configuration), console)
+            key = fingerprint(configuration)
+            there = make_missing(source, scopes, missing, done, fitting, layout, key, console)
         if part is None:
             owned.remove_temporaries()  # of attempts that were killed while they wrote
-            notes += [note for note in [overlap_of(layout)] if note and (options.finish or planned - done)]
-            settle(layout, planned, layout.done(), orphans)
+            notes += [note for note in [overlap_of(layout, there)] if note and (options.finish or planned - done)]
+            settle(layout, planned, there, orphans)
             remove_work(layout, planned)  # also what a run left that was killed between its last shard and this line
             remove_marks(layout)
-            manifest = write_manifest(layout, source.name, configuration)
+            manifest = write_manifest(layout, source.name, configuration, there)
         else:
             manifest = build_manifest(all_stats(layout, sorted(planned)), f"{source.name}, part {part}", configuration)
     return RunResult(

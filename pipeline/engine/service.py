@@ -30,8 +30,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.portability.api import beam_job_api_pb2
 from rich.console import Console
 
-from pipeline.engine.attendance import Attendance
-from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, one_line
+from pipeline.engine.attendance import WHOLE, Attendance, Called
+from pipeline.engine.causes import NO_SLOTS, ONE_POOL, VERSIONS, cure_of, is_final, kind_of, one_line
 from pipeline.engine.flink_rest import FlinkJob
 from pipeline.errors import UserError, user_message
 from pipeline.service_options import ServiceOptions
@@ -41,7 +41,7 @@ ANSWER_SECONDS = 8.0
 POLL_SECONDS = 1.0
 FLINK_POLL_SECONDS = 3.0
 CALL_SECONDS = 20.0
-LOST_SECONDS = 60.0  # without an answer of the job service
+LOST_SECONDS = 40.0  # without an answer of the job service
 HINT_SECONDS = 40.0  # without any worker, or with fewer slots than wanted
 EQUAL_FAILURES = 2
 KEPT = "Finished shards are kept: the same command goes on from here."
@@ -86,6 +86,29 @@ def check_answers(options: PipelineOptions) -> None:
             ) from error
 
 
+def check_slots(flink: FlinkJob, wanted: int) -> None:
+    """Tells at once of slots that a job waits for; Flink does so when it has waited for them, in vain.
+
+    Args:
+        flink: The job to be.
+        wanted: Its parallelism; less than 1 where the cluster decides.
+
+    Raises:
+        UserError: The cluster has too few, and will not have more.
+    """
+    slots = flink.slots()
+    if slots is None or not slots.fixed or wanted < 1:
+        return
+    if slots.total < wanted:
+        raise UserError(
+            f"the Flink cluster has {slots.total} slots, and --parallelism wants {wanted}. Give a smaller "
+            "--parallelism, or start task managers: is one lost? On this machine python -m tools.engines flink start "
+            f"--workers {wanted} does so."
+        )
+    if slots.free < wanted:
+        say(f"of the Flink cluster's {slots.total} slots {slots.free} are free, and the job wants {wanted}. {NO_SLOTS}")
+
+
 def run_on_service(build: Callable[[beam.Pipeline], object], options: PipelineOptions, root: str) -> None:
     """Runs a pipeline on a job service, and follows it to its end.
 
@@ -102,13 +125,21 @@ def run_on_service(build: Callable[[beam.Pipeline], object], options: PipelineOp
     google = options.view_as(GoogleCloudOptions)
     google.job_name = google.job_name or f"corpus-{uuid.uuid4().hex[:12]}"
     flink, wanted = _flink(options, google.job_name), options.view_as(FlinkRunnerOptions).parallelism
-    patience = 60 * options.view_as(ServiceOptions).patience_minutes
+    if flink is not None:
+        check_slots(flink, wanted)
+    own = options.view_as(ServiceOptions)
+    endpoint = options.view_as(PortableOptions).job_endpoint
+    called = Called(
+        google.job_name,
+        endpoint if endpoint and endpoint != "embed" else "",
+        options.view_as(FlinkRunnerOptions).flink_master if flink is not None else "",
+    )
     pipeline = beam.Pipeline(options=options)
     build(pipeline)
-    with Attendance(root) as attendance:
+    with Attendance(root, own.attendance or WHOLE, called) as attendance:
         result = _submit(pipeline, options)
         pooled = options.view_as(PortableOptions).environment_type == "EXTERNAL"
-        job = Job(result, attendance, flink, wanted, patience, pooled)
+        job = Job(result, attendance, flink, wanted, 60 * own.patience_minutes, pooled)
         try:
             job.follow()
         except BaseException:
@@ -160,9 +191,9 @@ class Job:
         self._stream = result._message_stream
         self._attendance, self._flink, self._wanted, self._patience = attendance, flink, wanted, patience
         self._pooled = pooled
-        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._messages: list[str] = []
-        self._failures: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()  # by kind
+        self._lines: dict[str, str] = {}  # the last of each kind
         self._signs: dict[str, int] = {}
         self._moved = self._heard = self._began = time.monotonic()
         self._hinted: set[str] = set()
@@ -224,12 +255,14 @@ class Job:
             if is_final(failure.trace):
                 raise UserError(user_message(Exception(failure.trace)))
             line, cure = one_line(failure.trace), cure_of(failure.trace)
-            self._failures[line] += 1
-            self._say(f"a part of the job failed and begins anew ({self._failures.total()}.): {line}")
-            if self._failures[line] == EQUAL_FAILURES:
+            kind = kind_of(line)
+            self._failures[kind] += 1
+            self._lines[kind] = line
+            say(f"a part of the job failed and begins anew ({self._failures.total()}.): {line}")
+            if self._failures[kind] == EQUAL_FAILURES:
                 if cure:
                     raise UserError(f"the same failure again: {line}. {cure} {KEPT}")
-                self._say(f"that was the same failure {EQUAL_FAILURES} times; Ctrl-C stops the job")
+                say(f"that was the same failure {EQUAL_FAILURES} times; Ctrl-C stops the job")
                 if self._pooled:
                     self._hint(ONE_POOL)
             elif cure:
@@ -242,13 +275,13 @@ class Job:
         quiet, slots = time.monotonic() - self._moved, None
         if time.monotonic() - self._began > HINT_SECONDS / 2 and self._flink is not None and self._wanted > 0:
             slots = self._flink.slots()
-        if slots is not None and slots < self._wanted:
-            self._hint(f"the Flink cluster has {slots} slots, and the job wants {self._wanted}. {NO_SLOTS}")
+        if slots is not None and slots.total < self._wanted:
+            self._hint(f"the Flink cluster has {slots.total} slots, and the job wants {self._wanted}. {NO_SLOTS}")
         elif quiet > HINT_SECONDS and not signs:
             self._hint(
-                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster is busy with other jobs; "
-                "whether workers can start (a pool's python must have Beam and the project; each task manager needs "
-                "a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
+                f"no worker has begun for {HINT_SECONDS:.0f} s. Look whether the cluster has as many free slots as "
+                "--parallelism; whether workers can start (a pool's python must have Beam and the project; each task "
+                "manager needs a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
             )
         if quiet > self._patience:
             raise UserError(
@@ -265,7 +298,7 @@ class Job:
             return UserError(message)
         if state == STATES.CANCELLED:
             return UserError(f"the job was cancelled on the cluster. {KEPT}")
-        known = max(self._failures, key=lambda line: self._failures[line], default="")
+        known = self._lines[self._failures.most_common(1)[0][0]] if self._failures else ""
         line = known or (one_line(max(traces, key=len)) if traces else "it says nothing; look at the engine's logs")
         return UserError(
             f"the job failed on the cluster: {line}. {cure_of(whole or known)} {KEPT}".replace(".  ", ". ")
@@ -274,7 +307,9 @@ class Job:
     def _hint(self, text: str) -> None:
         if text not in self._hinted:
             self._hinted.add(text)
-            self._say(text)
+            say(text)
 
-    def _say(self, text: str) -> None:
-        self._console.print(f"cluster: {text}", style="yellow", markup=False)
+
+def say(text: str) -> None:
+    """Tells the user how the job goes."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"cluster: {text}", style="yellow", markup=False)

@@ -29,6 +29,7 @@ from pipeline.corpus.shard import (
     write_json,
 )
 from pipeline.corpus.sink import REJECTS
+from pipeline.engine.attendance import left_behind
 from pipeline.engine.parts import Part
 from pipeline.errors import OutputError
 from pipeline.source import UNREADABLE
@@ -65,6 +66,7 @@ def held(layout: Layout, part: Part | None = None) -> Iterator[None]:
     if is_remote(layout.root):
         if part is not None:
             create_bytes(layout.part(part.number, part.count), b"")
+        _end_abandoned(layout, part)
         yield
         return
     with contextlib.ExitStack() as stack:
@@ -74,7 +76,17 @@ def held(layout: Layout, part: Part | None = None) -> Iterator[None]:
             if not _locked(stack, layout, layout.part(part.number, part.count), shared=False):
                 raise OutputError(f"part {part} is at work in {layout.root}; wait for it, or stop it")
             _refuse_other_counts(layout, part)
+        _end_abandoned(layout, part)
         yield
+
+
+def _end_abandoned(layout: Layout, part: Part | None) -> None:
+    """Stops what commands that were killed left at work on a cluster: this run looks at what is done next."""
+    name = part.file_name if part is not None else None
+    if left_behind(layout.root, name):
+        from pipeline.engine.abandoned import end_abandoned  # noqa: PLC0415 - Beam, which takes a second to import
+
+        end_abandoned(layout.root, name)
 
 
 def _locked(stack: contextlib.ExitStack, layout: Layout, path: str, *, shared: bool) -> bool:

@@ -273,7 +273,7 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
             write_configuration(root, configuration)
         owned.expect(names_)
         write_json(join(root.root, PLAN), plan_record(plan))
-        _write_sets(options, prepared, sets, fingerprint(configuration), console)
+        _write_sets(options, prepared, sets, done, fingerprint(configuration), console)
         owned.remove(*(f"{below}{WORK}" for below in ("", f"{HELDOUT}/")))
         manifests = [_finish(options, prepared, shards, configuration) for shards in sets]
     planned = sum(shards.form.shards for shards in sets)
@@ -301,20 +301,25 @@ def _configuration(recipe: MixRecipe, prepared: Prepared) -> dict[str, Any]:
 
 
 def _write_sets(
-    options: MixOptions, prepared: Prepared, sets: Sequence[ShardSet], configuration: str, console: Console
+    options: MixOptions,
+    prepared: Prepared,
+    sets: Sequence[ShardSet],
+    done: Mapping[str, set[str]],
+    configuration: str,
+    console: Console,
 ) -> None:
     """Writes the missing shards of all sets, in one run."""
     writers, tasks = {}, []
     for shards in sets:
-        done = shards.done()
-        missing = [number for number, name in enumerate(shards.names()) if name not in done]
+        missing = [number for number, name in enumerate(shards.names()) if name not in done[shards.kind]]
         writers[shards.kind] = _writer(options, prepared, shards, configuration)
         tasks += _write_draws(prepared, shards, missing, options.recipe.seed)
-    if tasks:
-        dofn = graph.WriteShards(writers, tuple(options.run.flags))
-        with _shard_watcher(sets, tasks, console):
-            run = options.run.for_bytes(2 * prepared.plan.tokens)
-            run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), run, graph.shared_root(writers))
+    if not tasks:
+        return
+    dofn = graph.WriteShards(writers, tuple(options.run.flags))
+    with _shard_watcher(sets, tasks, console):
+        run = options.run.for_bytes(2 * prepared.plan.tokens)
+        run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), run, graph.shared_root(writers))
     for shards in sets:
         lost = set(shards.names()) - shards.done()
         if lost:

@@ -25,6 +25,7 @@ from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import CacheError, fetch, forget
 from pipeline.storage.locks import hold, is_abandoned
 from pipeline.storage.objects import (
+    abort_uploads,
     check_store,
     create_object,
     delete_objects,
@@ -348,11 +349,12 @@ def create_bytes(path: str, data: bytes) -> bool:
 
 
 def remove_temporaries(folder: str) -> None:
-    """Removes what killed attempts left half-written below a local folder, and nothing that somebody is writing.
+    """Removes what killed attempts left half-written below a folder, and nothing that somebody is writing.
 
-    On an object store nothing is left: an output is uploaded whole.
+    On an object store an output appears whole; what is left of large ones are parts that nobody sees.
     """
     if is_remote(folder):
+        abort_uploads(join(folder, ""))
         return
     for place, _, names in os.walk(folder):
         for name in names:

@@ -116,6 +116,17 @@ def delete_objects(paths: Sequence[str]) -> None:
         _store(paths[0]).delete_objects(paths)
 
 
+def abort_uploads(prefix: str) -> None:
+    """Ends old uploads that killed processes left below a prefix, on a store that keeps them: see ``s3.abort_uploads``.
+
+    Raises:
+        StoreError: The store does not answer.
+    """
+    abort = getattr(_store(prefix), "abort_uploads", None)
+    if abort is not None:
+        abort(prefix)
+
+
 def _store(path: str) -> ModuleType:
     scheme = path.partition("://")[0].lower() + "://"
     if scheme not in STORES:

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, cast
 
 from pipeline.errors import InputError, StoreError
@@ -22,6 +23,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 12  # without a byte
 ATTEMPTS = 4  # with the delays between them, a store that does not answer is told within a minute
 READ_BYTES = 8 << 20  # asked for at once
+DEAD_HOURS = 1  # after which an upload that has not ended is taken for one of a killed process
 DELETED_AT_ONCE = 1000  # the most that S3 allows
 _FLAGS = {
     "s3_access_key_id": "aws_access_key_id",
@@ -37,6 +39,7 @@ _NO_OBJECT = {"404", "NoSuchKey"}
 _EMPTY = {"416", "InvalidRange"}  # what a range of an empty object gives
 _NO_BUCKET = {"NoSuchBucket"}
 _TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+_REFUSED = {"403", "AccessDenied", "AllAccessDisabled"}
 _NO_CONDITIONS = {"501", "NotImplemented", "InvalidArgument", "InvalidRequest"}
 
 
@@ -120,6 +123,28 @@ def delete_objects(paths: Sequence[str]) -> None:
                 raise StoreError(
                     f"cannot delete {SCHEME}{bucket}/{fault['Key']}: {fault.get('Message', fault['Code'])}"
                 )
+
+
+def abort_uploads(prefix: str) -> None:
+    """Ends uploads of large objects that were begun more than ``DEAD_HOURS`` ago: killed processes leave such.
+
+    Nothing tells such an upload from one under way but its age. Where listing them is not allowed, or not known to the
+    store, they are left to a lifecycle rule of the bucket.
+    """
+    bucket, key = _split(prefix)
+    dead = datetime.now(timezone.utc) - timedelta(hours=DEAD_HOURS)
+    with _told(prefix, "list the uploads below"):
+        try:
+            pages = client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
+            found = [upload for page in pages for upload in page.get("Uploads", ())]
+        except Exception as error:
+            if _code(error) in _REFUSED | _NO_CONDITIONS:
+                return
+            raise
+    for entry in found:
+        if entry["Initiated"] < dead:
+            with _told(f"{SCHEME}{bucket}/{entry['Key']}", "end an old upload of"):
+                client().abort_multipart_upload(Bucket=bucket, Key=entry["Key"], UploadId=entry["UploadId"])
 
 
 def check_bucket(path: str) -> None:
@@ -276,7 +301,7 @@ def _told(path: str, what: str) -> Iterator[None]:
         code = _code(error.__cause__ if isinstance(error.__cause__, Exception) and not _code(error) else error)
         if code in _NO_BUCKET:
             advice = "There is no such bucket: check its name, or make it first."
-        elif code in {"403", "AccessDenied", "AllAccessDisabled"}:
+        elif code in _REFUSED:
             advice = "The credentials do not allow it: check them, and the bucket's rules."
         elif code in _TAKEN:
             advice = "It was replaced while it was read. Run the same command again."

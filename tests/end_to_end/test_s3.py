@@ -17,6 +17,7 @@ from pipeline.engine.parts import AgainError, Part
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, OutputError
 from pipeline.storage.filesystem import open_input
+from pipeline.storage.s3 import client
 from sources.commoncrawl.command import inputs, parser
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
 from tests.end_to_end.object_store import CREDENTIALS, object_store
@@ -73,6 +74,36 @@ def test_a_crawl_on_s3_is_listed_and_read_there(s3, lines):
         inputs(parser().parse_args([*crawl, "1-2"]))
     with pytest.raises(InputError, match=r"There is no crawl CC-MAIN-2026-99 with wet files: there is no s3://common"):
         inputs(parser().parse_args(["--crawl", "CC-MAIN-2026-99", *crawl[2:], "1"]))
+
+
+def test_what_is_done_is_listed_once_before_a_run_and_once_behind_it(s3, lines):
+    run_lines, _ = lines
+    asked = []
+
+    def note(params, **_) -> None:
+        asked.append(params["query_string"]["prefix"])
+
+    events = client().meta.events
+    events.register("before-call.s3.ListObjectsV2", note)
+    try:
+        run_lines("listed")
+        first, asked[:] = asked[:], []
+        run_lines("listed")
+    finally:
+        events.unregister("before-call.s3.ListObjectsV2", note)
+    assert first.count("listed/lines/_stats/") == 2
+    assert sorted(asked) == sorted(set(asked))
+    assert "listed/lines/_stats/" in asked
+
+
+def test_parts_of_large_objects_that_killed_runs_left_go_and_those_of_others_stay(s3, lines):
+    """The emulation says of every upload that it was begun years ago."""
+    run_lines, _ = lines
+    for key in ("left/lines/short/a.parquet", "left/other.parquet"):
+        s3.client.create_multipart_upload(Bucket="bucket", Key=key)
+    run_lines("left")
+    left = s3.client.list_multipart_uploads(Bucket="bucket")["Uploads"]
+    assert [entry["Key"] for entry in left] == ["left/other.parquet"]
 
 
 def test_parts_on_a_store_that_has_no_locks(s3, lines, tmp_path):

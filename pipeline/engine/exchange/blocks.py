@@ -9,6 +9,7 @@ read in one piece.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple
@@ -22,7 +23,7 @@ from pipeline.units import Hashes
 Flags = npt.NDArray[np.bool_]
 Lengths = npt.NDArray[np.uint32]
 
-_HEADER = 4
+_HEADER = struct.Struct("<4Q")  # as NumPy arrays, these four numbers took as long as the rest of a small block
 _U64, _U32 = np.dtype("<u8"), np.dtype("<u4")
 _WORD = _U64.itemsize
 
@@ -85,13 +86,13 @@ def unpack_drops(data: bytes) -> DropBlock:
 def _pack(number: int, lengths: Lengths, columns: Sequence[Hashes], flags: Flags) -> bytes:
     parts = [column.astype(_U64, copy=False).data for column in columns]
     parts += [np.asarray(lengths, _U32).data, np.packbits(flags).data]
-    size = _HEADER * _WORD + sum(part.nbytes for part in parts)
-    return b"".join([np.array([number, len(lengths), len(flags), size], _U64).tobytes(), *parts])
+    size = _HEADER.size + sum(part.nbytes for part in parts)
+    return b"".join([_HEADER.pack(number, len(lengths), len(flags), size), *parts])
 
 
 def _unpack(data: bytes) -> tuple[int, Lengths, list[Hashes], Flags]:
-    number, shards, count, size = np.frombuffer(data, _U64, _HEADER).tolist()
-    at = _HEADER * _WORD
+    number, shards, count, size = _HEADER.unpack_from(data)
+    at = _HEADER.size
     tail = _U32.itemsize * shards + (count + 7) // 8
     columns = []
     for _ in range((size - at - tail) // (_WORD * count) if count else 0):
@@ -106,7 +107,7 @@ def split(data: bytes) -> Iterator[bytes]:
     """Cuts blocks that lie one behind the other."""
     at = 0
     while at < len(data):
-        end = at + int(np.frombuffer(data, _U64, _HEADER, at)[-1])
+        end = at + _HEADER.unpack_from(data, at)[-1]
         yield data[at:end]
         at = end
 

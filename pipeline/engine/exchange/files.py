@@ -55,7 +55,8 @@ def merge_group(layout: Layout, work: str, grid: Grid, group: int) -> None:
         return
     with ExitStack() as stack:
         files = [stack.enter_context(BlockFile(layout.hashes(work, shard))) for shard in grid.members(group)]
-        bands = (regroup([file.read(band) for file in files], grid, group, band) for band in range(grid.bands))
+        rows = [file.read_row(range(grid.bands)) for file in files]
+        bands = (regroup([next(row) for row in rows], grid, group, band) for band in range(grid.bands))
         write_blocks(path, (block for band in bands for block in band))
 
 

@@ -49,11 +49,13 @@ def regroup(packed: Iterable[bytes], grid: Grid, group: int, band: int) -> Itera
     priority = np.concatenate(priorities) if priorities else None
     del blocks, priorities
     order = _turned(lengths)
+    hashes, repeated = hashes[order], repeated[order]
+    priority = None if priority is None else priority[order]
+    del order
     ends = np.cumsum(lengths.sum(axis=0)).tolist()
-    for column, (start, end) in zip(lengths.T, pairwise([0, *ends]), strict=True):
-        part = order[start:end]
-        rank = None if priority is None else priority[part]
-        yield pack_hashes(HashBlock(group, np.ascontiguousarray(column), hashes[part], repeated[part], rank))
+    for column, (start, end) in zip(np.ascontiguousarray(lengths.T), pairwise([0, *ends]), strict=True):
+        rank = None if priority is None else priority[start:end]
+        yield pack_hashes(HashBlock(group, column, hashes[start:end], repeated[start:end], rank))
 
 
 def _turned(lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
@@ -81,7 +83,7 @@ def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) 
     blocks = _of_all(map(unpack_hashes, packed), grid.groups)
     if isinstance(packed, list):
         packed.clear()
-    ends = np.cumsum([len(block.hashes) for block in blocks])[:-1]
+    ends = np.cumsum([len(block.hashes) for block in blocks]).tolist()
     lengths = [block.lengths for block in blocks]
     hashes = np.concatenate([block.hashes for block in blocks])
     repeated = np.concatenate([block.repeated for block in blocks])
@@ -89,8 +91,9 @@ def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) 
     if policy == "keep_smallest":
         priority = np.concatenate([_none_if_empty(block.priority) for block in blocks])
     del blocks
-    drops = np.split(find_duplicates(hashes, repeated, priority, policy), ends)
-    return [pack_drops(DropBlock(partition, *pair)) for pair in zip(lengths, drops, strict=True)]
+    drop = find_duplicates(hashes, repeated, priority, policy)
+    places = zip(lengths, pairwise([0, *ends]), strict=True)
+    return [pack_drops(DropBlock(partition, each, drop[start:end])) for each, (start, end) in places]
 
 
 def _none_if_empty(priority: Hashes | None) -> Hashes:
@@ -112,8 +115,8 @@ def hand_out(packed: Iterable[bytes], grid: Grid, group: int, band: int) -> list
     blocks = _of_all(map(unpack_drops, packed), len(grid.partitions_of_band(band)))
     lengths = np.array([block.lengths for block in blocks])
     drop = np.concatenate([block.drop for block in blocks])[_turned(lengths)]
-    totals = lengths.sum(axis=0, dtype=np.int64)
-    parts = np.split(drop, np.cumsum(totals)[:-1])
+    ends = np.cumsum(lengths.sum(axis=0, dtype=np.int64)).tolist()
+    parts = [drop[start:end] for start, end in pairwise([0, *ends])]
     return [pack_drops(DropBlock(band, np.array([len(part)], np.uint32), part)) for part in parts]
 
 

@@ -78,7 +78,7 @@ def test_it_is_written_and_read(tmp_path):
     layout = Layout(str(tmp_path))
     assert read_manifest(layout) is None
     write_json(layout.stats("a"), stats("a", 1, 1))
-    written = write_manifest(layout, "lines", {})
+    written = write_manifest(layout, "lines", {}, layout.done())
     assert read_manifest(layout) == written
     assert written["timing"] == {"worker_seconds": 0.0, "steps": {}, "peak_bytes": 0}
 

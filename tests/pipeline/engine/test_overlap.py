@@ -24,7 +24,7 @@ def layout(tmp_path) -> Layout:
 
 
 def test_it_is_told_which_files_hold_them(layout):
-    assert overlap_of(layout) == (
+    assert overlap_of(layout, layout.done()) == (
         "2 ids occur more than once: are inputs given twice, or do they overlap? See in/a.gz, in/c.gz"
     )
 
@@ -32,7 +32,7 @@ def test_it_is_told_which_files_hold_them(layout):
 def test_only_finished_shards_take_part(layout):
     Path(layout.stats("c")).unlink()
     write_json(layout.stats("e"), {"inputs": [{"path": "in/e.gz"}]})  # one that wrote no ids
-    assert overlap_of(layout) == ""
+    assert overlap_of(layout, layout.done()) == ""
 
 
 def test_of_many_ids_a_sample_is_compared(tmp_path, monkeypatch):
@@ -43,8 +43,8 @@ def test_of_many_ids_a_sample_is_compared(tmp_path, monkeypatch):
         write_json(layout.stats(shard), {"inputs": [{"path": f"in/{shard}.gz"}]})
     found = sum(hash_id(str(number)) < 500 / 4100 * 2**64 for number in range(1000, 2000))
     assert 80 < found < 160
-    assert overlap_of(layout).startswith(f"At least {found} ids occur more than once: ")
-    assert overlap_of(layout).endswith(" See in/a.gz, in/b.gz")
+    assert overlap_of(layout, layout.done()).startswith(f"At least {found} ids occur more than once: ")
+    assert overlap_of(layout, layout.done()).endswith(" See in/a.gz, in/b.gz")
 
 
 def test_a_copy_of_an_input_is_refused(tmp_path):

@@ -72,7 +72,7 @@ def make_source(
     for shard, made in shards.items():
         write_shard(layout, shard, made, source)
     if finished:
-        write_manifest(layout, source, configuration)
+        write_manifest(layout, source, configuration, layout.done())
     return root / source
 
 

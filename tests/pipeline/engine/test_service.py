@@ -1,0 +1,38 @@
+import pytest
+
+from pipeline.engine.flink_rest import FlinkJob, Slots
+from pipeline.engine.service import check_slots
+from pipeline.errors import UserError
+from tests.pipeline.engine.flink_stand_in import flink_stand_in
+
+
+def test_too_few_slots_are_told_before_a_job_is_submitted():
+    with flink_stand_in() as flink, pytest.raises(UserError, match="has 2 slots, and --parallelism wants 4"):
+        check_slots(FlinkJob(flink.address, "corpus-1"), 4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"kubernetes.cluster-id": "corpus"}, {"jobmanager.scheduler": "Adaptive"}, {"scheduler-mode": "REACTIVE"}],
+)
+def test_a_cluster_that_grows_or_makes_do_with_fewer_slots_is_not_refused(settings):
+    with flink_stand_in() as flink:
+        flink.settings = settings
+        check_slots(FlinkJob(flink.address, "corpus-1"), 4)
+
+
+def test_slots_that_others_hold_are_told(capsys):
+    with flink_stand_in() as flink:
+        flink.slots = (2, 1)
+        check_slots(FlinkJob(flink.address, "corpus-1"), 2)
+    assert "of the Flink cluster's 2 slots 1 are free, and the job wants 2" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_job_that_the_cluster_sizes_and_an_interface_that_does_not_answer_pass(capsys):
+    with flink_stand_in() as flink:
+        check_slots(FlinkJob(flink.address, "corpus-1"), -1)
+        assert FlinkJob(flink.address, "corpus-1").slots() == Slots(2, 2, True)
+        assert FlinkJob(flink.address, "corpus-1").is_running() is False
+    check_slots(FlinkJob("localhost:1", "corpus-1"), 4)
+    assert FlinkJob("localhost:1", "corpus-1").is_running() is None
+    assert capsys.readouterr().err == ""
