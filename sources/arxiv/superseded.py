@@ -86,7 +86,7 @@ class ListMembers(WorkerStep):
 
 
 def _build(pipeline: beam.Pipeline, dofn: ListMembers, shards: Sequence[Shard]) -> None:
-    shards_ = pipeline | "Bulk tars" >> beam.Create(list(shards)) | "Spread" >> beam.Reshuffle()
+    shards_ = pipeline | "Bulk tars" >> beam.Create(list(shards), reshuffle=False) | "Spread" >> beam.Reshuffle()
     _ = shards_ | "List the papers" >> beam.ParDo(dofn)
 
 
