@@ -128,7 +128,8 @@ def _there(folders: Iterable[str]) -> set[str]:
 
 
 def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[object]) -> None:
-    pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | "Spread" >> beam.Reshuffle() | label >> beam.ParDo(dofn)
+    parts = pipeline | "Parts" >> beam.Create(list(tasks), reshuffle=False) | "Spread" >> beam.Reshuffle()
+    _ = parts | label >> beam.ParDo(dofn)
 
 
 class CountPosts(WorkerStep):
