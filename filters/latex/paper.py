@@ -164,6 +164,7 @@ def _title(sources: Files, expander: Expander) -> str | None:
 
 def tidy(text: str) -> str:
     """Lines without trailing blanks, at most one empty line in a row, one line end at the end."""
-    lines = [line.rstrip(" \t") for line in text.split("\n")]
-    text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    if " \n" in text or "\t\n" in text:
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    text = _BLANK_LINES.sub("\n\n", text.rstrip(" \t")).strip("\n")
     return f"{text}\n" if text else ""
