@@ -88,11 +88,11 @@ class Verbatim:
         # The first character stands before the alternatives, so that the search runs from one candidate to the next.
         first = "%\\\\" + "".join(re.escape(char) for char in sorted(self.short))
         pattern = (
-            rf"[{first}](?:(?P<comment>(?<=%))"
-            r"|(?P<verb>(?<=\\)(?:verb|spverb)\*?(?![A-Za-z*\s]))"
+            rf"[{first}](?:(?P<comment>(?<=%))|(?=[bdhlmnpsuvV])(?:"  # the letters with which the names begin
+            r"(?P<verb>(?<=\\)(?:verb|spverb)\*?(?![A-Za-z*\s]))"
             r"|(?P<inline>(?<=\\)(?:lstinline|mintinline|mint|Verb)\*?(?![A-Za-z]))"
             r"|(?P<url>(?<=\\)(?:url|href|path|nolinkurl|burl|doi)\*?[ \t]*(?=\{))"
-            rf"|(?P<env>(?<=\\)begin[ \t]*\{{(?P<name>{environments})\}})"
+            rf"|(?P<env>(?<=\\)begin[ \t]*\{{(?P<name>{environments})\}}))"
             r"|(?P<short>(?<![%\\])))"
         )
         object.__setattr__(self, "pattern", re.compile(pattern))
