@@ -145,8 +145,8 @@ class Expander:
         return "".join(saved).replace(KERNEL, "")
 
     def stop(self) -> None:
-        """The paper ends here."""
-        self.frames.clear()
+        """The paper ends here, be it in a name that is put together: what reads on finds an empty text."""
+        self.frames[:] = [Frame("")]
 
     def call(self, name: str) -> None:
         """Carry out the command of this name, as if it stood here."""
