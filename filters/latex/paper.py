@@ -24,7 +24,6 @@ KEEP_OR_DROP = ("keep", "drop")
 SECOND_DOCUMENTS = ("leave", "take")
 
 
-
 @dataclass(frozen=True)
 class LatexOptions:
     """What the paper leaves open.
