@@ -61,16 +61,19 @@ class _Resolver:
         """Goes on from ``start`` to the next token behind which one does not just go on; None at the text's end."""
         stack, plain = self.stack, self.plain
         for match in _TOKEN.finditer(self.text, start):
-            token, word = match[0], match[2]
-            if word in plain:
+            token = match[0]
+            if token == "{":  # the most common tokens first
+                stack.append((self.math, "}"))
+                if self.box:
+                    self.math = self.box = False
                 continue
-            if token == "}" and stack and stack[-1][1] == "}":  # the most common tokens first
+            if token == "}" and stack and stack[-1][1] == "}":
                 self.math = stack.pop()[0]
                 continue
-            if token == "{":
-                stack.append((self.math, "}"))
-                self.math = self.math and not self.box
-                self.box = False
+            if match[2] in plain:
+                continue
+            if token == "$":
+                self.math = not self.math
                 continue
             replacement, position = self._step(match)
             if replacement is not None:
