@@ -55,8 +55,8 @@ _CJK = re.compile(rb"\\begin\s*\{CJK\*?\}(?:\[[^\[\]]{0,200}\])?\{(\w+)\}")
 _UNDEFINED_1252 = bytes(range(256)).translate(None, bytes(b for b in range(256) if b not in b"\x81\x8d\x8f\x90\x9d"))
 _MAX_LINE = 2000  # bytes looked at before a command for the comment sign that would hide it
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"} | {127: None}
-_LINE_ENDS = re.compile(r"\r\n?|\f|\x0b|\x85|\u2028|\u2029")
+_CONTROL_BYTES = bytes({*range(32), 127} - {*b"\t\n"})
+_LINE_ENDS = ("\r\n", "\r", "\f", "\x0b", "\x85", "\u2028", "\u2029")
 _HEAD = 1000  # bytes by which wide characters are known
 _SAMPLE = 65536  # bytes looked at to tell text from binary
 _MAX_CONTROL_SHARE = 0.02  # of the sample: TeX sources hold tabs, line ends and perhaps a Ctrl-L or a Ctrl-Z
@@ -129,9 +129,14 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
         declared: the encoding to try where the bytes are not UTF-8: `declared_encoding` of it or of the main file.
     """
     text, encoding = _decode(data, declared)
-    if not text.isascii() or _CONTROL.search(text):
-        text = _LINE_ENDS.sub("\n", text.removeprefix("\ufeff")).translate(_CONTROLS)
-    return text, encoding
+    if not text.isascii():
+        text = text.removeprefix("\ufeff")
+    for end in _LINE_ENDS:
+        if end in text:
+            text = text.replace(end, "\n")
+    # UTF-8 has them as bytes, which are counted sooner than characters are searched.
+    without = encoding == "utf-8" and len(data.translate(None, _CONTROL_BYTES)) == len(data)
+    return (text if without else _CONTROL.sub("", text)), encoding
 
 
 def _decode(data: bytes, declared: str | None) -> tuple[str, str]:

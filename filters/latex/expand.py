@@ -33,7 +33,7 @@ _TAIL = 80  # characters of output looked at to see where an expansion lands
 _XSPACE = re.compile(r"(?:\\xspace\s*)+\Z")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Base:
     """Where the outermost expansion began, to return to when it proves endless."""
 
@@ -145,8 +145,8 @@ class Expander:
         return "".join(saved).replace(KERNEL, "")
 
     def stop(self) -> None:
-        """The paper ends here."""
-        self.frames.clear()
+        """The paper ends here, be it in a name that is put together: what reads on finds an empty text."""
+        self.frames[:] = [Frame("")]
 
     def call(self, name: str) -> None:
         """Carry out the command of this name, as if it stood here."""
@@ -218,10 +218,11 @@ class Expander:
         """The last characters written."""
         out = self.out
         text = out[-1][-_TAIL:] if out else ""
-        back = 2
-        while len(text) < _TAIL and back <= min(4, len(out)):
-            text = out[-back][-_TAIL:] + text
-            back += 1
+        if len(text) < _TAIL:
+            for piece in out[-2:-5:-1]:
+                text = piece[-_TAIL:] + text
+                if len(text) >= _TAIL:
+                    break
         return text
 
     def drop_line(self) -> bool:
@@ -285,7 +286,8 @@ class Expander:
             return
         self.grown += len(body) + _COST
         self.counters["expanded"] += 1
-        self._deliver(macro, body, depth, any("\\" in a or "}" in a for a in arguments))
+        active = bool(arguments) and any("\\" in a or "}" in a for a in arguments)
+        self._deliver(macro, body, depth, active)
 
     def _works(self, name: str) -> bool:
         meaning = self.scopes.meanings.get(name)

@@ -37,11 +37,16 @@ def count_left(text: str, expander: Expander) -> Left:
     counts = Counter(_CONTROL.findall(text))
     if KERNEL in text:
         counts.subtract(_KERNELS.findall(text))
+    with_at = "@" in text
+
+    def uses(name: str) -> int:
+        return counts[name] if "@" not in name else text.count(f"\\{name}") if with_at else 0
+
     macros = 0
     for name in names:
         if name.startswith("begin "):
-            macros += text.count(f"\\begin{{{name.removeprefix('begin ')}}}")
+            begins = f"\\begin{{{name.removeprefix('begin ')}}}"
+            macros += text.count(begins) if with_at or "@" not in begins else 0
         else:
-            macros += text.count(f"\\{name}") if "@" in name else counts[name]
-    undecided = (str(name) for name in CONDITIONALS | CHOSEN.keys())
-    return Left(macros, sum(text.count(f"\\{name}") if "@" in name else counts[name] for name in undecided))
+            macros += uses(name)
+    return Left(macros, sum(uses(str(name)) for name in CONDITIONALS | CHOSEN.keys()))

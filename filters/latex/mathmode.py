@@ -47,18 +47,42 @@ class _Resolver:
         self.box = False  # the next group is a box of text
         self.stack: list[tuple[bool, str]] = []
         self.budget = 10 * len(text)  # characters looked ahead at; what is open after that is left alone
+        self.plain: set[str] = set()  # commands that mean nothing here
         self.conditions: list[bool] = []  # open conditionals: whether an \ifmmode that has been decided
 
     def run(self) -> str:
-        position = 0
-        while match := _TOKEN.search(self.text, position):
+        position: int | None = 0
+        while position is not None:
+            position = self._run(position)
+        self.out.append(self.text[self.last :])
+        return "".join(self.out)
+
+    def _run(self, start: int) -> int | None:
+        """Goes on from ``start`` to the next token behind which one does not just go on; None at the text's end."""
+        stack, plain = self.stack, self.plain
+        for match in _TOKEN.finditer(self.text, start):
+            token = match[0]
+            if token == "{":  # the most common tokens first
+                stack.append((self.math, "}"))
+                if self.box:
+                    self.math = self.box = False
+                continue
+            if token == "}" and stack and stack[-1][1] == "}":
+                self.math = stack.pop()[0]
+                continue
+            if match[2] in plain:
+                continue
+            if token == "$":
+                self.math = not self.math
+                continue
             replacement, position = self._step(match)
             if replacement is not None:
                 before = self.text[self.last : match.start()]
-                self.out += (_without_line_end(before) if match[0] == "}" else before, replacement)
+                self.out += (_without_line_end(before) if token == "}" else before, replacement)
                 self.last = position
-        self.out.append(self.text[self.last :])
-        return "".join(self.out)
+            if position != match.end():
+                return position
+        return None
 
     def _step(self, match: re.Match[str]) -> tuple[str | None, int]:
         """What is written for a token (None: itself) and where to go on."""
@@ -69,10 +93,6 @@ class _Resolver:
             return self._close(match)
         if match["environment"] is not None:
             self._environment(token, match["environment"])
-        elif token == "{":
-            self.stack.append((self.math, "}"))
-            self.math = self.math and not self.box
-            self.box = False
         elif token[0] == "$":
             self.math = not self.math
         elif token in ("\\(", "\\["):
@@ -104,10 +124,13 @@ class _Resolver:
             return self._if(match)
         if word in ("else", "fi") and self.conditions:
             return self._end_branch(match, word)
+        is_box = _TEXT_BOX.match(word) is not None
+        if is_box:
+            self.box = self.text[end : end + 1] in ("{", "[")
         if word in CONDITIONALS:
             self.conditions.append(False)
-        if _TEXT_BOX.match(word):
-            self.box = self.text[end : end + 1] in ("{", "[")
+        elif not is_box and word not in ("else", "fi"):
+            self.plain.add(word)
         return None, end
 
     def _ensure(self, match: re.Match[str]) -> tuple[str | None, int]:

@@ -4,7 +4,6 @@ LLaMA section 2.1, "ArXiv": everything before the first section removed, as well
 .tex files removed; definitions and macros written by users expanded inline.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +22,6 @@ from filters.latex.tokens import GROUP_END, KERNEL, join_comment_lines, restore
 
 KEEP_OR_DROP = ("keep", "drop")
 SECOND_DOCUMENTS = ("leave", "take")
-
-_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True)
@@ -164,6 +161,10 @@ def _title(sources: Files, expander: Expander) -> str | None:
 
 def tidy(text: str) -> str:
     """Lines without trailing blanks, at most one empty line in a row, one line end at the end."""
-    lines = [line.rstrip(" \t") for line in text.split("\n")]
-    text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    if " \n" in text or "\t\n" in text:
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    text = text.rstrip(" \t")
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    text = text.strip("\n")
     return f"{text}\n" if text else ""

@@ -77,6 +77,11 @@ class Reader:
     def settle(self) -> Frame:
         """The frame that holds what comes next: replacement texts that are used up are left."""
         frame = self.frames[-1]
+        if frame.depth and not frame.text[frame.pos : frame.pos + 1].strip():
+            frame = self._leave_used(frame)
+        return frame
+
+    def _leave_used(self, frame: Frame) -> Frame:
         while frame.depth and len(self.frames) > 1:
             if frame.pos < len(frame.text) and _BLANK.match(frame.text, frame.pos).end() < len(frame.text):  # type: ignore[union-attr]  # matches the empty string
                 break
@@ -87,6 +92,10 @@ class Reader:
 
     def peek(self) -> str:
         """The next character that is no blank, "" at the end or where a paragraph ends first; blanks are skipped."""
+        frame = self.frames[-1]
+        char = frame.text[frame.pos : frame.pos + 1]
+        if char.strip() and char != COMMENT_END:  # as in most cases, nothing is to be skipped
+            return char
         frame = self.settle()
         frame.pos = _GAP.match(frame.text, frame.pos).end()  # type: ignore[union-attr]  # matches the empty string
         char = frame.text[frame.pos : frame.pos + 1]

@@ -77,12 +77,21 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 # The same as a line of its own, in papers that set their headings by hand; it counts when a list follows.
-_HEADING_LINE = re.compile(
+HEADING_LINE = re.compile(
     rf"^[ \t]*(?:{_PLACING}\s*)?"
     r"(?:\\[A-Za-z]+(?![A-Za-z])\*?|(?<=[\d ])(?:true|cm|mm|pt|in|em|ex)(?![A-Za-z])|[{ \t\d.$=~-]|(?<![A-Za-z])[IVX])*"
     rf"{_WORDS}(?:[.:}}~]|\\[A-Za-z]+(?![A-Za-z])\*?|\\/|\\\\|[ \t])*$(?:\s*\\end\s*\{{(?:center|flushleft)\}})?",
     re.IGNORECASE | re.MULTILINE,
 )
+# One of these, in small letters, is a part of the words of every heading; the words begin with it, or little before.
+_HEADING_WORDS = (
+    *("selected", "list", "refer", "rences", "notes", "bibliogra", "literatu", "works", "cited", "riferimenti"),
+    *("список", "литература"),
+)
+_MAX_BEFORE = 20  # characters of the words before such a part
+_PLACING_ENDS = ("\\begin", "\\end", "{center}", "{flushleft}", "{flushright}")
+# Letters that an expression takes for i, s, k and for Cyrillic ones where case does not count.
+_FOLDED = "\u0130\u0131\u017f\u212a" + "".join(map(chr, range(0x1C80, 0x1C89)))
 # Another heading by hand, a paragraph of its own, which ends a list.
 _PART_BY_HAND = re.compile(
     r"\n[ \t]*\n(?=[ \t]*[\\{])"
@@ -229,7 +238,7 @@ def _cut_headings(text: str) -> tuple[str, int, int]:
     Returns:
         The text, how many were taken out, and how many of them with a list.
     """
-    headings = [match.span() for match in _HEADING_LINE.finditer(text)]
+    headings = heading_lines(text)
     for command in _HEADING_COMMAND.finditer(text):
         match = _HEADING.match(text, command.end(), command.end() + _MAX_HEADING)
         if match:
@@ -249,6 +258,44 @@ def _cut_headings(text: str) -> tuple[str, int, int]:
             by_hand += not text.startswith(_MARK, end)
     out.append(text[last:])
     return "".join(out), count, by_hand
+
+
+def heading_lines(text: str) -> list[tuple[int, int]]:
+    """The spans of all matches of `HEADING_LINE`: it is tried where one of its words stands, and at no other line."""
+    if any(letter in text for letter in _FOLDED):
+        return [match.span() for match in HEADING_LINE.finditer(text)]
+    small = text.lower()
+    starts: set[int] = set()
+    for word in _HEADING_WORDS:
+        place = small.find(word)
+        while place >= 0:
+            _add_line_starts(small, place, starts)
+            end = small.find("\n", place)  # the word once more on its line adds nothing
+            place = small.find(word, end) if end >= 0 else -1
+    found: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if (not found or start >= found[-1][1]) and (match := HEADING_LINE.match(text, start)):
+            found.append(match.span())
+    return found
+
+
+def _add_line_starts(small: str, place: int, starts: set[int]) -> None:
+    r"""Adds where the lines begin with which a heading may begin whose words have a known part at ``place``.
+
+    That is the line of the part, and any on which the words may have begun, each with those before it that end in
+    ``\begin{center}``, or in a half of it, blank lines between them.
+    """
+    first = small.rfind("\n", 0, max(0, place - _MAX_BEFORE)) + 1
+    line = place + 1
+    while line > first:
+        line = start = small.rfind("\n", 0, line - 1) + 1
+        while start not in starts:
+            starts.add(start)
+            before = small.rfind("\n", 0, max(0, start - 1)) + 1
+            above = small[before : start - 1].strip() if start else "-"
+            if above and not above.endswith(_PLACING_ENDS):
+                break
+            start = before
 
 
 def _parts_by_hand(text: str) -> list[int]:

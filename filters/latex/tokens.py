@@ -52,6 +52,7 @@ _NEW_VERBATIM = re.compile(
     r"|\\(?:re)?newenvironment\s*\{(\w+\*?)\}\s*(?:\[[^\[\]]{0,200}\]\s*)*\{[^{}]{0,500}\\(?:verbatim|alltt|lstlisting|Verbatim)\b"
     r"|\\newminted\s*\[(\w+)\]|\\newminted\s*\{(\w+)\}"
 )
+_NEW_VERBATIM_WORDS = ("newenvironment", "VerbatimEnvironment", "newtcblisting", "newverbatim", "newminted")
 # One of these stands in a file that declares any of it.
 _DECLARING = (
     b"environment",
@@ -87,11 +88,11 @@ class Verbatim:
         # The first character stands before the alternatives, so that the search runs from one candidate to the next.
         first = "%\\\\" + "".join(re.escape(char) for char in sorted(self.short))
         pattern = (
-            rf"[{first}](?:(?P<comment>(?<=%))"
-            r"|(?P<verb>(?<=\\)(?:verb|spverb)\*?(?![A-Za-z*\s]))"
+            rf"[{first}](?:(?P<comment>(?<=%))|(?=[bdhlmnpsuvV])(?:"  # the letters with which the names begin
+            r"(?P<verb>(?<=\\)(?:verb|spverb)\*?(?![A-Za-z*\s]))"
             r"|(?P<inline>(?<=\\)(?:lstinline|mintinline|mint|Verb)\*?(?![A-Za-z]))"
             r"|(?P<url>(?<=\\)(?:url|href|path|nolinkurl|burl|doi)\*?[ \t]*(?=\{))"
-            rf"|(?P<env>(?<=\\)begin[ \t]*\{{(?P<name>{environments})\}})"
+            rf"|(?P<env>(?<=\\)begin[ \t]*\{{(?P<name>{environments})\}}))"
             r"|(?P<short>(?<![%\\])))"
         )
         object.__setattr__(self, "pattern", re.compile(pattern))
@@ -111,12 +112,16 @@ def declared_verbatim(sources: Iterable[bytes], literate: bool = False) -> Verba
         if not any(word in data for word in _DECLARING):
             continue
         text = data.decode("latin-1")
-        for match in _NEW_VERBATIM.finditer(text):
-            name = match[1] or match[2] or match[3] or f"{match[4]}code"
-            environments.add(name)
-        dropped.update(_NEW_COMMENT.findall(text))
-        short.update(_SHORT_VERB.findall(text))
-        if _OWN_COMMENT.search(text):
+        # What an expression cannot do without is looked for first: each looks at every command, or at every line.
+        if any(word in text for word in _NEW_VERBATIM_WORDS):
+            for match in _NEW_VERBATIM.finditer(text):
+                name = match[1] or match[2] or match[3] or f"{match[4]}code"
+                environments.add(name)
+        if "\\exclude" in text:
+            dropped.update(_NEW_COMMENT.findall(text))
+        if "Short" in text:
+            short.update(_SHORT_VERB.findall(text))
+        if "{comment}" in text and _OWN_COMMENT.search(text):
             dropped.discard("comment")
     return Verbatim(frozenset(environments), frozenset(dropped), frozenset(short - set("%\\{}")))
 

@@ -19,6 +19,7 @@ _QUOTES = frozenset(('""', "“”", "„“", "„”", "«»", "‘’"))
 _SEPARATORS = ",;:/–—-·•|"
 _WEAK = ",;"  # two of these around a gap become one
 _SPACES = " \t"
+_NOTHING = _SPACES + GAP
 _NO_SPACE_BEFORE = ".,;:!?…)]}”"
 _NO_SPACE_AFTER = "“„"
 _DASHES = "–—"
@@ -41,6 +42,8 @@ def close_gaps(line: str) -> str:
     ``a, b``; ``a, GAP, b`` becomes ``a, b``. A line that is left without a letter becomes empty: a mere number says
     nothing once what it is of has gone (``GAP 1.940``).
     """
+    if not line.strip(_NOTHING):  # two of three lines that have a gap are what was removed
+        return ""
     pieces = line.split(GAP)
     done: list[str] = []
     left = pieces[0]

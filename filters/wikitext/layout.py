@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from filters.wikitext.gaps import close_gaps
@@ -51,14 +51,14 @@ def layout(text: str) -> Iterator[Line]:
         text = _RULE.sub("", text)
     for source in text.split("\n"):
         first = source[:1]
-        if not first:
-            numbering.reset()
-            yield BLANK
-            continue
-        if first in _LIST_MARKS:
+        if first and first in _LIST_MARKS:
             yield from _item(source, numbering)
             continue
-        numbering.reset()
+        if numbering.marks:
+            numbering.reset()
+        if not first:
+            yield BLANK
+            continue
         if first == "=" and (title := _title(source)):
             yield title
             continue
@@ -109,22 +109,20 @@ def _title(source: str) -> Line | None:
     return Line(clean_line(text), level)
 
 
-def _item(source: str, numbering: _Numbering) -> Iterator[Line]:
-    """Yields the line of a list item, or the two lines of a term with its definition."""
+def _item(source: str, numbering: _Numbering) -> Sequence[Line]:
+    """Returns the line of a list item, or the two lines of a term with its definition."""
     content = source.lstrip(_LIST_MARKS)
     marks = source[: len(source) - len(content)]
     content = drop_item(content) if HOLE in content else content
     text = clean_line(content.replace(BREAK, " ") if BREAK in content else content)
     if not text:
-        return
+        return ()
     if marks[-1] == ";":
         numbering.reset()
         term, separator, definition = text.partition(" : ")
-        yield Line(term, is_item=bool(separator))
-        if separator and definition.strip():
-            yield Line(definition.strip(), is_item=True)
-        return
-    yield Line(numbering.prefix(marks) + text, is_item=True)
+        line = Line(term, 0, bool(separator))
+        return (line, Line(definition.strip(), 0, True)) if separator and definition.strip() else (line,)
+    return (Line(numbering.prefix(marks) + text, 0, True),)
 
 
 class _Numbering:

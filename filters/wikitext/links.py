@@ -19,7 +19,7 @@ MAX_ROUNDS = 5  # a picture, in the caption of a picture, in ...
 MAX_TITLE = 255  # longest title of a page, in bytes (MediaWikiTitleCodec)
 
 # [[target]] or [[target|label]], with no colon in the target: nine links in ten, resolved without a line of Python.
-_PLAIN_LINK = re.compile(r"\[\[(?![^\[\]|]*:)(?:[^\[\]|\n]*\|)?([^\[\]|]+)\]\]")
+PLAIN_LINK = re.compile(r"\[\[([^\[\]|:\n]*\|)?((?(1)[^\[\]|]+|[^\[\]|:]+))\]\]")
 # Any link that holds no other link; single brackets may stand in its label, in pairs.
 _ANY_LINK = re.compile(r"\[\[([^\[\]|\n]*)(?:\|([^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*))?\]\]")
 _EXTERNAL = r"\[(?:(?:https?|ftps?|sftp|git|svn|irc|ircs|gopher|telnet|nntp|worldwind|news|mailto|tel|urn|geo):|//)"
@@ -45,14 +45,14 @@ def resolve_links(text: str, site: WikiSite, work: Work) -> str:
         The text without ``[[`` and ``]]``. A picture whose link is not closed goes up to the end of its line.
     """
     if "[[" in text:
-        text = _PLAIN_LINK.sub(itemgetter(1), text)
+        text = PLAIN_LINK.sub(itemgetter(2), text)
         resolver = _Resolver(site)
         for _ in range(MAX_ROUNDS):
             work.spend(len(text))
-            resolved = _ANY_LINK.sub(resolver.label, text)
+            resolved = _ANY_LINK.sub(resolver.label, text) if "[[" in text else text
             if resolved == text:
                 break
-            text = _PLAIN_LINK.sub(itemgetter(1), resolved)
+            text = PLAIN_LINK.sub(itemgetter(2), resolved)
         text = _UNCLOSED_FILE.sub(resolver.unclosed, text)
     text = resolve_external_links(text)
     if "[[" in text:

@@ -41,7 +41,11 @@ UNWRAPPED_TAGS = words(
 # A tag left open by a missing ``>`` is only taken for one of these; ``a <b`` may be an inequality.
 MISSING_BRACKET_TAGS = words("ref references br nowiki small span div")
 
-_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9]*)\b([^<>]*)(>?))")
+# The first form is that of most tags, and goes with what it holds: a reference that is empty, or holds no tag.
+_TAG = re.compile(
+    r"<(?:ref(?:\s[^<>]*)?/\s*>|ref(?:\s[^<>]*[^<>/\s])?\s*>[^<]*</ref\s*>"
+    r"|(!--)|(/?)([a-zA-Z][a-zA-Z0-9]*)\b([^<>]*)(>?))"
+)
 _ENDS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | LITERAL_TAGS}
 )
@@ -72,7 +76,10 @@ class _TagPass:
         while (match := search(text, position)) is not None:
             start = match.start()
             out.append(text[position:start])
-            replacement, position = self.replace(match, start)
+            if match.lastindex is None:
+                replacement, position = gap_after(text, start), match.end()
+            else:
+                replacement, position = self.replace(match, start)
             if replacement:
                 out.append(replacement)
         out.append(text[position:])
@@ -80,7 +87,7 @@ class _TagPass:
 
     def replace(self, match: re.Match[str], start: int) -> tuple[str, int]:
         """Returns what stands for the tag (or comment) at ``start``, and where the text goes on."""
-        slash, name, attributes, bracket = match.groups()
+        _, slash, name, attributes, bracket = match.groups()
         if name is None:
             end = self.text.find("-->", start + 4)
             return gap_after(self.text, start), len(self.text) if end < 0 else end + 3
@@ -99,7 +106,7 @@ class _TagPass:
     def without_bracket(self, match: re.Match[str], name: str) -> tuple[str, int]:
         """Treats a tag whose ``>`` is missing: its name goes if it can be nothing else, the rest is text."""
         if name in MISSING_BRACKET_TAGS:
-            return BREAK if name == "br" else "", match.end(2)
+            return BREAK if name == "br" else "", match.end(3)
         return match[0], match.end()
 
     def extension(self, match: re.Match[str], start: int, name: str, closed: bool) -> tuple[str, int]:

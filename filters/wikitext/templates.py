@@ -8,7 +8,7 @@ passed a second time, with those taken for text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from filters.wikitext.expansion import Definitions
 from filters.wikitext.expansion.tree import Nodes
@@ -19,7 +19,10 @@ from filters.wikitext.template_table import TemplateTable
 from filters.wikitext.usage import Prose, TemplateUses
 from filters.wikitext.work import Work
 
-_BRACES = re.compile(r"\{\{+|\}\}+")
+_RUN = re.compile(r"\{+|\}+")
+# What follows the two braces of a template that is closed by two, and holds no braces, or only those of such templates.
+_SIMPLE = re.compile(r"[^{}]*\}\}(?!\})")
+_WHOLE = re.compile(r"[^{}]*(?:\{\{(?!\{)[^{}]*\}\}(?!\})[^{}]*)*\}\}(?!\})")
 _NAME = re.compile(r"\s*([^|{}\n]*)")
 _FIRST_WORD = re.compile(r"[ \t]*[^\s|{}]*")
 _UNCLOSED = re.compile(r"[^{}\n]*(?:[{}](?![{}])[^{}\n]*)*")  # the rest of a line, up to the next run of braces
@@ -35,7 +38,7 @@ PAGE_STEPS = 50_000
 CHARACTERS_PER_STEP = 2
 
 
-@dataclass
+@dataclass(slots=True)
 class _Frame:
     """An opening run of braces that waits for its closing run."""
 
@@ -43,8 +46,8 @@ class _Frame:
     braces: int
     rule: Rule | None
     parent: list[str] | None
-    output: list[str] | None = field(default_factory=list)
-    definition: Nodes | None = None  # of a template without a rule
+    output: list[str] | None
+    definition: Nodes | None  # of a template without a rule
 
 
 def expand_templates(
@@ -113,15 +116,24 @@ class _Expansion:
         """Returns the text without templates. Frames that stay on the stack were never closed."""
         text, out = self.text, self.output
         self.work.spend(len(text))
-        for match in _BRACES.finditer(text):
-            start, end = match.span()
-            if text[start] == "{":
-                self.open(start, end)
+        opening, closing = text.find("{{"), text.find("}}")  # of the next runs; an expression finds them far slower
+        while opening >= 0 or closing >= 0:
+            is_opening = closing < 0 or 0 <= opening < closing
+            start = opening if is_opening else closing
+            run = _RUN.match(text, start)
+            assert run is not None
+            end = run.end()
+            if is_opening:
+                end = self.open(start, end)
             elif self.stack:
                 self.close(start, end)
             else:
                 self.take(start)
                 self.last = end
+            if 0 <= opening < end:
+                opening = text.find("{{", end)
+            if 0 <= closing < end:
+                closing = text.find("}}", end)
         if self.stack:
             return ""  # the caller passes again
         self.take(len(text))
@@ -132,26 +144,37 @@ class _Expansion:
         if self.output is not None and self.last < end:
             self.output.append(self.text[self.last : end])
 
-    def open(self, start: int, end: int) -> None:
-        """Opens a frame; in a template that leaves no text nothing is collected."""
+    def open(self, start: int, end: int) -> int:
+        """Opens a frame; in a template that leaves no text nothing is collected, nor are frames opened without need.
+
+        Returns:
+            Where the search for braces goes on.
+        """
+        if self.output is None:
+            self.last = end
+            if end - start == TEMPLATE_BRACES and (simple := _SIMPLE.match(self.text, end)):
+                self.last = simple.end()
+            else:
+                self.stack.append(_Frame(start, end - start, None, None, None, None))
+            return self.last
         self.take(start)
         self.last = end
         if start in self.literal:
             self.last = self.unclosed_end(start, end)
-            return
-        frame = _Frame(start, end - start, None, self.output)
-        self.stack.append(frame)
-        if self.output is None:
-            frame.output = None
-            return
-        if frame.braces == TEMPLATE_BRACES:
-            frame.rule = self.rule_at(end)
-            if frame.rule is None and self.page.definitions is not None:
-                self.define(frame, end, self.page.definitions)
-            is_kept = frame.definition if frame.rule is None else frame.rule is not self.table.silent
-            if not is_kept:
-                frame.output = None
-        self.output = frame.output
+            return end
+        rule, definition, is_kept = None, None, True
+        if end - start == TEMPLATE_BRACES:
+            rule, definition = self.found(end)
+            is_kept = bool(definition) if rule is None else rule is not self.table.silent
+            if not is_kept and not self.page.uses and (whole := _WHOLE.match(self.text, end)):
+                is_number = rule is None and definition is None
+                result = glued_number(self.text, start, whole.end()) if is_number else ""
+                self.output.append(result or gap_after(self.text, start))
+                self.last = whole.end()
+                return self.last
+        self.stack.append(_Frame(start, end - start, rule, self.output, [] if is_kept else None, definition))
+        self.output = self.stack[-1].output
+        return end
 
     def unclosed_end(self, start: int, end: int) -> int:
         """Returns where text goes on behind the opening, from ``start`` to ``end``, of a template that is never closed.
@@ -172,17 +195,16 @@ class _Expansion:
         word = _FIRST_WORD.match(self.text, end)
         return word.end() if word else end
 
-    def rule_at(self, position: int) -> Rule | None:
-        """Returns the rule of the template whose name starts at ``position``."""
+    def found(self, position: int) -> tuple[Rule | None, Nodes | None]:
+        """Returns the rule of the template whose name starts at ``position``, or else its definition."""
         name = _NAME.match(self.text, position)
-        return self.table.find(name[1]) if name and len(self.stack) <= self.max_nesting else None
-
-    def define(self, frame: _Frame, position: int, definitions: Definitions) -> None:
-        """Looks for the definition of a template without a rule, whose name starts at ``position``."""
-        name = _NAME.match(self.text, position)
-        if name and len(self.stack) <= self.max_nesting and definitions.has(name[1]):
-            frame.definition = definitions.nodes(name[1])
-            frame.rule = None if frame.definition else self.table.silent  # that of a box
+        if name is None or len(self.stack) >= self.max_nesting:
+            return None, None
+        rule, definitions = self.table.find(name[1]), self.page.definitions
+        if rule is not None or definitions is None or not definitions.has(name[1]):
+            return rule, None
+        definition = definitions.nodes(name[1])
+        return None if definition else self.table.silent, definition  # the rule is that of a box
 
     def close(self, start: int, end: int) -> None:
         """Closes frames with a run of closing braces, innermost first."""

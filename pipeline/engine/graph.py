@@ -142,17 +142,18 @@ def build(
         tasks: The tasks of whole scopes.
         exchange: What hashes travel through; no result depends on it.
     """
-    packed = pipeline | "Shards" >> beam.Create(pack_tasks(tasks))
-    shards = packed | "Unpack" >> beam.FlatMap(unpack_tasks) | "Spread" >> beam.Reshuffle()
-    rounds = worker.rounds()
+    rounds, survey = worker.rounds(), worker.survey()
+    if not rounds and survey is None:
+        tasks = [task for task in tasks if task.write]
+    packed = pipeline | "Shards" >> beam.Create(pack_tasks(tasks), reshuffle=False)
+    shards = packed | "Unpack" >> beam.FlatMap(unpack_tasks)
+    if rounds:
+        shards |= "Spread" >> beam.Reshuffle()  # the other steps spread by themselves
     for number, round_ in enumerate(rounds):
         label = "Deduplicate" if number == len(rounds) - 1 else f"Deduplicate {round_.dedup.unit}s"
         shards |= label >> _deduplicate(DedupRound(worker, number), tasks, exchange)
-    survey = worker.survey()
     if survey is not None:
         shards |= "Survey" >> Measure(worker, survey)
-    elif not rounds:
-        shards |= "Only what is missing" >> beam.Filter(lambda task: task.write)
     return shards | "Filter and write" >> FilterAndWrite(worker)
 
 

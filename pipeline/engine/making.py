@@ -18,7 +18,7 @@ from pipeline.engine.options import RunOptions, is_local
 from pipeline.engine.parts import Part, await_others
 from pipeline.engine.passes import SharedScopes
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import run_beam
+from pipeline.engine.runners import is_one_process, run_beam, run_here
 from pipeline.engine.state import remove_work
 from pipeline.engine.tasks import Worker, grids_of, tasks_of, work_folder
 from pipeline.errors import OutputError
@@ -102,7 +102,10 @@ def _run_scopes(
     at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
     for scopes in _at_once(missing) if at_once else [list(missing)]:
         tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
-        run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
+        if not rounds and worker.survey() is None and is_one_process(options):
+            run_here(graph.WriteShard(worker), [task for task in tasks if task.write])
+        else:
+            run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
         for scope in scopes:
             remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
 

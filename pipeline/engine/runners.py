@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import apache_beam as beam
 import grpc
@@ -17,6 +18,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline.engine.attendance import is_service
+from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions, is_local
 from pipeline.engine.scratch import interruptible
 from pipeline.engine.service import run_on_service
@@ -36,15 +38,62 @@ def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     sign of it.
     """
     direct = options.view_as(DirectOptions)
-    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
-        direct.direct_num_workers = _cores()
-    if direct.direct_num_workers < 0:
-        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {direct.direct_num_workers}")
+    direct.direct_num_workers = _workers(options)
     if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
         return FnApiRunner()
     direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
     command = f"exec {shlex.quote(sys.executable)} -m pipeline.engine.worker {os.getpid()} {shlex.quote(sign)}"
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+
+
+def _workers(options: PipelineOptions) -> int:
+    """The processes that are asked for on this machine: as many as it has cores, unless a flag says otherwise."""
+    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
+        return _cores()
+    count: int = options.view_as(DirectOptions).direct_num_workers
+    if count < 0:
+        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {count}")
+    return count
+
+
+def is_one_process(options: RunOptions) -> bool:
+    """Whether one process on this machine does it all: this one, then."""
+    return is_local(options.beam) and _workers(options.beam) == 1
+
+
+def run_here(step: WorkerStep, items: Iterable[object]) -> None:
+    """Has a step done for each item by this process, without a graph: small inputs take less time than to build one.
+
+    Args:
+        step: The step.
+        items: What it is given, one at a time.
+    """
+    with interruptible():
+        step.setup()
+        for item in items:
+            for _ in step.process(item):
+                pass
+
+
+def run_each(step: WorkerStep, items: Sequence[object], label: str, options: RunOptions, root: str) -> None:
+    """Has a step done for each item, wherever it is to run.
+
+    Args:
+        step: The step.
+        items: What it is given, one at a time.
+        label: What it does, in a graph.
+        options: How to run.
+        root: The folder that its workers write to.
+    """
+    if is_one_process(options):
+        run_here(step, items)
+    else:
+        run_beam(partial(_each, step=step, items=items, label=label), options, root)
+
+
+def _each(pipeline: beam.Pipeline, step: WorkerStep, items: Sequence[object], label: str) -> None:
+    spread = pipeline | "Items" >> beam.Create(list(items), reshuffle=False) | "Spread" >> beam.Reshuffle()
+    _ = spread | label >> beam.ParDo(step)
 
 
 def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions, root: str) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import apache_beam as beam
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
 from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions
-from pipeline.engine.runners import run_beam
+from pipeline.engine.runners import run_each
 from pipeline.engine.tasks import Worker
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source
@@ -50,7 +47,7 @@ def prepare_versions(
     bulk = [shard for scope in scopes for shard in scope.shards if inputs.is_bulk(shard)]
     if bulk:
         worker = Worker(source, layout, options.cache, tuple(options.flags))
-        run_beam(partial(_build, dofn=ListMembers(worker), shards=bulk), options, layout.root)
+        run_each(ListMembers(worker), bulk, "List the papers", options, layout.root)
     count = 0
     for scope in scopes:
         listed = (item for shard in scope.shards for item in _listed(layout, inputs, shard))
@@ -83,11 +80,6 @@ class ListMembers(WorkerStep):
         rows = [list(item) for file in shard.inputs for item in list_tar(file, self._worker.cache)]
         write_bytes(_list_path(self._worker.layout, shard), json.dumps(rows).encode())
         yield shard.name
-
-
-def _build(pipeline: beam.Pipeline, dofn: ListMembers, shards: Sequence[Shard]) -> None:
-    shards_ = pipeline | "Bulk tars" >> beam.Create(list(shards)) | "Spread" >> beam.Reshuffle()
-    _ = shards_ | "List the papers" >> beam.ParDo(dofn)
 
 
 def _listed(layout: Layout, inputs: Inputs, shard: Shard) -> Iterator[Listed]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
@@ -41,7 +40,7 @@ from pipeline.engine.dofn import WorkerStep
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import run_beam
+from pipeline.engine.runners import run_each
 from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
@@ -99,10 +98,6 @@ class SketchBooks(WorkerStep):
         else:
             sketch_shard(source, self._files, task.shard, cache, self._steps, hasher)
         yield task.shard.name
-
-
-def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[SketchTask]) -> None:
-    pipeline | "Shards" >> beam.Create(list(tasks)) | "Spread" >> beam.Reshuffle() | label >> beam.ParDo(dofn)
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ def prepare_near_dedup(
     dofn = SketchBooks(worker, files)
     with ProgressReporter(layout, scopes, layout.done(), console, is_remote(layout.root), hashes=True):
         tasks = [SketchTask(shard) for shard in mine]
-        run_beam(partial(_build, label="Sketch each book", dofn=dofn, tasks=tasks), options, layout.root)
+        run_each(dofn, tasks, "Sketch each book", options, layout.root)
     _await(part, "sketches", {files.books(shard.name): number for number, shard in enumerate(shards)}, say)
     catalogue = read_catalogue(files, shards)
     candidates = find_candidates(files, catalogue)
@@ -187,7 +182,7 @@ def prepare_near_dedup(
     wanted = _wanted(catalogue, candidates)
     if wanted:
         tasks = [SketchTask(shard, wanted[shard.name]) for shard in mine if shard.name in wanted]
-        run_beam(partial(_build, label="Shingles of the candidates", dofn=dofn, tasks=tasks), options, layout.root)
+        run_each(dofn, tasks, "Shingles of the candidates", options, layout.root)
         these = {files.shingles(s.name): number for number, s in enumerate(shards) if s.name in wanted}
         _await(part, "shingles", these, say)
     recipe = source.recipe.near_dedup

@@ -9,10 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import apache_beam as beam
 from rich.console import Console
 
 from pipeline.command_line import sentences
@@ -22,7 +20,7 @@ from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
-from pipeline.engine.runners import run_beam
+from pipeline.engine.runners import run_each
 from pipeline.engine.state import claim_source
 from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader
@@ -111,7 +109,7 @@ def prepare_sites(
     left = [task for task in share(part, tasks) if not exists(_made_by(source, task))]
     with RowProgress(folders, console, is_remote(layout.root)):
         if left:
-            run_beam(partial(_build, label=label, dofn=SortRows(worker), tasks=left), options, layout.root)
+            run_each(SortRows(worker), left, label, options, layout.root)
     if part is not None:
         wanted = {_made_by(source, task): number for number, task in enumerate(tasks)}
         await_others(part, "sorted rows", wanted, lambda: _there(folders.values()), sentences(console))
@@ -125,10 +123,6 @@ def _made_by(source: StackExchange, task: RangeTask) -> str:
 
 def _there(folders: Iterable[str]) -> set[str]:
     return {join(folder, name) for folder in folders for name in list_tree(folder, "")}
-
-
-def _build(pipeline: beam.Pipeline, label: str, dofn: beam.DoFn, tasks: Sequence[object]) -> None:
-    pipeline | "Parts" >> beam.Create(list(tasks)) | "Spread" >> beam.Reshuffle() | label >> beam.ParDo(dofn)
 
 
 class CountPosts(WorkerStep):
@@ -169,7 +163,7 @@ def count_sites(
         names = [*options.files, *(f"{COUNTS}/{site.name}.json" for site in sites)]
         claim_source(layout, source.name, f"sources.{source.name}", names, alone=options.part is None)
         worker = Worker(source, layout, options.cache, tuple(options.flags))
-        run_beam(partial(_build, label="Count the posts", dofn=CountPosts(worker), tasks=missing), options, layout.root)
+        run_each(CountPosts(worker), missing, "Count the posts", options, layout.root)
     if options.part is not None:
         wanted = {site.name: number for number, site in enumerate(sites)}
 

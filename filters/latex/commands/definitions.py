@@ -29,6 +29,10 @@ _PREFIXED = re.compile(
 )
 _NOEXPAND = re.compile(r"\\noexpand(?![A-Za-z@])[ \t]*")  # what it protects is expanded at the use, or now: no matter
 _PARAMETERS = re.compile(r"((?:\\.|[^\\{}])*)(?=\{)", re.DOTALL)
+# \let as nearly all write it, on one line and, as a match shows, in one text.
+_LET = re.compile(r"[ \t]*\\([A-Za-z]+|.)[ \t]*=?[ \t]*(\\(?:[A-Za-z]+|.))", re.DOTALL)
+_LET_AT = re.compile(r"[ \t]*\\([A-Za-z@]+|.)[ \t]*=?[ \t]*(\\(?:[A-Za-z@]+|.))", re.DOTALL)
+_BUILT = ("csname", "expandafter")  # what is defined has a name that these make
 _DEFAULT = re.compile(r"(?:\A|,)\s*([1-9])\s*(?:=\s*)?((?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|[^,{}])*)")
 
 
@@ -81,7 +85,7 @@ def _def(expander: Expander, name: str) -> None:
     reader = expander.reader
     reader.mark()
     target = reader.control() if reader.peek() == "\\" else None
-    parameters = _parameter_text(expander) if target and target[0] not in ("csname", "expandafter") else None
+    parameters = _parameter_text(expander) if target and target[0] not in _BUILT else None
     body = reader.group() if parameters is not None else None
     if target is None or parameters is None or body is None:
         unread(expander, name, target)
@@ -110,16 +114,27 @@ def _parameter_text(expander: Expander) -> tuple[Parameter, ...] | None:
 def _let(expander: Expander, name: str) -> None:
     r"""``\let\a=\b``, ``\LetLtxMacro\a\b`` and, braces or none, ``\NewCommandCopy{\a}{\b}``."""
     reader = expander.reader
+    frame = reader.frames[-1]
+    plain = None if name.endswith("Copy") else (_LET_AT if frame.at_letter else _LET).match(frame.text, frame.pos)
+    if plain and plain[1] not in _BUILT and plain[2] != "\\csname":
+        frame.pos = plain.end()
+        _set_equal(expander, plain[1], plain[2], name)
+        return
     reader.mark()
     copies = name.endswith("Copy")
     target = reader.control() if copies or reader.peek() == "\\" else None
     if target is not None and not copies:
         reader.skip("=")
     source = (reader.argument() if copies else reader.token()) if target else None
-    if target is None or source is None or target[0] in ("csname", "expandafter") or source == "\\csname":
+    if target is None or source is None or target[0] in _BUILT or source == "\\csname":
         unread(expander, name, target)
         return
-    define(expander, target[0], _copied(expander, source.strip()), name.startswith("Global"))
+    _set_equal(expander, target[0], source, name)
+
+
+def _set_equal(expander: Expander, target: str, source: str, name: str) -> None:
+    """Gives ``target`` the meaning of ``source`` by the command ``name``."""
+    define(expander, target, _copied(expander, source.strip()), name.startswith("Global"))
     if not expander.drop_line() and expander.frames[-1].depth and ENDS_IN_WORD.search(source):
         expander.skip_blanks()
 

@@ -1,6 +1,10 @@
 """Encodings: the text is right, and nothing is lost."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.latex import CleanPaper, clean_paper
 from filters.latex.decode import declared_encoding, decode, is_binary
@@ -92,3 +96,12 @@ def test_encodings_that_nobody_declares(text: str, encoding: str, read_as: str) 
 def test_zeros_alone_make_no_text() -> None:
     assert is_binary(bytes(2000))
     assert is_binary(b"\x00\x01\x02\x03" * 500)
+
+
+@given(st.text(st.sampled_from("ab\n\r\t\f\x0b\x00\x1b\x1f\x7f\x85\u2028\u2029é\ufeff语"), max_size=30))
+def test_line_ends_are_one_and_other_controls_go(text):
+    data = text.encode()
+    if b"\0" in data or b"\x1b$" in data:  # wide characters, perhaps
+        return
+    ends = re.sub("\r\n?|\f|\x0b|\x85|\u2028|\u2029", "\n", text.removeprefix("\ufeff"))
+    assert decode(data) == (re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", ends), "utf-8")

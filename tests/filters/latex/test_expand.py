@@ -1,12 +1,14 @@
 """Macros: literal TeX in, literal text out."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.latex.assemble import Files
 from filters.latex.commands import PRIMITIVES
 from filters.latex.expand import Expander
 from filters.latex.limits import Limits
-from filters.latex.tokens import KERNEL
+from filters.latex.tokens import COMMENT_END, KERNEL
 
 
 def run(tex: str, limits: Limits | None = None, **files: str) -> tuple[str, Expander]:
@@ -312,3 +314,16 @@ def test_reports_what_was_defined_and_expanded() -> None:
     _, expander = run(r"\def\a{1}\newcommand{\b}{\a\a}\b\b\c")
     assert expander.defined == {"a", "b"}
     assert expander.counters["expanded"] == 6
+
+
+LET = st.sampled_from(
+    ["\\a", "\\b", "\\alpha", "\\csname", "=", " ", "\\ ", "\\=", "x", "{", "}", "\\relax", "\t", "1"]
+)
+
+
+@given(st.lists(LET, max_size=6).map("".join))
+def test_let_on_one_line_is_let_on_two(rest):
+    before, after = "\\def\\b{B}\\makeatletter ", "|\\a \\b x"
+    one, _ = run(f"{before}\\let{rest}{after}")
+    two, _ = run(f"{before}\\let%\n{rest}{after}")  # which is read step by step
+    assert one == two.replace(f"{COMMENT_END}\n", "")

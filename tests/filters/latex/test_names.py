@@ -85,3 +85,18 @@ def test_of_four_sizes_the_texts_is_taken():
 @pytest.mark.parametrize("unit", [r"\expandafter", r"\csname ", r"\csname\csname", r"\expandafter\csname a"])
 def test_names_that_never_end_are_passed_in_linear_time(unit):
     assert unit.strip() in text("", unit * 3000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"\expandafter\let\csname \bye\endcsname",
+        r"\csname \bye\endcsname",
+        r"\edef\a{\bye}\a",
+        r"\ifcsname \bye\endcsname a\fi",
+        r"\newcommand\a{\bye}\csname \a\endcsname b",
+        r"\expandafter\newcommand\csname \bye\endcsname{x}",
+    ],
+)
+def test_a_paper_may_end_within_a_name(body):
+    assert text("", f"before {body}").startswith("before")

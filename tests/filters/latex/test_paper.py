@@ -1,8 +1,13 @@
 """Whole papers: files in, text and report out."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.latex import CleanPaper, LatexOptions, Reject, clean_paper
+from filters.latex.paper import tidy
 
 DOCUMENT = "\\documentclass{article}\n%s\n\\begin{document}\n%s\n\\end{document}\n"
 
@@ -393,3 +398,10 @@ def test_paths_lead_nowhere_outside() -> None:
         {"main.tex": DOCUMENT % ("", "\\section{A}\n\\input{../../etc/passwd}\n\\input{/b}\n"), "../b.tex": "b"}
     )
     assert result.text == "\\section{A}\nb\n"
+
+
+@given(st.text("a \t\n", max_size=30))
+def test_a_tidy_text_has_no_trailing_blanks_and_one_empty_line_at_most(text: str) -> None:
+    lines = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+    plainly = re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+    assert tidy(text) == (f"{plainly}\n" if plainly else "")

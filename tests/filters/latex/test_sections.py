@@ -1,8 +1,10 @@
 """Where a text begins and what of its end goes."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from filters.latex.sections import cut_end, cut_references, find_start
+from filters.latex.sections import HEADING_LINE, cut_end, cut_references, find_start, heading_lines
 
 
 @pytest.mark.parametrize(
@@ -150,3 +152,49 @@ def test_the_first_heading_of_either_kind_begins_the_text(text, start, started_a
     at, name = find_start(text, latex=True)
     assert text[at:].startswith(start)
     assert name == started_at
+
+
+PARTS = st.sampled_from(
+    (
+        *(
+            "\\begin",
+            "{center}",
+            "\\end",
+            "{",
+            "}",
+            "\n",
+            "\n\n",
+            " ",
+            "\\bf",
+            "1.",
+            "V",
+            "a",
+            ":",
+            "References",
+            "NOTES",
+        ),
+        *(
+            "and",
+            "List",
+            "of",
+            "R\\'",
+            "{e}",
+            "e",
+            "f",
+            "\\'erences",
+            "\u017f",
+            "Works",
+            "Cited",
+            "Список",
+            "литературы",
+        ),
+    )
+)
+
+
+@given(st.lists(PARTS, max_size=25).map("".join))
+@example("\\begin\n{center}\n\n\n{\\bf R\\'\nef\\'\nerences}\n\\end{center}")
+@example("cited\nliterature notes\nand\nreferences")
+@example("\\begin{center}\nReferences\n\\end{center}")
+def test_heading_lines_are_those_that_the_expression_finds_in_all_the_text(text):
+    assert heading_lines(text) == [match.span() for match in HEADING_LINE.finditer(text)]

@@ -1,8 +1,13 @@
 """Links, external links, pictures, categories, tables and language variants."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.wikitext import WikiSite, to_text
+from filters.wikitext.links import PLAIN_LINK
 from filters.wikitext.variants import resolve_variants
 
 EN = WikiSite.builtin("en")
@@ -82,3 +87,9 @@ def test_the_media_namespace_has_its_name_in_each_language():
         assert to_text(f"[[{name}:A.ogg|ein Ton]]", WikiSite.builtin(language)) == "ein Ton"
     site = WikiSite.from_siteinfo("xx", {-2: ["Meedia"]})
     assert to_text("[[Meedia:A.ogg|heli]]", site) == "heli"
+
+
+@given(st.text("[]|:a\n", max_size=30))
+def test_plain_links_are_those_without_a_colon_in_the_target(text):
+    plainly = re.compile(r"\[\[(?![^\[\]|]*:)(?:[^\[\]|\n]*\|)?([^\[\]|]+)\]\]")
+    assert PLAIN_LINK.sub(lambda link: link[2], text) == plainly.sub(lambda link: link[1], text)

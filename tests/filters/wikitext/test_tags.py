@@ -1,8 +1,11 @@
 """Comments, references, extension tags and HTML."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.wikitext import WikiSite, to_text
+from filters.wikitext.tags import strip_tags
 
 EN = WikiSite.builtin("en")
 
@@ -74,3 +77,17 @@ def test_marks_in_the_input_are_not_taken_for_ours():
 )
 def test_entities_are_decoded_once(wikitext, text):
     assert to_text(wikitext, EN) == text
+
+
+REFERENCES = st.sampled_from(
+    ["<ref", "<ref>", "<ref />", "<ref/ >", '<ref name="a">', '<ref name="a"/>', "</ref>", "</ref >", "</REF>",
+     "<!--", "-->", "<br>", ">", "/>", " ", "/", "a", "<", "\n"]
+)  # fmt: skip
+
+
+@given(st.lists(REFERENCES, max_size=30).map("".join))
+def test_references_in_one_go_are_as_those_step_by_step(wikitext):
+    def longer(text: str) -> str:  # a tag of the same kind, for which there is no short way
+        return text.replace("ref", "references").replace("REF", "REFERENCES")
+
+    assert strip_tags(longer(wikitext), []) == longer(strip_tags(wikitext, []))

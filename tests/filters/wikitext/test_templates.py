@@ -1,12 +1,15 @@
 """Templates: the stated table keeps text, the rest goes, braces match as in MediaWiki."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.wikitext import WikiSite, Work, to_text
 from filters.wikitext.editions import template_table
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.template_table import exact_name
 from filters.wikitext.templates import expand_templates, parse_arguments
+from filters.wikitext.usage import TemplateUses
 
 EN = WikiSite.builtin("en")
 
@@ -171,3 +174,34 @@ def test_every_name_in_the_tables_can_be_reached():
         for name in table.exact:
             assert table.find(name) is not None
             assert name == exact_name(name)
+
+
+BRACES = [
+    "{{",
+    "}}",
+    "{{{",
+    "}}}",
+    "{",
+    "}",
+    "|",
+    "a",
+    " ",
+    "\n",
+    "1",
+    "×10",
+    "nowrap|",
+    "lang|de|",
+    "cite web",
+    "=",
+    "[[",
+]
+
+
+@given(st.lists(st.sampled_from(BRACES), max_size=40).map("".join))
+def test_templates_that_leave_no_text_go_as_they_do_brace_by_brace(wikitext):
+    table = template_table("en")
+    step_by_step = expand_templates(wikitext, table, Work(len(wikitext)), 40, uses=TemplateUses())
+    assert expand_templates(wikitext, table, Work(len(wikitext)), 40) == step_by_step
+    around = f"{{{{cite web|{{{{{{1}}}}}}{wikitext}}}}}"  # in what leaves no text, and is no simple template
+    noted = expand_templates(around, table, Work(len(around)), 40, uses=TemplateUses())
+    assert expand_templates(around, table, Work(len(around)), 40) == noted
