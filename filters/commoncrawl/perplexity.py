@@ -3,11 +3,13 @@
 A document is normalised (:mod:`filters.commoncrawl.normalize`), cut into SentencePiece pieces, and scored by a KenLM
 model over the pieces. CCNet, ``cc_net/perplexity.py``: ``MultiSentencePiece``, ``DocLM``, ``PerplexityBucket``.
 
-Nearly all time goes to the two libraries, and both are used as they are. What was tried against SentencePiece 0.2.3 and
-left: encoding word by word from a cache of words. It halves the time for words seen before. But the library adds up
-float32 scores over the whole document, so two segmentations of nearly equal score change places with the position of
-their word; to stay exact, each new word needs the margin between its two best segmentations, and that costs more than
-all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 10 in 100 still were.)
+Nearly all time goes to the two models. SentencePiece is used as it is; models in KenLM's probing format are read by
+compiled loops where there are some (:mod:`filters.native`), in half of the library's time. What was tried against
+SentencePiece 0.2.3 and left: encoding word by word from a cache of words. It halves the time for words seen before. But
+the library adds up float32 scores over the whole document, so two segmentations of nearly equal score change places
+with the position of their word; to stay exact, each new word needs the margin between its two best segmentations, and
+that costs more than all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 10 in 100 still
+were.)
 
 ``python -m filters.perplexity`` trains the models and finds the cut-offs (:mod:`filters.commoncrawl.lm_cli`).
 """
@@ -15,7 +17,8 @@ all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 
 import math
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
+from filters.commoncrawl.ngrams import ProbingModel
 from filters.commoncrawl.normalize import LanguageModelNormalizer
 
 Bucket = Literal["head", "middle", "tail", "all"]
@@ -76,20 +80,28 @@ ADVICE = "Download or copy it again, or train one with: python -m filters.perple
 class PerplexityModel:
     """A SentencePiece model and a KenLM model over its pieces.
 
-    KenLM maps a binary model into memory, so all processes of a host share one copy; the pages are read at loading
-    (``POPULATE_OR_LAZY``), since a cold model on a disk would otherwise be read in millions of random pieces. Beside
-    that an instance takes the SentencePiece model (some 20 MB) and, while it scores, about 35 bytes for a byte of text.
+    A binary n-gram model is mapped into memory, so all processes of a host share one copy; its pages are read at once,
+    since a cold model on a disk would otherwise be read in millions of random pieces. Beside that an instance takes the
+    SentencePiece model (some 20 MB) and, while it scores, about 35 bytes for a byte of text.
 
     Load it where it is used (``DoFn.setup``); it cannot be pickled. Use it from one thread at a time.
     """
 
-    def __init__(self, sentencepiece_path: str | Path, kenlm_path: str | Path, *, join_lines: str = "fuse") -> None:
+    def __init__(
+        self,
+        sentencepiece_path: str | Path,
+        kenlm_path: str | Path,
+        *,
+        join_lines: str = "fuse",
+        use_compiled: bool = True,
+    ) -> None:
         """Loads both models.
 
         Args:
             sentencepiece_path: a SentencePiece model of any type.
             kenlm_path: a KenLM model, binary or ARPA.
             join_lines: what becomes of newlines: ``fuse`` deletes them, as CCNet does; ``space`` makes them spaces.
+            use_compiled: whether to use the compiled loops, where there are any; no result depends on it.
 
         Raises:
             ValueError: ``join_lines`` is neither, or a model is missing or damaged; the message names the file.
@@ -100,7 +112,8 @@ class PerplexityModel:
         spaced = _pieces(self._processor, "a" + "b".join(UNICODE_WHITESPACE) + "a")
         self._pieces_hold_whitespace = any(character.isspace() for piece in spaced for character in piece)
         vocabulary = range(min(PROBED_PIECES, self._processor.get_piece_size()))
-        self._kenlm = load_kenlm(Path(kenlm_path), [self._processor.id_to_piece(piece) for piece in vocabulary])
+        pieces = [self._processor.id_to_piece(piece) for piece in vocabulary]
+        self._log10 = load_scorer(Path(kenlm_path), pieces, use_compiled=use_compiled)
 
     def perplexity(self, text: str) -> float | None:
         """Returns the perplexity of a document per piece, rounded to one decimal.
@@ -123,7 +136,7 @@ class PerplexityModel:
         return [self._score(*encoded) for encoded in list(map(self._joined_pieces, texts))]
 
     def _score(self, joined: bytes, pieces: int) -> float | None:
-        return perplexity_of_score(self._kenlm.score(joined, bos=True, eos=True), pieces) if pieces else None
+        return perplexity_of_score(self._log10(joined), pieces) if pieces else None
 
     def _joined_pieces(self, text: str) -> tuple[bytes, int]:
         """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""
@@ -245,6 +258,26 @@ def _encodes_to_bytes(processor: Any) -> bool:
 def _pieces(processor: Any, text: str) -> list[str]:
     pieces: list[str] = processor.encode(text, out_type=str)
     return pieces
+
+
+def load_scorer(path: Path, pieces: Sequence[str], *, use_compiled: bool = True) -> Callable[[bytes], float]:
+    """Returns what gives the log10 probability of words, as UTF-8 between spaces, and of the end of the sentence.
+
+    The compiled loops, where there are some and the model is in their format and scores a trial; else the library.
+
+    Args:
+        path: a binary or ARPA model.
+        pieces: words for the trial.
+        use_compiled: whether the compiled loops may be taken.
+
+    Raises:
+        ValueError: the file is missing, or no complete model.
+    """
+    if use_compiled and _read_head(path, "KenLM model", len(KENLM_BINARY)) == KENLM_BINARY:
+        model = ProbingModel.open(path)
+        if model is not None and -math.inf < model.score(" ".join(pieces).encode()) <= 0:
+            return model.score
+    return partial(load_kenlm(path, pieces).score, bos=True, eos=True)
 
 
 def load_kenlm(path: Path, pieces: Sequence[str]) -> Any:
