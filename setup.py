@@ -32,7 +32,8 @@ SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
 # Inner loops in C, called by ctypes: optional, for without a compiler all works and gives the same bytes, more slowly.
 COMPILED = Extension(
     "filters.native._compiled",
-    sources=["filters/native/ngrams.c", "filters/native/words.c"],
+    sources=["filters/native/ngrams.c", "filters/native/unigram.c", "filters/native/words.c"],
+    depends=["filters/native/native.h"],
     extra_compile_args=["-O3"],
     optional=True,
 )
@@ -63,6 +64,7 @@ setup(
             "arxiv/eprints/**/*",
         ],
         "pipeline.engine": ["worker.sh"],
+        "filters.native": ["*.h"],
         "filters.wikitext.editions": ["*.yaml"],
         "sources.github": ["*.sql"],
         "pipeline.card": ["templates/*"],

@@ -51,7 +51,7 @@ class ProbingModel:
     def __init__(self, library: ctypes.CDLL, data: mmap.mmap, model: _Model) -> None:
         self._data = data  # the model points into it
         self._model = model
-        self._score = library.ngram_score
+        self._score = library.ngram_score_text
         self._score.restype = ctypes.c_float
         self._score.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_void_p]
         self._words = np.empty(0, np.uint32)
@@ -79,6 +79,11 @@ class ProbingModel:
         word.restype, word.argtypes = ctypes.c_uint32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64]
         model.begin, model.end = (word(ctypes.byref(model), name, len(name)) for name in (b"<s>", b"</s>"))
         return cls(library, data, model)
+
+    @property
+    def pointer(self) -> int:
+        """Where the structure lies that the compiled loops take."""
+        return ctypes.addressof(self._model)
 
     def score(self, text: bytes) -> float:
         """The log10 probability of words between ``<s>`` and ``</s>``, as ``kenlm.Model.score`` gives it.

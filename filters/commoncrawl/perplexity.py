@@ -3,13 +3,13 @@
 A document is normalised (:mod:`filters.commoncrawl.normalize`), cut into SentencePiece pieces, and scored by a KenLM
 model over the pieces. CCNet, ``cc_net/perplexity.py``: ``MultiSentencePiece``, ``DocLM``, ``PerplexityBucket``.
 
-Nearly all time goes to the two models. SentencePiece is used as it is; models in KenLM's probing format are read by
-compiled loops where there are some (:mod:`filters.native`), in half of the library's time. What was tried against
-SentencePiece 0.2.3 and left: encoding word by word from a cache of words. It halves the time for words seen before. But
-the library adds up float32 scores over the whole document, so two segmentations of nearly equal score change places
-with the position of their word; to stay exact, each new word needs the margin between its two best segmentations, and
-that costs more than all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 10 in 100 still
-were.)
+Nearly all time goes to the two models. Where something was compiled (:mod:`filters.native`), unigram models and KenLM's
+probing models are read by loops that give what the libraries give, in less than half of their time. What was tried
+before against SentencePiece 0.2.3 and left: encoding word by word from a cache of words. It halves the time for words
+seen before. But the library adds up float32 scores over the whole document, so two segmentations of nearly equal score
+change places with the position of their word; to stay exact, each new word needs the margin between its two best
+segmentations, and that costs more than all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to
+10 in 100 still were.)
 
 ``python -m filters.perplexity`` trains the models and finds the cut-offs (:mod:`filters.commoncrawl.lm_cli`).
 """
@@ -30,6 +30,7 @@ import sentencepiece
 
 from filters.commoncrawl.ngrams import ProbingModel
 from filters.commoncrawl.normalize import LanguageModelNormalizer
+from filters.commoncrawl.unigram import UnigramScorer
 
 Bucket = Literal["head", "middle", "tail", "all"]
 Array = npt.NDArray[Any]
@@ -113,7 +114,13 @@ class PerplexityModel:
         self._pieces_hold_whitespace = any(character.isspace() for piece in spaced for character in piece)
         vocabulary = range(min(PROBED_PIECES, self._processor.get_piece_size()))
         pieces = [self._processor.id_to_piece(piece) for piece in vocabulary]
-        self._log10 = load_scorer(Path(kenlm_path), pieces, use_compiled=use_compiled)
+        ngrams = open_ngrams(Path(kenlm_path), pieces) if use_compiled else None
+        self._log10: Callable[[bytes], float] = (
+            ngrams.score if ngrams else partial(load_kenlm(Path(kenlm_path), pieces).score, bos=True, eos=True)
+        )
+        self._unigram: UnigramScorer | None = None
+        if ngrams and not self._pieces_hold_whitespace:
+            self._unigram = self._checked(UnigramScorer.build(Path(sentencepiece_path).read_bytes(), ngrams), pieces)
 
     def perplexity(self, text: str) -> float | None:
         """Returns the perplexity of a document per piece, rounded to one decimal.
@@ -125,26 +132,43 @@ class PerplexityModel:
         Args:
             text: the document; lone surrogates count as U+FFFD.
         """
-        return self._score(*self._joined_pieces(text))
+        normalized = self._normalized(text)
+        found = self._unigram.score(normalized.encode()) if self._unigram else None
+        return _rounded(*(found or self._score(*self._joined_pieces(normalized))))
 
     def perplexities(self, texts: Iterable[str]) -> list[float | None]:
         """Returns the perplexity of each document.
 
-        All are encoded first, and then scored, so that the two models do not drive each other out of the processor's
-        cache: for a few hundred pages a tenth faster than one by one. Memory: twice the size of the texts.
+        By the libraries all are encoded first, and then scored, so that the two models do not drive each other out of
+        the processor's cache: for a few hundred pages a tenth faster than one by one. Memory: twice the size of the
+        texts.
         """
-        return [self._score(*encoded) for encoded in list(map(self._joined_pieces, texts))]
+        if self._unigram:
+            return list(map(self.perplexity, texts))
+        joined = [self._joined_pieces(self._normalized(text)) for text in texts]
+        return [_rounded(*self._score(*pieces)) for pieces in joined]
 
-    def _score(self, joined: bytes, pieces: int) -> float | None:
-        return perplexity_of_score(self._log10(joined), pieces) if pieces else None
+    def _checked(self, scorer: UnigramScorer | None, pieces: Sequence[str]) -> UnigramScorer | None:
+        """Returns the scorer if it gives what the libraries give for a trial."""
+        trial = " ".join(pieces)
+        if scorer is None or scorer.score(trial.encode()) != self._score(*self._joined_pieces(trial)):
+            return None
+        return scorer
 
-    def _joined_pieces(self, text: str) -> tuple[bytes, int]:
-        """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""
+    def _score(self, joined: bytes, pieces: int) -> tuple[float, int]:
+        return self._log10(joined) if pieces else 0.0, pieces
+
+    def _normalized(self, text: str) -> str:
+        """Returns a document as the models see it, in characters that UTF-8 has."""
         normalized = self._normalize(text)
         try:
             normalized.encode("utf-8")
         except UnicodeEncodeError:
-            normalized = normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            return normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return normalized
+
+    def _joined_pieces(self, normalized: str) -> tuple[bytes, int]:
+        """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""
         if self._encode_to_bytes:
             pieces = self._processor.encode(normalized, out_type=bytes)
             joined = b" ".join(pieces)
@@ -152,6 +176,10 @@ class PerplexityModel:
             pieces = self._processor.encode(normalized, out_type=str)
             joined = " ".join(pieces).encode("utf-8")
         return joined, len(joined.decode("utf-8").split()) if self._pieces_hold_whitespace else len(pieces)
+
+
+def _rounded(score: float, pieces: int) -> float | None:
+    return perplexity_of_score(score, pieces) if pieces else None
 
 
 def perplexity_of_score(score: float, pieces: int) -> float:
@@ -260,24 +288,21 @@ def _pieces(processor: Any, text: str) -> list[str]:
     return pieces
 
 
-def load_scorer(path: Path, pieces: Sequence[str], *, use_compiled: bool = True) -> Callable[[bytes], float]:
-    """Returns what gives the log10 probability of words, as UTF-8 between spaces, and of the end of the sentence.
-
-    The compiled loops, where there are some and the model is in their format and scores a trial; else the library.
+def open_ngrams(path: Path, pieces: Sequence[str]) -> ProbingModel | None:
+    """Returns a model that the compiled loops can read; None where there are none, or it is no such model.
 
     Args:
         path: a binary or ARPA model.
-        pieces: words for the trial.
-        use_compiled: whether the compiled loops may be taken.
+        pieces: words for a trial, which it has to score.
 
     Raises:
-        ValueError: the file is missing, or no complete model.
+        ValueError: the file is missing.
     """
-    if use_compiled and _read_head(path, "KenLM model", len(KENLM_BINARY)) == KENLM_BINARY:
-        model = ProbingModel.open(path)
-        if model is not None and -math.inf < model.score(" ".join(pieces).encode()) <= 0:
-            return model.score
-    return partial(load_kenlm(path, pieces).score, bos=True, eos=True)
+    if _read_head(path, "KenLM model", len(KENLM_BINARY)) != KENLM_BINARY:
+        return None
+    model = ProbingModel.open(path)
+    is_sound = model is not None and -math.inf < model.score(" ".join(pieces).encode()) <= 0
+    return model if is_sound else None
 
 
 def load_kenlm(path: Path, pieces: Sequence[str]) -> Any:

@@ -6,33 +6,14 @@
    Format: KenLM's lm/binary_format.cc, lm/vocab.cc, lm/search_hashed.hh and util/probing_hash_table.hh; version 5. The
    caller has compared all sizes with the file's. Tables lie on multiples of four bytes only. */
 
-#include <stdint.h>
-#include <string.h>
+#include "native.h"
 
-#if defined(__GNUC__) || defined(__clang__)
-#define FETCH(p) __builtin_prefetch(p)
-#else
-#define FETCH(p) ((void)(p))
-#endif
-
-#define MAX_ORDER 8
 #define AHEAD 16 /* words; a power of two */
 #define SIGN 0x80000000u
 /* A table that is full to five sixths, the most that the caller lets in, has runs of some thousand buckets at the most. */
 #define MAX_TRIES (1 << 20)
 
 int native_interface(void) { return 1; }
-
-typedef struct {
-    const uint8_t *words;      /* {uint64 hash, uint32 number} a bucket */
-    uint64_t word_buckets;
-    uint64_t word_count;       /* numbers are below this */
-    const uint8_t *unigrams;   /* {float probability, float back-off} a word */
-    uint64_t order;
-    const uint8_t *tables[MAX_ORDER];  /* from bigrams on: {uint64 hash, float probability, float back-off} a bucket; */
-    uint64_t buckets[MAX_ORDER];       /* the longest have no back-off */
-    uint32_t begin, end;       /* numbers of <s> and </s> */
-} ngram_model;
 
 static uint64_t u64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
 static uint32_t u32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
@@ -94,17 +75,8 @@ static void prepare(const ngram_model *m, const uint32_t *words, int64_t i, plac
     }
 }
 
-/* Log10 probability of a text, between <s> and </s>.
-
-   text: words, separated by ASCII white space. words: room for size / 2 + 2 numbers. Returns the score. */
-float ngram_score(const ngram_model *m, const uint8_t *text, int64_t size, uint32_t *words) {
-    int64_t count = 0;
-    for (int64_t at = 0; at < size;) {
-        while (at < size && (text[at] == ' ' || (text[at] >= 9 && text[at] <= 13))) at++;
-        int64_t start = at;
-        while (at < size && text[at] != ' ' && (text[at] < 9 || text[at] > 13)) at++;
-        if (at > start) words[count++] = ngram_word(m, text + start, at - start);
-    }
+/* Log10 probability of words between <s> and </s>. words: their numbers, and room for one more. */
+float ngram_score(const ngram_model *m, uint32_t *words, int64_t count) {
     words[count++] = m->end;
 
     place ring[AHEAD];
@@ -138,4 +110,16 @@ float ngram_score(const ngram_model *m, const uint8_t *text, int64_t size, uint3
         if (i + AHEAD < count) prepare(m, words, i + AHEAD, &ring[i & (AHEAD - 1)]);
     }
     return total;
+}
+
+/* Log10 probability of a text, its words separated by ASCII white space. words: room for size / 2 + 2 numbers. */
+float ngram_score_text(const ngram_model *m, const uint8_t *text, int64_t size, uint32_t *words) {
+    int64_t count = 0;
+    for (int64_t at = 0; at < size;) {
+        while (at < size && is_space(text[at])) at++;
+        int64_t start = at;
+        while (at < size && !is_space(text[at])) at++;
+        if (at > start) words[count++] = ngram_word(m, text + start, at - start);
+    }
+    return ngram_score(m, words, count);
 }

@@ -4,14 +4,11 @@
    the long words of the vocabulary; of any other word the character n-grams are hashed, as fastText 0.9.3 does in
    Dictionary::computeSubwords, and their rows added up. A short one that comes a second time is put into the table. */
 
-#include <stdint.h>
-#include <string.h>
+#include "native.h"
 
 #if defined(__GNUC__) || defined(__clang__)
-#define FETCH(p) __builtin_prefetch(p)
 #define COUNT(bits) __builtin_popcountll(bits)
 #else
-#define FETCH(p) ((void)(p))
 static int COUNT(uint64_t bits) { int n = 0; for (; bits; bits &= bits - 1) n++; return n; }
 #endif
 

@@ -28,9 +28,9 @@ from pipeline.engine.run import RunResult
 from pipeline.engine.summary import print_summary
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.terminal import collect_seldom
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import default_cache, require
+from pipeline.terminal import collect_seldom
 
 
 def source_parser(

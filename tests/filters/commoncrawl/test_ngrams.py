@@ -52,18 +52,18 @@ def table(entries: dict[int, bytes], count: int, size: int) -> bytes:
     return b"".join(slots)
 
 
-def write_model(path: Path, unigrams: list[tuple[float, float]], grams: list[dict]) -> Path:
-    """Writes a model: weights of <unk> and WORDS, and for each order from 2 on {numbers of words: weights}."""
+def write_probing_model(path: Path, words: list[bytes], unigrams: list[tuple[float, float]], grams: list[dict]) -> Path:
+    """Writes a model: weights of <unk> and the words, and for each order from 2 on {numbers of words: weights}."""
     order = len(grams) + 1
     counts = [len(unigrams), *map(len, grams)]
     head = SANITY + struct.pack("<B3xfI?3xI", order, 1.5, 0, False, 0) + struct.pack(f"<{order}Q", *counts)
     head += bytes(-len(head) % 8)
-    numbers = {murmur(word): struct.pack("<I", number) for number, word in enumerate(WORDS, 1)}
-    parts = [head, struct.pack("<II", 0, len(unigrams)), table(numbers, counts[0], 12)]
+    table_of_words = {murmur(word): struct.pack("<I", number) for number, word in enumerate(words, 1)}
+    parts = [head, struct.pack("<II", 0, len(unigrams)), table(table_of_words, counts[0], 12)]
     parts += [struct.pack("<2f", *pair) for pair in [*unigrams, (0.0, 0.0)]]
     for length, found in enumerate(grams, 2):
         pack = (lambda w: struct.pack("<f", w[0])) if length == order else (lambda w: struct.pack("<2f", *w))
-        entries = {ngram_hash(words): pack(w) for words, w in found.items()}
+        entries = {ngram_hash(numbers): pack(w) for numbers, w in found.items()}
         parts.append(table(entries, len(found), 12 if length == order else 16))
     path.write_bytes(b"".join(parts))
     return path
@@ -93,7 +93,7 @@ texts = st.lists(
 @given(model=models(), text=texts)
 @settings(max_examples=150, deadline=None)
 def test_scores_are_kenlm_s(tmp_path_factory, model, text):
-    path = write_model(tmp_path_factory.mktemp("lm") / "probing.bin", *model)
+    path = write_probing_model(tmp_path_factory.mktemp("lm") / "probing.bin", WORDS, *model)
     found = ProbingModel.open(path)
     assert found is not None
     expected = kenlm.Model(str(path)).score(text, bos=True, eos=True)
@@ -101,7 +101,8 @@ def test_scores_are_kenlm_s(tmp_path_factory, model, text):
 
 
 def some_model(path: Path) -> Path:
-    return write_model(path, [(-1.0, 0.0)] * (len(WORDS) + 1), [{(1, 3): (-0.5, 0.0)}, {(1, 3, 4): (-0.25, 0.0)}])
+    grams = [{(1, 3): (0.5, 0.0), (3, 4): (0.5, -0.25)}, {(1, 3, 4): (-0.25, 0.0)}]
+    return write_probing_model(path, WORDS, [(1.0, 0.0)] * (len(WORDS) + 1), grams)
 
 
 def test_long_texts(tmp_path):
