@@ -24,7 +24,7 @@ help: ## this list
 
 setup: $(SETUP) ## make .venv and install what makes the corpus (the trainer and the tests set up theirs when they first run)
 
-$(VENV)/.set-up-%: setup.py constraints.txt tools/set_up.py
+$(VENV)/.set-up-%: setup.py constraints.txt tools/set_up.py $(wildcard filters/native/*.[ch])
 	@$(PYTHON) tools/set_up.py $(VENV) $*
 	@touch $@
 

@@ -8,7 +8,7 @@ training machine needs, ``[trackers]`` where its metrics may go; ``[report]`` dr
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 # What makes the corpus, but for the two libraries that many have installed already, from source or as other wheels.
 CORPUS = [
@@ -29,6 +29,15 @@ WHEELS = ["fasttext-community>=0.11", "ufal-kenlm>=26"]
 # A training machine needs these four, and torch; so they are all that the base install has.
 SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
 
+# Inner loops in C, called by ctypes: optional, for without a compiler all works and gives the same bytes, more slowly.
+COMPILED = Extension(
+    "filters.native._compiled",
+    sources=[f"filters/native/{name}.c" for name in ("lines", "ngrams", "unigram", "words")],
+    depends=["filters/native/native.h"],
+    extra_compile_args=["-O3"],
+    optional=True,
+)
+
 ROOMS = ("pipeline", "sources", "filters", "tokenizer", "trainer_bridge")
 
 setup(
@@ -43,6 +52,7 @@ setup(
     classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)],
     packages=[*find_packages(include=[f"{room}*" for room in ROOMS]), "recipes", "samples"],
     # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
+    ext_modules=[COMPILED],
     package_data={
         "recipes": ["*.yaml", "*/*.yaml", "plan/*.json"],
         "samples": [
@@ -54,6 +64,7 @@ setup(
             "arxiv/eprints/**/*",
         ],
         "pipeline.engine": ["worker.sh"],
+        "filters.native": ["*.h"],
         "filters.wikitext.editions": ["*.yaml"],
         "sources.github": ["*.sql"],
         "pipeline.card": ["templates/*"],

@@ -3,11 +3,13 @@
 A document is normalised (:mod:`filters.commoncrawl.normalize`), cut into SentencePiece pieces, and scored by a KenLM
 model over the pieces. CCNet, ``cc_net/perplexity.py``: ``MultiSentencePiece``, ``DocLM``, ``PerplexityBucket``.
 
-Nearly all time goes to the two libraries, and both are used as they are. What was tried against SentencePiece 0.2.3 and
-left: encoding word by word from a cache of words. It halves the time for words seen before. But the library adds up
-float32 scores over the whole document, so two segmentations of nearly equal score change places with the position of
-their word; to stay exact, each new word needs the margin between its two best segmentations, and that costs more than
-all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 10 in 100 still were.)
+Nearly all time goes to the two models. Where something was compiled (:mod:`filters.native`), unigram models and KenLM's
+probing models are read by loops that give what the libraries give, in less than half of their time. What was tried
+before against SentencePiece 0.2.3 and left: encoding word by word from a cache of words. It halves the time for words
+seen before. But the library adds up float32 scores over the whole document, so two segmentations of nearly equal score
+change places with the position of their word; to stay exact, each new word needs the margin between its two best
+segmentations, and that costs more than all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to
+10 in 100 still were.)
 
 ``python -m filters.perplexity`` trains the models and finds the cut-offs (:mod:`filters.commoncrawl.lm_cli`).
 """
@@ -15,7 +17,8 @@ all else saves as soon as 2 words in 100 are new. (After 40 MB of English, 4 to 
 import math
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,7 +28,9 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
+from filters.commoncrawl.ngrams import ProbingModel
 from filters.commoncrawl.normalize import LanguageModelNormalizer
+from filters.commoncrawl.unigram import UnigramScorer
 
 Bucket = Literal["head", "middle", "tail", "all"]
 Array = npt.NDArray[Any]
@@ -76,20 +81,28 @@ ADVICE = "Download or copy it again, or train one with: python -m filters.perple
 class PerplexityModel:
     """A SentencePiece model and a KenLM model over its pieces.
 
-    KenLM maps a binary model into memory, so all processes of a host share one copy; the pages are read at loading
-    (``POPULATE_OR_LAZY``), since a cold model on a disk would otherwise be read in millions of random pieces. Beside
-    that an instance takes the SentencePiece model (some 20 MB) and, while it scores, about 35 bytes for a byte of text.
+    A binary n-gram model is mapped into memory, so all processes of a host share one copy; its pages are read at once,
+    since a cold model on a disk would otherwise be read in millions of random pieces. Beside that an instance takes the
+    SentencePiece model (some 20 MB) and, while it scores, about 35 bytes for a byte of text.
 
     Load it where it is used (``DoFn.setup``); it cannot be pickled. Use it from one thread at a time.
     """
 
-    def __init__(self, sentencepiece_path: str | Path, kenlm_path: str | Path, *, join_lines: str = "fuse") -> None:
+    def __init__(
+        self,
+        sentencepiece_path: str | Path,
+        kenlm_path: str | Path,
+        *,
+        join_lines: str = "fuse",
+        use_compiled: bool = True,
+    ) -> None:
         """Loads both models.
 
         Args:
             sentencepiece_path: a SentencePiece model of any type.
             kenlm_path: a KenLM model, binary or ARPA.
             join_lines: what becomes of newlines: ``fuse`` deletes them, as CCNet does; ``space`` makes them spaces.
+            use_compiled: whether to use the compiled loops, where there are any; no result depends on it.
 
         Raises:
             ValueError: ``join_lines`` is neither, or a model is missing or damaged; the message names the file.
@@ -100,7 +113,14 @@ class PerplexityModel:
         spaced = _pieces(self._processor, "a" + "b".join(UNICODE_WHITESPACE) + "a")
         self._pieces_hold_whitespace = any(character.isspace() for piece in spaced for character in piece)
         vocabulary = range(min(PROBED_PIECES, self._processor.get_piece_size()))
-        self._kenlm = load_kenlm(Path(kenlm_path), [self._processor.id_to_piece(piece) for piece in vocabulary])
+        pieces = [self._processor.id_to_piece(piece) for piece in vocabulary]
+        ngrams = open_ngrams(Path(kenlm_path), pieces) if use_compiled else None
+        self._log10: Callable[[bytes], float] = (
+            ngrams.score if ngrams else partial(load_kenlm(Path(kenlm_path), pieces).score, bos=True, eos=True)
+        )
+        self._unigram: UnigramScorer | None = None
+        if ngrams and not self._pieces_hold_whitespace:
+            self._unigram = self._checked(UnigramScorer.build(Path(sentencepiece_path).read_bytes(), ngrams), pieces)
 
     def perplexity(self, text: str) -> float | None:
         """Returns the perplexity of a document per piece, rounded to one decimal.
@@ -112,26 +132,43 @@ class PerplexityModel:
         Args:
             text: the document; lone surrogates count as U+FFFD.
         """
-        return self._score(*self._joined_pieces(text))
+        normalized = self._normalized(text)
+        found = self._unigram.score(normalized.encode()) if self._unigram else None
+        return _rounded(*(found or self._score(*self._joined_pieces(normalized))))
 
     def perplexities(self, texts: Iterable[str]) -> list[float | None]:
         """Returns the perplexity of each document.
 
-        All are encoded first, and then scored, so that the two models do not drive each other out of the processor's
-        cache: for a few hundred pages a tenth faster than one by one. Memory: twice the size of the texts.
+        By the libraries all are encoded first, and then scored, so that the two models do not drive each other out of
+        the processor's cache: for a few hundred pages a tenth faster than one by one. Memory: twice the size of the
+        texts.
         """
-        return [self._score(*encoded) for encoded in list(map(self._joined_pieces, texts))]
+        if self._unigram:
+            return list(map(self.perplexity, texts))
+        joined = [self._joined_pieces(self._normalized(text)) for text in texts]
+        return [_rounded(*self._score(*pieces)) for pieces in joined]
 
-    def _score(self, joined: bytes, pieces: int) -> float | None:
-        return perplexity_of_score(self._kenlm.score(joined, bos=True, eos=True), pieces) if pieces else None
+    def _checked(self, scorer: UnigramScorer | None, pieces: Sequence[str]) -> UnigramScorer | None:
+        """Returns the scorer if it gives what the libraries give for a trial."""
+        trial = " ".join(pieces)
+        if scorer is None or scorer.score(trial.encode()) != self._score(*self._joined_pieces(trial)):
+            return None
+        return scorer
 
-    def _joined_pieces(self, text: str) -> tuple[bytes, int]:
-        """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""
+    def _score(self, joined: bytes, pieces: int) -> tuple[float, int]:
+        return self._log10(joined) if pieces else 0.0, pieces
+
+    def _normalized(self, text: str) -> str:
+        """Returns a document as the models see it, in characters that UTF-8 has."""
         normalized = self._normalize(text)
         try:
             normalized.encode("utf-8")
         except UnicodeEncodeError:
-            normalized = normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            return normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return normalized
+
+    def _joined_pieces(self, normalized: str) -> tuple[bytes, int]:
+        """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""
         if self._encode_to_bytes:
             pieces = self._processor.encode(normalized, out_type=bytes)
             joined = b" ".join(pieces)
@@ -139,6 +176,10 @@ class PerplexityModel:
             pieces = self._processor.encode(normalized, out_type=str)
             joined = " ".join(pieces).encode("utf-8")
         return joined, len(joined.decode("utf-8").split()) if self._pieces_hold_whitespace else len(pieces)
+
+
+def _rounded(score: float, pieces: int) -> float | None:
+    return perplexity_of_score(score, pieces) if pieces else None
 
 
 def perplexity_of_score(score: float, pieces: int) -> float:
@@ -245,6 +286,23 @@ def _encodes_to_bytes(processor: Any) -> bool:
 def _pieces(processor: Any, text: str) -> list[str]:
     pieces: list[str] = processor.encode(text, out_type=str)
     return pieces
+
+
+def open_ngrams(path: Path, pieces: Sequence[str]) -> ProbingModel | None:
+    """Returns a model that the compiled loops can read; None where there are none, or it is no such model.
+
+    Args:
+        path: a binary or ARPA model.
+        pieces: words for a trial, which it has to score.
+
+    Raises:
+        ValueError: the file is missing.
+    """
+    if _read_head(path, "KenLM model", len(KENLM_BINARY)) != KENLM_BINARY:
+        return None
+    model = ProbingModel.open(path)
+    is_sound = model is not None and -math.inf < model.score(" ".join(pieces).encode()) <= 0
+    return model if is_sound else None
 
 
 def load_kenlm(path: Path, pieces: Sequence[str]) -> Any:

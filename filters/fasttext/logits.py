@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.fasttext.format import ModelFile
+from filters.fasttext.sums import word_sums
 from filters.fasttext.words import (
     MAX_KEY_BYTES,
     PADDING,
@@ -104,9 +105,12 @@ class LogitEvaluator:
         matrix: Its input matrix, shape (``model.input_rows``, dim).
         weights: One row per logit, shape (logits, dim).
         cache_words: How many words beside the vocabulary to keep; a model without n-grams needs and keeps none.
+        use_compiled: Whether to use the compiled loops, where there are any.
     """
 
-    def __init__(self, model: ModelFile, matrix: FloatArray, weights: Array, cache_words: int) -> None:
+    def __init__(
+        self, model: ModelFile, matrix: FloatArray, weights: Array, cache_words: int, *, use_compiled: bool = True
+    ) -> None:
         self._subwords = SubwordIndex(model)
         self._weights = weights
         self._projected = len(weights) <= model.dim
@@ -123,6 +127,8 @@ class LogitEvaluator:
         with np.errstate(over="ignore", invalid="ignore"):
             self._add_input(matrix)
             self._add_vocabulary(model, cache_words)
+        arrays = self._sums, FIRST_INPUT, self._seen, self._subwords, self._long
+        self._compiled = word_sums(*arrays) if use_compiled else None
 
     @property
     def finite(self) -> bool:
@@ -189,6 +195,15 @@ class LogitEvaluator:
         Returns:
             Logits and their bounds, one column per document.
         """
+        if self._compiled is None:
+            return self._logits(*self._add_blocks(documents))
+        sums, first_block, self._used = self._compiled.add_up(documents, self._table, self._used, BLOCK)
+        if self._used == len(self._sums) > self._first_cached:
+            self._forget()
+        return self._logits(sums, first_block)
+
+    def _add_blocks(self, documents: Sequence[bytes]) -> tuple[Array, IntArray]:
+        """The sums of ``BLOCK`` rows of the matrix of sums at a time, and the number of each document's first sum."""
         data, starts, lengths, tokens = _scan(documents)
         keys = WordKeys(data, starts, lengths)
         rows, missing = self._find(keys, data, starts, lengths)
@@ -204,7 +219,7 @@ class LogitEvaluator:
         is_time = self._batches <= EAGER_BATCHES or self._batches % LATER == 0
         if is_time and self._first_cached < len(self._sums):
             self._remember(keys, missing, lengths, found, counts)
-        return self._logits(sums, first_block)
+        return sums, first_block
 
     def _find(self, keys: WordKeys, data: ByteArray, starts: IntArray, lengths: IntArray) -> tuple[RowArray, IntArray]:
         """Row of each word's sum, and the numbers of the words without one that may have n-grams."""

@@ -56,24 +56,29 @@ class SubwordIndex:
 
     Attributes:
         sizes: The lengths of n-grams that the model keeps, in characters; empty when it uses words alone.
+        bucket: The number of hash buckets.
+        first_row: The row of the first n-gram.
+        row_of_bucket: For a pruned model the row of each bucket, counted from ``first_row``, shape (bucket,).
+        is_kept: For a pruned model whether it keeps each bucket, likewise.
     """
 
     def __init__(self, model: ModelFile) -> None:
         self.sizes = range(max(model.minn, 1), model.maxn + 1)
-        self._bucket = np.uint32(max(model.bucket, 1))
-        self._first_row = np.int64(len(model.words))
-        self._row_of_bucket: RowArray | None = None
+        self.bucket = np.uint32(max(model.bucket, 1))
+        self.first_row = np.int64(len(model.words))
+        self.row_of_bucket: RowArray | None = None
+        self.is_kept: BoolArray | None = None
         if model.pruned is None:
             return
         if not len(model.pruned):
             self.sizes = range(0)
-        self._row_of_bucket = np.zeros(int(self._bucket), np.int32)
+        self.row_of_bucket = np.zeros(int(self.bucket), np.int32)
         # Nearly all n-grams are pruned away: a second, small table that tells which fits the processor's cache.
-        self._is_kept = np.zeros(int(self._bucket), np.bool_)
+        self.is_kept = np.zeros(int(self.bucket), np.bool_)
         reachable = (model.pruned[:, 0] >= 0) & (model.pruned[:, 0] < model.bucket)
         kept, rows = model.pruned[reachable].T
-        self._row_of_bucket[kept] = rows
-        self._is_kept[kept] = True
+        self.row_of_bucket[kept] = rows
+        self.is_kept[kept] = True
 
     def rows(self, data: ByteArray, starts: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray]:
         """Rows of all n-grams of the given words, in the order in which fastText adds them.
@@ -104,11 +109,11 @@ class SubwordIndex:
         buckets, kept = self._buckets_by_position(characters)
         found = np.flatnonzero(kept)
         rows: IntArray = buckets.reshape(-1).take(found).astype(np.int64)
-        if self._row_of_bucket is not None:
-            rows = self._row_of_bucket.take(rows).astype(np.int64)
+        if self.row_of_bucket is not None:
+            rows = self.row_of_bucket.take(rows).astype(np.int64)
         word = np.cumsum(characters.space, dtype=np.int32) - 1
         counts = np.bincount(word.take(found // len(self.sizes)), minlength=len(starts))
-        return rows + self._first_row, counts
+        return rows + self.first_row, counts
 
     def _buckets_by_position(self, characters: "_Characters") -> tuple[HashArray, BoolArray]:
         """(bucket, whether the model keeps it) of the n-gram of each size that starts at each character."""
@@ -125,11 +130,11 @@ class SubwordIndex:
                 inside = inside & ~characters.space[size - 2 : -1]
             if size in self.sizes:
                 # Dividing by a scalar is vectorised in NumPy, the remainder is not.
-                bucket = hashes - hashes // self._bucket * self._bucket
+                bucket = hashes - hashes // self.bucket * self.bucket
                 # "<" and ">" alone are no n-grams.
                 wanted = ~characters.space if size == 1 else inside
-                if self._row_of_bucket is not None:
-                    wanted = wanted & self._is_kept.take(bucket, mode="wrap")
+                if self.is_kept is not None:
+                    wanted = wanted & self.is_kept.take(bucket, mode="wrap")
                 buckets[: len(hashes), size - self.sizes.start] = bucket
                 kept[: len(hashes), size - self.sizes.start] = wanted
         return buckets, kept
@@ -274,6 +279,11 @@ class WordTable:
         self._low = np.zeros(1 << self._bits, np.uint64)
         self._high = np.zeros(1 << self._bits, np.uint64)
         self._row = np.zeros(1 << self._bits, np.int32)
+
+    @property
+    def slots(self) -> tuple[KeyArray, KeyArray, RowArray, int]:
+        """The first eight bytes, the next eight and the row of each slot, and the number of bits of a slot's number."""
+        return self._low, self._high, self._row, self._bits
 
     @property
     def nbytes(self) -> int:

@@ -30,6 +30,7 @@ from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import default_cache, require
+from pipeline.terminal import collect_seldom
 
 
 def source_parser(
@@ -173,5 +174,6 @@ def run_command(
         command: Runs the source, given its flags, Beam's, and the console for progress.
         next_commands: What the user may type next.
     """
+    collect_seldom()
     args, flags = parse(parser, arguments)
     main(lambda console: command(args, flags, console), next_commands, args.quiet)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import zlib
 from collections.abc import Container, Sequence
@@ -17,10 +16,8 @@ from pipeline.engine.process import Decided, read_decided
 from pipeline.source import Round, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import join
 from pipeline.survey import Survey
+from pipeline.terminal import collect_seldom
 
-# Objects made before Python looks for circles among them. Documents have none, and a shard has many at a time: with the
-# default of 700 the search took a tenth of the time of StackExchange's shards.
-COLLECT_AFTER = 50_000
 TASKS_AT_ONCE = 1_000
 
 
@@ -101,7 +98,7 @@ class Worker:
         On a job service it signs the list of workers.
         """
         connect(self.flags, self.layout.root)
-        gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+        collect_seldom()
 
     def rounds(self) -> list[Round]:
         """The source's rounds of dedup."""

@@ -116,35 +116,53 @@ def test_hash_key_of_a_lone_surrogate():
     assert hash_key("a\ud800") == int.from_bytes(digest[:8], "little")
 
 
-def test_hash_lines_shape_and_type():
-    hashes = hash_lines("Hello, World! 2019\n\n\u00bbHELLO\u00ab, world! 1234")
+both_ways = pytest.mark.parametrize("use_compiled", [False, True])
+
+
+@both_ways
+def test_hash_lines_shape_and_type(use_compiled):
+    hashes = hash_lines("Hello, World! 2019\n\n\u00bbHELLO\u00ab, world! 1234", use_compiled=use_compiled)
     assert hashes.dtype == np.uint64
     assert hashes.tolist() == [hash_key("hello, world! 0000"), hash_key(""), hash_key("hello, world! 0000")]
-    assert hash_lines("").tolist() == [hash_key("")]
-    assert hash_lines("\n").tolist() == [hash_key("")] * 2
+    assert hash_lines("", use_compiled=use_compiled).tolist() == [hash_key("")]
+    assert hash_lines("\n", use_compiled=use_compiled).tolist() == [hash_key("")] * 2
 
 
-@given(tricky_text)
+@both_ways
+@given(text=tricky_text)
 @settings(max_examples=1000)
-@example("ΑΣ\nΑ")
-@example("Σ\u0301\u00ad\nΑ")
-@example("Α\nΣ")
-@example("\u0130\n\u0130")
-@example("\ud800\udc00\n\udc00\ud800")
-def test_hash_lines_equals_the_reference(text):
-    assert hash_lines(text).tolist() == reference(text)
+@example(text="ΑΣ\nΑ")
+@example(text="Σ\u0301\u00ad\nΑ")
+@example(text="Α\nΣ")
+@example(text="\u0130\n\u0130")
+@example(text="\ud800\udc00\n\udc00\ud800")
+def test_hash_lines_equals_the_reference(use_compiled, text):
+    assert hash_lines(text, use_compiled=use_compiled).tolist() == reference(text)
 
 
 @given(st.lists(tricky_text, max_size=8).map("\n".join), st.integers(1, 40))
 def test_hash_lines_does_not_depend_on_the_block(text, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_BLOCK_CHARACTERS", size)
-        assert hash_lines(text).tolist() == reference(text)
+        assert hash_lines(text, use_compiled=False).tolist() == reference(text)
 
 
-def test_hash_lines_of_texts_longer_than_a_block():
+@both_ways
+def test_hash_lines_of_texts_longer_than_a_block(use_compiled):
     text = "\n" * 300_000 + "Ä" * 300_000 + "\n" + "word 12 " * 50_000
-    assert hash_lines(text).tolist() == reference(text)
+    assert hash_lines(text, use_compiled=use_compiled).tolist() == reference(text)
+
+
+@both_ways
+def test_hash_lines_of_every_length(use_compiled):
+    """SHA-1 takes 64 bytes at a time."""
+    text = "\n".join("x" * size for size in range(300))
+    assert hash_lines(text, use_compiled=use_compiled).tolist() == reference(text)
+
+
+def test_every_code_point_in_every_place_both_ways():
+    text = "\n".join(f"{chr(code)}x{chr(code)}y{chr(code)}" for code in range(sys.maxunicode + 1) if code != ord("\n"))
+    assert np.array_equal(hash_lines(text), hash_lines(text, use_compiled=False))
 
 
 def test_every_code_point_maps_as_the_reference_does():
@@ -165,10 +183,11 @@ def test_every_decimal_digit_becomes_zero():
     ("name", "count"),
     [("CC-MAIN-2026-12-first110.warc.wet.gz", 11824), ("CC-MAIN-2014-10-head.warc.wet", 4956)],
 )
-def test_hash_lines_on_real_files(name, count):
+@both_ways
+def test_hash_lines_on_real_files(name, count, use_compiled):
     """The whole file as one document, headers and all: whatever parses it, these are its lines."""
     data = (REAL / "wet" / name).read_bytes()
     text = (gzip.decompress(data) if name.endswith(".gz") else data).decode("utf-8", "replace")
-    hashes = hash_lines(text).tolist()
+    hashes = hash_lines(text, use_compiled=use_compiled).tolist()
     assert hashes == reference(text)
     assert len(hashes) == count

@@ -1,5 +1,7 @@
 """Sums of rows against plain ones, their layout in blocks, and a memory that stays within its bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,12 +79,13 @@ documents_strategy = st.lists(st.lists(pieces, max_size=40).map(b" ".join), min_
 @pytest.mark.parametrize("maxn", [0, 3])
 @pytest.mark.parametrize("logits", [2, 5])
 @pytest.mark.parametrize("cache_words", [0, 2, 50])
+@pytest.mark.parametrize("use_compiled", [False, True])
 @given(batches=st.lists(documents_strategy, min_size=1, max_size=3))
 @settings(max_examples=25, deadline=None)
-def test_logits(maxn, logits, cache_words, batches):
+def test_logits(maxn, logits, cache_words, use_compiled, batches):
     """Two logits are fewer than the dimension, five are more; each batch is seen twice, so words become known."""
     file = model(maxn)
-    evaluator = LogitEvaluator(file, *matrices(file, logits), cache_words)
+    evaluator = LogitEvaluator(file, *matrices(file, logits), cache_words, use_compiled=use_compiled)
     for documents in [*batches, *batches]:
         check(evaluator, file, [document.replace(b"\0", b" ") for document in documents], logits)
 
@@ -95,21 +98,37 @@ def test_no_end_of_line_in_the_vocabulary():
 
 
 @pytest.mark.parametrize("words", [BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK])
-def test_documents_around_the_size_of_a_block(words):
+@pytest.mark.parametrize("use_compiled", [False, True])
+def test_documents_around_the_size_of_a_block(words, use_compiled):
     file = model()
-    evaluator = LogitEvaluator(file, *matrices(file, 5), 10)
+    evaluator = LogitEvaluator(file, *matrices(file, 5), 10, use_compiled=use_compiled)
     check(evaluator, file, [b"one " * words, b"", b"zz " * words, b"two", b"", b"x " * (words // 3)], 5)
 
 
-def test_all_documents_empty():
+@pytest.mark.parametrize("use_compiled", [False, True])
+def test_all_documents_empty(use_compiled):
     file = model()
-    check(LogitEvaluator(file, *matrices(file, 5), 10), file, [b"", b" ", b"\t\t"], 5)
+    evaluator = LogitEvaluator(file, *matrices(file, 5), 10, use_compiled=use_compiled)
+    check(evaluator, file, [b"", b" ", b"\t\t"], 5)
 
 
-def test_the_cache_is_bounded():
+@pytest.mark.parametrize("use_compiled", [False, True])
+@given(batches=st.lists(documents_strategy, min_size=1, max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_pruned_ngrams(use_compiled, batches):
+    """Most buckets are pruned away, as in lid.176.ftz; no row follows the order of its bucket."""
+    kept = np.arange(3, BUCKETS, 7, dtype=np.int32)
+    file = replace(model(), pruned=np.stack([kept, np.arange(len(kept), dtype=np.int32)[::-1]], axis=1))
+    evaluator = LogitEvaluator(file, *matrices(file, 5), 50, use_compiled=use_compiled)
+    for documents in [*batches, *batches]:
+        check(evaluator, file, [document.replace(b"\0", b" ") for document in documents], 5)
+
+
+@pytest.mark.parametrize("use_compiled", [False, True])
+def test_the_cache_is_bounded(use_compiled):
     """It is emptied when full; the vocabulary stays."""
     file = model()
-    evaluator = LogitEvaluator(file, *matrices(file, 5), 30)
+    evaluator = LogitEvaluator(file, *matrices(file, 5), 30, use_compiled=use_compiled)
     size = evaluator._sums.shape
     assert size == (FIRST_INPUT + file.input_rows + len(WORDS) + 30, 3 + 2)
     table = evaluator._table.nbytes

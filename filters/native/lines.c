@@ -1,0 +1,122 @@
+/* Hashes of the lines of a text, as filters.commoncrawl.lines has them: each is stripped, its characters go through a
+   table, and what is left is hashed by SHA-1 (FIPS 180-4), of which the first 64 bits count. */
+
+#include "native.h"
+
+#define TABLE 0x20000          /* characters from here on stay as they are */
+
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 20")
+#else
+#define UNROLL
+#endif
+
+static uint32_t rotate(uint32_t x, int n) { return x << n | x >> (32 - n); }
+
+static void sha1_block(uint32_t *h, const uint8_t *p) {
+    uint32_t w[16], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
+#define STEP(f, k)                                                    \
+    do {                                                              \
+        if (t >= 16)                                                  \
+            w[t & 15] = rotate(w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ w[t & 15], 1); \
+        uint32_t next = rotate(a, 5) + (f) + e + (k) + w[t & 15];     \
+        e = d, d = c, c = rotate(b, 30), b = a, a = next;             \
+    } while (0)
+    UNROLL
+    for (int t = 0; t < 16; t++, p += 4)
+        w[t] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    UNROLL
+    for (int t = 0; t < 20; t++) STEP((b & c) | (~b & d), 0x5A827999u);
+    UNROLL
+    for (int t = 20; t < 40; t++) STEP(b ^ c ^ d, 0x6ED9EBA1u);
+    UNROLL
+    for (int t = 40; t < 60; t++) STEP((b & c) | (b & d) | (c & d), 0x8F1BBCDCu);
+    UNROLL
+    for (int t = 60; t < 80; t++) STEP(b ^ c ^ d, 0xCA62C1D6u);
+    h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e;
+}
+
+/* The first eight bytes of the digest, as a little-endian number. */
+static uint64_t sha1_head(const uint8_t *p, uint64_t size) {
+    uint32_t h[5] = {0x67452301u, 0xEFCDAB89u, 0x98BADCFEu, 0x10325476u, 0xC3D2E1F0u};
+    uint64_t left = size;
+    for (; left >= 64; p += 64, left -= 64) sha1_block(h, p);
+    uint8_t last[128] = {0};
+    int blocks = left < 56 ? 1 : 2;
+    memcpy(last, p, left);
+    last[left] = 0x80;
+    for (int i = 0; i < 8; i++) last[64 * blocks - 1 - i] = (uint8_t)(size * 8 >> 8 * i);
+    for (int i = 0; i < blocks; i++) sha1_block(h, last + 64 * i);
+    uint64_t head = 0;
+    for (int i = 0; i < 8; i++) head |= (uint64_t)(uint8_t)(h[i / 4] >> (24 - 8 * (i % 4))) << 8 * i;
+    return head;
+}
+
+/* White space, as str.strip has it. */
+static int is_white(uint32_t c) {
+    if (c < 0x80) return (c >= 9 && c <= 13) || (c >= 28 && c <= 32);
+    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static uint32_t decode(const uint8_t **p, const uint8_t *end) {
+    const uint8_t *s = *p;
+    int64_t width = *s < 0x80 ? 1 : *s < 0xE0 ? 2 : *s < 0xF0 ? 3 : 4;
+    if (width > end - s) width = end - s;
+    uint32_t c = width == 1 ? *s : *s & (0x7F >> width);
+    for (int64_t i = 1; i < width; i++) c = c << 6 | (s[i] & 0x3F);
+    *p = s + width;
+    return c;
+}
+
+static uint8_t *encode(uint8_t *out, uint32_t c) {
+    if (c < 0x80) {
+        *out++ = (uint8_t)c;
+    } else if (c < 0x800) {
+        *out++ = (uint8_t)(0xC0 | c >> 6);
+        *out++ = (uint8_t)(0x80 | (c & 0x3F));
+    } else {
+        if (c < 0x10000) {
+            *out++ = (uint8_t)(0xE0 | c >> 12);
+        } else {
+            *out++ = (uint8_t)(0xF0 | c >> 18);
+            *out++ = (uint8_t)(0x80 | (c >> 12 & 0x3F));
+        }
+        *out++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (c & 0x3F));
+    }
+    return out;
+}
+
+/* Hashes the lines of a text of valid UTF-8 (lone surrogates have three bytes).
+
+   table: for the characters below TABLE what becomes of them, 0 for those that go. key: room for 2 * size + 1 bytes, for a
+   character of two bytes can become one of three. hashes: room for as many as there are lines; their number is returned. */
+int64_t line_hashes(const uint8_t *text, int64_t size, const uint32_t *table, uint8_t *key, uint64_t *hashes) {
+    const uint8_t *p = text, *end = text + size;
+    uint8_t ascii[128], inside[128]; /* what becomes of a character, and whether it is no white space */
+    for (int c = 0; c < 128; c++) ascii[c] = (uint8_t)table[c], inside[c] = !is_white((uint32_t)c);
+    int64_t count = 0;
+    for (;; p++) {
+        uint8_t *out = key, *kept = key; /* behind the last character that is no white space */
+        int begun = 0;
+        while (p < end && *p != '\n') {
+            if (*p < 0x80) {
+                begun |= inside[*p];
+                *out = ascii[*p];
+                out += begun && *out;
+                if (inside[*p++]) kept = out;
+                continue;
+            }
+            uint32_t c = decode(&p, end);
+            int white = is_white(c);
+            if (white && !begun) continue;
+            begun = 1;
+            if (c < TABLE) c = table[c];
+            if (c) out = encode(out, c);
+            if (!white) kept = out;
+        }
+        hashes[count++] = sha1_head(key, (uint64_t)(kept - key));
+        if (p >= end) return count;
+    }
+}
