@@ -126,8 +126,8 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
     batch = min(raw, 2e9 * options.recipe.batch_gigabytes)
     lines.append(
         f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, "
-        f"{bytes_text(disk)} written, and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data on "
-        "the disk at a time."
+        f"{bytes_text(disk)} written, and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data "
+        "on the disk at a time."
     )
     if plan.dollars is not None:
         lines.append(
