@@ -1,6 +1,7 @@
 """Whole builds as a user makes them: of the samples, killed ten times; and from publishers, where much goes wrong."""
 
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -127,7 +128,16 @@ def recipe(publishers, tmp_path_factory):
     return path
 
 
-def test_a_budget_is_fetched_made_and_grown(publishers, recipe, tmp_path):
+@pytest.fixture
+def c4(hub):
+    """The hub's copy of C4, in two files with other addresses."""
+    rows = gzip.decompress(next((ROOT / "samples" / "c4").glob("c4-train.*.json.gz")).read_bytes())
+    files = [gzip.compress(rows.replace(b"://", f"://mirror{number}.".encode())) for number in range(2)]
+    hub.add("allenai/c4", {f"en/c4-train.0000{n}-of-00002.json.gz": data for n, data in enumerate(files)})
+    return hub
+
+
+def test_a_budget_is_fetched_made_and_grown(publishers, recipe, c4, tmp_path):
     output, asked = tmp_path / "work", publishers.requests
     gone, slow = next(path for path in publishers.files if "/wet/" in path), []
 
@@ -165,7 +175,7 @@ def test_a_budget_is_fetched_made_and_grown(publishers, recipe, tmp_path):
     assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
 
 
-def test_a_source_that_fails_does_not_stop_the_others_and_the_same_command_mends_it(publishers, recipe, tmp_path):
+def test_a_source_that_fails_does_not_stop_the_others_and_the_same_command_mends_it(publishers, recipe, c4, tmp_path):
     output = tmp_path / "work"
     damaged = next(path for path in publishers.files if path.endswith(".7z"))
     publishers.refuse = lambda path: 401 if path.startswith("/epub/") else None

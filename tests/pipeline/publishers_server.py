@@ -110,7 +110,7 @@ class Publishers(Loopback):
         self.files.update({f"{below}{name}": data for name, data in files.items()})
 
     def recipe(self) -> str:
-        """A recipe over llama1 that fetches from here; C4 and GitHub are the embedded samples."""
+        """A recipe over llama1 that fetches from here, C4 from the hub; GitHub is the embedded sample."""
         return f"""\
 base: llama1
 min_free_gigabytes: 0.1
@@ -122,8 +122,6 @@ sources:
     raw: {{crawls: [{", ".join(CRAWLS)}], url: {self.url}/, scope_files: 1}}
     set: [dedup.scope_files=1, reference.threshold=0.0]
     file_megabytes: 0.1
-  c4:
-    raw: {{input: [samples/c4/c4-train.*]}}
   github:
     raw: {{whole: true, input: [samples/github/repositories, samples/github/*.gz, samples/github/*.parquet]}}
   books:
