@@ -5,7 +5,7 @@
 
 #define TABLE 0x20000          /* characters from here on stay as they are */
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 20")
 #else
 #define UNROLL
