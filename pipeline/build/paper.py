@@ -48,6 +48,10 @@ def needs_of(recipe: BuildRecipe, tokens: int | None) -> dict[str, Need]:
         return {}
     facts = load_recipe(PlanRecipe, str(FACTS))
     shares = shares_of(recipe)
+    if beside := [name for name in recipe.sources if name not in shares]:
+        raise RecipeError(
+            f"the mixture takes nothing of {beside[0]}, so no budget tells how much: --without {beside[0]}"
+        )
     if unknown := [name for name in shares if name not in facts.sources]:
         raise RecipeError(f"no facts are known of {unknown[0]}, so a budget cannot be cut to it: give --tokens auto")
     return {

@@ -131,8 +131,6 @@ class Build:
         self._work.write(stage.name, record)
         started = time.monotonic()
         units = self._raw_for(stage)
-        for unit in units:
-            self._calls.fetcher.take(unit, self._calls.waiting(stage))
         record.status = DONE
         for command in stage.commands:
             raw = (
@@ -154,20 +152,33 @@ class Build:
         return True
 
     def _raw_for(self, stage: Stage) -> list[Unit]:
-        """Raw data of the crawl: for cut-offs a unit that comes last, which is in no slice; else the first slice."""
+        """Raw data of the crawl, fetched: for cut-offs a unit that comes last, which is in no slice; else the first.
+
+        Raises:
+            InputError: The crawl has none any more.
+        """
         if stage.source is None:
             return []
         crawl = next(other for other in self.stages if other.name == COMMONCRAWL)
-        return self._maker.units(crawl)[-1:] if stage.name == CUTOFFS else self._maker.first(crawl)
+        if stage.name == CUTOFFS:
+            found = (self._maker.taken(stage, [unit])[0] for unit in reversed(self._maker.units(crawl)))
+            units = next(([*unit] for unit in found if unit), [])
+        else:
+            units = self._maker.taken(stage, self._maker.first(crawl))[0]
+        if not units:
+            raise InputError("none of the crawl's files can be had: see what its publisher has now")
+        return units
 
     def _settle(self, stage: Stage, identity: Mapping[str, Any]) -> None:
         """Moves aside what another recipe made, and brings back what this one made before."""
         record = self._work.record(stage.name)
         if record is not None and record.identity == identity:
             return
-        if record is not None and not (record.status == FAILED and not record.identity):
+        if record is not None and stage.outputs and not (record.status == FAILED and not record.identity):
             place = self._work.set_aside(stage.name, stage.outputs)
             self._display.say(f"{stage.name} has changed; what was made of it before is in {place}")
+        elif record is not None:
+            self._work.forget(stage.name)
         if self._work.bring_back(stage.name, identity, stage.outputs):
             self._display.say(f"{stage.name} was made so before, and comes back")
 

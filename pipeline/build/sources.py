@@ -49,7 +49,7 @@ class SourceMaker:
             FetchError: A raw file cannot be had for now.
             StoppedError: There is no room for it.
         """
-        made = False
+        made = self._retry(stage)
         while True:
             record = self._work.record(stage.name) or Record(identity)
             batch = self.batch(stage, record)
@@ -60,6 +60,17 @@ class SourceMaker:
                 return made
             else:
                 raise InputError(f"there are no raw data for {stage.name}: its publisher lists none")
+
+    def _retry(self, stage: Stage) -> bool:
+        """Has a source that is done make again what it could not read, where that is asked for."""
+        record = self._work.record(stage.name)
+        if not self._calls.options.retry_failed or record is None or record.status != DONE or stage.source is None:
+            return False
+        units = [unit for unit in self.units(stage) if unit.name in {*record.units}]
+        (command,) = stage.commands
+        raw = [stage.source.input_flag, *self._calls.inputs(stage, units)]
+        self._calls.call(stage, command, [*command.words, *self._model_words(stage), *raw, "--retry-failed"])
+        return True
 
     def batch(self, stage: Stage, record: Record, *, counted: bool = False) -> list[Unit]:
         """The units of a source that come next.
@@ -155,7 +166,9 @@ class SourceMaker:
         calls, source, known = self._calls, stage.source, {unit.name: unit for unit in self.units(stage)}
         earlier = [] if source.grows and batch else [known[name] for name in record.units if name in known]
         self._guard(stage, record, [*earlier, *batch])
-        have = self._taken(stage, record, [*earlier, *batch])
+        have, gone = self.taken(stage, [*earlier, *batch])
+        record.passed_over.update(gone)
+        record.units = [name for name in record.units if name not in gone]
         calls.fetcher.ahead(self._after(stage, record, batch))
         if not have:
             self._work.write(stage.name, record)
@@ -175,7 +188,7 @@ class SourceMaker:
         (command,) = stage.commands
         words = [*command.words, *self._model_words(stage), source.input_flag, *self._calls.inputs(stage, have)]
         try:
-            calls.call(stage, command, [*words, *(["--retry-failed"] if calls.options.retry_failed else [])])
+            calls.call(stage, command, words)
         except InputError:
             if not self._keeps_nothing(stage) or self._need(stage) is None or not self._has_more(stage, record, have):
                 raise
@@ -209,19 +222,19 @@ class SourceMaker:
             room = sum(need.size(unit, made) for unit in [*units, *to_come])
             self._calls.guard(stage, len(units), room)
 
-    def _taken(self, stage: Stage, record: Record, units: Sequence[Unit]) -> list[Unit]:
-        """Waits for the files of units; those that their publisher has no more are passed over, and recorded."""
-        have = []
+    def taken(self, stage: Stage, units: Sequence[Unit]) -> tuple[list[Unit], dict[str, str]]:
+        """Waits for the files of units; gives those that are there, and why their publisher has others no more."""
+        have, gone = [], {}
+        self._calls.fetcher.ahead(units)
         for unit in units:
             try:
                 self._calls.fetcher.take(unit, self._calls.waiting(stage))
             except GoneError as error:
-                record.passed_over[unit.name] = str(error)
-                record.units = [name for name in record.units if name != unit.name]
+                gone[unit.name] = str(error)
                 self._calls.display.say(f"{stage.name}: {unit.name} is passed over: {error}")
             else:
                 have.append(unit)
-        return have
+        return have, gone
 
     def _need(self, stage: Stage) -> Need | None:
         return self._calls.options.needs.get(stage.name)

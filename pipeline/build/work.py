@@ -139,9 +139,18 @@ class Work:
             return False
 
     def record(self, stage: str) -> Record | None:
-        """The record of a stage; None where it was never begun."""
+        """The record of a stage; None where it was never begun.
+
+        Raises:
+            OutputError: It is another version's, or damaged.
+        """
         path = self.path(BUILD, "stages", f"{stage}.json")
-        return Record(**read_json(str(path))) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return Record(**read_json(str(path)))
+        except TypeError as error:
+            raise OutputError(f"{path} is of another version ({error}). Choose another --output.") from error
 
     def write(self, stage: str, record: Record) -> None:
         """Writes the record of a stage."""
@@ -163,6 +172,10 @@ class Work:
                 f"there is no build in {self.root}: python -m pipeline.build --output {self.root} makes one"
             )
         return read_json(str(path))
+
+    def forget(self, stage: str) -> None:
+        """Removes the record of a stage that leaves nothing but what is written over."""
+        self.path(BUILD, "stages", f"{stage}.json").unlink(missing_ok=True)
 
     def note(self, line: str) -> None:
         """Adds a line to the log of the build."""

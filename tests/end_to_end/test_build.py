@@ -121,6 +121,13 @@ def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample)
     assert made(output) == before
 
 
+def test_the_build_ends_before_the_disk_is_full(tmp_path):
+    ended = build(tmp_path / "work", "--set", "min_free_gigabytes=1e6", "--until", "c4", status=1)
+    assert "min_free_gigabytes is 1e+06. Make room, then the same command goes on." in ended.stderr
+    assert record(tmp_path / "work", "commoncrawl")["status"] == "failed"
+    build(tmp_path / "work", "--until", "commoncrawl")
+
+
 @pytest.fixture(scope="module")
 def recipe(publishers, tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "llama1-test.yaml"
