@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,11 +20,12 @@ from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import MANIFEST, read_json
 from pipeline.errors import InputError
 from pipeline.recipe import fingerprint
-from pipeline.storage.filesystem import beside
+from pipeline.storage.filesystem import InputFile, beside
 from pipeline.storage.listing import match
 
 FILES = "files"  # the publisher of what the user has already, or what a store lists by itself
 WHOLE = "whole"
+_REVISION = re.compile(r"(?<=[^/])@[0-9a-f]{40}(?=/)")
 PUBLISHERS = "sources.publishers"  # the command that lists what the others have
 
 
@@ -274,7 +276,13 @@ def own_files(raw: Mapping[str, Any]) -> list[Unit]:
         sizes = [sum(max(0, file.size) for file in files), *[0] * (len(patterns) - 1)]
         named = tuple(RawFile(path, size) for path, size in zip(patterns, sizes, strict=True))
         return [Unit(f"{WHOLE}-{listing}", WHOLE, named)]
-    return [Unit(file.path, FILES, (RawFile(file.path, file.size),)) for file in files]
+    return [_own_unit(file) for file in files]
+
+
+def _own_unit(file: InputFile) -> Unit:
+    """A file as a unit: its folder is its stratum, and its name is without the commit of the hub that it is read at."""
+    name = _REVISION.sub("", file.path)
+    return Unit(name, name.rpartition("/")[0], (RawFile(file.path, file.size),))
 
 
 def kept_characters(manifest: Mapping[str, Any]) -> float:

@@ -23,6 +23,8 @@ TOKENIZER = f"{MODELS}/tokenizer/tokenizer.model"
 PERPLEXITY, CUTOFFS, REFERENCE = f"{MODELS}/perplexity", f"{MODELS}/perplexity/cutoffs.yaml", f"{MODELS}/reference"
 URLS = f"{MODELS}/cited_urls.txt"
 CALIBRATION = f"{WORK}/_build/calibration"
+# Keys of publishers that say where raw data are fetched from: what is made of them is the same from a mirror.
+PLACES = frozenset({"url", "dumps", "archive", "metadata", "catalog", "requester_pays"})
 WIKIPEDIA, COMMONCRAWL = "wikipedia", "commoncrawl"
 LAST = ("tokenizer", "encode", "mixture", "verify", "report", "card", "train")
 
@@ -111,8 +113,9 @@ def _source(recipe: BuildRecipe, name: str) -> Stage:
         (*_recipe_words(source), *words, *map(beside, source.arguments), "--output", CORPUS, "--cache", f"{WORK}/raw"),
         beam=True,
     )
+    raw = {key: value for key, value in source.raw.items() if key not in PLACES}
     keys = {
-        "raw": dict(source.raw),
+        "raw": raw if raw.get("whole") else raw | {"seed": recipe.seed},
         "recipe": _content(source.recipe or name, ""),
         "set": list(source.set),
         "arguments": list(source.arguments),
