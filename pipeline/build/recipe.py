@@ -33,6 +33,8 @@ class SourceBuild:
         set: Overrides of that, as ``key.path=value``.
         arguments: Further words of its command line.
         each_stratum: Whether one unit of each stratum, such as a language, is taken whatever the budget.
+        every_unit: Whether all raw data are read whatever the budget, as where the source itself takes a share of what
+            it reads (StackExchange's ``questions``).
         input_flag: The flag that takes its raw data.
         file_megabytes: The size of a raw file, in 10^6 bytes, where neither its publisher nor files that came tell it;
             that of ``recipes/plan/facts.yaml`` where None.
@@ -46,6 +48,7 @@ class SourceBuild:
     set: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     each_stratum: bool = False
+    every_unit: bool = False
     input_flag: str = "--input"
     file_megabytes: float | None = None
     grows: bool = False

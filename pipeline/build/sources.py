@@ -239,7 +239,10 @@ class SourceMaker:
         return have, gone
 
     def _need(self, stage: Stage) -> Need | None:
-        return self._calls.options.needs.get(stage.name)
+        """What the mixture needs of a source; None where all of it is made."""
+        return (
+            None if stage.source is not None and stage.source.every_unit else self._calls.options.needs.get(stage.name)
+        )
 
     def _yield(self, stage: Stage, record: Record) -> Yield:
         """What came of the units of a source."""

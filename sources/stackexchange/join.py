@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import xxhash
+
 from pipeline.corpus.document import Document, Refused, parse_time
 from pipeline.corpus.ledger import JOINED, RECORDS
 from sources.stackexchange.posts import Post, in_order, post_of, tags_of
@@ -13,6 +15,7 @@ from sources.stackexchange.rows import FAULT, NO_ROW, OTHER, QUESTION, TOO_LARGE
 from sources.stackexchange.store import Group
 
 URL = "https://{site}/questions/{id}"
+HASHES = 1 << 64
 SHOWN = 1000  # characters of a row in the message of one that is refused
 # PostTypeId (meta.stackexchange.com/questions/2677, the schema of the dump).
 OTHER_TYPES = {
@@ -55,18 +58,25 @@ class Joiner:
         file: The raw file, for the documents' origin.
         counters: Gets ``records``, all rows, and ``joined``, those of answers that became part of a question's
             document or failed with it; and what else there is to count.
+        questions: The share of questions that is taken.
     """
 
-    def __init__(self, source: str, site: str, file: str, counters: Counter[str]) -> None:
+    def __init__(self, source: str, site: str, file: str, counters: Counter[str], questions: float = 1.0) -> None:
         self._source = source
         self._site = site
         self._file = file
         self._counters = counters
         self._parser = RowParser()
+        self._limit = int(questions * HASHES)
 
     def join(self, group: Group) -> Iterator[Document | Refused]:
         """Gives the thread of a group, and what of it is none."""
         self._counters[RECORDS] += group.rows
+        if self._limit < HASHES and xxhash.xxh3_64_intdigest(f"{self._site}/{group.key}".encode()) >= self._limit:
+            self._counters[JOINED] += group.rows - 1
+            message = f"question {group.key}: the recipe takes a share of the questions (questions)"
+            yield Refused("not_in_share", message, self._file, group.offset, failed=False)
+            return
         if not group.lines:
             self._counters[JOINED] += group.rows - 1
             message = f"question {group.key} and its answers have {group.size} bytes (max_thread_megabytes)"

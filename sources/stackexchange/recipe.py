@@ -35,6 +35,8 @@ class StackExchangeRecipe:
     Attributes:
         largest: So many sites with the most posts are taken (the paper: 28).
         meta_sites: Whether sites about sites, such as meta.stackexchange.com, take part.
+        questions: The share of all questions that is taken, each with its answers, drawn by a hash of site and number:
+            a larger share holds the smaller ones. The rest is counted, and kept nowhere.
         keep_unanswered: Whether questions without answers stay. The paper does not say; they are text like the rest.
         min_characters: A document with less text is dropped; the paper gives no limit.
         template: How a question and its answers become one text.
@@ -46,6 +48,7 @@ class StackExchangeRecipe:
 
     largest: int = 28
     meta_sites: bool = False
+    questions: float = 1.0
     keep_unanswered: bool = True
     min_characters: int = 1
     template: TemplateRecipe = TemplateRecipe()
@@ -57,6 +60,8 @@ class StackExchangeRecipe:
 
     def __post_init__(self) -> None:
         at_least(self, 1, "largest")
+        if not 0 < self.questions <= 1:
+            raise ValueError(f"questions must be above 0 and at most 1, it is {self.questions}")
         at_least(self, 0, "min_characters")
         at_least(
             self,

@@ -66,7 +66,7 @@ class StackExchange(OfRecipe):
         limit = int(self.recipe.max_thread_megabytes * (1 << 20))
         bound = max(2 * int(self.recipe.partition_megabytes * (1 << 20)), 2 * limit)
         reader = PartitionReader(files, partition_number(shard), bound, limit)
-        joiner = Joiner(self.name, plan.site.name, path, counters)
+        joiner = Joiner(self.name, plan.site.name, path, counters, self.recipe.questions)
         records = failed = 0
         for group in reader.groups():
             for item in joiner.join(group):

@@ -45,12 +45,12 @@ def stored(folder, lines: list[Line], partitions: int = 1, ranges: int = 1, flus
     return files
 
 
-def joined(files: SiteFiles, bound: int = 1 << 30, limit: int = 1 << 20):
+def joined(files: SiteFiles, bound: int = 1 << 30, limit: int = 1 << 20, questions: float = 1.0):
     """Threads and refusals, in order, and the counters."""
     counters: Counter[str] = Counter()
     items = []
     for partition in range(files.partitions):
-        joiner = Joiner("stackexchange", "a.com", "a.com.7z", counters)
+        joiner = Joiner("stackexchange", "a.com", "a.com.7z", counters, questions)
         for group in PartitionReader(files, partition, bound, limit).groups():
             items += joiner.join(group)
     return items, counters
@@ -264,3 +264,18 @@ def test_questions_without_answers_and_without_text_are_dropped_by_name():
     assert found[0].document.text == "<img>"
     assert chain.ledger.step("text").left.documents == 2
     assert chain.ledger.check() == []
+
+
+def test_a_share_of_the_questions_is_part_of_every_larger_share(tmp_path):
+    lines = [row(number, Body="q") for number in range(1, 401)]
+    lines += [row(1000 + number, number, Body="a") for number in range(1, 401)]
+    before: set[int] = set()
+    for number, share in enumerate((0.25, 0.5, 1.0)):
+        items, counters = joined(stored(tmp_path / str(number), lines_of(lines)), questions=share)
+        taken = set(shape(items))
+        assert before <= taken
+        assert abs(len(taken) - 400 * share) < 30
+        left = [item.reason for item in items if isinstance(item, Refused)]
+        assert left == ["not_in_share"] * (400 - len(taken))
+        assert (counters["records"], counters["joined"]) == (800, 400)  # an answer goes with its question
+        before = taken
