@@ -81,15 +81,26 @@ def kill_in(stage: str, output: Path, *words: str | Path, alone: bool, seconds: 
     process.wait()
 
 
+# The samples in many small shards, so that a kill falls between them.
+SMALL = """\
+base: sample
+sources:
+  github: {set: [shard_megabytes=0.005]}
+  wikipedia: {set: [shard_megabytes=0.002]}
+  books: {set: [files_per_shard=4]}
+"""
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    """A build of the samples, but for the report and the model; and what it printed."""
-    output = tmp_path_factory.mktemp("sample") / "work"
-    return output, build(output, "--until", "verify")
+    """A recipe of the samples, a build of it but for the report and the model, and what that printed."""
+    folder = tmp_path_factory.mktemp("sample")
+    (folder / "small.yaml").write_text(SMALL)
+    return folder / "small.yaml", folder / "work", build(folder / "work", folder / "small.yaml", "--until", "verify")
 
 
 def test_the_samples_become_shards_and_the_report_says_of_what(sample):
-    output, done = sample
+    _, output, done = sample
     for stage in (*STAGES, "verify"):
         assert re.search(rf"│{stage} *│ done ", done.stdout), stage
     assert "Made 11 stages in" in done.stdout
@@ -98,26 +109,28 @@ def test_the_samples_become_shards_and_the_report_says_of_what(sample):
 
 
 def test_a_build_that_is_killed_ten_times_gives_the_same_bytes(sample, tmp_path):
+    recipe, whole, _ = sample
+    words = (recipe, "--until", "verify", "--direct_num_workers", "2")  # the whole one was made by one worker
     for number, stage in enumerate(STAGES):
-        kill_in(stage, tmp_path / "work", "--until", "verify", alone=number % 2 == 1, seconds=0.8 + number / 5)
-    build(tmp_path / "work", "--until", "verify")
-    assert made(tmp_path / "work") == made(sample[0])
+        kill_in(stage, tmp_path / "work", *words, alone=number % 2 == 1, seconds=1.5 + number / 5)
+    build(tmp_path / "work", recipe, "--until", "verify")
+    assert made(tmp_path / "work") == made(whole)
     assert not list((tmp_path / "work").rglob("*.tmp"))
 
 
 def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample):
-    output, _ = sample
+    recipe, output, _ = sample
     before = made(output)
-    assert "Nothing to do" in build(output, "--until", "verify").stdout
-    changed = ("--set", "sources.books.set=[language.keep=all]", "--until", "verify")
+    assert "Nothing to do" in build(output, recipe, "--until", "verify").stdout
+    changed = (recipe, "--set", "sources.books.set=[files_per_shard=4, language.keep=all]", "--until", "verify")
     told = run("pipeline.build", "diff", *changed, "--output", output, status=1).stdout
-    assert "books: made anew\n  set: [] -> ['language.keep=all']\n" in told
+    assert "books: made anew\n  set: ['files_per_shard=4'] -> ['files_per_shard=4', 'language.keep=all']\n" in told
     assert "as it is: commoncrawl, c4, github, wikipedia, arxiv, stackexchange" in told
     build(output, *changed)
     assert made(output) != before
     aside = {path.name.rpartition("-")[0] for path in (output / "_build" / "aside").iterdir()}
     assert {"books", "tokenizer", "mixture"} <= aside
-    build(output, "--until", "verify")  # the old recipe's outputs come back
+    build(output, recipe, "--until", "verify")  # the old recipe's outputs come back
     assert made(output) == before
 
 
