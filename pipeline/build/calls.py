@@ -48,6 +48,18 @@ class BuildOptions:
     retry_failed: bool = False
 
 
+class CommandError(InputError):
+    """A command failed.
+
+    Attributes:
+        status: Its exit status; 2 where its command line is wrong, and nothing but another recipe mends it.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Calls:
     """Runs commands for the stages of one build."""
 
@@ -64,7 +76,7 @@ class Calls:
         """Runs a command of a stage; ``doing`` is shown of it.
 
         Raises:
-            InputError: It failed; the message has what it said last, and where its log is.
+            CommandError: It failed; the message has what it said last, and where its log is.
             StoppedError: The disk is all but full.
         """
         root, log = str(self.work.root), self.work.log(stage.name)
@@ -87,7 +99,8 @@ class Calls:
         if status := run_command(command.module, filled, log, output, watch, environment, [self._lock]):
             lines = last_lines(log, LOG_LINES)
             told = next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "")
-            raise InputError(f"{told.removeprefix('error:').strip()} (status {status}; {log} has all that it said)")
+            message = f"{told.removeprefix('error:').strip()} (status {status}; {log} has all that it said)"
+            raise CommandError(message, status)
 
     def waiting(self, stage: Stage) -> Callable[[], str | None]:
         """What is called while a stage waits for raw files: ``watch``, and progress shows."""

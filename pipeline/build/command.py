@@ -8,18 +8,21 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from rich.console import Console
 
 from pipeline.build.calls import BuildOptions
+from pipeline.build.checks import check_recipe
 from pipeline.build.paper import description, needs_of, paper
 from pipeline.build.process import StoppedError
 from pipeline.build.progress import Display
 from pipeline.build.recipe import DEFAULT, BuildRecipe, built_in, load_build
-from pipeline.build.run import Build, Outcome
+from pipeline.build.run import Build, Outcome, until
+from pipeline.build.stages import stages_of
 from pipeline.build.status import differences, print_status
-from pipeline.build.work import Work
+from pipeline.build.work import DONE, Work
 from pipeline.command_line import (
     add_keys,
     command_parser,
@@ -107,7 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = words[1:] if wants_diff else words
     recipe = words.pop(0) if words and not words[0].startswith("-") else DEFAULT
     commands = parser()
-    if late := [word for word in words if word in built_in() or word.endswith((".yaml", ".yml"))]:
+    alone = [
+        word for before, word in pairwise(["", *words]) if word[:1] != "-" and (before[:1] != "-" or "=" in before)
+    ]
+    if late := [word for word in alone if word in built_in() or word.endswith((".yaml", ".yml"))]:
         commands.error(f"{late[0]}: the recipe comes first: python -m pipeline.build {late[0]} ...")
     args, flags = parse(commands, words)
     args.recipe = recipe
@@ -126,9 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _options(args: argparse.Namespace, flags: Sequence[str]) -> BuildOptions:
-    recipe = load_build(args.recipe, args.set, args.without)
+    without = [name for names in args.without for name in names.split(",")]
+    recipe = load_build(args.recipe, args.set, without)
+    check_recipe(recipe)
     tokens = args.tokens or recipe.tokens
     needs = needs_of(recipe, parse_tokens(tokens))
+    until(stages_of(recipe, tokens), args.until)
     return BuildOptions(recipe, tokens, needs, tuple(flags), args.until, args.keep_raw, args.retry_failed)
 
 
@@ -158,13 +167,13 @@ def _build(args: argparse.Namespace, options: BuildOptions) -> int:
         except KeyboardInterrupt:
             on_errors().print("stopped. What is finished is kept: the same command goes on from here.", markup=False)
             return INTERRUPTED
-    return _end(work, outcome, time.monotonic() - started)
+    return _end(work, outcome, [stage.name for stage in build.stages] if build else [], time.monotonic() - started)
 
 
-def _end(work: Work, outcome: Outcome, seconds: float) -> int:
+def _end(work: Work, outcome: Outcome, stages: Sequence[str], seconds: float) -> int:
     """The end report; gives the exit status."""
     console = Console(highlight=False)
-    status = print_status(work, console)
+    status = print_status(work, console, stages=stages)
     manifest = work.path("shards", MANIFEST)
     if "mixture" in outcome.made and manifest.exists():
         console.print(reached_table(read_json(str(manifest))["mixture"]))
@@ -185,9 +194,14 @@ def _end(work: Work, outcome: Outcome, seconds: float) -> int:
     )
     root = os.path.join(str(work.root), "")
     say("Next:")
-    if work.path("report", "index.html").exists():
+    if _is_done(work, "report"):
         say(f"  open {root}report/index.html")
     say(f"  python -m pipeline.inspect {root}corpus --dropped -n 3")
-    if work.path("run").is_dir():
+    if _is_done(work, "train"):
         say(f'  python -m trainer_bridge.generate {root}run "The "')
     return status
+
+
+def _is_done(work: Work, stage: str) -> bool:
+    record = work.record(stage)
+    return record is not None and record.status == DONE

@@ -13,8 +13,9 @@ from pipeline.build.calls import BuildOptions
 from pipeline.build.need import Need
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.run import until
-from pipeline.build.stages import stages_of
-from pipeline.build.work import DONE, Work
+from pipeline.build.stages import left_out_of, stages_of
+from pipeline.build.status import changes
+from pipeline.build.work import Work
 from pipeline.errors import RecipeError
 from pipeline.mix.recipe import exact, load_mixture
 from pipeline.plan.command import FACTS
@@ -84,7 +85,7 @@ def description(recipe: str, options: BuildOptions) -> dict[str, Any]:
         "recipe": recipe,
         "tokens": options.tokens,
         "seed": options.recipe.seed,
-        "stages": [stage.name for stage in until(stages_of(options.recipe, options.tokens), options.until)],
+        "stages": [stage.name for stage in stages_of(options.recipe, options.tokens)],
         "sources": {
             name: {
                 "tokens": options.needs[name].tokens if name in options.needs else None,
@@ -119,9 +120,17 @@ def paper(work: Work, name: str, options: BuildOptions, console: Console) -> Non
 
 
 def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRecipe] | None) -> list[str]:
-    stages = [stage.name for stage in until(stages_of(options.recipe, options.tokens), options.until)]
-    done = [name for name in stages if (record := work.record(name)) is not None and record.status == DONE]
-    lines = [f"Stages: {', '.join(stages)}" + (f"; done: {', '.join(done)}" if done else "")]
+    stages = until(stages_of(options.recipe, options.tokens), options.until)
+    lines = [f"Stages: {', '.join(stage.name for stage in stages)}"]
+    if work.has_build():
+        touched = changes(work, stages)
+        kept = [stage.name for stage in stages if stage.name not in touched]
+        lines.append(f"As it is in {work.root}, but for what a larger budget adds: {', '.join(kept) or 'nothing'}")
+    lines += [f"{name} is left out, and its share divided" for name in left_out_of(options.recipe)]
+    each = [name for name, source in options.recipe.sources.items() if source.each_stratum]
+    lines += [
+        f"{name}: one unit of each language or other stratum at the least, whatever the table says" for name in each
+    ]
     if found is None:
         return [*lines, "Nothing is cut to a budget: all raw data named are made."]
     plan, facts = found
@@ -133,6 +142,12 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
         f"{bytes_text(disk)} written, and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data "
         "on the disk at a time."
     )
+    for need in plan.needs:
+        if need.is_short:
+            paper_ = facts.sources[need.source].paper.epochs
+            lines.append(
+                f"{need.source}: all there is, which is seen {need.epochs:.2f} times; in the paper {paper_:.2f} times"
+            )
     if plan.dollars is not None:
         lines.append(
             f"Cores: ${plan.dollars:,.2f} at ${facts.core_hour_dollars:g} an hour; storage and traffic come on top."

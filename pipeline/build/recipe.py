@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RecipeError
@@ -193,15 +194,10 @@ def load_build(name_or_path: str, overrides: Sequence[str] = (), without: Sequen
     if unknown := [name for name in without if name not in sources]:
         raise RecipeError(f"--without {unknown[0]}: the recipe has no such source, but {', '.join(sources)}")
     settings["sources"] = {name: value for name, value in sources.items() if name not in without}
-    if without:  # the others share its part
-        _extend(settings, "mixture", "set", "missing=renormalise")
-        _extend(settings, "tokenizer", "arguments", "--renormalise")
+    tokens = settings.get("tokens")
+    if isinstance(tokens, int | float) and not isinstance(tokens, bool):  # a number in YAML
+        settings["tokens"] = f"{tokens:.0f}"
     return from_mapping(BuildRecipe, settings, name_or_path)
-
-
-def _extend(settings: dict[str, Any], room: str, key: str, word: str) -> None:
-    keys = dict(settings.get(room) or {})
-    settings[room] = keys | {key: [*(keys.get(key) or []), word]}
 
 
 def built_in() -> list[str]:
@@ -220,7 +216,8 @@ def _with_base(name_or_path: str) -> dict[str, Any]:
         if base is not None and not isinstance(base, str):
             raise RecipeError(f"{following}: base must be a name or a .yaml, it is {base!r}")
         layers.append(settings)
-        following = base
+        beside = Path(following).parent / base if base is not None and base.endswith((".yaml", ".yml")) else None
+        following = str(beside) if beside is not None and beside.exists() else base
     result: dict[str, Any] = {}
     for settings in reversed(layers):
         result = _laid_over(result, settings)

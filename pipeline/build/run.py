@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.build.calls import BuildOptions, Calls
+from pipeline.build.calls import BuildOptions, Calls, CommandError
 from pipeline.build.process import StoppedError, last_lines
 from pipeline.build.progress import Display
 from pipeline.build.sources import FILES, WHOLE, SourceMaker, own_files
 from pipeline.build.stages import COMMONCRAWL, Stage, stages_of
 from pipeline.build.told import told
 from pipeline.build.units import Unit
-from pipeline.build.work import DONE, FAILED, WITHOUT, Record, Work
+from pipeline.build.work import CHANGED, DONE, FAILED, WITHOUT, Record, Work
 from pipeline.corpus.shard import MANIFEST, read_json
 from pipeline.errors import InputError, RecipeError, UserError
 from pipeline.recipe import fingerprint
 from pipeline.storage.download import FetchError
 
+WRONG = 2  # the exit status of a command whose command line is wrong
 ROUNDS = 8  # of making more of a source that turned out to be short, once its tokens are counted
 ENCODE, TRAIN, REFERENCE, CUTOFFS = "encode", "train", "reference", "cutoffs"
 
@@ -57,7 +57,8 @@ class Build:
         self._display = display
         self._calls = Calls(work, options, display, lock)
         self._maker = SourceMaker(self._calls)
-        self.stages = until(stages_of(options.recipe, options.tokens), options.until)
+        self._all = stages_of(options.recipe, options.tokens)
+        self.stages = until(self._all, options.until)
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -67,6 +68,7 @@ class Build:
             StoppedError: The build had to end; what is finished is kept.
         """
         try:
+            self._leave_out()
             self._list()
             for number, stage in enumerate(self.stages):
                 self._fetch_ahead(self.stages[number:])
@@ -79,12 +81,30 @@ class Build:
             self._calls.fetcher.close()
         return self.outcome
 
+    def _leave_out(self) -> None:
+        """Moves aside the sources that the recipe does not have any more: the corpus holds what it says."""
+        names = {stage.name for stage in self._all}
+        for name in self._work.records():
+            if name not in names and self._work.path("corpus", name).is_dir():
+                place = self._work.set_aside(name, (f"corpus/{name}",))
+                self._display.say(f"{name} is not in the recipe any more; what was made of it is in {place}")
+
     def _list(self) -> None:
-        """Lists the raw data of all sources, so that they can come ahead; a list that fails does so at its stage."""
+        """Lists the raw data of all sources, so that they can come ahead; a list that fails does so at its stage.
+
+        Raises:
+            CommandError: A publisher's keys are wrong, or do not allow what they ask for: nothing is made then.
+        """
         for stage in self.stages:
-            with contextlib.suppress(UserError):
+            try:
                 if stage.is_source and self._work.record(stage.name) is None:
                     self._maker.units(stage)
+            except CommandError as error:
+                if error.status == WRONG:
+                    raise
+                self._display.say(f"{stage.name}: {error}")
+            except UserError as error:
+                self._display.say(f"{stage.name}: {error}")
 
     def _is_there(self, name: str) -> bool:
         return name not in self.outcome.failed and name not in self.outcome.waiting
@@ -108,10 +128,23 @@ class Build:
             return
         record = self._work.record(stage.name)
         assert record is not None
+        if record.status == WITHOUT:
+            self.outcome.notes.append(record.message)
         if is_made:
+            self._mark_changed()
             self.outcome.made.append(stage.name)
             self._work.note(f"{stage.name}: {record.status} after {time.monotonic() - started:.1f} s")
         self._display.done(stage.name, time.monotonic() - started, is_made, told(self._work, stage.name, record))
+
+    def _mark_changed(self) -> None:
+        """Marks the stages that follow what was made anew since: what they hold is of the build before."""
+        for stage in self._all:
+            record = self._work.record(stage.name)
+            if record is not None and record.status == DONE:
+                above = [self._work.record(name) for name in stage.follows]
+                is_old = any(other is None or other.status == CHANGED for other in above)
+                if is_old or record.identity != identity_of(stage, self._work):
+                    self._work.write(stage.name, replace(record, status=CHANGED))
 
     def _fail(self, stage: Stage, identity: Mapping[str, Any], message: str, seconds: float) -> None:
         record = self._work.record(stage.name) or Record(identity)
@@ -144,7 +177,7 @@ class Build:
                 if not (stage.optional and _is_refused(self._work)):
                     raise
                 said = " ".join(last_lines(self._work.log(stage.name), 1)).removeprefix("error: ")
-                self.outcome.notes.append(f"{stage.name} is left out, since this slice cannot train it: {said}")
+                record.message = f"{stage.name} is left out, since the first slice cannot train it: {said}"
                 record.status = WITHOUT
                 break
         record.seconds = time.monotonic() - started
@@ -172,7 +205,14 @@ class Build:
     def _settle(self, stage: Stage, identity: Mapping[str, Any]) -> None:
         """Moves aside what another recipe made, and brings back what this one made before."""
         record = self._work.record(stage.name)
+        lost = [name for name in (*stage.outputs, *stage.leaves) if not self._work.path(*name.split("/")).exists()]
+        if record is not None and record.status == DONE and lost:
+            self._display.say(f"{stage.name}: {', '.join(lost)} is not there any more, and is made anew")
+            self._work.forget(stage.name)
+            record = None
         if record is not None and record.identity == identity:
+            if record.status == CHANGED:  # and changed back
+                self._work.write(stage.name, replace(record, status=DONE))
             return
         if record is not None and stage.outputs and not (record.status == FAILED and not record.identity):
             place = self._work.set_aside(stage.name, stage.outputs)
@@ -180,6 +220,9 @@ class Build:
         elif record is not None:
             self._work.forget(stage.name)
         if self._work.bring_back(stage.name, identity, stage.outputs):
+            back = self._work.record(stage.name)
+            if back is not None and back.status == CHANGED:
+                self._work.write(stage.name, replace(back, status=DONE))
             self._display.say(f"{stage.name} was made so before, and comes back")
 
     def _fill(self, encode: Stage) -> None:

@@ -246,9 +246,10 @@ class SourceMaker:
 
     def _yield(self, stage: Stage, record: Record) -> Yield:
         """What came of the units of a source."""
-        if not record.units or not record.raw_bytes:
+        manifest = self._work.path("corpus", stage.name, MANIFEST)
+        if not record.units or not record.raw_bytes or not manifest.exists():
             return Yield()
-        text = kept_characters(read_json(str(self._work.path("corpus", stage.name, MANIFEST))))
+        text = kept_characters(read_json(str(manifest)))
         return Yield(record.raw_bytes, record.raw_files, text, self.counted.get(stage.name))
 
     def _model_words(self, stage: Stage) -> list[str]:

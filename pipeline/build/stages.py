@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build.recipe import BuildRecipe, SourceBuild
+from pipeline.mix.recipe import load_mixture
 from pipeline.recipe import RECIPES
 from pipeline.storage.filesystem import beside, file_sha256
 
@@ -55,7 +56,8 @@ class Stage:
         commands: Run one after the other. Those of a source get its raw data for a last argument.
         needs: Stages that must be done before.
         keys: What of the recipe decides what it makes; with what it needs, unless that is settled.
-        outputs: What it makes, below the folder.
+        outputs: What it makes, below the folder: it goes aside where it is made anew.
+        leaves: What it writes over where it is made anew.
         follows: The stages with which it is made anew.
         settled: Whether it stays when what it follows grows: only another recipe of that makes it anew.
         optional: Whether the build goes on where it cannot be made of what there is.
@@ -67,6 +69,7 @@ class Stage:
     keys: Mapping[str, Any]
     needs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     settled: bool = False
     optional: bool = False
@@ -121,7 +124,7 @@ def _source(recipe: BuildRecipe, name: str) -> Stage:
         "arguments": list(source.arguments),
     }
     outputs = (f"corpus/{name}",)
-    return Stage(name, (command,), keys, tuple(needs), outputs, tuple(needs), source=source)
+    return Stage(name, (command,), keys, tuple(needs), outputs, follows=tuple(needs), source=source)
 
 
 def _recipe_words(source: SourceBuild) -> list[str]:
@@ -154,7 +157,7 @@ def _models(recipe: BuildRecipe) -> Iterator[Stage]:
             {"language": options.language, "arguments": list(options.arguments)},
             (WIKIPEDIA,),
             ("models/perplexity",),
-            (WIKIPEDIA,),
+            follows=(WIKIPEDIA,),
             settled=True,
         )
         if options.calibrate:
@@ -169,7 +172,7 @@ def _models(recipe: BuildRecipe) -> Iterator[Stage]:
             {"arguments": list(recipe.reference.arguments)},
             (WIKIPEDIA,),
             ("models/reference", "models/cited_urls.txt"),
-            (WIKIPEDIA,),
+            follows=(WIKIPEDIA,),
             settled=True,
             optional=recipe.reference.optional,
             source=crawl,
@@ -202,7 +205,7 @@ def _cutoffs(recipe: BuildRecipe, crawl: SourceBuild) -> Stage:
         {"set": list(crawl.set), "recipe": _content(crawl.recipe or COMMONCRAWL, "")},
         ("perplexity",),
         ("_build/calibration", "models/perplexity/cutoffs.yaml"),
-        ("perplexity",),
+        follows=("perplexity",),
         settled=True,
         source=crawl,
     )
@@ -211,27 +214,30 @@ def _cutoffs(recipe: BuildRecipe, crawl: SourceBuild) -> Stage:
 def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
     names, mixture = tuple(recipe.sources), recipe.mixture
     model = recipe.tokenizer.model
+    left_out = left_out_of(recipe)  # the others share their parts
     if model is None:
         words = ("--corpus", CORPUS, "--output", f"{MODELS}/tokenizer", "--proportions", mixture.proportions)
-        train = Command("tokenizer.train", (*words, *recipe.tokenizer.arguments))
-        own = {"arguments": list(recipe.tokenizer.arguments)}
-        yield Stage("tokenizer", (train,), own, names, ("models/tokenizer", "tokens"), names, settled=True)
+        renormalise = ("--renormalise",) if left_out else ()
+        train = Command("tokenizer.train", (*words, *renormalise, *recipe.tokenizer.arguments))
+        own = {"arguments": list(recipe.tokenizer.arguments), "left_out": left_out}
+        yield Stage("tokenizer", (train,), own, names, ("models/tokenizer", "tokens"), follows=names, settled=True)
     needs = (*names, *(["tokenizer"] if model is None else []))
-    overrides = (word for override in mixture.set for word in ("--set", override))
+    chosen = (*mixture.set, *(["missing=renormalise"] if left_out else []))
+    overrides = (word for override in chosen for word in ("--set", override))
     places = ("--corpus", CORPUS, "--tokenizer", model or TOKENIZER, "--token-files", TOKENS)
     common = ("--proportions", mixture.proportions, *places, *overrides)
-    keys = {"proportions": _content(mixture.proportions, "mix"), "set": list(mixture.set), "tokenizer": model}
+    keys = {"proportions": _content(mixture.proportions, "mix"), "set": list(chosen), "tokenizer": model}
     encode = Command("pipeline.mix", (*common, "--dry-run", "--json"), f"{WORK}/_build/counts.json", beam=True)
     mix = Command("pipeline.mix", (*common, "--tokens", tokens, "--output", SHARDS), beam=True)
-    yield Stage("encode", (encode,), keys, needs, (), needs)
-    yield Stage("mixture", (mix,), {**keys, "tokens": tokens}, ("encode",), ("shards",), ("encode",))
+    yield Stage("encode", (encode,), keys, needs, leaves=("_build/counts.json",), follows=needs)
+    yield Stage("mixture", (mix,), {**keys, "tokens": tokens}, ("encode",), ("shards",), follows=("encode",))
     trace = Command("pipeline.trace", (SHARDS, "--row", "0", "--token", "5"))
     verify = (Command("pipeline.verify", (CORPUS, SHARDS)), trace)
-    yield Stage("verify", verify, {}, ("mixture",), (), ("mixture",))
+    yield Stage("verify", verify, {}, ("mixture",), follows=("mixture",))
     report = Command("pipeline.report", (CORPUS, SHARDS, "--output", f"{WORK}/report"))
-    yield Stage("report", (report,), {}, ("mixture",), (), ("mixture",))
+    yield Stage("report", (report,), {}, ("mixture",), leaves=("report/index.html",), follows=("mixture",))
     card = Command("pipeline.card", (CORPUS, SHARDS, "--output", f"{CORPUS}/README.md"))
-    yield Stage("card", (card,), {}, ("mixture",), (), ("mixture",))
+    yield Stage("card", (card,), {}, ("mixture",), leaves=("corpus/README.md",), follows=("mixture",))
     if recipe.train.model is not None:
         run = f"{WORK}/run"
         trains = ("--model", recipe.train.model, "--data", SHARDS, "--output", run, *recipe.train.arguments)
@@ -241,8 +247,14 @@ def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
             asdict(recipe.train) | {"arguments": list(recipe.train.arguments)},
             ("mixture",),
             ("run",),
-            ("mixture",),
+            follows=("mixture",),
         )
+
+
+def left_out_of(recipe: BuildRecipe) -> list[str]:
+    """The sources of the mixture that the build does not make."""
+    mixture = load_mixture(recipe.mixture.proportions, recipe.mixture.set)
+    return [name for name in mixture.sources if name not in recipe.sources]
 
 
 def _content(name_or_path: str, folder: str) -> str:

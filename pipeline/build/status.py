@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,14 @@ from rich.text import Text
 from pipeline.build.calls import BuildOptions
 from pipeline.build.process import last_lines
 from pipeline.build.run import identity_of, until
-from pipeline.build.stages import stages_of
+from pipeline.build.stages import Stage, stages_of
 from pipeline.build.told import told
-from pipeline.build.work import DONE, FAILED, RUNNING, WITHOUT, Work
+from pipeline.build.work import CHANGED, DONE, FAILED, RUNNING, WITHOUT, Work
 from pipeline.recipe import difference
 from pipeline.terminal import print_whole
 
 STYLES = {DONE: "green", FAILED: "red", RUNNING: "cyan", WITHOUT: "yellow"}
+LEAST_LEFT = 60.0  # seconds: less is not worth to be told, as estimates go
 TO_DO, STOPPED = "to do", "stopped"
 
 
@@ -31,8 +33,8 @@ class StageStatus:
 
     Attributes:
         stage: Its name.
-        status: ``done``, ``running``, ``stopped`` (it is begun, and no build is at work), ``failed``, ``without``, or
-            ``to do``.
+        status: ``done``, ``running``, ``stopped`` (it is begun, and no build is at work), ``failed``, ``without``,
+            ``changed`` (what it follows was made anew since), or ``to do``.
         seconds: What it took so far.
         made: What it holds, in a few words.
         seconds_left: An estimate for what is left of it; None where there is none.
@@ -47,14 +49,15 @@ class StageStatus:
     said: str
 
 
-def statuses(work: Work) -> list[StageStatus]:
-    """The state of each stage.
+def statuses(work: Work, stages: Sequence[str] | None = None) -> list[StageStatus]:
+    """The state of some stages; of all where None.
 
     Raises:
         InputError: There is no build in the folder.
     """
     about, is_held = work.description(), work.is_held()
-    return [_status_of(work, name, about["sources"].get(name), is_held) for name in about["stages"]]
+    names = about["stages"] if stages is None else stages
+    return [_status_of(work, name, about["sources"].get(name), is_held) for name in names]
 
 
 def _status_of(work: Work, name: str, source: dict[str, Any] | None, is_held: bool) -> StageStatus:
@@ -63,7 +66,7 @@ def _status_of(work: Work, name: str, source: dict[str, Any] | None, is_held: bo
         return StageStatus(name, TO_DO, 0.0, "", _estimated(source, 0.0), "")
     status = STOPPED if record.status == RUNNING and not is_held else record.status
     said = record.message
-    if record.status == RUNNING:
+    if record.status == RUNNING and is_held:
         said = "".join(last_lines(work.log(name), 1))
     left = _estimated(source, record.seconds) if record.status != DONE else None
     return StageStatus(name, status, record.seconds, told(work, name, record), left, said)
@@ -74,21 +77,23 @@ def _estimated(source: dict[str, Any] | None, spent: float) -> float | None:
     return None if hours is None else max(0.0, hours * 3600 / (os.cpu_count() or 1) - spent)
 
 
-def print_status(work: Work, console: Console, *, as_json: bool = False) -> int:
-    """Prints the state of a build; gives 0 where all is done, else 1."""
-    found = statuses(work)
+def print_status(work: Work, console: Console, *, stages: Sequence[str] | None = None, as_json: bool = False) -> int:
+    """Prints the state of a build, or of some of its stages; gives 0 where all is done, else 1."""
+    found = statuses(work, stages)
     status = 0 if all(entry.status in (DONE, WITHOUT) for entry in found) else 1
     if as_json:
         about = work.description()
         listed = [vars(entry) for entry in found]
         sys.stdout.write(json.dumps({**about, "runs": work.is_held(), "stages": listed}, indent=1) + "\n")
         return status
-    table = Table(title=str(work.root), title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    about = work.description()
+    title = f"{work.root}: {about['recipe']}, {about['tokens']} tokens"
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
     for heading in ("stage", "state", "seconds", "made", "left"):
         table.add_column(heading, justify="right" if heading in ("seconds", "left") else "left", no_wrap=True)
     for entry in found:
         seconds = f"{entry.seconds:,.1f}" if entry.seconds else ""
-        left = "" if not entry.seconds_left else f"{_time(entry.seconds_left)}"
+        left = "" if entry.seconds_left is None or entry.seconds_left < LEAST_LEFT else f"{_time(entry.seconds_left)}"
         table.add_row(entry.stage, Text(entry.status, style=STYLES.get(entry.status, "")), seconds, entry.made, left)
     print_whole(console, table)
     for entry in found:
@@ -108,22 +113,33 @@ def differences(work: Work, options: BuildOptions, console: Console) -> int:
     A stage that follows one of them is made anew, too, but for what is settled where the other only grows.
     """
     work.description()
-    touched: dict[str, str] = {}
-    for stage in until(stages_of(options.recipe, options.tokens), options.until):
+    stages = until(stages_of(options.recipe, options.tokens), options.until)
+    touched = changes(work, stages)
+    for name, lines in touched.items():
+        console.print(f"{name}: {'made anew' if lines else 'new'}", markup=False, soft_wrap=True)
+        for line in lines:
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+    everything = {stage.name for stage in stages_of(options.recipe, options.tokens)}
+    gone = [name for name in work.records() if name not in everything and work.path("corpus", name).is_dir()]
+    for name in gone:
+        console.print(f"{name}: left out, and moved aside", markup=False, soft_wrap=True)
+    kept = [stage.name for stage in stages if stage.name not in touched]
+    if kept:
+        console.print(f"as it is: {', '.join(kept)}", markup=False, soft_wrap=True)
+    return 1 if touched or gone else 0
+
+
+def changes(work: Work, stages: Sequence[Stage]) -> dict[str, list[str]]:
+    """The stages that would be made, each with why it is made anew; nothing for those that are new."""
+    touched: dict[str, list[str]] = {}
+    for stage in stages:
         record = work.record(stage.name)
         if record is None:
-            touched[stage.name] = "new"
-            console.print(f"{stage.name}: new", markup=False, soft_wrap=True)
+            touched[stage.name] = []
             continue
         lines = difference(record.identity, identity_of(stage, work))
         above = [name for name in stage.follows if name in touched]
-        if lines or above:
-            touched[stage.name] = "changed"
-            console.print(f"{stage.name}: made anew", markup=False, soft_wrap=True)
-            reasons = lines or [f"follows {', '.join(above)}"]
-            for line in reasons:
-                console.print(f"  {line}", markup=False, soft_wrap=True)
-    kept = [name for name in work.description()["stages"] if name not in touched]
-    if kept:
-        console.print(f"as it is: {', '.join(kept)}", markup=False, soft_wrap=True)
-    return 1 if touched else 0
+        own = [line for line in lines if not line.startswith("from.")]
+        if lines or above or record.status == CHANGED:
+            touched[stage.name] = own or [f"follows {', '.join(above or stage.follows)}"]
+    return touched

@@ -21,7 +21,8 @@ def told(work: Work, name: str, record: Record) -> str:
     if name == "reference" and record.status == DONE and report.exists():
         found = read_json(str(report))["held_out"]
         parts.append(f"held out: precision {found['precision']:.2f}, recall {found['recall']:.2f}")
-    if name == "mixture" and record.status == DONE:
-        mixture = read_json(str(work.path("shards", MANIFEST)))["mixture"]
+    shards = work.path("shards", MANIFEST)
+    if name == "mixture" and record.status == DONE and shards.exists():
+        mixture = read_json(str(shards))["mixture"]
         parts.append(f"{sum(entry['tokens'] for entry in mixture.values()):,} tokens")
     return ", ".join(parts)

@@ -37,7 +37,7 @@ LOCK, COMMANDS_LOCK = ".lock", ".commands.lock"
 FORMAT = 1
 NAME_CHARACTERS = 12  # of an identity, in the name of what was moved aside
 
-DONE, FAILED, RUNNING, WITHOUT = "done", "failed", "running", "without"
+DONE, FAILED, RUNNING, WITHOUT, CHANGED = "done", "failed", "running", "without", "changed"
 
 
 @dataclass
@@ -46,14 +46,14 @@ class Record:
 
     Attributes:
         identity: All that decides what it makes, but for the units of a source that grows.
-        status: ``done``, ``failed``, ``running`` (when a build was killed, too), or ``without``: it could not be made,
-            and the recipe goes on without.
+        status: ``done``, ``failed``, ``running`` (when a build was killed, too), ``without``: it could not be made, and
+            the recipe goes on without; or ``changed``: what it follows was made anew since.
         units: Of a source: the units that were made, in their order.
         passed_over: Units that could not be had, each with the reason.
         raw_bytes: Bytes of the units that were made.
         raw_files: How many files they were.
         seconds: Of all its commands.
-        message: How it failed.
+        message: How it failed, or why the recipe goes on without.
         result: What it printed for the stages that follow.
     """
 
@@ -152,6 +152,10 @@ class Work:
         except TypeError as error:
             raise OutputError(f"{path} is of another version ({error}). Choose another --output.") from error
 
+    def records(self) -> list[str]:
+        """The stages that have a record."""
+        return sorted(path.stem for path in self.path(BUILD, "stages").glob("*.json"))
+
     def write(self, stage: str, record: Record) -> None:
         """Writes the record of a stage."""
         write_json(str(self.path(BUILD, "stages", f"{stage}.json")), asdict(record))
@@ -160,6 +164,10 @@ class Work:
         """Keeps what the build is to make, for ``status``."""
         write_json(str(self.path(BUILD, "build.json")), about)
 
+    def has_build(self) -> bool:
+        """Whether a build was begun in it."""
+        return self.path(BUILD, "build.json").exists()
+
     def description(self) -> dict[str, Any]:
         """What ``describe`` kept.
 
@@ -167,7 +175,7 @@ class Work:
             InputError: There is no build in the folder.
         """
         path = self.path(BUILD, "build.json")
-        if not path.exists():
+        if not self.has_build():
             raise InputError(
                 f"there is no build in {self.root}: python -m pipeline.build --output {self.root} makes one"
             )

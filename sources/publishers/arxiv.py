@@ -37,12 +37,11 @@ class ArxivBucket:
         if not re.fullmatch(r"\d{4}", self.until):
             raise ValueError(f"until must be a month such as '2212', it is {self.until!r}")
 
-    def units(self, cache: Path) -> Iterator[Unit]:
-        """The months; each decade is a stratum.
+    def check(self) -> None:
+        """Refuses to read what is billed, unless that is allowed.
 
         Raises:
-            FetchError: The manifest cannot be had.
-            InputError: The bucket bills who reads, which is not allowed; or its manifest is none.
+            InputError: It is not.
         """
         if is_store(self.url) and not self.requester_pays:
             raise InputError(
@@ -50,6 +49,15 @@ class ArxivBucket:
                 "allowed. Set sources.arxiv.raw.requester_pays=true; or fetch tars yourself, and give them as raw: "
                 "{publisher: files, input: [tars/]}; or leave arXiv out: --without arxiv."
             )
+
+    def units(self, cache: Path) -> Iterator[Unit]:
+        """The months; each decade is a stratum.
+
+        Raises:
+            FetchError: The manifest cannot be had.
+            InputError: The bucket bills who reads, which is not allowed; or its manifest is none.
+        """
+        self.check()
         address = below(self.url, MANIFEST)
         months: dict[str, list[RawFile]] = {}
         for name, size, digest in _entries(listing(address, cache), address):

@@ -20,6 +20,7 @@ from sources.publishers.gutenberg import GutenbergMirror
 from sources.publishers.stackexchange import StackExchangeDump
 from sources.publishers.wikimedia import WikimediaDumps
 
+WRONG = 2  # the exit status where keys are wrong, or do not allow what they ask for
 Publisher = ArxivBucket | CommonCrawlCrawls | GutenbergMirror | StackExchangeDump | WikimediaDumps
 
 PUBLISHERS: dict[str, type[Publisher]] = {
@@ -60,8 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.keys:
         sys.stdout.write(listing(recipe_keys(kind)))
         return
-    with errors_told():
+    with errors_told(WRONG):
         publisher: Publisher = from_mapping(kind, with_overrides({}, args.set), f"the publisher {args.publisher}")
+        publisher.check()
+    with errors_told():
         try:
             sys.stdout.write(to_lines(publisher.units(args.cache or default_cache())))
         except FetchError as error:

@@ -28,6 +28,9 @@ class CommonCrawlCrawls:
     def __post_init__(self) -> None:
         at_least(self, 1, "scope_files")
 
+    def check(self) -> None:
+        """Nothing asks for leave."""
+
     def units(self, cache: Path) -> Iterator[Unit]:
         """Runs of consecutive files, in the order of their names; what is left over of a crawl is made by itself.
 

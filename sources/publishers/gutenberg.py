@@ -29,6 +29,9 @@ class GutenbergMirror:
     url: str = "https://gutenberg.pglaf.org/cache/epub/"
     languages: tuple[str, ...] = ("en",)
 
+    def check(self) -> None:
+        """Nothing asks for leave."""
+
     def units(self, cache: Path) -> Iterator[Unit]:
         """The books; each is a file of its own.
 

@@ -39,6 +39,9 @@ class StackExchangeDump:
     def __post_init__(self) -> None:
         at_least(self, 1, "largest")
 
+    def check(self) -> None:
+        """Nothing asks for leave."""
+
     def units(self, cache: Path) -> Iterator[Unit]:
         """The sites; of one that is cut by tables the archive with its posts.
 

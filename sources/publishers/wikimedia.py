@@ -45,6 +45,9 @@ class WikimediaDumps:
         if not re.fullmatch(r"20\d{6}", self.date):
             raise ValueError(f"date must be a dump's date, such as '20220701', it is {self.date!r}")
 
+    def check(self) -> None:
+        """Nothing asks for leave."""
+
     def units(self, cache: Path) -> Iterator[Unit]:
         """The parts of each dump, with their indexes; a small wiki's dump is one.
 
