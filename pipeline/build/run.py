@@ -95,7 +95,7 @@ class Build:
         Raises:
             CommandError: A publisher's keys are wrong, or do not allow what they ask for: nothing is made then.
         """
-        for stage in self.stages:
+        for stage in sorted(self.stages, key=_asks_nothing):  # what needs leave comes first
             try:
                 if stage.is_source and self._work.record(stage.name) is None:
                     self._maker.units(stage)
@@ -297,6 +297,11 @@ def _stamp(work: Work, stage: Stage, name: str) -> str:
         return ""
     held = [record.identity, record.status == WITHOUT, None if stage.settled else record.units]
     return fingerprint(held)[:16]
+
+
+def _asks_nothing(stage: Stage) -> bool:
+    """Whether the raw data of a stage cost nothing that somebody must have allowed."""
+    return stage.source is None or "requester_pays" not in stage.source.raw
 
 
 def _is_refused(work: Work) -> bool:
