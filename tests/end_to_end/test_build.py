@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,7 +131,15 @@ def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample)
     assert made(output) != before
     aside = {path.name.rpartition("-")[0] for path in (output / "_build" / "aside").iterdir()}
     assert {"books", "tokenizer", "mixture"} <= aside
+    left_out = build(output, recipe, "--without", "stackexchange", "--until", "arxiv")
+    assert "stackexchange is not in the recipe any more; what was made of it is in" in left_out.stderr
+    assert not (output / "corpus" / "stackexchange").exists()
+    assert json.loads(run("pipeline.build", "status", output, "--json", status=1).stdout)["stages"]
     build(output, recipe, "--until", "verify")  # the old recipe's outputs come back
+    assert made(output) == before
+    shutil.rmtree(output / "corpus" / "books")
+    again = build(output, recipe, "--until", "verify")
+    assert "books: corpus/books is not there any more, and is made anew" in again.stderr
     assert made(output) == before
 
 

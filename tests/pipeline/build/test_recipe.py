@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.build.recipe import built_in, load_build
+from pipeline.build.stages import stages_of
 from pipeline.errors import RecipeError
 
 
@@ -42,8 +43,20 @@ def test_overrides_and_sources_left_out():
     recipe = load_build("sample", ["mixture.set=[seq_len=128]", "seed=3"], ["arxiv"])
     assert recipe.seed == 3
     assert "arxiv" not in recipe.sources
-    assert recipe.mixture.set == ("seq_len=128", "missing=renormalise")
-    assert "--renormalise" in recipe.tokenizer.arguments
+    assert recipe.mixture.set == ("seq_len=128",)
+    tokenizer, mixture = (stage for stage in stages_of(recipe, "auto") if stage.name in ("tokenizer", "mixture"))
+    assert "--renormalise" in tokenizer.commands[0].words  # the others share its part
+    assert "missing=renormalise" in mixture.commands[0].words
+
+
+def test_a_number_of_tokens_is_one(tmp_path):
+    assert load_build(written(tmp_path, "base: sample\ntokens: 123456\n")).tokens == "123456"
+    assert load_build("sample", ["tokens=1e9"]).tokens == "1000000000"
+
+
+def test_a_base_is_looked_for_beside_the_recipe(tmp_path):
+    written(tmp_path, "base: sample\nseed: 7\n", "parent.yaml")
+    assert load_build(written(tmp_path, "base: parent.yaml\n")).seed == 7
 
 
 @pytest.mark.parametrize(

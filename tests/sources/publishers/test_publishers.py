@@ -120,6 +120,9 @@ def test_months_of_arxiv_with_their_checksums(publishers, tmp_path):
 def test_nothing_is_read_of_a_bucket_that_bills_unless_that_is_allowed(tmp_path):
     with pytest.raises(InputError, match=r"requester_pays=true"):
         list(ArxivBucket().units(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        main(["arxiv", "--cache", str(tmp_path)])
+    assert end.value.code == 2  # no other try mends it
 
 
 @pytest.mark.parametrize(
@@ -160,5 +163,5 @@ def test_the_command_prints_units_as_lines(publishers, tmp_path, capsys):
 def test_wrong_keys_end_the_command_with_one_line(words, capsys):
     with pytest.raises(SystemExit) as end:
         main(words)
-    assert end.value.code == 1
+    assert end.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
