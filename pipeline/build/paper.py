@@ -26,6 +26,14 @@ from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
 from pipeline.recipe import load_recipe
 from pipeline.terminal import print_whole
 
+HOMES = {  # where a publisher's keys say nothing else
+    "commoncrawl": "https://data.commoncrawl.org/",
+    "wikimedia": "https://dumps.wikimedia.org/, else https://archive.org/",
+    "gutenberg": "https://gutenberg.pglaf.org/",
+    "arxiv": "s3://arxiv/",
+    "stackexchange": "https://archive.org/",
+}
+ADDRESSES = ("url", "dumps")  # the keys that do
 BILLED = "s3://"
 TRANSFER_DOLLARS = 0.09  # for each GB that leaves Amazon's network, its list price
 
@@ -136,10 +144,11 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
     plan, facts = found
     disk = plan.parquet_bytes + plan.token_file_bytes + plan.shard_bytes
     raw = sum(need.raw_bytes for need in plan.needs)
-    batch = min(raw, 2e9 * options.recipe.batch_gigabytes)
+    stays = sum(need.raw_bytes for need in plan.needs if not options.recipe.sources[need.source].grows)
+    held = raw if options.keep_raw else stays + min(raw - stays, 2e9 * options.recipe.batch_gigabytes)
     lines.append(
         f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, "
-        f"{bytes_text(disk)} written, and at most about {bytes_text(raw if options.keep_raw else batch)} of raw data "
+        f"{bytes_text(disk)} written, and at most about {bytes_text(held)} of raw data "
         "on the disk at a time."
     )
     for need in plan.needs:
@@ -175,23 +184,13 @@ def asked(raw: Mapping[str, Any], plan: Estimate, name: str) -> str:
     )
 
 
-HOMES = {  # where a publisher's keys say nothing else
-    "commoncrawl": "https://data.commoncrawl.org/",
-    "wikimedia": "https://dumps.wikimedia.org/, else https://archive.org/",
-    "gutenberg": "https://gutenberg.pglaf.org/",
-    "arxiv": "s3://arxiv/",
-    "stackexchange": "https://archive.org/",
-}
-PLACES = ("url", "dumps")
-
-
 def where(raw: Mapping[str, Any]) -> str:
     """Where raw data lie, in a few words."""
     publisher, keys = str(raw["publisher"]), {key: value for key, value in raw.items() if key != "publisher"}
     if publisher == "files":
         given = keys.get("input") or []
         return ", ".join(given if isinstance(given, list) else [str(given)])
-    place = next((str(keys[key]) for key in PLACES if key in keys), HOMES.get(publisher, publisher))
+    place = next((str(keys[key]) for key in ADDRESSES if key in keys), HOMES.get(publisher, publisher))
     named = [value for key, value in keys.items() if key in ("crawls", "date", "languages", "item", "until")]
     told = [", ".join(map(str, value)) if isinstance(value, list) else str(value) for value in named]
     return f"{place} {'; '.join(told)}".strip()

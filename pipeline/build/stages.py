@@ -27,7 +27,6 @@ CALIBRATION = f"{WORK}/_build/calibration"
 # Keys of publishers that say where raw data are fetched from: what is made of them is the same from a mirror.
 PLACES = frozenset({"url", "dumps", "archive", "metadata", "catalog", "requester_pays"})
 WIKIPEDIA, COMMONCRAWL = "wikipedia", "commoncrawl"
-LAST = ("tokenizer", "encode", "mixture", "verify", "report", "card", "train")
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,9 @@ def print_status(work: Work, console: Console, *, stages: Sequence[str] | None =
         left = "" if entry.seconds_left is None or entry.seconds_left < LEAST_LEFT else f"{_time(entry.seconds_left)}"
         table.add_row(entry.stage, Text(entry.status, style=STYLES.get(entry.status, "")), seconds, entry.made, left)
     print_whole(console, table)
+    if unread := [entry.stage for entry in found if " failed" in entry.made]:
+        logs = ", ".join(str(work.log(stage)) for stage in unread)
+        console.print(f"failed records are named in {logs}", markup=False, soft_wrap=True)
     for entry in found:
         if entry.said:
             console.print(f"{entry.stage}: {entry.said}", markup=False, soft_wrap=True)

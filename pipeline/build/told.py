@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.build.work import DONE, Record, Work
+from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import MANIFEST, read_json
 
 
@@ -11,8 +12,11 @@ def told(work: Work, name: str, record: Record) -> str:
     parts = []
     manifest = work.path("corpus", name, MANIFEST)
     if record.units and manifest.exists():
-        kept = read_json(str(manifest))["ledger"]["kept"]
-        parts.append(f"{sum(count['documents'] for count in kept.values()):,} documents")
+        ledger = Ledger()
+        ledger.add_json(read_json(str(manifest))["ledger"])
+        parts.append(f"{total(ledger.kept.values()).documents:,} documents")
+        if failed := sum(total(step.failed.values()).documents for step in ledger.steps.values()):
+            parts.append(f"{failed:,} failed")
     if len(record.units) > 1:
         parts.append(f"{len(record.units):,} units")
     if record.passed_over:

@@ -105,6 +105,9 @@ def test_the_samples_become_shards_and_the_report_says_of_what(sample):
     for stage in (*STAGES, "verify"):
         assert re.search(rf"│{stage} *│ done ", done.stdout), stage
     assert "Made 11 stages in" in done.stdout
+    assert re.search(r"│github *│ done .* documents, \d+ failed", done.stdout)  # records that could not be read
+    named = next(line for line in done.stdout.splitlines() if line.startswith("failed records are named in"))
+    assert str(output / "_build" / "logs" / "github.log") in named
     assert (output / "shards" / "state.json").exists()
     assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
 
