@@ -12,10 +12,13 @@ from tests.pipeline.web_server import Server
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+LONGEST_NAME = 40
 
-def pytest_make_parametrize_id(config, val, argname):
+
+def pytest_make_parametrize_id(val, argname):
     """Bytes that are no short words do not name a test: a gzip header holds the time at which it was written."""
-    return argname if isinstance(val, bytes) and not (len(val) <= 40 and val.isascii() and val.decode().isprintable()) else None
+    is_word = isinstance(val, bytes) and len(val) <= LONGEST_NAME and val.isascii() and val.decode().isprintable()
+    return argname if isinstance(val, bytes) and not is_word else None
 
 
 @pytest.fixture

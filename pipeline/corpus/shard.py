@@ -11,6 +11,7 @@ Layout of a source's folder::
     _stats/<shard>.json           the shard's accounts; written last, so its presence marks the shard done
     _timing/<shard>.json          seconds and memory of each step: the one file that differs from run to run
     _ids/<shard>.npy              hashes of ids, sorted: of all records, or of what is kept (see engine.overlap)
+    _seen/<scope>.blocks          hashes of the units of a scope that others may join (see engine.growth)
     _scopes/<scope>.json          which shards the scope holds; beside it <scope>.redo, where it must be made again
     _work/<scope>/...             hashes, decisions, measures of a scope under way; removed when the scope is done
     manifest.json                 totals, configuration, versions, inputs, ledger
@@ -39,6 +40,8 @@ PARTS = ".parts"
 PART = ".part"
 SCOPES = "_scopes"
 IDS = "_ids"
+SEEN = "_seen"
+BLOCKS = ".blocks"
 REDO = ".redo"
 MANIFEST = "manifest.json"
 UNKNOWN_BYTES = 256 << 20  # taken for the size of a file that tells none before it is fetched: twice a WET file
@@ -63,10 +66,19 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The shards that are deduplicated together, in the order that breaks ties."""
+    """The shards that are deduplicated together, in the order that breaks ties.
+
+    Attributes:
+        name: Names it among those of its source.
+        shards: The shards.
+        after: The scopes that it is deduplicated against, where it may join others, or others it; else None.
+        after_bytes: Their raw size.
+    """
 
     name: str
     shards: tuple[Shard, ...]
+    after: tuple[str, ...] | None = None
+    after_bytes: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -74,7 +86,13 @@ class Scope:
 
         The folder that they lie in does not count: a corpus goes on where its inputs were moved, or mounted elsewhere.
         """
-        return fingerprint([[s.name, [[_name(f.path), f.size, *f.place] for f in s.inputs]] for s in self.shards])
+        inputs = [[s.name, [[_name(f.path), f.size, *f.place] for f in s.inputs]] for s in self.shards]
+        return fingerprint({"inputs": inputs, "after": self.after} if self.after else inputs)
+
+    @property
+    def size(self) -> int:
+        """Bytes of raw input."""
+        return sum(shard.size for shard in self.shards)
 
 
 def plan_shards(inputs: Sequence[InputFile], scope: str, scope_files: int) -> list[Scope]:
@@ -179,6 +197,14 @@ class Layout:
     def drops(self, scope: str, shard: str) -> str:
         """Which of the distinct hashes of a shard are dropped."""
         return join(self.root, WORK, scope, "drops", f"{shard}.arrow")
+
+    def seen_parts(self, scope: str) -> str:
+        """The folder with the hashes that are new in each partition of a scope that others may join."""
+        return join(self.root, WORK, scope, "seen")
+
+    def seen(self, scope: str) -> str:
+        """The hashes of the units of a scope that others may join, but for those that scopes before it have."""
+        return join(self.root, SEEN, f"{scope}{BLOCKS}")
 
     def measured(self, scope: str, shard: str) -> str:
         """What a survey measured of each document of a shard."""

@@ -84,6 +84,12 @@ def source_parser(
         help=f"where fetched files are kept (default: {default_cache()})",
     )
     parser.add_argument("--retry-failed", action="store_true", help="make scopes with unreadable files again")
+    parser.add_argument(
+        "--grow",
+        action="store_true",
+        help="let more files join the output later: give it from the first run on. What is there stays as it is; of "
+        "copies in two runs the earlier one stays",
+    )
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument(
         "--part",
@@ -125,13 +131,24 @@ def run_options(
         )
     if not 0 <= args.wait < float("inf") or (args.wait and args.part is None):
         raise InputError(f"--wait goes with --part, and takes minutes, 0 or more; it is {args.wait:g}")
+    if args.grow and (args.part is not None or args.finish):
+        raise InputError("--grow does not go with --part and --finish: a scope that others join is made by one run")
     part = replace(args.part, wait=args.wait * 60) if args.part else None
     flags = [*flags, f"--attendance={part.file_name}"] if part else flags
     given = [value for name, value in vars(args).items() if name not in ("output", "cache", "set")]
     values = [value for flag in given for value in (flag if isinstance(flag, list) else [flag])]
     folders = [value for value in values if isinstance(value, str) and os.path.isdir(value)]
     return RunOptions(
-        args.output, flags, args.cache, args.retry_failed, inputs, folders, files, part=part, finish=args.finish
+        args.output,
+        flags,
+        args.cache,
+        args.retry_failed,
+        inputs,
+        folders,
+        files,
+        part=part,
+        finish=args.finish,
+        grow=args.grow,
     )
 
 

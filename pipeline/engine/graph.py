@@ -161,4 +161,5 @@ def _deduplicate(dedup: DedupRound, tasks: Sequence[ShardTask], exchange: Exchan
     kinds = {dedup.grid(task).is_direct for task in tasks}
     if exchange == "files":
         return ByFiles(dedup, grouped=False in kinds)
-    return ByShuffle(dedup, direct=True in kinds, grouped=False in kinds)
+    after = {dedup.work(task): task.after for task in tasks if task.position == 0 and task.after is not None}
+    return ByShuffle(dedup, direct=True in kinds, grouped=False in kinds, after=after)

@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline.corpus.shard import Layout, Scope, shards_of
 from pipeline.engine import graph
 from pipeline.engine.exchange.files import tasks_done
+from pipeline.engine.growth import keep_seen
 from pipeline.engine.options import RunOptions, is_local
 from pipeline.engine.parts import Part, await_others
 from pipeline.engine.passes import SharedScopes
@@ -100,12 +101,14 @@ def _run_scopes(
     rounds, layout = worker.rounds(), worker.layout
     exchange: graph.Exchange = "files" if is_local(options.beam) else "shuffle"
     at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
-    for scopes in _at_once(missing) if at_once else [list(missing)]:
+    grows = any(scope.after is not None for scope in missing)
+    for scopes in _at_once(missing) if at_once or grows else [list(missing)]:
         tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
         if not rounds and worker.survey() is None and is_one_process(options):
             run_here(graph.WriteShard(worker), [task for task in tasks if task.write])
         else:
             run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
+        keep_seen(layout, scopes, rounds, layout.done() if any(scope.after is not None for scope in scopes) else set())
         for scope in scopes:
             remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
 
@@ -123,7 +126,8 @@ def _at_once(missing: Sequence[Scope]) -> Iterator[list[Scope]]:
     """Groups the scopes that run together."""
     group: list[Scope] = []
     for scope in missing:
-        if group and len(shards_of([*group, scope])) > SHARDS_AT_ONCE:
+        joins = {other.name for other in group} & {*(scope.after or ())}
+        if group and (joins or len(shards_of([*group, scope])) > SHARDS_AT_ONCE):
             yield group
             group = []
         group.append(scope)

@@ -32,6 +32,7 @@ class RunOptions:
         command: What runs the source; that of its name where None.
         part: Which part of the source this run makes; all of it where None.
         finish: Whether parts have made the source, and this run only settles it.
+        grow: Whether files that the output does not have join what is there.
     """
 
     output: str
@@ -44,6 +45,7 @@ class RunOptions:
     command: str | None = None
     part: Part | None = None
     finish: bool = False
+    grow: bool = False
 
     @cached_property
     def beam(self) -> PipelineOptions:

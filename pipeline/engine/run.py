@@ -18,6 +18,7 @@ from pipeline.engine.configuration import (
     same_configuration,
     write_configuration,
 )
+from pipeline.engine.growth import grown, keep_seen, mark_unjoined, refuse_grown, refuse_other_dedup
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.options import RunOptions
 from pipeline.engine.overlap import overlap_of, refuse_copies
@@ -107,18 +108,29 @@ def run_source(
     """
     started = time.monotonic()
     layout, part = Layout(join(options.output, source.name)), options.part
+    rounds = rounds_of(source)
+    if options.grow:
+        refuse_other_dedup(source.name, rounds)
     planned = {shard.name for shard in (shards_of(scopes) if part is None else part.shards(scopes))}
     raw = [file.path for shard in shards_of(scopes) for file in shard.inputs]
     check_apart(layout.root, [*options.folders, *raw], options.inputs)
     check_source(layout, source.name, _command(source, options))
-    steps = [step for round_ in rounds_of(source) for step in round_.steps] or source.steps_before_dedup()
+    steps = [step for round_ in rounds for step in round_.steps] or source.steps_before_dedup()
     steps += source.steps_after_dedup()
     for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
     configuration = same_configuration(layout, {"format": FORMAT, "source": source.name, **source.describe()})
     with held(layout, part):
+        if options.grow:
+            given, scopes = scopes, grown(layout, scopes)
+        else:
+            refuse_grown(layout, scopes)
         claim = _claim if part is None else _claim_part
         owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
+        if options.grow:
+            scopes = grown(layout, given)  # what was forgotten joins what is there
+        claim_scopes(layout, _own(scopes, part), done, options.inputs, alone=part is None)
+        promise_listed(layout, planned - done)
         there = done
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
@@ -135,6 +147,7 @@ def run_source(
             owned.remove_temporaries()  # of attempts that were killed while they wrote
             notes += [note for note in [overlap_of(layout, there)] if note and (options.finish or planned - done)]
             settle(layout, planned, there, orphans)
+            keep_seen(layout, scopes, rounds, there)
             remove_work(layout, planned)  # also what a run left that was killed between its last shard and this line
             remove_marks(layout)
             manifest = write_manifest(layout, source.name, configuration, there)
@@ -154,10 +167,14 @@ def run_source(
     )
 
 
+def _own(scopes: Sequence[Scope], part: Part | None) -> Sequence[Scope]:
+    """The scopes of which this run makes something: of a part, those that it takes, or shares with others."""
+    return share(part, scopes) if part is not None and part.by_scopes(scopes) else scopes
+
+
 def _missing(scopes: Sequence[Scope], done: set[str], part: Part | None) -> list[Scope]:
-    """The scopes of which something is to be made: of a part, those that it takes, or shares with others."""
-    mine = share(part, scopes) if part is None or part.by_scopes(scopes) else scopes
-    return [scope for scope in mine if any(shard.name not in done for shard in scope.shards)]
+    """Those of them of which something is missing."""
+    return [scope for scope in _own(scopes, part) if any(shard.name not in done for shard in scope.shards)]
 
 
 def _command(source: Source, options: RunOptions) -> str:
@@ -184,11 +201,13 @@ def _claim(
     forgotten = forget_marked(layout, scopes, options.cache)
     damaged = forget_damaged(layout, shards_of(scopes), done - forgotten)
     done -= forgotten | damaged
+    if options.grow:
+        mark_unjoined(layout, scopes, done)
+        forgotten |= forget_marked(layout, scopes, options.cache)
+        done -= forgotten
     orphans |= forgotten
     if tells_overlap(source):
         refuse_copies(layout, scopes, done)
-    claim_scopes(layout, scopes, done, options.inputs)
-    promise_listed(layout, {shard.name for shard in shards_of(scopes)} - done)
     return owned, _made_again(damaged), orphans, done
 
 
@@ -210,7 +229,7 @@ def _claim_part(
     assert part is not None
     owned = claim_source(layout, source.name, _command(source, options), options.files, alone=False)
     claim_configuration(layout, configuration, begun=bool(list_names(join(layout.root, SCOPES), ".json")))
-    mine = share(part, scopes) if part.by_scopes(scopes) else scopes
+    mine = _own(scopes, part)
     done = layout.done()
     if part.by_scopes(scopes):
         done -= forget_marked(layout, mine, options.cache)
@@ -220,6 +239,4 @@ def _claim_part(
     done -= damaged
     if tells_overlap(source):
         refuse_copies(layout, scopes, done)
-    claim_scopes(layout, mine, done, options.inputs, alone=False)
-    promise_listed(layout, {shard.name for shard in part.shards(scopes)} - done)
     return owned, _made_again(damaged), set(), done

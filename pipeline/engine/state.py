@@ -13,12 +13,14 @@ from typing import Any
 from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, all_stats, read_manifest
 from pipeline.corpus.promised import PROMISED, files_of, promise
 from pipeline.corpus.shard import (
+    BLOCKS,
     IDS,
     MANIFEST,
     PART,
     PARTS,
     REDO,
     SCOPES,
+    SEEN,
     TIMING,
     WORK,
     Layout,
@@ -180,6 +182,7 @@ def forget_all(layout: Layout) -> None:
     remove_work(layout, shards)
     _remove_timings(layout, shards, set(scopes))
     delete_files([layout.ids(shard) for shard in sorted(shards & list_names(join(layout.root, IDS), ".npy"))])
+    delete_files([layout.seen(scope) for scope in sorted(scopes.keys() & list_names(join(layout.root, SEEN), BLOCKS))])
     delete_files([path for scope in scopes for path in (layout.scope(scope), layout.redo(scope))])
 
 
@@ -228,8 +231,12 @@ def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else 1) as pool:
         records = list(pool.map(read_if_there, [layout.scope(scope.name) for scope in scopes]))
     for scope, before in zip(scopes, records, strict=True):
-        record = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
+        record: dict[str, Any] = {"fingerprint": scope.fingerprint, "shards": [s.name for s in scope.shards]}
+        if scope.after is not None:
+            record.update(after=list(scope.after), bytes=scope.size)
         company = {*record["shards"], *(before["shards"] if before else ())}
+        if before is not None and "after" in before and scope.after is None:
+            raise OutputError(f"scope {scope.name} in {layout.root} was made with --grow: give it again")
         if before != record and company & done:
             there = len(before["shards"]) if before else "other"
             raise OutputError(
@@ -317,6 +324,7 @@ def forget_marked(layout: Layout, scopes: Sequence[Scope], cache: Path | None = 
         forget_shards(layout, names)
         _remove_timings(layout, names, {scope.name})
         remove_work(layout, names, record["fingerprint"][:16])
+        delete_files([layout.seen(scope.name)])
         delete_files([layout.scope(scope.name)])
         delete_files([layout.redo(scope.name)])
         forgotten |= names

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine.attendance import connect
 from pipeline.engine.exchange.grid import Grid, grid_of
+from pipeline.engine.exchange.seen import Seen
 from pipeline.engine.process import Decided, read_decided
 from pipeline.source import Round, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import join
@@ -32,6 +33,7 @@ class ShardTask:
         grids: How the scope is cut for each round of dedup.
         write: False for a shard that is done, and is hashed only for the others of its scope.
         stats: What its stats file says of scope and configuration.
+        after: The scopes that its scope is deduplicated against, as a scope has them.
     """
 
     shard: Shard
@@ -40,6 +42,7 @@ class ShardTask:
     grids: tuple[Grid, ...]
     write: bool
     stats: dict[str, Any]
+    after: tuple[str, ...] | None = None
 
 
 def tasks_of(scope: Scope, done: Container[str], configuration: str, rounds: Sequence[Round]) -> list[ShardTask]:
@@ -48,14 +51,14 @@ def tasks_of(scope: Scope, done: Container[str], configuration: str, rounds: Seq
     stats = {"scope": {"name": scope.name, "fingerprint": fingerprint}, "configuration": configuration}
     grids, work = grids_of(scope, rounds), work_folder(fingerprint)
     return [
-        ShardTask(shard, position, work, grids, shard.name not in done, stats)
+        ShardTask(shard, position, work, grids, shard.name not in done, stats, scope.after)
         for position, shard in enumerate(scope.shards)
     ]
 
 
 def grids_of(scope: Scope, rounds: Sequence[Round]) -> tuple[Grid, ...]:
     """How a scope is cut for each round of dedup."""
-    size = sum(shard.size for shard in scope.shards)
+    size = scope.size + scope.after_bytes
     return tuple(grid_of(len(scope.shards), size, round_.dedup.unit_bytes) for round_ in rounds)
 
 
@@ -150,3 +153,8 @@ class DedupRound:
     def grid(self, task: ShardTask) -> Grid:
         """How the task's scope is cut."""
         return task.grids[self.number]
+
+    def seen(self, work: str, after: tuple[str, ...] | None) -> Seen | None:
+        """What a scope knows of those before it; None where it neither joins others nor is joined."""
+        layout = self.worker.layout
+        return None if after is None else Seen(tuple(map(layout.seen, after)), layout.seen_parts(work))

@@ -46,12 +46,16 @@ def plan(patterns: list[str | Path], recipe: LineRecipe) -> list[Scope]:
 
 
 def run(
-    patterns: Path | list[str | Path], output: Path, recipe: LineRecipe | None = None, retry_failed: bool = False
+    patterns: Path | list[str | Path],
+    output: Path,
+    recipe: LineRecipe | None = None,
+    retry_failed: bool = False,
+    grow: bool = False,
 ) -> RunResult:
     """A run in this process."""
     recipe = recipe or LineRecipe()
     scopes = plan(patterns if isinstance(patterns, list) else [patterns], recipe)
-    options = RunOptions(str(output), ["--direct_num_workers=1"], retry_failed=retry_failed)
+    options = RunOptions(str(output), ["--direct_num_workers=1"], retry_failed=retry_failed, grow=grow)
     return run_source(LineSource(recipe), scopes, options, Console(file=StringIO()))
 
 

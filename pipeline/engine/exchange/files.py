@@ -18,6 +18,7 @@ from pipeline.corpus.shard import Layout
 from pipeline.engine.dedup import write_drops
 from pipeline.engine.exchange.blocks import BlockFile, split, write_blocks
 from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.exchange.seen import Seen
 from pipeline.engine.exchange.steps import decide, hand_out, join_drops, regroup
 from pipeline.storage.filesystem import exists
 from pipeline.units import Policy
@@ -60,7 +61,7 @@ def merge_group(layout: Layout, work: str, grid: Grid, group: int) -> None:
         write_blocks(path, (block for band in bands for block in band))
 
 
-def decide_range(layout: Layout, work: str, grid: Grid, number: int, policy: Policy) -> None:
+def decide_range(layout: Layout, work: str, grid: Grid, number: int, policy: Policy, seen: Seen | None = None) -> None:
     """Decides a run of partitions; nothing happens where that was done.
 
     Args:
@@ -69,6 +70,7 @@ def decide_range(layout: Layout, work: str, grid: Grid, number: int, policy: Pol
         grid: The scope's grid.
         number: The number of the run.
         policy: The dedup policy.
+        seen: What earlier scopes have, for a scope that joins others or is joined.
     """
     path = layout.decisions(work, number)
     if exists(path):
@@ -77,14 +79,16 @@ def decide_range(layout: Layout, work: str, grid: Grid, number: int, policy: Pol
     with ExitStack() as stack:
         files = [stack.enter_context(BlockFile(name(work, group))) for group in range(grid.groups)]
         rows = [file.read_row(grid.partitions_of_range(number)) for file in files]
-        write_blocks(path, _decisions(rows, grid, grid.partitions_of_range(number), policy))
+        write_blocks(path, _decisions(rows, grid, grid.partitions_of_range(number), policy, seen))
 
 
-def _decisions(rows: Sequence[Iterator[bytes]], grid: Grid, partitions: range, policy: Policy) -> Iterator[bytes]:
+def _decisions(
+    rows: Sequence[Iterator[bytes]], grid: Grid, partitions: range, policy: Policy, seen: Seen | None
+) -> Iterator[bytes]:
     """For each of some partitions, and each group, what was decided: partition after partition in one block."""
     for start in range(0, len(partitions), PARTITIONS_AT_ONCE):
         some = partitions[start : start + PARTITIONS_AT_ONCE]
-        decided = [decide([next(row) for row in rows], grid, partition, policy) for partition in some]
+        decided = [decide([next(row) for row in rows], grid, partition, policy, seen) for partition in some]
         for group in range(grid.groups):
             yield b"".join(of_partition[group] for of_partition in decided)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -113,7 +113,8 @@ class DecideRange(RoundStep):
         """Decides a range of a scope's partitions, once all groups are merged."""
         task, number = element
         work, grid = self._dedup.work(task), self._dedup.grid(task)
-        files.decide_range(self._layout, work, grid, number, self._dedup.round.dedup.policy)
+        seen = self._dedup.seen(work, task.after)
+        files.decide_range(self._layout, work, grid, number, self._dedup.round.dedup.policy, seen)
         return list(merged)
 
 
@@ -139,10 +140,19 @@ class ByShuffle(beam.PTransform):
         dedup: The round.
         direct: Whether scopes without groups are among the tasks.
         grouped: Whether others are.
+        after: For the work folder of each scope that joins others, or is joined, the scopes that it joins.
     """
 
-    def __init__(self, dedup: DedupRound, *, direct: bool, grouped: bool) -> None:
+    def __init__(
+        self,
+        dedup: DedupRound,
+        *,
+        direct: bool,
+        grouped: bool,
+        after: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         super().__init__()
+        self._after = after or {}
         self._dedup = dedup
         self._direct = direct
         self._grouped = grouped
@@ -151,7 +161,7 @@ class ByShuffle(beam.PTransform):
         """Labels read like the method section."""
         dedup, unit = self._dedup, self._dedup.round.dedup.unit
         hashed = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup))
-        send, find = beam.ParDo(SendHashes(dedup)), beam.ParDo(Decide(dedup))
+        send, find = beam.ParDo(SendHashes(dedup)), beam.ParDo(Decide(dedup, self._after))
         blocks = hashed | "Blocks of hashes" >> send.with_output_types(OfGroup)
         meeting = self._two_ways(blocks, "to the partitions", of_partition, Regroup(), OfPartition)
         decided = (
@@ -237,11 +247,16 @@ class Regroup(beam.DoFn):
 class Decide(RoundStep):
     """(partition, blocks of all groups) -> (group and band, what was decided): pass 2."""
 
+    def __init__(self, dedup: DedupRound, after: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(dedup)
+        self._after = after
+
     def process(self, element: tuple[PartitionKey, Iterable[bytes]]) -> Iterator[tuple[GroupKey, bytes]]:
         """Decides one partition of one scope."""
         (scope, partition), blocks = element
         grid = Grid(*scope[1:])
-        for group, block in enumerate(decide(blocks, grid, partition, self._dedup.round.dedup.policy)):
+        seen = self._dedup.seen(scope[0], self._after.get(scope[0]))
+        for group, block in enumerate(decide(blocks, grid, partition, self._dedup.round.dedup.policy, seen)):
             SHUFFLED["decisions"].update(len(block))
             yield (scope, group, partition // grid.band), block
 

@@ -23,6 +23,7 @@ from pipeline.engine.exchange.blocks import (
     unpack_hashes,
 )
 from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.exchange.seen import Seen
 from pipeline.units import Hashes, Policy
 
 _Block = TypeVar("_Block", HashBlock, DropBlock)
@@ -68,7 +69,9 @@ def _turned(lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
     return np.argsort(column, kind="stable")  # a radix sort, for 16 bits
 
 
-def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) -> list[bytes]:
+def decide(
+    packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy, seen: Seen | None = None
+) -> list[bytes]:
     """Pass 2: decides one partition of a scope.
 
     Args:
@@ -76,6 +79,7 @@ def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) 
         grid: The scope's grid.
         partition: The partition's number.
         policy: The dedup policy.
+        seen: What earlier scopes have, for a scope that joins others or is joined.
 
     Returns:
         What was decided for each group, in order.
@@ -92,6 +96,8 @@ def decide(packed: Iterable[bytes], grid: Grid, partition: int, policy: Policy) 
         priority = np.concatenate([_none_if_empty(block.priority) for block in blocks])
     del blocks
     drop = find_duplicates(hashes, repeated, priority, policy)
+    if seen is not None:
+        drop |= seen.settle(hashes, grid, partition)
     places = zip(lengths, pairwise([0, *ends]), strict=True)
     return [pack_drops(DropBlock(partition, each, drop[start:end])) for each, (start, end) in places]
 

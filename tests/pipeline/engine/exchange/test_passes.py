@@ -6,17 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 
+from pipeline.corpus.document import Document
 from pipeline.corpus.shard import Layout
 from pipeline.engine.exchange.grid import Grid
+from pipeline.engine.exchange.seen import collect, part
 from pipeline.engine.graph import build
 from pipeline.engine.tasks import ShardTask, Worker, tasks_of
 from pipeline.source import rounds_of
+from pipeline.storage.filesystem import write_bytes
+from pipeline.units import Hashes
 from tests.pipeline.engine.test_rounds import TEXTS, TitledSource
-from tests.pipeline.line_source import LineRecipe, LineSource
-from tests.pipeline.runs import plan, write_input
+from tests.pipeline.line_source import LineDedup, LineRecipe, LineSource
+from tests.pipeline.runs import plan, rows, write_input
 
 MORE = {"e.txt": b"only a\nin c and d\n\nonly e", "f.txt": b"here is bad stuff\n\nonly b", "g.txt": b"only g\nonly e"}
 
@@ -46,6 +51,11 @@ def made(source: LineSource, tasks: list[ShardTask], output: Path, exchange: str
     return {name: data for name, data in found.items() if not name.startswith(kinds)}
 
 
+def left(output: Path) -> Hashes:
+    """What scopes left for those that join them, sorted."""
+    return np.sort(np.concatenate([np.frombuffer(p.read_bytes(), "<u8") for p in output.glob("_work/*/seen/*")]))
+
+
 def tasks_for(source: LineSource, raw: Path, *done: str) -> list[ShardTask]:
     return [task for scope in plan([raw], source.recipe) for task in tasks_of(scope, done, "c", rounds_of(source))]
 
@@ -61,6 +71,24 @@ def test_both_exchanges_give_the_same_bytes_with_groups_and_without(raw, tmp_pat
     assert made(source, grouped[:5] + tasks[5:], tmp_path / "shuffle", "shuffle") == expected
     if policy == "keep_smallest":
         assert made(source, grouped, tmp_path / "grouped", "files") == expected
+
+
+def test_both_exchanges_decide_alike_against_what_earlier_scopes_have(raw, tmp_path):
+    source = LineSource(LineRecipe(dedup="keep_first", scope_files=5))
+    tasks = [replace(task, after=("known",)) for task in tasks_for(source, raw)]
+    known = [LineDedup("keep_first").hashes(Document("", line, "", "", 0)).hashes for line in ("only a", "only g")]
+    for name in ("files", "shuffle"):
+        write_bytes(part(str(tmp_path / "parts"), 0), np.sort(np.concatenate(known)).tobytes())
+        collect(str(tmp_path / "parts"), 1, Layout(str(tmp_path / name)).seen("known"))
+    expected = made(source, tasks, tmp_path / "files", "files")
+    assert made(source, cut(tasks, (7, 2)), tmp_path / "shuffle", "shuffle") == expected
+    kept = [row["text"] for folder in ("short", "long") for row in rows(tmp_path / "files", folder)]
+    assert "only b" in kept
+    assert not {"only a", "only g"} & {line for text in kept for line in text.split("\n")}
+    files, shuffled = (left(tmp_path / name) for name in ("files", "shuffle"))
+    assert np.array_equal(files, shuffled)
+    assert len(files)
+    assert not np.isin(files, np.concatenate(known)).any()
 
 
 def test_two_rounds(tmp_path):
