@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.build.units import Unit
 
 PILOT_SHARE = 0.1  # of the units that an estimate asks for: the first batch of a source, which tells the true yield
+
+SHARE_DIGITS = 3
+LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,13 @@ class Yield:
 
     Attributes:
         raw_bytes: Bytes of the units that were made.
-        raw_files: How many files that is.
+        raw_files: How many files that is, of a share of them a fraction.
         text_bytes: Bytes of the text that was kept of them.
         tokens: Tokens of that text; None before it was encoded.
     """
 
     raw_bytes: float = 0.0
-    raw_files: int = 0
+    raw_files: float = 0
     text_bytes: float = 0.0
     tokens: int | None = None
 
@@ -90,3 +94,13 @@ def next_units(
         chosen.append(unit)
         have += need.size(unit, made)
     return chosen
+
+
+def share_of(units: Sequence[Unit], need: Need, made: Yield) -> float:
+    """The share of what all units hold that is thought to be enough, rounded up to three digits; 1 for all of it."""
+    there = sum(need.size(unit, made) for unit in units)
+    wanted = (made.raw_bytes + need.missing_bytes(made)) / there if there else 1.0
+    if wanted >= 1:
+        return 1.0
+    unit = 10.0 ** (math.floor(math.log10(wanted)) - SHARE_DIGITS + 1) if wanted > 0 else LEAST_SHARE
+    return min(1.0, max(LEAST_SHARE, float(f"{math.ceil(wanted / unit) * unit:.{SHARE_DIGITS}g}")))

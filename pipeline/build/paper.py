@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +21,9 @@ from pipeline.errors import RecipeError
 from pipeline.mix.recipe import exact, load_mixture
 from pipeline.plan.command import FACTS
 from pipeline.plan.estimate import Estimate, estimate
+from pipeline.plan.estimate import Need as SourceNeed
 from pipeline.plan.rates import BUILT_IN, read_rates
-from pipeline.plan.recipe import PlanRecipe
+from pipeline.plan.recipe import PlanRecipe, SourceFacts
 from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
 from pipeline.recipe import load_recipe
 from pipeline.terminal import print_whole
@@ -82,7 +84,19 @@ def _estimate(options: BuildOptions) -> tuple[Estimate, PlanRecipe] | None:
     facts = load_recipe(PlanRecipe, str(FACTS), [f"workers={os.cpu_count() or 1}"])
     shares = shares_of(options.recipe)
     tokens = sum(need.tokens * facts.sources[name].paper.epochs for name, need in options.needs.items())
-    return estimate(tokens, shares, facts, read_rates(BUILT_IN)), facts
+    found = estimate(tokens, shares, facts, read_rates(BUILT_IN))
+    needs = (
+        need if options.recipe.sources[need.source].share is None else _read_whole(need, facts.sources[need.source])
+        for need in found.needs
+    )
+    return replace(found, needs=tuple(needs)), facts
+
+
+def _read_whole(need: SourceNeed, facts: SourceFacts) -> SourceNeed:
+    """What a source takes of which all is read whatever the budget."""
+    there = facts.units * facts.unit_megabytes * 1e6
+    hours = None if need.core_hours is None else need.core_hours * there / need.raw_bytes
+    return replace(need, raw_bytes=there, units=facts.units, core_hours=hours)
 
 
 def description(recipe: str, options: BuildOptions) -> dict[str, Any]:
@@ -139,6 +153,9 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
     lines += [
         f"{name}: one unit of each language or other stratum at the least, whatever the table says" for name in each
     ]
+    for name, source in options.recipe.sources.items():
+        if source.share is not None:
+            lines.append(f"{name}: all of it is read, and what the budget needs is taken by a hash ({source.share})")
     if found is None:
         return [*lines, "Nothing is cut to a budget: all raw data named are made."]
     plan, facts = found

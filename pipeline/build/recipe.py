@@ -34,8 +34,9 @@ class SourceBuild:
         set: Overrides of that, as ``key.path=value``.
         arguments: Further words of its command line.
         each_stratum: Whether one unit of each stratum, such as a language, is taken whatever the budget.
-        every_unit: Whether all raw data are read whatever the budget, as where the source itself takes a share of what
-            it reads (StackExchange's ``questions``).
+        share: The key of the source's recipe by which it takes a share of what it reads, drawn by a hash, such as
+            StackExchange's ``questions``: all raw data are read whatever the budget, which sets the share; None where
+            a budget takes some of the units.
         input_flag: The flag that takes its raw data.
         file_megabytes: The size of a raw file, in 10^6 bytes, where neither its publisher nor files that came tell it;
             that of ``recipes/plan/facts.yaml`` where None.
@@ -49,12 +50,14 @@ class SourceBuild:
     set: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     each_stratum: bool = False
-    every_unit: bool = False
+    share: str | None = None
     input_flag: str = "--input"
     file_megabytes: float | None = None
     grows: bool = False
 
     def __post_init__(self) -> None:
+        if self.share is not None and self.grows:
+            raise ValueError("share and grows do not go together: another share is made anew, of all raw data")
         if "publisher" not in self.raw:
             raise ValueError("raw must say its publisher, such as raw: {publisher: files, input: [data/*.gz]}")
 

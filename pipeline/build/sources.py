@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.build import stages as stages_
 from pipeline.build.calls import Calls
 from pipeline.build.fetching import GoneError
-from pipeline.build.need import Need, Yield, next_units
+from pipeline.build.need import Need, Yield, next_units, share_of
 from pipeline.build.stages import WORK, Command, Stage
 from pipeline.build.units import RawFile, Unit, from_lines, in_order, strata_of
 from pipeline.build.work import DONE, RUNNING, Record
@@ -71,7 +71,8 @@ class SourceMaker:
         units = [unit for unit in self.units(stage) if unit.name in {*record.units}]
         (command,) = stage.commands
         raw = [stage.source.input_flag, *self._calls.inputs(stage, units)]
-        self._calls.call(stage, command, [*command.words, *self._model_words(stage), *raw, "--retry-failed"])
+        taken = [*self._model_words(stage), *self._share_words(stage, record)]
+        self._calls.call(stage, command, [*command.words, *taken, *raw, "--retry-failed"])
         return True
 
     def batch(self, stage: Stage, record: Record, *, counted: bool = False) -> list[Unit]:
@@ -86,9 +87,16 @@ class SourceMaker:
         source, need = stage.source, self._need(stage)
         made = self._yield(stage, record)
         left = [unit for unit in self.units(stage) if unit.name not in {*record.units, *record.passed_over}]
+        if source.share is not None:
+            there = [unit for unit in self.units(stage) if unit.name not in record.passed_over]
+            return there if left or self._share(there, need, made) > record.share else []
         pilot = source.grows and not counted
         chosen = next_units(left, need, made, pilot=pilot, least=self._least(stage, record))
         return self._at_once(chosen, need, made) if source.grows else chosen
+
+    def _share(self, units: Sequence[Unit], need: Need | None, made: Yield) -> float:
+        """The share of all units that is thought to be enough of a source that takes one."""
+        return 1.0 if need is None else share_of(units, need, made)
 
     def _at_once(self, units: Sequence[Unit], need: Need | None, made: Yield) -> list[Unit]:
         """The first of some units that are made in one run: no more than the disk is to hold, and in whole scopes."""
@@ -166,7 +174,12 @@ class SourceMaker:
         """Makes the next units of a source: these alone where it grows, else all anew."""
         assert stage.source is not None
         calls, source, known = self._calls, stage.source, {unit.name: unit for unit in self.units(stage)}
-        earlier = [] if source.grows and batch else [known[name] for name in record.units if name in known]
+        named = {unit.name for unit in batch}
+        earlier = [] if source.grows and batch else [known[n] for n in record.units if n in known and n not in named]
+        before = record.share
+        if source.share is not None and batch:
+            share = self._share(batch, self._need(stage), self._yield(stage, record))
+            record.share = max(share, record.share) if record.raw_bytes else share
         self._guard(stage, record, [*earlier, *batch])
         have, gone = self.taken(stage, [*earlier, *batch])
         record.passed_over.update(gone)
@@ -176,11 +189,12 @@ class SourceMaker:
             self._work.write(stage.name, record)
             return False
         names = [unit.name for unit in have]
-        if not source.grows and record.status == DONE:
+        is_other = bool(record.units) and (names, record.share) != (record.units, before)
+        if not source.grows and (record.status == DONE or is_other):
             place = self._work.set_aside(stage.name, stage.outputs)
             calls.display.say(
-                f"{stage.name} is deduplicated as a whole, and made anew of {len(have):,} units in place of "
-                f"{len(record.units):,}; the smaller one is in {place}, which you may remove"
+                f"{stage.name} is made as a whole, and so anew of {_amount(have, record.share)} in place of "
+                f"{_amount(record.units, before)}; what was made of that is in {place}, which you may remove"
             )
         if not source.grows:
             record = replace(record, units=names)
@@ -188,7 +202,8 @@ class SourceMaker:
         self._work.write(stage.name, record)
         started = time.monotonic()
         (command,) = stage.commands
-        words = [*command.words, *self._model_words(stage), source.input_flag, *self._calls.inputs(stage, have)]
+        taken = [*self._model_words(stage), *self._share_words(stage, record)]
+        words = [*command.words, *taken, source.input_flag, *self._calls.inputs(stage, have)]
         try:
             calls.call(stage, command, words)
         except InputError:
@@ -240,9 +255,7 @@ class SourceMaker:
 
     def _need(self, stage: Stage) -> Need | None:
         """What the mixture needs of a source; None where all of it is made."""
-        return (
-            None if stage.source is not None and stage.source.every_unit else self._calls.options.needs.get(stage.name)
-        )
+        return self._calls.options.needs.get(stage.name)
 
     def _yield(self, stage: Stage, record: Record) -> Yield:
         """What came of the units of a source."""
@@ -250,7 +263,13 @@ class SourceMaker:
         if not record.units or not record.raw_bytes or not manifest.exists():
             return Yield()
         text = kept_characters(read_json(str(manifest)))
-        return Yield(record.raw_bytes, record.raw_files, text, self.counted.get(stage.name))
+        taken, files = record.raw_bytes * record.share, record.raw_files * record.share
+        return Yield(taken, files, text, self.counted.get(stage.name))
+
+    def _share_words(self, stage: Stage, record: Record) -> list[str]:
+        """What a source is told of the share that it takes."""
+        key = stage.source.share if stage.source is not None else None
+        return [] if key is None or record.share == 1 else ["--set", f"{key}={record.share!r}"]
 
     def _model_words(self, stage: Stage) -> list[str]:
         """What CommonCrawl is told of the models that were made here."""
@@ -262,6 +281,11 @@ class SourceMaker:
         if reference is not None and reference.status == DONE:
             words += ["--set", f"reference.model={stages_.REFERENCE}/reference.bin"]
         return words
+
+
+def _amount(units: Sequence[object], share: float) -> str:
+    """What a source that is made as a whole is made of, in words."""
+    return f"{len(units):,} units" if share == 1 else f"{share:.3%} of {len(units):,} units"
 
 
 def own_files(raw: Mapping[str, Any]) -> list[Unit]:

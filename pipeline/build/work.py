@@ -52,6 +52,7 @@ class Record:
         passed_over: Units that could not be had, each with the reason.
         raw_bytes: Bytes of the units that were made.
         raw_files: How many files they were.
+        share: The share of what they hold that was taken, where the source takes one.
         seconds: Of all its commands.
         message: How it failed, or why the recipe goes on without.
         result: What it printed for the stages that follow.
@@ -63,6 +64,7 @@ class Record:
     passed_over: dict[str, str] = field(default_factory=dict)
     raw_bytes: float = 0.0
     raw_files: int = 0
+    share: float = 1.0
     seconds: float = 0.0
     message: str = ""
     result: Any = None

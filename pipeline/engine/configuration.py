@@ -71,13 +71,13 @@ def claim_configuration(layout: Layout, configuration: dict[str, Any], *, begun:
 
 
 def same_configuration(layout: Layout, configuration: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of an output where it differs in the addresses of its models alone, else the one given.
+    """The configuration of an output where it differs in what is told of its models alone, else the one given.
 
-    A model is its checksum: where it lies changes no byte of what is made.
+    A model is its checksum: where it lies, and what is known of its training, changes no byte of what is made.
 
     Args:
         layout: The output.
-        configuration: All that decides it; ``models`` has the checksums by address.
+        configuration: All that decides it; ``models`` has the checksums by address, ``training`` how they came to be.
     """
     before = read_if_there(join(layout.root, CONFIGURATION))
     return before if before is not None and _by_sums(before) == _by_sums(configuration) else configuration
@@ -95,7 +95,8 @@ def _by_sums(configuration: dict[str, Any]) -> Any:
             return [named(inner) for inner in value]
         return {"sha256": sums[value]} if isinstance(value, str) and value in sums else value
 
-    return {**named({**configuration, "models": None}), "models": sorted(map(str, sums.values()))}
+    rest = {key: value for key, value in configuration.items() if key not in {"models", "training"}}
+    return {**named(rest), "models": sorted(map(str, sums.values()))}
 
 
 def write_configuration(layout: Layout, configuration: dict[str, Any]) -> None:

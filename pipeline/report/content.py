@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,10 +125,24 @@ def _facts(corpus: SourceCorpus) -> Iterator[tuple[str, str]]:
         if counters[said.whole]:
             part, whole = counters[said.part], counters[said.whole]
             yield said.title, f"{part:,} of {whole:,} ({share(part / whole)})"
+    yield from _held_out(corpus)
     if timing["worker_seconds"]:
         yield "worker time", seconds(timing["worker_seconds"])
         yield "speed of a worker", _speed(text, read.documents, timing["worker_seconds"])
         yield "largest worker", bytes_(timing["peak_bytes"])
+
+
+def _held_out(corpus: SourceCorpus) -> Iterator[tuple[str, str]]:
+    """How the classifiers of a source do on pages that they were not trained on, as their training measured."""
+    for name, record in (corpus.manifest["configuration"].get("training") or {}).items():
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # a record of another model
+            held_out, pages = record["held_out"], record["pages"]
+            precision = "unknown" if held_out["precision"] is None else share(held_out["precision"])
+            yield (
+                f"{one_line(name.partition('.')[0])} classifier",
+                f"precision {precision}, recall {share(held_out['recall'])} at {held_out['threshold']:g}, on "
+                f"{pages['held_out_positives']:,} cited pages and {pages['held_out_negatives']:,} others held out",
+            )
 
 
 def _part(value: float, whole: float) -> float:

@@ -1,12 +1,16 @@
-"""Which languages are scored: settled, and refused where a choice would drop them all, before a run begins."""
+"""The models of a run: which languages are scored, settled or refused before it begins; and how models were trained."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from pipeline.errors import RecipeError, name_a_few
-from pipeline.storage.filesystem import is_web, model_exists
+from pipeline.corpus.shard import read_json
+from pipeline.errors import OutputError, RecipeError, name_a_few
+from pipeline.storage.filesystem import is_remote, is_web, local_model, model_exists
 from sources.commoncrawl.recipe import CommonCrawlRecipe, PerplexityRecipe
 from sources.commoncrawl.steps import IdentifyLanguage, perplexity_addresses
 
@@ -95,3 +99,24 @@ def _refuse_to_drop_all(recipe: PerplexityRecipe, kept: Sequence[str], scored: S
             f"perplexity.cutoffs has no entry for {name_a_few(uncut)}, so all such pages would be dropped: add one "
             "(python -m filters.perplexity calibrate), or set perplexity.cutoffs=percentiles, or perplexity.keep=all"
         )
+
+
+def training_records(addresses: Iterable[str]) -> dict[str, Any]:
+    """How models on this machine were trained: the records that the commands which train them leave beside.
+
+    Args:
+        addresses: Of all models of a run.
+
+    Returns:
+        The name of each record that is there, such as ``reference.json`` or ``en.lm.json``, with what it holds.
+    """
+    found = {}
+    for address in addresses:
+        if is_remote(address):
+            continue
+        path = Path(local_model(address))
+        stem = path.name.partition(".")[0]
+        for record in (path.with_name(f"{stem}.json"), path.with_name(f"{stem}.lm.json")):
+            with contextlib.suppress(OSError, OutputError):  # no record, or something else of that name
+                found[record.name] = read_json(str(record))
+    return found

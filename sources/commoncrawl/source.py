@@ -20,6 +20,7 @@ from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model
 from pipeline.units import Policy, Units
+from sources.commoncrawl.models import training_records
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.commoncrawl.steps import ClassifyReferences, IdentifyLanguage, ScorePerplexity, model_addresses
 from sources.commoncrawl.survey import PerplexitySurvey
@@ -131,5 +132,5 @@ class CommonCrawl(OfRecipe):
         return {address: file_sha256(local_model(address, sum_)) for address, sum_ in addresses}
 
     def describe(self) -> dict[str, Any]:
-        """The recipe, and the checksums of its models."""
-        return {**super().describe(), "models": self._model_sums}
+        """The recipe, the checksums of its models, and how those were trained, where that is told beside them."""
+        return {**super().describe(), "models": self._model_sums, "training": training_records(self._model_sums)}

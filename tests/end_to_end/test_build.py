@@ -189,7 +189,13 @@ def test_a_budget_is_fetched_made_and_grown(publishers, recipe, c4, tmp_path):
     assert asked == []
     first = build(output, *words)
     assert "passed over" in first.stdout or record(output, "commoncrawl")["passed_over"] == {}
-    units = {stage: record(output, stage)["units"] for stage in ("commoncrawl", "c4", "books", "stackexchange")}
+    growing = ("commoncrawl", "c4", "wikipedia")
+    units = {stage: record(output, stage)["units"] for stage in (*growing, "books")}
+    share = record(output, "stackexchange")["share"]
+    assert 0 < share < 1
+    assert f"--set questions={share}" in (output / "_build" / "build.log").read_text()
+    documents = [path for stage in growing for path in (output / "corpus" / stage).rglob("*.parquet")]
+    times = {path: path.stat().st_mtime_ns for path in documents}
     assert len({path for path in asked if "/wet/" in path}) < len(
         [path for path in publishers.files if "/wet/" in path]
     )
@@ -204,6 +210,8 @@ def test_a_budget_is_fetched_made_and_grown(publishers, recipe, c4, tmp_path):
         after = record(output, stage)["units"]
         assert after[: len(before)] == before  # a slice is part of every larger one
     assert len(record(output, "commoncrawl")["units"]) > len(units["commoncrawl"])
+    assert {path: path.stat().st_mtime_ns for path in documents} == times  # nothing that grows is made twice
+    assert share < record(output, "stackexchange")["share"] <= 1
     assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
 
 

@@ -1,6 +1,7 @@
 """CommonCrawl from end to end: the embedded sample, real files, every kind of damaged input, kills, other workers."""
 
 import gzip
+import json
 import os
 import random
 from collections import Counter
@@ -357,3 +358,8 @@ def test_training_the_reference_classifier_and_using_it(tmp_path):
     commoncrawl(tmp_path / "corpus", "--input", wet, *use, "--set", "reference.threshold=0.5")
     kept = {d["url"] for d in documents(tmp_path / "corpus")}
     assert kept == {url for url, _ in pages[1::2]}
+    manifest = json.loads((tmp_path / "corpus" / "commoncrawl" / "manifest.json").read_text())
+    record = manifest["configuration"]["training"]["reference.json"]  # the corpus says how its models came to be
+    assert record["held_out"]["recall"] > 0.9
+    page = run("pipeline.report", tmp_path / "corpus", "--output", tmp_path / "report")
+    assert "reference classifier" in Path(page.stdout.strip()).read_text()

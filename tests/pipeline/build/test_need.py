@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.build.need import Need, Yield, next_units
+from pipeline.build.need import Need, Yield, next_units, share_of
 from pipeline.build.units import RawFile, Unit
 
 
@@ -82,3 +82,20 @@ def test_a_larger_budget_takes_all_that_a_smaller_one_does(first, second):
     small, large = sorted((first, second))
     few, many = (next_units(UNITS, Need(tokens, 0.5, 4.0, 100.0, 0.05), Yield()) for tokens in (small, large))
     assert many[: len(few)] == few
+
+
+def test_a_share_of_all_units_is_reckoned_from_the_budget_and_corrected_by_what_came():
+    assert share_of(UNITS, NEED, Yield()) == 0.084  # 84 units of 1,000
+    half = share_of(UNITS, NEED, Yield(8400.0, 84, 2100.0))  # that gave half of what was estimated
+    assert 0.15 < half < 0.18
+    assert share_of(UNITS, NEED, Yield(20_000.0, 200, 5000.0)) == 0.2  # enough
+    assert share_of(UNITS[:50], NEED, Yield()) == 1
+    assert share_of(UNITS, Need(1e-9, 0.5, 4.0, 100.0, 0.05), Yield()) == 1e-6
+
+
+@given(st.floats(1e-3, 1e9), st.floats(1.0, 10.0))
+def test_a_larger_budget_has_no_smaller_share_and_rounding_adds_little(tokens, factor):
+    small, large = (share_of(UNITS, Need(t, 0.5, 4.0, 100.0, 0.0), Yield()) for t in (tokens, tokens * factor))
+    exact = tokens * 8 / 100_000
+    assert min(1.0, exact) * (1 - 1e-9) <= small <= max(1e-6, exact * 1.0101)
+    assert small <= large
