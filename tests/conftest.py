@@ -9,6 +9,8 @@ from tests.pipeline.hub_server import Hub
 from tests.pipeline.publishers_server import Publishers
 from tests.pipeline.web_server import Server
 
+pytest.register_assert_rewrite("tests.tables")  # so that a failing row says what came instead
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
