@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, NoReturn, cast
 
 from pipeline.errors import InputError, StoreError
+from pipeline.storage import faults
 
 SCHEME = "hf://"
 READ_BYTES = 8 << 20  # asked for at once
@@ -192,18 +193,9 @@ def has_token() -> bool:
     return bool(get_token())
 
 
-@contextlib.contextmanager
-def told(path: str, what: str) -> Iterator[None]:
+def told(path: str, what: str) -> contextlib.AbstractContextManager[None]:
     """Turns what the library raises into an error of one line that says what to do."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:
-        message = _message(error, path)
-        if message is None:
-            raise
-        raise StoreError(f"cannot {what} {path}: {message}") from error
+    return faults.told(path, what, lambda error: _message(error, path))
 
 
 def _message(error: BaseException, path: str) -> str | None:

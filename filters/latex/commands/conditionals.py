@@ -231,8 +231,7 @@ def _fi(expander: Expander, name: str) -> None:
 
 def _unless(expander: Expander, name: str) -> None:
     r"""``\unless\ifdefined``: the conditional behind it, turned round."""
-    frame = expander.reader.settle()
-    following = _NEXT_CONDITIONAL.match(frame.text, frame.pos)
+    following = expander.reader.match(_NEXT_CONDITIONAL)
     if following and expander.is_conditional(following[1]):
         expander.unless = True
     else:

@@ -210,8 +210,7 @@ def _reference(expander: Expander, name: str) -> None:
 
 
 def _prefix(expander: Expander, name: str) -> None:
-    frame = expander.reader.settle()
-    if not _PREFIXED.match(frame.text, frame.pos):
+    if not expander.reader.match(_PREFIXED):
         expander.write(name)
     elif name == "global":
         expander.everywhere = True

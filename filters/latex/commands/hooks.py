@@ -119,8 +119,7 @@ def _skips(pattern: re.Pattern[str]) -> Callable[[Expander, str], None]:
 
 
 def _immediate(expander: Expander, name: str) -> None:
-    frame = expander.reader.settle()
-    if not _PREFIXED.match(frame.text, frame.pos):
+    if not expander.reader.match(_PREFIXED):
         expander.write(name)
 
 

@@ -70,9 +70,10 @@ test_definitions_are_carried_out_and_uses_expanded = results(
         r"\DeclarePairedDelimiter{\abs}{\lvert}{\rvert}$\abs{x}\abs*{x}\abs[\big]{x}$": (
             r"$\lvert x\rvert\left\lvert x\right\rvert\big\lvert x\big\rvert$"
         ),
-        r"\DeclarePairedDelimiterX{\inn}[2]{\langle}{\rangle}{#1\delimsize|#2}$\inn{x}{y}\inn*{x}{y}\inn[\big]{x}{y}$": (
-            r"$\langle x|y\rangle\left\langle x\middle|y\right\rangle\big\langle x\big|y\big\rangle$"
-        ),
+        (
+            r"\DeclarePairedDelimiterX{\inn}[2]{\langle}{\rangle}{#1\delimsize|#2}"
+            r"$\inn{x}{y}\inn*{x}{y}\inn[\big]{x}{y}$"
+        ): (r"$\langle x|y\rangle\left\langle x\middle|y\right\rangle\big\langle x\big|y\big\rangle$"),
         r"\DeclarePairedDelimiterXPP\nrm[1]{\lim}{\|}{\|}{_2}{#1}$\nrm{x}\nrm*{x}$": (
             r"$\lim\|x\|_2\lim\left\|x\right\|_2$"
         ),
