@@ -1,5 +1,6 @@
 """Tests that are tables: what a function makes of each of its arguments, and which it refuses with what message."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,11 +29,11 @@ def results_of(function: Callable[[Any, Any], Any], tables: Mapping[Any, Mapping
 
 
 def refusals(function: Callable[[Any], Any], error: type[Exception], table: Mapping[Any, str]) -> Callable[..., None]:
-    """A test with a case for each row of a table: an argument, and what the error says (a pattern) that it raises."""
+    """A test with a case for each row of a table: an argument, and what the error says that it raises."""
 
     @pytest.mark.parametrize(("argument", "message"), table.items())
     def test(argument: Any, message: str) -> None:
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=re.escape(message)):
             function(argument)
 
     return test

@@ -159,12 +159,11 @@ class _Part(RangedFile):
         super().__init__(length)
         self._file, self._start = file, start
 
-    def readinto(self, buffer: Any) -> int:
+    def _read(self, size: int) -> bytes:
         self._file.seek(self._start + self._at)
-        data = self._file.read(max(0, min(len(buffer), self._size - self._at)))
-        buffer[: len(data)] = data
+        data = self._file.read(max(0, min(size, self._size - self._at)))
         self._at += len(data)
-        return len(data)
+        return data
 
 
 def check_archive(file: IO[bytes], start: int, length: int) -> None:

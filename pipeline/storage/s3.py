@@ -233,12 +233,6 @@ class _Reader(RangedFile):
     def readall(self) -> bytes:
         return self._read(self._size - self._at)
 
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
     def _read(self, size: int) -> bytes:
         last = min(self._at + size, self._size)
         if last <= self._at:

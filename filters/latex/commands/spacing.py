@@ -26,8 +26,7 @@ def _xspace(expander: Expander, name: str) -> None:
 
 def _transparent(expander: Expander, name: str) -> None:
     r"""``\AtEndOfPackage{...}``, ``\IEEEraisesectionheading{...}``: the argument stands for itself."""
-    reader = expander.marked()
-    argument = reader.group()
+    argument = expander.marked().group()
     if argument is None:
         expander.put_back(name)
     else:

@@ -150,13 +150,17 @@ def test_an_input_bbl_is_a_bibliography() -> None:
     assert result.text == "\\section{A} b\n"
 
 
+def with_style(style: str, packages: str, body: str) -> CleanPaper:
+    """A paper whose own style file is mine.sty."""
+    return paper({"main.tex": DOCUMENT % (f"\\usepackage{{{packages}}}", f"\\section{{A}} {body}"), "mine.sty": style})
+
+
 def test_macros_of_the_papers_own_style_file() -> None:
     style = (
         "\\ProvidesPackage{mine}\n\\newcommand{\\R}{\\mathbb{R}}\n\\def\\v#1{\\mathbf{#1}}\n\\let\\eps\\varepsilon\n"
         "\\newcommand{\\inner}{\\@internal}\n\\def\\@internal{x}\n\\def\\layout{\\vskip 1cm}\n\\def\\section#1{no}\n"
     )
-    tex = DOCUMENT % ("\\usepackage{amsmath,mine}", "\\section{A} $\\R, \\v{x}, \\eps$ \\inner \\layout")
-    result = paper({"main.tex": tex, "mine.sty": style})
+    result = with_style(style, "amsmath,mine", "$\\R, \\v{x}, \\eps$ \\inner \\layout")
     assert result.text == "\\section{A} $\\mathbb{R}, \\mathbf{x}, \\varepsilon$ \\inner \\layout\n"
     assert result.macros_left == 2
 
@@ -167,8 +171,7 @@ def test_every_way_to_define_is_read_in_a_style_file() -> None:
         "\\DeclarePairedDelimiterX\\ip[2]{\\langle}{\\rangle}{#1,#2}\\newcommandx{\\q}[1][1=a]{\\vskip #1}"
         "\\DeclareMathOperator*\\am{arg}\\if x\\newcommand{\\no}{\\fi}"
     )
-    tex = DOCUMENT % ("\\usepackage{s}", "\\section{A} \\f{x}\\set{y}\\g[a]{b}\\ip{c}{d}\\am\\q")
-    result = paper({"main.tex": tex, "s.sty": style})
+    result = with_style(style, "mine", "\\f{x}\\set{y}\\g[a]{b}\\ip{c}{d}\\am\\q")
     assert result.text == "\\section{A} <zx>\\{y\\}(b)\\langle c,d\\rangle\\operatorname*{arg}\\q\n"
     assert result.macros_left == 1
 

@@ -73,12 +73,8 @@ test_what_is_expanded = results_of(
             "{{nome|a}} {{nome|nome=b}} {{nome}}": "a b ?",
             "{{nowrap|{{blocco|x{{!}}y}}}}": "x|y",
         },
-        "de": {
-            "{{Meter|12345.5}} {{wenn|7}} {{wenn|3}}": "12.345,5 m viel wenig",
-        },
-        "ru": {
-            "{{метры|5|да}} {{Метры|6|}}": "5 м., да 6 м",
-        },
+        "de": {"{{Meter|12345.5}} {{wenn|7}} {{wenn|3}}": "12.345,5 m viel wenig"},
+        "ru": {"{{метры|5|да}} {{Метры|6|}}": "5 м., да 6 м"},
     },
 )
 
