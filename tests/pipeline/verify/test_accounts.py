@@ -52,6 +52,10 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def forget_ledger(found: dict) -> None:
+    del found["ledger"]
+
+
 def set_entered(stats: dict) -> None:
     stats["ledger"]["steps"][0]["entered"]["documents"] += 1
 
@@ -147,7 +151,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "stats cut short": (lambda c: cut(c / "_stats/b.json"), r"^.*/_stats/b\.json is damaged: "),
     "stats without a ledger": (
-        edited("_stats/b.json", lambda s: s.pop("ledger")),
+        edited("_stats/b.json", forget_ledger),
         r"^.*/_stats/b\.json is damaged: KeyError\('ledger'\)$",
     ),
     "manifest's totals": (
@@ -168,7 +172,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "manifest cut short": (lambda c: cut(c / "manifest.json"), r"^.*/manifest\.json is damaged: "),
     "manifest without a ledger": (
-        edited("manifest.json", lambda m: m.pop("ledger")),
+        edited("manifest.json", forget_ledger),
         r"^.*/manifest\.json is damaged: KeyError\('ledger'\)$",
     ),
     "manifest deleted": (

@@ -1,7 +1,6 @@
-from pipeline.errors import RecipeError
 from pipeline.recipe import load_recipe
 from sources.c4.recipe import C4Recipe
-from tests.tables import refusals
+from tests.sources.settings import refused_settings
 
 
 def test_the_recipe_file_says_what_the_defaults_are():
@@ -15,9 +14,9 @@ def test_the_exact_recipe_takes_the_originals_language_and_list():
     assert recipe.lines == C4Recipe().lines
 
 
-test_a_wrong_value_is_told = refusals(
-    lambda override: load_recipe(C4Recipe, "c4", [override]),
-    RecipeError,
+test_a_wrong_value_is_told = refused_settings(
+    C4Recipe,
+    "c4",
     {
         "page.max_characters=0": "page: max_characters must be at least 1, it is 0",
         "dedup.span_lines=0": "dedup: span_lines must be at least 1, it is 0",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import InputError, RecipeError
+from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import InputFile
 from samples.sevenzip import write_archive
@@ -11,7 +11,7 @@ from sources.stackexchange.plan import partition_number, plan_site
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.rows import FAULT
 from sources.stackexchange.sites import PostCount, Site, competing, find_sites, is_meta, largest, named
-from tests.tables import refusals
+from tests.sources.settings import refused_settings
 
 
 def files(*paths: str) -> list[InputFile]:
@@ -187,9 +187,9 @@ def test_the_recipe_in_the_file_is_the_default():
     assert load_recipe(StackExchangeRecipe, "stackexchange") == StackExchangeRecipe()
 
 
-test_a_wrong_key_is_named = refusals(
-    lambda setting: load_recipe(StackExchangeRecipe, "stackexchange", [setting]),
-    RecipeError,
+test_a_wrong_key_is_named = refused_settings(
+    StackExchangeRecipe,
+    "stackexchange",
     {
         "largest=0": "largest must be at least 1",
         "min_characters=-1": "must not be negative",
