@@ -38,6 +38,17 @@ def at_least(recipe: Any, least: float, *keys: str) -> None:
             raise ValueError(f"{key} must {wanted}, it is {value}")
 
 
+def shares(recipe: Any, *keys: str) -> None:
+    """Refuses keys of a recipe that are no share of a whole.
+
+    Raises:
+        ValueError: It names the key.
+    """
+    for key in keys:
+        if not 0 <= (value := getattr(recipe, key)) <= 1:
+            raise ValueError(f"{key} must lie between 0 and 1, it is {value}")
+
+
 def load_recipe(kind: type[R], name_or_path: str, overrides: Sequence[str] = ()) -> R:
     """Builds a recipe from a YAML file and overrides.
 

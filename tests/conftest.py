@@ -9,6 +9,9 @@ from tests.pipeline.hub_server import Hub
 from tests.pipeline.publishers_server import Publishers
 from tests.pipeline.web_server import Server
 
+# So that an assertion of theirs that fails says what came instead.
+pytest.register_assert_rewrite("tests.tables", "tests.pipeline.storage.contract", "tests.samples.made")
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

@@ -1,7 +1,6 @@
 """Writes checkpoints beside the training, whole or not at all, and keeps the newest few of its own."""
 
 import errno
-import os
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
+from pipeline.storage.filesystem import to_disk
 from trainer_bridge.checkpoint import (
     COMPLETE,
     FOLDER,
@@ -127,7 +127,7 @@ class Checkpointer:
             if self._folder is not None:  # its future ends after every rank has reported its part as written
                 write_sums(partial)
                 partial.rename(final)
-                _to_disk(final.parent)
+                to_disk(str(final.parent))
         except (Exception, CheckpointException) as error:  # whatever the writer met: a full disk, a lost rank
             if self._folder is not None:
                 self._folder.remove(f"{FOLDER}/{partial.name}")
@@ -158,15 +158,6 @@ def _free_name(path: Path, suffix: str) -> Path:
         number += 1
         name = path.with_name(f"{path.name}{suffix}-{number}")
     return name
-
-
-def _to_disk(folder: Path) -> None:
-    """Has a folder's names written out."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refusal(error: BaseException) -> str:

@@ -19,6 +19,7 @@ import torch
 from torch.distributed.checkpoint import filesystem, metadata
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 
+from pipeline.storage.ranges import RangedFile
 from trainer_bridge.errors import TrainerError
 
 METADATA = ".metadata"
@@ -151,29 +152,18 @@ def _check_chunks(name: str, entry: metadata.TensorStorageMetadata) -> None:
         raise ValueError(f"the parts of {name} do not make the whole")
 
 
-class _Part(io.RawIOBase):
+class _Part(RangedFile):
     """A stretch of a file as a file of its own."""
 
     def __init__(self, file: IO[bytes], start: int, length: int) -> None:
-        self._file, self._start, self._length, self._at = file, start, length, 0
+        super().__init__(length)
+        self._file, self._start = file, start
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
+    def _read(self, size: int) -> bytes:
         self._file.seek(self._start + self._at)
-        data = self._file.read(max(0, min(len(buffer), self._length - self._at)))
-        buffer[: len(data)] = data
+        data = self._file.read(max(0, min(size, self._size - self._at)))
         self._at += len(data)
-        return len(data)
+        return data
 
 
 def check_archive(file: IO[bytes], start: int, length: int) -> None:

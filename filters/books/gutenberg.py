@@ -15,7 +15,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from filters.books.gutenberg_credits import leading_credits, trailing_notes, without_inner_credits
+from filters.books.gutenberg_credits import (
+    leading_credits,
+    next_empty,
+    next_text,
+    trailing_notes,
+    without_inner_credits,
+)
 
 HEADER_LINES = 700  # the longest small print, with its letters on donations, has about 450
 TRAILER_LINES = 700  # the licence of today has about 360
@@ -186,7 +192,7 @@ def _laws_start(lines: Sequence[str]) -> int:
     It ends with the line that names the file, or, without it, with the last of the fields.
     """
     top = [line[:LINE_CHARACTERS] for line in lines[:LAWS_LINES]]
-    first = _next_text(top, 0)
+    first = next_text(top, 0)
     titled = first < len(top) and bool(_TITLE_LINE.match(top[first]))
     if not titled and not any(_LAWS.search(line) for line in top[:SECOND_HEADER_LINES]):
         return 0
@@ -198,8 +204,8 @@ def _laws_start(lines: Sequence[str]) -> int:
 def _behind_fields(lines: Sequence[str]) -> int:
     """The line behind the first run of paragraphs that are fields, or remarks on them; 0 where there is none."""
     end = at = 0
-    while (first := _next_text(lines, at)) < len(lines):
-        at = _next_empty(lines, first)
+    while (first := next_text(lines, at)) < len(lines):
+        at = next_empty(lines, first)
         if _FIELD_LINE.match(lines[first]):
             end = at
         elif end:
@@ -210,23 +216,11 @@ def _behind_fields(lines: Sequence[str]) -> int:
 def _behind_boilerplate(lines: Sequence[str], at: int) -> int:
     """The line behind paragraphs on editions and the small print, which some headers have below the file's name."""
     for _ in range(FILE_NAME_PARAGRAPHS):
-        first = _next_text(lines, at)
-        last = _next_empty(lines, first)
+        first = next_text(lines, at)
+        last = next_empty(lines, first)
         if not _EDITIONS.match("\n".join(lines[first : min(last, first + 2)])):
             break
         at = last
-    return at
-
-
-def _next_text(lines: Sequence[str], at: int) -> int:
-    while at < len(lines) and not lines[at].strip():
-        at += 1
-    return at
-
-
-def _next_empty(lines: Sequence[str], at: int) -> int:
-    while at < len(lines) and lines[at].strip():
-        at += 1
     return at
 
 

@@ -57,8 +57,8 @@ def leading_credits(lines: Sequence[str]) -> int:
     """
     at = kept = 0
     for _ in range(CREDIT_PARAGRAPHS):
-        first = _skip_empty(lines, at)
-        last = _paragraph_end(lines, first)
+        first = next_text(lines, at)
+        last = next_empty(lines, first)
         paragraph = "\n".join(line[:LINE_CHARACTERS] for line in lines[first : min(last, first + CREDIT_LINES + 1)])
         if _NOTE.match(paragraph):
             end = _note_end(lines, first, last)
@@ -70,7 +70,7 @@ def leading_credits(lines: Sequence[str]) -> int:
         else:
             break
         kept = at
-    return _skip_empty(lines, kept)
+    return next_text(lines, kept)
 
 
 def _is_credit(paragraph: str, lines: int) -> bool:
@@ -90,10 +90,10 @@ def without_inner_credits(body: str) -> str:
     for first, line in enumerate(lines):
         if first < at or not _MAKERS_FIRST.match(line[:LINE_CHARACTERS]) or (first and lines[first - 1].strip()):
             continue
-        last = _paragraph_end(lines, first)
+        last = next_empty(lines, first)
         if last - first <= CREDIT_LINES and _MAKERS.search(" ".join(lines[first:last])):
             kept += lines[at:first]
-            at = _skip_empty(lines, last)
+            at = next_text(lines, last)
     return "\n".join([*kept, *lines[at:]])
 
 
@@ -119,7 +119,7 @@ def _runs_to(lines: Sequence[str], first: int, end: int) -> bool:
     if lines[first].lstrip().startswith("["):
         joined = "\n".join(lines[first:end]).strip()
         return joined.endswith("]") and _closes(joined) == len(joined)
-    last = _paragraph_end(lines, first)
+    last = next_empty(lines, first)
     return last == end or (last == first + 1 and bool(_NOTE_HEADING.match(lines[first][:LINE_CHARACTERS])))
 
 
@@ -135,7 +135,7 @@ def _note_end(lines: Sequence[str], first: int, last: int) -> int | None:
     if last == first + 1 and _NOTE_HEADING.match(
         lines[first][:LINE_CHARACTERS]
     ):  # a heading: the note is the paragraph below it
-        last = _paragraph_end(lines, _skip_empty(lines, last))
+        last = next_empty(lines, next_text(lines, last))
     return last if last - first <= NOTE_LINES else None
 
 
@@ -149,13 +149,15 @@ def _closes(text: str) -> int:
     return 0
 
 
-def _skip_empty(lines: Sequence[str], at: int) -> int:
+def next_text(lines: Sequence[str], at: int) -> int:
+    """The first line from a place on that is not empty."""
     while at < len(lines) and not lines[at].strip():
         at += 1
     return at
 
 
-def _paragraph_end(lines: Sequence[str], at: int) -> int:
+def next_empty(lines: Sequence[str], at: int) -> int:
+    """The first line from a place on that is empty."""
     while at < len(lines) and lines[at].strip():
         at += 1
     return at

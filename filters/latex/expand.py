@@ -161,6 +161,16 @@ class Expander:
         self.out.append(f"\\{name}")
         self.joined = True
 
+    def marked(self) -> Reader:
+        """The reader of a command's arguments, which `put_back` returns to this place."""
+        self.reader.mark()
+        return self.reader
+
+    def put_back(self, name: str) -> None:
+        """Write a command as it stands, because its arguments are not there: what was read of them comes next."""
+        self.reader.reset()
+        self.write(name)
+
     def begin_document(self) -> None:
         """The preamble is read: its text goes, its definitions stay, and the code that waits for this place is next."""
         self.before = "".join(self.out)

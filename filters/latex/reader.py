@@ -5,6 +5,7 @@ surrounds the macro whose replacement asked for it (``\\newcommand{\\wrap}{\\iwr
 """
 
 import re
+from collections.abc import Callable
 
 from filters.latex.tokens import COMMENT_END, MASK_CLOSE, MASK_OPEN, close_brace, close_bracket
 
@@ -101,6 +102,11 @@ class Reader:
         char = frame.text[frame.pos : frame.pos + 1]
         return "" if char in "\n\t " else char
 
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """A pattern's match at what comes next, which is not read yet."""
+        frame = self.settle()
+        return pattern.match(frame.text, frame.pos)
+
     def skip(self, prefix: str) -> bool:
         """Skip ``prefix``, and blanks before it, if it comes next."""
         frame = self.settle()
@@ -113,14 +119,7 @@ class Reader:
         """The text within the braces that come next; None where there are none."""
         if self.peek() != "{" or self.work > self.budget:
             return None
-        frame = self.frames[-1]
-        start = frame.pos
-        end = close_brace(frame.text, start, start + MAX_ARGUMENT)
-        self.work += (end if end > 0 else min(len(frame.text), start + MAX_ARGUMENT)) - start
-        if end < 0:
-            return None
-        frame.pos = end
-        return join_lines(frame.text[start + 1 : end - 1])
+        return self._within(close_brace)
 
     def bracket(self) -> str | None:
         """The text within the square brackets that come next; None, and nothing read, where there are none."""
@@ -129,14 +128,21 @@ class Reader:
         if self.peek() != "[" or self.work > self.budget:
             frame.pos = before
             return None
+        inner = self._within(close_bracket)
+        if inner is None:
+            return None
+        return inner[1:-1] if inner.startswith("{") and close_brace(inner, 0, len(inner)) == len(inner) else inner
+
+    def _within(self, close: Callable[[str, int, int], int]) -> str | None:
+        """The text between the mark that stands here and the one that closes it; None where none does."""
+        frame = self.frames[-1]
         start = frame.pos
-        end = close_bracket(frame.text, start, start + MAX_ARGUMENT)
+        end = close(frame.text, start, start + MAX_ARGUMENT)
         self.work += (end if end > 0 else min(len(frame.text), start + MAX_ARGUMENT)) - start
         if end < 0:
             return None
         frame.pos = end
-        inner = join_lines(frame.text[start + 1 : end - 1])
-        return inner[1:-1] if inner.startswith("{") and close_brace(inner, 0, len(inner)) == len(inner) else inner
+        return join_lines(frame.text[start + 1 : end - 1])
 
     def argument(self) -> str | None:
         """An undelimited argument: a group without its braces, a control sequence or a character."""

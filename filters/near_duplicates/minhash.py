@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from filters.near_duplicates.shingles import Hashes, fmix64
+from filters.near_duplicates.shingles import Hashes, finalize, fmix64
 
 Signatures = npt.NDArray[np.uint32]
 Pairs = npt.NDArray[np.uint64]  # the smaller number in the upper 32 bits, the larger in the lower
@@ -49,12 +49,7 @@ _MASK = (1 << 64) - 1
 
 
 def _fmix32(values: Signatures) -> Signatures:
-    values = values ^ (values >> np.uint32(16))
-    values = values * np.uint32(0x85EBCA6B)
-    values ^= values >> np.uint32(13)
-    values *= np.uint32(0xC2B2AE35)
-    values ^= values >> np.uint32(16)
-    return values
+    return finalize(values, (16, 13, 16), (0x85EBCA6B, 0xC2B2AE35))
 
 
 class MinHasher:

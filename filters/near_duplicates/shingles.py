@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
+Unsigned = TypeVar("Unsigned", npt.NDArray[np.uint32], npt.NDArray[np.uint64])
 
 SHINGLE_WORDS = 13  # the n-gram of GPT-3's overlap analysis (Brown et al. 2020, appendix C), and of many since
 # A hyphen between letters, with the line end behind it if there is one: editions break lines elsewhere, and write
@@ -28,14 +30,20 @@ _CHARACTER_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^
 _WORD_BASE = 0xD6E8FEB86659FD93
 
 
-def fmix64(values: Hashes) -> Hashes:
+def finalize(values: Unsigned, shifts: tuple[int, int, int], factors: tuple[int, int]) -> Unsigned:
     """The finalizer of MurmurHash3, a bijection in which every bit depends on every other one."""
-    values = values ^ (values >> np.uint64(33))
-    values = values * np.uint64(0xFF51AFD7ED558CCD)
-    values ^= values >> np.uint64(33)
-    values *= np.uint64(0xC4CEB9FE1A85EC53)
-    values ^= values >> np.uint64(33)
+    number = values.dtype.type
+    values = values ^ (values >> number(shifts[0]))
+    values = values * number(factors[0])
+    values ^= values >> number(shifts[1])
+    values *= number(factors[1])
+    values ^= values >> number(shifts[2])
     return values
+
+
+def fmix64(values: Hashes) -> Hashes:
+    """The finalizer of 64 bits."""
+    return finalize(values, (33, 33, 33), (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53))
 
 
 def _powers(base: int, count: int) -> Hashes:

@@ -29,7 +29,6 @@ from pipeline.command_line import (
     errors_told,
     exit_with,
     folder,
-    on_errors,
     parse,
     print_error,
 )
@@ -39,7 +38,6 @@ from pipeline.mix.command import reached_table
 from pipeline.mix.recipe import parse_tokens
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import is_remote
-from pipeline.terminal import INTERRUPTED
 
 WORK = "work"
 
@@ -164,9 +162,6 @@ def _build(args: argparse.Namespace, options: BuildOptions) -> int:
         except StoppedError as error:
             print_error(error)
             outcome = build.outcome if build else Outcome()
-        except KeyboardInterrupt:
-            on_errors().print("stopped. What is finished is kept: the same command goes on from here.", markup=False)
-            return INTERRUPTED
     return _end(work, outcome, [stage.name for stage in build.stages] if build else [], time.monotonic() - started)
 
 

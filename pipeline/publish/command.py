@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.card.card import data_card, shards_card
-from pipeline.command_line import errors_told, exit_with, folder, parse, sentences, warn
+from pipeline.command_line import command_parser, errors_told, exit_with, folder, parse, sentences, warn
 from pipeline.errors import InputError, UserError
 from pipeline.publish.contents import Contents, contents_of
 from pipeline.publish.folder import Folder
@@ -50,13 +50,7 @@ last). The token is HF_TOKEN, or that of hf auth login; HF_ENDPOINT is another h
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
-    result = argparse.ArgumentParser(
-        prog=f"python -m {COMMAND}",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = command_parser(COMMAND, DESCRIPTION, EPILOG)
     add = result.add_argument
     add("folders", nargs="+", metavar="DIR", help="a corpus, one of its sources, or token shards")
     add(

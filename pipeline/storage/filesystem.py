@@ -261,7 +261,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
                 yield handle
                 handle.close()
                 if not remote:
-                    _to_disk(temporary)
+                    to_disk(temporary)
                     os.replace(temporary, path)
         if remote:
             with open(temporary, "rb") as source:
@@ -313,9 +313,9 @@ def temporary_name() -> str:
     return f".{uuid.uuid4().hex}.tmp"
 
 
-def _to_disk(path: str) -> None:
-    """Has a file's bytes written out, so that a power cut cannot leave its final name with other contents."""
-    descriptor = os.open(path, os.O_RDWR)
+def to_disk(path: str) -> None:
+    """Has a file's bytes, or a folder's names, written out, so that no power cut leaves a name with other contents."""
+    descriptor = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
-from pipeline.errors import InputError, StoreError
+from pipeline.errors import InputError
+from pipeline.storage.faults import one_line, told
 
 SCHEME = "gs://"
 TIMEOUT = (5, 12)  # seconds to connect, and without a byte
@@ -109,7 +109,7 @@ def _check_bucket(bucket: str) -> None:
         if _status(error) in {401, 403}:  # it may be that objects can be read all the same
             return
         raise InputError(
-            f"{SCHEME}{bucket} cannot be reached: {_line(error)}. Check the network, and the credentials "
+            f"{SCHEME}{bucket} cannot be reached: {one_line(error)}. Check the network, and the credentials "
             "(gcloud auth application-default login)."
         ) from error
     if not there:
@@ -184,24 +184,18 @@ def _is_theirs(error: Exception) -> bool:
     return bool({kind.__name__ for kind in type(error).__mro__} & _THEIRS)
 
 
-def _line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error)).rstrip(".")
+def _told(path: str, what: str) -> contextlib.AbstractContextManager[None]:
+    return told(path, what, _explained)
 
 
-@contextlib.contextmanager
-def _told(path: str, what: str) -> Iterator[None]:
-    """Turns what the client raises into an error of one line that says what to do."""
-    try:
-        yield
-    except (FileNotFoundError, StoreError):
-        raise
-    except Exception as error:
-        if not _is_theirs(error):
-            raise
-        advice = {
-            401: "Check the credentials (gcloud auth application-default login).",
-            403: "The credentials do not allow it: check them, and the bucket's rules.",
-            404: "There is no such bucket or object: check its name.",
-            412: "It was replaced while it was read. Run the same command again.",
-        }.get(_status(error), "Check the network, and run the same command again: what is finished is kept.")
-        raise StoreError(f"cannot {what} {path}: {_line(error)}. {advice}") from error
+def _explained(error: Exception) -> str | None:
+    """What happened and what to do, where the client raised the error; None elsewhere."""
+    if not _is_theirs(error):
+        return None
+    advice = {
+        401: "Check the credentials (gcloud auth application-default login).",
+        403: "The credentials do not allow it: check them, and the bucket's rules.",
+        404: "There is no such bucket or object: check its name.",
+        412: "It was replaced while it was read. Run the same command again.",
+    }.get(_status(error), "Check the network, and run the same command again: what is finished is kept.")
+    return f"{one_line(error)}. {advice}"

@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, NoReturn, cast
 
 from pipeline.errors import InputError, StoreError
+from pipeline.storage import faults
+from pipeline.storage.ranges import ReadableFile
 
 SCHEME = "hf://"
 READ_BYTES = 8 << 20  # asked for at once
@@ -192,18 +194,9 @@ def has_token() -> bool:
     return bool(get_token())
 
 
-@contextlib.contextmanager
-def told(path: str, what: str) -> Iterator[None]:
+def told(path: str, what: str) -> contextlib.AbstractContextManager[None]:
     """Turns what the library raises into an error of one line that says what to do."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:
-        message = _message(error, path)
-        if message is None:
-            raise
-        raise StoreError(f"cannot {what} {path}: {message}") from error
+    return faults.told(path, what, lambda error: _message(error, path))
 
 
 def _message(error: BaseException, path: str) -> str | None:
@@ -259,18 +252,12 @@ def _files() -> Any:
     return HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT"))
 
 
-class _Told(io.RawIOBase):
+class _Told(ReadableFile):
     """An open file of the library's, whose errors are told."""
 
     def __init__(self, handle: Any, path: str) -> None:
         super().__init__()
         self._handle, self._path = handle, path
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return int(self._handle.seek(offset, whence))
@@ -283,12 +270,6 @@ class _Told(io.RawIOBase):
         while data := self._read(READ_BYTES):
             parts.append(data)
         return b"".join(parts)
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def _read(self, size: int) -> bytes:
         with told(self._path, "read"):

@@ -10,13 +10,14 @@ import contextlib
 import functools
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, cast
 
 from pipeline.errors import InputError, StoreError
+from pipeline.storage.faults import one_line, told
+from pipeline.storage.ranges import RangedFile
 
 SCHEME = "s3://"
 CONNECT_SECONDS = 5
@@ -222,35 +223,15 @@ def _options() -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(options.items()))
 
 
-class _Reader(io.RawIOBase):
+class _Reader(RangedFile):
     """An object as a file, read by ranges."""
 
     def __init__(self, path: str, size: int, tag: str) -> None:
-        super().__init__()
-        self._path, self._size, self._tag, self._at = path, size, tag, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
+        super().__init__(size)
+        self._path, self._tag = path, tag
 
     def readall(self) -> bytes:
         return self._read(self._size - self._at)
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def _read(self, size: int) -> bytes:
         last = min(self._at + size, self._size)
@@ -287,25 +268,22 @@ def _code(error: Exception) -> str:
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
-@contextlib.contextmanager
-def _told(path: str, what: str) -> Iterator[None]:
-    """Turns what boto3 raises into an error of one line that says what to do."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if not names & {"BotoCoreError", "ClientError", "Boto3Error"}:
-            raise
-        code = _code(error.__cause__ if isinstance(error.__cause__, Exception) and not _code(error) else error)
-        if code in _NO_BUCKET:
-            advice = "There is no such bucket: check its name, or make it first."
-        elif code in _REFUSED:
-            advice = "The credentials do not allow it: check them, and the bucket's rules."
-        elif code in _TAKEN:
-            advice = "It was replaced while it was read. Run the same command again."
-        else:
-            advice = "Check the network and the store, and run the same command again: what is finished is kept."
-        reason = re.sub(r"\s+", " ", str(error)).rstrip(".")
-        raise StoreError(f"cannot {what} {path}: {reason}. {advice}") from error
+def _told(path: str, what: str) -> contextlib.AbstractContextManager[None]:
+    return told(path, what, _explained)
+
+
+def _explained(error: Exception) -> str | None:
+    """What happened and what to do, where boto3 raised the error; None elsewhere."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if not names & {"BotoCoreError", "ClientError", "Boto3Error"}:
+        return None
+    code = _code(error.__cause__ if isinstance(error.__cause__, Exception) and not _code(error) else error)
+    if code in _NO_BUCKET:
+        advice = "There is no such bucket: check its name, or make it first."
+    elif code in _REFUSED:
+        advice = "The credentials do not allow it: check them, and the bucket's rules."
+    elif code in _TAKEN:
+        advice = "It was replaced while it was read. Run the same command again."
+    else:
+        advice = "Check the network and the store, and run the same command again: what is finished is kept."
+    return f"{one_line(error)}. {advice}"

@@ -28,21 +28,21 @@ from sources.arxiv.versions import Inputs, read_superseded
 
 SUBSET = "papers"
 META = pa.struct(
-    [
-        ("arxiv_id", pa.string()),
-        ("yymm", pa.string()),
-        ("version", pa.int32()),
-        ("title", pa.string()),
-        ("categories", pa.string()),
-        ("main_file", pa.string()),
-        ("main_rule", pa.string()),  # why it is taken for the main file
-        ("files_read", pa.int32()),  # TeX files put together
-        ("encoding", pa.string()),
-        ("starts_at", pa.string()),  # section, heading, abstract, maketitle, document
-        ("macros_defined", pa.int32()),
-        ("macros_expanded", pa.int32()),  # uses
-        ("macros_left", pa.int32()),  # uses
-    ]
+    {
+        "arxiv_id": pa.string(),
+        "yymm": pa.string(),
+        "version": pa.int32(),
+        "title": pa.string(),
+        "categories": pa.string(),
+        "main_file": pa.string(),
+        "main_rule": pa.string(),  # why it is taken for the main file
+        "files_read": pa.int32(),  # TeX files put together
+        "encoding": pa.string(),
+        "starts_at": pa.string(),  # section, heading, abstract, maketitle, document
+        "macros_defined": pa.int32(),
+        "macros_expanded": pa.int32(),  # uses
+        "macros_left": pa.int32(),  # uses
+    }
 )
 
 

@@ -17,19 +17,19 @@ TABLE = "duplicates.tsv"
 DECIMALS = 4
 
 REPORT_SCHEMA = pa.schema(
-    [
-        ("removed_id", pa.string()),
-        ("removed_title", pa.string()),
-        ("survivor_id", pa.string()),
-        ("survivor_title", pa.string()),
-        ("overlap", pa.float64()),
-        ("containment", pa.float64()),
-        ("jaccard", pa.float64()),
-        ("removed_characters", pa.int64()),
-        ("survivor_characters", pa.int64()),
-        ("removed_file", pa.string()),
-        ("removed_offset", pa.int64()),
-    ]
+    {
+        "removed_id": pa.string(),
+        "removed_title": pa.string(),
+        "survivor_id": pa.string(),
+        "survivor_title": pa.string(),
+        "overlap": pa.float64(),
+        "containment": pa.float64(),
+        "jaccard": pa.float64(),
+        "removed_characters": pa.int64(),
+        "survivor_characters": pa.int64(),
+        "removed_file": pa.string(),
+        "removed_offset": pa.int64(),
+    }
 )
 _TABLE_COLUMNS = ("overlap", "removed_id", "removed_title", "survivor_id", "survivor_title", "containment", "jaccard")
 

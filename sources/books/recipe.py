@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import at_least
+from pipeline.recipe import at_least, shares
 
 SUBSETS = ("gutenberg", "books3")
 
@@ -34,8 +34,7 @@ class LanguageRecipe:
             raise ValueError("keep must name at least one language, for example [en], or all")
         if unknown := set(self.subsets) - set(SUBSETS):
             raise ValueError(f"subsets has {sorted(unknown)}; allowed: some of {', '.join(SUBSETS)}, or []")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+        shares(self, "threshold")
 
 
 @dataclass(frozen=True)

@@ -34,15 +34,15 @@ FLUSH_SAMPLES = 500_000  # sampled shingles held before they are written: 6 MB
 FLUSH_BOOKS = 1_000
 
 BOOK_SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("offset", pa.int64()),
-        ("id", pa.string()),
-        ("title", pa.string()),
-        ("characters", pa.int64()),
-        ("shingles", pa.int64()),
-        ("signature", pa.binary(4 * PERMUTATIONS)),
-    ]
+    {
+        "file": pa.string(),
+        "offset": pa.int64(),
+        "id": pa.string(),
+        "title": pa.string(),
+        "characters": pa.int64(),
+        "shingles": pa.int64(),
+        "signature": pa.binary(4 * PERMUTATIONS),
+    }
 )
 _SAMPLE_SCHEMA = pa.schema([("hash", pa.uint64()), ("book", pa.uint32())])
 _SHINGLE_SCHEMA = pa.schema([("hash", pa.uint64())])

@@ -34,19 +34,19 @@ GUTENBERG_LICENSE = "public domain in the USA, unless the book says otherwise (P
 _SUFFIXES = re.compile(r"(?:\.epub)?\.txt$|\.(?:txt\.utf-?8|zip)$", re.I)
 
 META = pa.struct(
-    [
-        ("subset", pa.string()),
-        ("title", pa.string()),
-        ("author", pa.string()),
-        ("ebook", pa.int32()),
-        ("released", pa.string()),
-        ("member", pa.string()),  # the name of the text in the archive that it comes from
-        ("encoding", pa.string()),
-        ("header", pa.string()),  # how the header ended: marker, small_print, laws, none
-        ("trailer", pa.bool_()),  # whether an end marker was found
-        ("language_score", pa.float32()),
-        ("duplicate_of", pa.string()),
-    ]
+    {
+        "subset": pa.string(),
+        "title": pa.string(),
+        "author": pa.string(),
+        "ebook": pa.int32(),
+        "released": pa.string(),
+        "member": pa.string(),  # the name of the text in the archive that it comes from
+        "encoding": pa.string(),
+        "header": pa.string(),  # how the header ended: marker, small_print, laws, none
+        "trailer": pa.bool_(),  # whether an end marker was found
+        "language_score": pa.float32(),
+        "duplicate_of": pa.string(),
+    }
 )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from filters.c4.lines import MAX_PAGE_CHARACTERS, LineRules
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import at_least
+from pipeline.recipe import at_least, shares
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class LanguageRecipe:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+        shares(self, "threshold")
 
 
 @dataclass(frozen=True)

@@ -37,16 +37,16 @@ from sources.c4.steps import (
 
 Origin = Literal["published", "wet"]
 META = pa.struct(
-    [
-        ("normalized_url", pa.string()),
-        ("crawl_languages", pa.string()),
-        ("language_score", pa.float32()),
-        ("sentences", pa.int32()),
-        ("original_lines", pa.int32()),
-        ("original_characters", pa.int32()),
-        ("kept_lines", pa.int32()),
-        ("removed_lines", pa.struct([(rule, pa.int32()) for rule in (*LINE_RULES, *DUPLICATES)])),
-    ]
+    {
+        "normalized_url": pa.string(),
+        "crawl_languages": pa.string(),
+        "language_score": pa.float32(),
+        "sentences": pa.int32(),
+        "original_lines": pa.int32(),
+        "original_characters": pa.int32(),
+        "kept_lines": pa.int32(),
+        "removed_lines": pa.struct([(rule, pa.int32()) for rule in (*LINE_RULES, *DUPLICATES)]),
+    }
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LAST_RANK = 2**64 - 1

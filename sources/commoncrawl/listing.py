@@ -23,20 +23,20 @@ _KINDS = ("wet", "wat", "warc")
 
 def crawl_files(
     crawl: str,
-    first: int,
-    last: int,
+    first: int = 0,
+    last: int | None = None,
     *,
     kind: str = "wet",
     base_url: str = COMMON_CRAWL,
     cache_dir: Path,
     sleep: Callable[[float], object] = time.sleep,
 ) -> list[str]:
-    """Lists the addresses of a range of a Common Crawl crawl's files, in the order of the crawl's own list.
+    """Lists the addresses of a Common Crawl crawl's files, or of a range of them, in the order of the crawl's own list.
 
     Args:
         crawl: Name such as CC-MAIN-2019-30.
         first: Number of the first file, from 0.
-        last: Number of the last file, inclusive.
+        last: Number of the last file, inclusive; None for all from the first.
         kind: Wet, wat or warc.
         base_url: Where ``crawl-data/`` lies.
         cache_dir: Where the list is kept.
@@ -46,22 +46,15 @@ def crawl_files(
         FetchError: A malformed or unknown crawl, a range outside the list, or a failure of ``fetch``.
         StoreError: The store cannot be read.
     """
-    paths = all_crawl_files(crawl, kind=kind, base_url=base_url, cache_dir=cache_dir, sleep=sleep)
+    paths = _listed(crawl, kind, base_url, cache_dir, sleep)
+    last = len(paths) - 1 if last is None else last
     if not 0 <= first <= last < len(paths):
         have = f"{crawl} has {len(paths)} {kind} files, with the numbers 0 to {len(paths) - 1}"
         raise FetchError(f"{have}; {first} to {last} is no range of them.", base_url)
     return paths[first : last + 1]
 
 
-def all_crawl_files(
-    crawl: str,
-    *,
-    kind: str = "wet",
-    base_url: str = COMMON_CRAWL,
-    cache_dir: Path,
-    sleep: Callable[[float], object] = time.sleep,
-) -> list[str]:
-    """Lists the addresses of all files of a Common Crawl crawl, as ``crawl_files`` does those of a range."""
+def _listed(crawl: str, kind: str, base_url: str, cache_dir: Path, sleep: Callable[[float], object]) -> list[str]:
     if not _CRAWL_NAME.fullmatch(crawl):
         raise FetchError(f"{crawl!r} is no crawl: names look like CC-MAIN-2019-30.")
     if kind not in _KINDS:

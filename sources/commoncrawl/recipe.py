@@ -8,7 +8,7 @@ from typing import Literal
 
 from filters.commoncrawl.perplexity import CCNET_CUTOFFS, PERCENTILES
 from pipeline.corpus.sink import RejectPolicy
-from pipeline.recipe import at_least
+from pipeline.recipe import at_least, shares
 
 EMBEDDED_LM = "samples/models/{language}.arpa.bin"
 EMBEDDED_CUTOFFS = {
@@ -56,8 +56,7 @@ class LanguageRecipe:
     def __post_init__(self) -> None:
         if not self.keep:
             raise ValueError("keep must name at least one language, for example [en]")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+        shares(self, "threshold")
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,7 @@ class ReferenceRecipe:
     threshold: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must lie between 0 and 1, it is {self.threshold}")
+        shares(self, "threshold")
 
 
 @dataclass(frozen=True)

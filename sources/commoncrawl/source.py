@@ -26,18 +26,18 @@ from sources.commoncrawl.steps import ClassifyReferences, IdentifyLanguage, Scor
 from sources.commoncrawl.survey import PerplexitySurvey
 
 META = pa.struct(
-    [
-        ("title", pa.string()),
-        ("crawl_languages", pa.string()),
-        ("language_score", pa.float32()),
-        ("perplexity", pa.float64()),
-        ("bucket", pa.string()),
-        ("reference_score", pa.float32()),
-        ("original_lines", pa.int32()),
-        ("original_characters", pa.int32()),
-        ("kept_lines", pa.int32()),
-        ("line_numbers", pa.list_(pa.int32())),
-    ]
+    {
+        "title": pa.string(),
+        "crawl_languages": pa.string(),
+        "language_score": pa.float32(),
+        "perplexity": pa.float64(),
+        "bucket": pa.string(),
+        "reference_score": pa.float32(),
+        "original_lines": pa.int32(),
+        "original_characters": pa.int32(),
+        "kept_lines": pa.int32(),
+        "line_numbers": pa.list_(pa.int32()),
+    }
 )
 
 

@@ -21,23 +21,23 @@ from sources.github.recipe import GitHubRecipe, PathsRecipe
 from sources.github.repository import Nearer
 
 META = pa.struct(
-    [
-        ("repo", pa.string()),
-        ("repository_license", pa.string()),  # where ``license`` is another, or found nearer to the file
-        ("license_in", pa.string()),  # where that was found: a file below the root, "SPDX line", or "notice"
-        ("path", pa.string()),
-        ("programming_language", pa.string()),
-        ("ref", pa.string()),  # a commit, or a branch where that is all that is known
-        ("blob", pa.string()),  # git's id of the contents, where the dump has it
-        ("size", pa.int64()),  # bytes of the file
-        ("encoding", pa.string()),
-        ("notice_characters", pa.int32()),  # taken out of the file's top
-        ("lines", pa.int32()),
-        ("longest_line", pa.int32()),
-        ("mean_line", pa.float32()),
-        ("alphanumeric", pa.float32()),
-        ("letters_per_token", pa.float32()),
-    ]
+    {
+        "repo": pa.string(),
+        "repository_license": pa.string(),  # where ``license`` is another, or found nearer to the file
+        "license_in": pa.string(),  # where that was found: a file below the root, "SPDX line", or "notice"
+        "path": pa.string(),
+        "programming_language": pa.string(),
+        "ref": pa.string(),  # a commit, or a branch where that is all that is known
+        "blob": pa.string(),  # git's id of the contents, where the dump has it
+        "size": pa.int64(),  # bytes of the file
+        "encoding": pa.string(),
+        "notice_characters": pa.int32(),  # taken out of the file's top
+        "lines": pa.int32(),
+        "longest_line": pa.int32(),
+        "mean_line": pa.float32(),
+        "alphanumeric": pa.float32(),
+        "letters_per_token": pa.float32(),
+    }
 )
 _OWNER_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.build.units import RawFile, Unit
 from pipeline.recipe import at_least
-from sources.commoncrawl.listing import COMMON_CRAWL, all_crawl_files
+from sources.commoncrawl.listing import COMMON_CRAWL, crawl_files
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class CommonCrawlCrawls:
             FetchError: A crawl is not there, or its list cannot be had.
         """
         for crawl in self.crawls:
-            urls = sorted(all_crawl_files(crawl, base_url=self.url, cache_dir=cache))
+            urls = sorted(crawl_files(crawl, base_url=self.url, cache_dir=cache))
             for start in range(0, len(urls), self.scope_files):
                 run = urls[start : start + self.scope_files]
                 files = tuple(RawFile(url) for url in run)

@@ -21,18 +21,18 @@ from sources.stackexchange.steps import DropUnanswered, ThreadToText
 from sources.stackexchange.store import PartitionReader, SiteFiles
 
 META = pa.struct(
-    [
-        ("site", pa.string()),
-        ("question_id", pa.int64()),
-        ("title", pa.string()),
-        ("score", pa.int32()),
-        ("answer_scores", pa.list_(pa.int32())),  # in the order of the text, as all that follows
-        ("answer_ids", pa.list_(pa.int64())),
-        ("answer_offsets", pa.list_(pa.int64())),  # of their rows in Posts.xml
-        ("accepted", pa.int32()),  # the place of the accepted answer among them, from 0
-        ("tags", pa.list_(pa.string())),
-        ("authors", pa.list_(pa.string())),  # of the question, then of each answer: user number, or name
-    ]
+    {
+        "site": pa.string(),
+        "question_id": pa.int64(),
+        "title": pa.string(),
+        "score": pa.int32(),
+        "answer_scores": pa.list_(pa.int32()),  # in the order of the text, as all that follows
+        "answer_ids": pa.list_(pa.int64()),
+        "answer_offsets": pa.list_(pa.int64()),  # of their rows in Posts.xml
+        "accepted": pa.int32(),  # the place of the accepted answer among them, from 0
+        "tags": pa.list_(pa.string()),
+        "authors": pa.list_(pa.string()),  # of the question, then of each answer: user number, or name
+    }
 )
 
 

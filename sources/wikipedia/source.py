@@ -27,13 +27,13 @@ from sources.wikipedia.recipe import WikipediaRecipe
 from sources.wikipedia.steps import CleanWikitext
 
 META = pa.struct(
-    [
-        ("page_id", pa.int64()),
-        ("revision_id", pa.int64()),
-        ("title", pa.string()),
-        ("wikitext_characters", pa.int32()),
-        ("references", pa.list_(pa.string())),
-    ]
+    {
+        "page_id": pa.int64(),
+        "revision_id": pa.int64(),
+        "title": pa.string(),
+        "wikitext_characters": pa.int32(),
+        "references": pa.list_(pa.string()),
+    }
 )
 _LARGEST_ID = 2**63 - 1
 _URL_CHARACTERS = ";@$!*(),/~:"  # what MediaWiki's wfUrlencode leaves as it is, beside letters, digits and "_.-"

@@ -11,11 +11,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "commoncrawl"
@@ -68,6 +69,25 @@ def source(name: str) -> Callable[..., subprocess.CompletedProcess[str]]:
         return run(f"sources.{name}", *flags, status=status)
 
     return command
+
+
+def run_once(
+    command: Callable[..., subprocess.CompletedProcess[str]],
+    *arguments: str | Path,
+    out: Sequence[str] = (),
+    err: Sequence[str] = (),
+) -> Callable[..., Path]:
+    """A fixture: the folder of one run, which a module's tests look at, and which says what it must."""
+
+    @pytest.fixture(scope="module")
+    def sample(tmp_path_factory) -> Path:
+        output = tmp_path_factory.mktemp("sample")
+        done = command(output, *arguments)
+        for said, sentences in ((done.stdout, out), (done.stderr, err)):
+            assert [sentence for sentence in sentences if sentence not in said] == [], said
+        return output
+
+    return sample
 
 
 def commoncrawl(output: Path, *arguments: str | Path, status: int = 0, **environment: str):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from samples.make_arxiv import tar_of
-from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run, source
+from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run, run_once, source
 
 SAMPLES = ROOT / "samples" / "arxiv"
 INPUTS = ["--input", SAMPLES / "bulk", SAMPLES / "eprints", "--metadata", SAMPLES / "arxiv-metadata-sample.json"]
@@ -16,15 +16,15 @@ INPUTS = ["--input", SAMPLES / "bulk", SAMPLES / "eprints", "--metadata", SAMPLE
 arxiv = source("arxiv")
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded sample."""
-    output = tmp_path_factory.mktemp("arxiv")
-    done = arxiv(output, *INPUTS)
-    assert "Yield: 9 papers of 17 members, 52.9% (9902 67%, 2103 42%, 2104 100%, other 100%)" in done.stdout
-    assert "2 left in the text (0.01%); papers with some left: 1" in done.stdout
-    assert "papers of these months in the metadata: 4; lines that are no record: 1" in done.stderr
-    return output
+sample = run_once(
+    arxiv,
+    *INPUTS,
+    out=[
+        "Yield: 9 papers of 17 members, 52.9% (9902 67%, 2103 42%, 2104 100%, other 100%)",
+        "2 left in the text (0.01%); papers with some left: 1",
+    ],
+    err=["papers of these months in the metadata: 4; lines that are no record: 1"],
+)
 
 
 def kept(output: Path) -> dict[str, dict]:

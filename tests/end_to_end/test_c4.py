@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from samples.make_c4 import main as make_sample
-from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run, wet_record
+from tests.end_to_end.commands import REAL, ROOT, documents, manifest, outputs, rejects, run, run_once, wet_record
 
 SAMPLES = ROOT / "samples" / "c4"
 WET = sorted(SAMPLES.glob("*.warc.wet.gz"))
@@ -38,13 +38,7 @@ def kept(output: Path, subset: str = "*") -> dict[str, dict]:
     return {d["url"]: d for d in documents(output, subset, "c4")}
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded WET files."""
-    output = tmp_path_factory.mktemp("c4")
-    done = c4(output, "wet", "--input", *WET)
-    assert "The recipe's list of bad words is the sample's" in done.stderr
-    return output
+sample = run_once(c4, "wet", "--input", *WET, err=["The recipe's list of bad words is the sample's"])
 
 
 def test_every_rule_drops_something_of_the_sample(sample):

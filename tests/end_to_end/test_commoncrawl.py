@@ -19,6 +19,7 @@ from tests.end_to_end.commands import (
     outputs,
     rejects,
     run,
+    run_once,
     step,
     wet_record,
 )
@@ -34,12 +35,7 @@ PROSE = (
 WORDS = [letter * 5 for letter in "abcdefghijklmnopqrstuvwxyz"]  # dedup keys fold digits, so pages differ in words
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded sample."""
-    output = tmp_path_factory.mktemp("sample")
-    commoncrawl(output, "--input", *SAMPLE, *CLASSIFIER)
-    return output
+sample = run_once(commoncrawl, "--input", *SAMPLE, *CLASSIFIER)
 
 
 def page(number: int) -> bytes:

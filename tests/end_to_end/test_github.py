@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run, source
+from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run, run_once, source
 
 SAMPLES = ROOT / "samples" / "github"
 DUMPS = sorted(SAMPLES.glob("*.gz")) + sorted(SAMPLES.glob("*.parquet"))
@@ -23,15 +22,15 @@ MIT = (SAMPLES / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
 github = source("github")
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded sample."""
-    output = tmp_path_factory.mktemp("github")
-    done = github(output, *INPUTS)
-    assert "2 dumps of rows, 1 tar (licences in tars are told while they are read)\n" in done.stderr
-    assert "\n7 repositories: 1 Apache-2.0, 1 MIT OR Apache-2.0, 1 MIT, 1 BSD-3-Clause\n" in done.stderr
-    assert "1 GPL-3.0-only (harbour/fog), 1 no licence (no-terms), 1 unrecognized (odd-terms)" in done.stderr
-    return output
+sample = run_once(
+    github,
+    *INPUTS,
+    err=[
+        "2 dumps of rows, 1 tar (licences in tars are told while they are read)\n",
+        "\n7 repositories: 1 Apache-2.0, 1 MIT OR Apache-2.0, 1 MIT, 1 BSD-3-Clause\n",
+        "1 GPL-3.0-only (harbour/fog), 1 no licence (no-terms), 1 unrecognized (odd-terms)",
+    ],
+)
 
 
 def kept(output: Path) -> dict[str, dict]:

@@ -193,12 +193,18 @@ def test_strangers_in_every_folder_of_a_source(tmp_path):
     still_there(tmp_path / "unreadable", before)
 
 
+def refused_for(stranger: Path, message: str, raw: Path, output: Path) -> None:
+    """A run refuses to go on because of somebody's file, and leaves it as it is."""
+    stranger.write_text("{}")
+    with pytest.raises(UserError, match=message):
+        runs.run(raw, output)
+    assert stranger.read_text() == "{}"
+
+
 def test_a_stranger_among_the_stats_is_told(tmp_path):
     raw, root = line_output(tmp_path)
-    (root / "_stats" / "mine.json").write_text("{}")
-    with pytest.raises(UserError, match=r"mine\.json is no stats file of this name\. Move it away"):
-        runs.run(raw, tmp_path / "out")
-    assert (root / "_stats" / "mine.json").read_text() == "{}"
+    message = r"mine\.json is no stats file of this name\. Move it away"
+    refused_for(root / "_stats" / "mine.json", message, raw, tmp_path / "out")
 
 
 def test_a_name_that_a_shard_would_take(tmp_path):
@@ -206,10 +212,8 @@ def test_a_name_that_a_shard_would_take(tmp_path):
     shutil.rmtree(root)
     (root / "short").mkdir(parents=True)
     (root / RECORD).write_text('{"format": 1, "command": "sources.lines", "names": []}')
-    (root / "short" / "c.parquet").write_text("a stranger's")
-    with pytest.raises(UserError, match=r"holds short/c\.parquet, which no run wrote"):
-        runs.run(raw, tmp_path / "out")
-    assert (root / "short" / "c.parquet").read_text() == "a stranger's"
+    message = r"holds short/c\.parquet, which no run wrote"
+    refused_for(root / "short" / "c.parquet", message, raw, tmp_path / "out")
 
 
 def test_a_folder_of_a_version_without_records_goes_on(tmp_path):

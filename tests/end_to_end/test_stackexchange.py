@@ -10,7 +10,7 @@ import pytest
 
 from samples import make_stackexchange
 from samples.sevenzip import write_archive
-from tests.end_to_end.commands import REAL, ROOT, documents, killed, manifest, outputs, rejects, run, source
+from tests.end_to_end.commands import REAL, ROOT, documents, killed, manifest, outputs, rejects, run, run_once, source
 
 SAMPLES = ROOT / "samples" / "stackexchange"
 INPUTS = ["--input", *sorted(SAMPLES.glob("*.7z"))]
@@ -62,13 +62,9 @@ def verified(output: Path) -> str:
     return run("pipeline.verify", output / "stackexchange").stdout
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded sample."""
-    output = tmp_path_factory.mktemp("stackexchange")
-    done = stackexchange(output, *INPUTS)
-    assert "34 rows, of which 17 are answers that became part of their question's record" in done.stdout
-    return output
+sample = run_once(
+    stackexchange, *INPUTS, out=["34 rows, of which 17 are answers that became part of their question's record"]
+)
 
 
 def test_the_accounts_of_the_sample(sample):

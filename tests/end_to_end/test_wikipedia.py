@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run
+from tests.end_to_end.commands import ROOT, documents, manifest, outputs, rejects, run, run_once
 
 SAMPLE = ROOT / "samples" / "wikipedia"
 INPUT = "samples/wikipedia/*.bz2"
@@ -21,12 +21,7 @@ def wikipedia(output: Path, *arguments: str | Path, status: int = 0):
     return run("sources.wikipedia", "--output", output, "--direct_num_workers", "1", *arguments, status=status)
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> Path:
-    """One run over the embedded sample."""
-    output = tmp_path_factory.mktemp("sample")
-    wikipedia(output, "--input", INPUT)
-    return output
+sample = run_once(wikipedia, "--input", INPUT)
 
 
 def same(output: Path) -> list[tuple]:

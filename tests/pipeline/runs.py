@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -34,10 +34,10 @@ FILES = {
 }
 
 
-def write_input(folder: Path) -> Path:
-    for name, data in FILES.items():
+def write_input(folder: Path, files: Mapping[str, str | bytes] = FILES) -> Path:
+    for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+        (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
     return folder
 
 

@@ -52,6 +52,13 @@ def train(shards: Path, folder: Path, /, **sections) -> list[dict]:
     return steps(folder)
 
 
+def trained(folder: Path, count: int) -> tuple[Path, Path]:
+    """A run of a few steps and its shards."""
+    data = shards(folder / "data")
+    train(data, folder / "run", run={"steps": count})
+    return folder / "run", data
+
+
 def steps(run: Path) -> list[dict]:
     """The records of a run's steps, without what depends on the clock."""
     clock = ("tokens_per_second", "mfu_full", "mfu_causal", "memory_gb")

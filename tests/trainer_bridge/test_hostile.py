@@ -50,10 +50,7 @@ def through_class(mark):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run of one checkpoint and its shards."""
-    folder = tmp_path_factory.mktemp("made")
-    data = runs.shards(folder / "data")
-    runs.train(data, folder / "run", run={"steps": 1})
-    return folder / "run", data
+    return runs.trained(tmp_path_factory.mktemp("made"), 1)
 
 
 @pytest.fixture

@@ -20,10 +20,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
-    data = runs.shards(folder / "data")
-    runs.train(data, folder / "run", run={"steps": 2})
-    return folder / "run", data
+    return runs.trained(tmp_path_factory.mktemp("trained"), 2)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,3 +119,12 @@ class Cluster(ABC):
                 f"  {self.command('start')} --any-ports"
             )
         return dict(self.own_ports)
+
+
+def count_at(port: int, page: str, key: str) -> int | None:
+    """A count that a web interface of the cluster tells as JSON; None where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/{page}", timeout=5) as answer:
+            return int(json.load(answer)[key])
+    except (OSError, ValueError, KeyError):
+        return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import urllib.request
 from pathlib import Path
 from typing import ClassVar
 
 from tools.engines import fetch
-from tools.engines.cluster import HOST, SOON_WARM, Cluster
+from tools.engines.cluster import HOST, SOON_WARM, Cluster, count_at
 from tools.engines.processes import listens
 
 # Jars of Beam's runner that the cluster has in its own version.
@@ -152,8 +150,4 @@ class Flink(Cluster):
 
 def _slots(rest: int) -> int | None:
     """The slots of the cluster; None where its web interface does not answer."""
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{rest}/overview", timeout=5) as answer:
-            return int(json.load(answer)["slots-total"])
-    except (OSError, ValueError, KeyError):
-        return None
+    return count_at(rest, "overview", "slots-total")

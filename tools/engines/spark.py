@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
 from typing import ClassVar
 
 from tools.engines import fetch
-from tools.engines.cluster import HOST, SOON_WARM, Cluster
+from tools.engines.cluster import HOST, SOON_WARM, Cluster, count_at
 from tools.engines.processes import listens
 
 # Java 17 keeps these shut, and Spark's own scripts open them (JavaModuleOptions of Spark).
@@ -135,8 +133,4 @@ class Spark(Cluster):
 
 def _workers(web: int) -> int | None:
     """The workers that the master has; None where its web interface does not answer."""
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{web}/json/", timeout=5) as answer:
-            return int(json.load(answer)["aliveworkers"])
-    except (OSError, ValueError, KeyError):
-        return None
+    return count_at(web, "json/", "aliveworkers")

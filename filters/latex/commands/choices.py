@@ -33,13 +33,11 @@ def _choose(test: Test, count: int) -> Callable[[Expander, str], None]:
     """A command that reads ``count`` arguments, asks ``test`` of them, and reads on in one of two more."""
 
     def choose(expander: Expander, name: str) -> None:
-        reader = expander.reader
-        reader.mark()
+        reader = expander.marked()
         given = [reader.argument() for _ in range(count)]
         yes, no = (reader.group(), reader.group()) if None not in given else (None, None)
         if yes is None or no is None:
-            reader.reset()
-            expander.write(name)
+            expander.put_back(name)
             return
         truth = test(expander, name, [text for text in given if text is not None])
         if truth is not None:
@@ -51,8 +49,7 @@ def _choose(test: Test, count: int) -> Callable[[Expander, str], None]:
             expander.conditions.append(set())
             expander.push("".join(f"{{{text}}}" for text in (*given, yes, no)) + _END_CHOICE)
         else:
-            reader.reset()
-            expander.write(name)
+            expander.put_back(name)
 
     return choose
 
@@ -150,12 +147,10 @@ def _file_exists(expander: Expander, name: str, given: list[str]) -> bool:
 
 def _input_if_exists(expander: Expander, name: str) -> None:
     r"""``\InputIfFileExists{file}{yes}{no}``: the argument first, then the file."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target, yes, no = reader.group(), reader.group(), reader.group()
     if target is None or yes is None or no is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     elif _file_exists(expander, name, [target]):
         include(expander, target)
         expander.push(yes)
@@ -165,13 +160,11 @@ def _input_if_exists(expander: Expander, name: str) -> None:
 
 def _looks_ahead(expander: Expander, name: str) -> None:
     r"""``\@ifstar{with}{without}`` and ``\@ifnextchar[{with}{without}``: look at what follows."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     char = "*" if name == "@ifstar" else reader.token()
     yes, no = reader.argument(), reader.argument()
     if char is None or yes is None or no is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     at_letter = reader.frames[-1].at_letter
     frame = reader.settle()
@@ -186,13 +179,11 @@ def _looks_ahead(expander: Expander, name: str) -> None:
 
 def _set_toggle(expander: Expander, name: str) -> None:
     r"""``\newtoggle{x}``, ``\toggletrue{x}``, ``\newboolean{x}``, ``\setboolean{x}{true}`` and so on."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     flag = reader.group()
     value = reader.group() if flag is not None and name in ("setboolean", "setbool", "settoggle") else ""
     if flag is None or value is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     expander.flags[flag.strip()] = name.endswith("true") or value.strip() == "true"
     expander.drop_line()

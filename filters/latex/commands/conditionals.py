@@ -162,8 +162,7 @@ def _ifcase(expander: Expander, name: str) -> None:
 
 
 def _ifdefined(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     token = reader.token()
     if token is None:
         reader.reset()
@@ -171,8 +170,7 @@ def _ifdefined(expander: Expander, name: str) -> None:
 
 
 def _ifcsname(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     built = built_name(expander)
     if built is None:
         reader.reset()
@@ -180,8 +178,7 @@ def _ifcsname(expander: Expander, name: str) -> None:
 
 
 def _ifx(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     first, second = reader.token(), reader.token()
     truth = None if first is None or second is None else same(expander, first, second)
     if truth is None:
@@ -234,8 +231,7 @@ def _fi(expander: Expander, name: str) -> None:
 
 def _unless(expander: Expander, name: str) -> None:
     r"""``\unless\ifdefined``: the conditional behind it, turned round."""
-    frame = expander.reader.settle()
-    following = _NEXT_CONDITIONAL.match(frame.text, frame.pos)
+    following = expander.reader.match(_NEXT_CONDITIONAL)
     if following and expander.is_conditional(following[1]):
         expander.unless = True
     else:
@@ -243,12 +239,10 @@ def _unless(expander: Expander, name: str) -> None:
 
 
 def _newif(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control()
     if target is None or not target[0].startswith("if") or len(target[0]) < 3:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     flag = target[0][2:]
     expander.flags.setdefault(flag, False)

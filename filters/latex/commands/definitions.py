@@ -43,8 +43,7 @@ def digit(text: str | None) -> int:
 
 
 def _newcommand(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     reader.skip("*")
     target = reader.control()
     parameters = _latex_parameters(reader, name) if target else None
@@ -82,8 +81,7 @@ def keyed_parameters(count: int, defaults: str | None) -> tuple[Parameter, ...] 
 
 
 def _def(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control() if reader.peek() == "\\" else None
     parameters = _parameter_text(expander) if target and target[0] not in _BUILT else None
     body = reader.group() if parameters is not None else None
@@ -163,8 +161,7 @@ def _copied(expander: Expander, source: str) -> Meaning | None:
 
 
 def _operator(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     star = "*" if reader.skip("*") else ""
     target = reader.control()
     body = reader.argument() if target else None
@@ -178,8 +175,7 @@ def _operator(expander: Expander, name: str) -> None:
 
 def _font_command(expander: Expander, name: str) -> None:
     r"""``\DeclareTextFontCommand{\strong}{\bfseries}``: the argument in a group with the declaration."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control()
     body = reader.argument() if target else None
     if target is None or body is None:
@@ -190,8 +186,7 @@ def _font_command(expander: Expander, name: str) -> None:
 
 
 def _document_command(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control()
     specification = reader.group() if target else None
     body = reader.argument() if specification is not None else None
@@ -206,19 +201,16 @@ def _document_command(expander: Expander, name: str) -> None:
 
 def _reference(expander: Expander, name: str) -> None:
     r"""harvmac's ``\lref\name{text}``: an entry of the bibliography, wherever it stands."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control() if reader.peek() == "\\" else None
     if target is None or reader.group() is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         expander.drop_line()
 
 
 def _prefix(expander: Expander, name: str) -> None:
-    frame = expander.reader.settle()
-    if not _PREFIXED.match(frame.text, frame.pos):
+    if not expander.reader.match(_PREFIXED):
         expander.write(name)
     elif name == "global":
         expander.everywhere = True
@@ -228,14 +220,12 @@ def _prefix(expander: Expander, name: str) -> None:
 
 def _if_value(expander: Expander, name: str) -> None:
     r"""xparse's tests of arguments: ``\IfBooleanTF{#1}{yes}{no}``, ``\IfNoValueT{#1}{yes}`` and so on."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     value = reader.argument()
     yes = reader.argument() if not name.endswith("F") or name.endswith("TF") else ""
     no = reader.argument() if name.endswith("F") else ""
     if value is None or yes is None or no is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     truth = value == TRUE if name.startswith("IfBoolean") else (value == NO_VALUE) == name.startswith("IfNoValue")
     expander.push(yes if truth else no)

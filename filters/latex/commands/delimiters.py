@@ -15,8 +15,7 @@ _ARGUMENT = re.compile(r"#([1-7])")
 
 
 def _paired(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.control()
     count = reader.bracket() if target and name != "DeclarePairedDelimiter" else "1"
     given = [reader.argument() for _ in range(_TEXTS[name])] if target and count else []

@@ -95,8 +95,7 @@ def _group(expander: Expander, name: str) -> None:
 
 
 def _new_environment(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     reader.skip("*")
     target = reader.group()
     if "Document" in name:
@@ -123,12 +122,10 @@ def _new_environment(expander: Expander, name: str) -> None:
 
 def _included(expander: Expander, name: str) -> None:
     r"""comment's ``\includecomment{x}``, versions' ``\includeversion{x}``: an environment that leaves its text."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target = reader.group()
     if target is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     if target.strip() not in ENVIRONMENTS:
         define(expander, f"begin {target.strip()}", Macro(""))

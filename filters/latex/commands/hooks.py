@@ -39,16 +39,14 @@ _NAMED = re.compile(r"\s*\\(?:[A-Za-z@]+|.)[ \t]*")
 
 def _inert(shape: str) -> Callable[[Expander, str], None]:
     def inert(expander: Expander, name: str) -> None:
-        reader = expander.reader
-        reader.mark()
+        reader = expander.marked()
         for kind in shape:
             if kind == "o":
                 reader.bracket()
             elif kind != "m":
                 reader.skip(kind)
             elif reader.argument() is None:
-                reader.reset()
-                expander.write(name)
+                expander.put_back(name)
                 return
         expander.counters["hooks"] += 1
         expander.drop_line()
@@ -58,12 +56,10 @@ def _inert(shape: str) -> Callable[[Expander, str], None]:
 
 def _append(expander: Expander, name: str) -> None:
     r"""``\appto\x{...}``, ``\g@addto@macro\x{...}``: more of a macro of the author's; of another, code for it."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     target, more = reader.control(), reader.group()
     if target is None or more is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     meaning = expander.scopes.meanings.get(target[0])
     plain = isinstance(meaning, Macro) and not meaning.parameters and len(meaning.pieces) == 1
@@ -80,15 +76,13 @@ def _append(expander: Expander, name: str) -> None:
 
 def _at_begin(expander: Expander, name: str) -> None:
     r"""``\AtBeginDocument{...}``: run there; in the document, and where there is none, now."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     hook = reader.argument() if name.startswith("AddToHook") else "begindocument"
     if name.startswith("AddToHook"):
         reader.bracket()
     argument = reader.group() if hook is not None else None
     if hook is None or argument is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     elif not _BEGINNING.match(hook.strip()):
         expander.counters["hooks"] += 1
         expander.drop_line()
@@ -101,14 +95,12 @@ def _at_begin(expander: Expander, name: str) -> None:
 
 def _write(expander: Expander, name: str) -> None:
     r"""``\write16{...}``, ``\write\file{...}``."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     frame = reader.settle()
     stream = _STREAM.match(frame.text, frame.pos)
     frame.pos = stream.end() if stream else frame.pos
     if stream is None or reader.group() is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         expander.drop_line()
 
@@ -127,8 +119,7 @@ def _skips(pattern: re.Pattern[str]) -> Callable[[Expander, str], None]:
 
 
 def _immediate(expander: Expander, name: str) -> None:
-    frame = expander.reader.settle()
-    if not _PREFIXED.match(frame.text, frame.pos):
+    if not expander.reader.match(_PREFIXED):
         expander.write(name)
 
 

@@ -58,8 +58,7 @@ def _refused(expander: Expander, path: str) -> str:
 
 
 def _input(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     if reader.peek() == "{":
         target = reader.group()
     else:
@@ -68,21 +67,18 @@ def _input(expander: Expander, name: str) -> None:
         frame.pos = match.end() if match else frame.pos
         target = (match[1] or match[2]) if match else None
     if target is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         include(expander, target)
 
 
 def _import(expander: Expander, name: str) -> None:
     r"""``\import{directory/}{file}`` and its kin; ``\sub...`` count from the directory of the file being read."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     reader.skip("*")
     directory, target = reader.group(), reader.group()
     if directory is None or target is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     if name.startswith("sub"):
         current = next((frame.path for frame in reversed(expander.frames) if frame.path), "")
@@ -100,13 +96,11 @@ def _end_input(expander: Expander, name: str) -> None:
 
 
 def _package(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     options = reader.bracket()
     names = reader.group()
     if names is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     reader.bracket()
     written = f"\\{name}{'' if options is None else f'[{options}]'}{{{names}}}"
@@ -136,14 +130,12 @@ def _style_definitions(expander: Expander, package: str) -> list[str]:
 
 def _class(expander: Expander, name: str) -> None:
     r"""``\documentclass[...]{article}``: a preamble's; which class it is decides ``\@ifclassloaded``."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     reader.bracket()
     document_class = reader.group()
     if document_class is not None:
         expander.packages.add(document_class.strip())
-    reader.reset()
-    expander.write(name)
+    expander.put_back(name)
 
 
 def _at_letter(expander: Expander, name: str) -> None:

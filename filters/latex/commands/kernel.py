@@ -9,13 +9,11 @@ _KEPT |= {"@firstoftwo": (2, 0), "@secondoftwo": (2, 1)}
 
 
 def _choose(expander: Expander, name: str) -> None:
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     count, kept = _KEPT[name]
     arguments = [reader.argument() for _ in range(count)]
     if None in arguments:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     elif kept is None:
         expander.drop_line()
     else:
@@ -24,22 +22,19 @@ def _choose(expander: Expander, name: str) -> None:
 
 def _with_default(expander: Expander, name: str) -> None:
     r"""``\@testopt\f{z}``: ``\f[z]`` where no bracket follows; ``\@dblarg\f``: ``\f[x]{x}`` for ``\f{x}``."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     command = reader.argument()
     at_letter = reader.frames[-1].at_letter
     default = reader.argument() if name == "@testopt" and command is not None else ""
     if command is None or default is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
         return
     if reader.peek() == "[":
         expander.push(command, at_letter=at_letter)
         return
     argument = reader.group() if name == "@dblarg" else ""
     if argument is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         text = f"{command}[{default}]" if name == "@testopt" else f"{command}[{{{argument}}}]{{{argument}}}"
         expander.push(text, at_letter=at_letter)

@@ -129,8 +129,7 @@ def _named(expander: Expander, name: str) -> None:
 
 def _for(expander: Expander, name: str) -> None:
     r"""``\@for\x:=a,b,c\do{...}``, ``\@tfor\x:=abc\do{...}``: where they define names."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     frame = reader.settle()
     head = _FOR.match(frame.text, frame.pos)
     do = _DO.search(frame.text, head.end(), head.end() + 2000) if head else None
@@ -147,8 +146,7 @@ def _for(expander: Expander, name: str) -> None:
 
 def _foreach(expander: Expander, name: str) -> None:
     r"""pgf's ``\foreach \x in {A,...,Z} {...}``, where it defines names: elsewhere it draws."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     frame = reader.settle()
     head = _FOREACH.match(frame.text, frame.pos)
     if head is None:
@@ -181,8 +179,7 @@ def _with_item(body: str, variable: str, item: str) -> str:
 
 def _list(expander: Expander, name: str) -> None:
     r"""etoolbox's ``\forcsvlist{\define}{a,b,c}``: the macro is used with each."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     command, listed = reader.argument(), reader.group()
     if command is None or listed is None or listed.count(",") > MAX_ITEMS:
         give_up(expander, name)

@@ -70,8 +70,7 @@ def _known(expander: Expander, name: str) -> int | None:
 
 def _newcount(expander: Expander, name: str) -> None:
     expander.write(name)
-    frame = expander.reader.settle()
-    target = _TARGET.match(frame.text, frame.pos)
+    target = expander.reader.match(_TARGET)
     if target and target[1] not in expander.scopes.meanings:
         expander.numbers[target[1]] = 0
         expander.scopes.define(target[1], Primitive(target[1], _register), True)
@@ -80,16 +79,14 @@ def _newcount(expander: Expander, name: str) -> None:
 def _register(expander: Expander, name: str) -> None:
     r"""``\n=3`` sets it; the text stays."""
     expander.write(name)
-    frame = expander.reader.settle()
-    assigned = _ASSIGNED.match(frame.text, frame.pos)
+    assigned = expander.reader.match(_ASSIGNED)
     if assigned:
         expander.numbers[name] = int(assigned[1])
 
 
 def _chardef(expander: Expander, name: str) -> None:
     expander.write(name)
-    frame = expander.reader.settle()
-    found = _CHARDEF.match(frame.text, frame.pos)
+    found = expander.reader.match(_CHARDEF)
     if found:
         expander.numbers[found[1]] = int(found[2])
         expander.declared.add(found[1])
@@ -98,8 +95,7 @@ def _chardef(expander: Expander, name: str) -> None:
 def _reckon(expander: Expander, name: str) -> None:
     r"""``\advance\n by 1``: its value is known no more."""
     expander.write(name)
-    frame = expander.reader.settle()
-    target = _TARGET.match(frame.text, frame.pos)
+    target = expander.reader.match(_TARGET)
     if target:
         expander.reckoned.add(target[1])
 
@@ -107,8 +103,7 @@ def _reckon(expander: Expander, name: str) -> None:
 def _counter(expander: Expander, name: str) -> None:
     r"""``\newcounter{x}``, ``\setcounter{x}{3}``, ``\stepcounter{x}``."""
     expander.write(name)
-    frame = expander.reader.settle()
-    found = _COUNTER.match(frame.text, frame.pos)
+    found = expander.reader.match(_COUNTER)
     if found is None:
         return
     counter = f"c@{found[1]}"
@@ -125,8 +120,7 @@ def _counter(expander: Expander, name: str) -> None:
 def _declare(expander: Expander, name: str) -> None:
     r"""``\newtheorem{x}``, ``\newlength{\x}``, ``\font\x=...``: names that are defined, and are no macros."""
     expander.write(name)
-    frame = expander.reader.settle()
-    found = _DECLARED.match(frame.text, frame.pos)
+    found = expander.reader.match(_DECLARED)
     if found and name == "newtheorem":
         expander.declared |= {found[1], f"end{found[1]}", f"c@{found[1]}", f"the{found[1]}"}
     elif found:

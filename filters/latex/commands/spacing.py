@@ -6,12 +6,10 @@ from filters.latex.scopes import primitives
 
 def _mathchoice(expander: Expander, name: str) -> None:
     r"""``\mathchoice{display}{text}{script}{scriptscript}``: four sizes of one thing, of which the text's is taken."""
-    reader = expander.reader
-    reader.mark()
+    reader = expander.marked()
     choices = [reader.group() for _ in range(4)]
     if choices[1] is None or choices[3] is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         expander.push(choices[1])
 
@@ -28,12 +26,9 @@ def _xspace(expander: Expander, name: str) -> None:
 
 def _transparent(expander: Expander, name: str) -> None:
     r"""``\AtEndOfPackage{...}``, ``\IEEEraisesectionheading{...}``: the argument stands for itself."""
-    reader = expander.reader
-    reader.mark()
-    argument = reader.group()
+    argument = expander.marked().group()
     if argument is None:
-        reader.reset()
-        expander.write(name)
+        expander.put_back(name)
     else:
         expander.push(argument)
 

@@ -19,6 +19,7 @@ from filters.commoncrawl.reference import (
     keep_reference,
     train_reference_model,
 )
+from tests.tables import results
 
 SETTINGS = {"dim": 10, "lr": 1.0, "epochs": 5, "min_count": 1}
 
@@ -41,21 +42,19 @@ def trained(tmp_path_factory):
     return output, train_reference_model([*POSITIVES, " \n\u2028"], NEGATIVES, output, seed=7, **SETTINGS)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("", ""),
-        ("One line.", "One line."),
-        ("Two\nlines\r\n\nof\x85text\u2028and\u2029more", "Two lines\r  of text and more"),
-        ("a\tb\u00a0c\x0b", "a\tb\u00a0c\x0b"),
-        ("__label__reference spam", "__label reference spam"),
-        ("x__label__ __label____label__", "x__label  __label __label "),
-        ("a </s> b</s>", "a < /s> b< /s>"),
-        ("\ud800", "\ud800"),
-    ],
+test_clean_for_classifier = results(
+    clean_for_classifier,
+    {
+        "": "",
+        "One line.": "One line.",
+        "Two\nlines\r\n\nof\x85text\u2028and\u2029more": "Two lines\r  of text and more",
+        "a\tb\u00a0c\x0b": "a\tb\u00a0c\x0b",
+        "__label__reference spam": "__label reference spam",
+        "x__label__ __label____label__": "x__label  __label __label ",
+        "a </s> b</s>": "a < /s> b< /s>",
+        "\ud800": "\ud800",
+    },
 )
-def test_clean_for_classifier(text, line):
-    assert clean_for_classifier(text) == line
 
 
 @given(

@@ -150,27 +150,34 @@ def test_an_input_bbl_is_a_bibliography() -> None:
     assert result.text == "\\section{A} b\n"
 
 
-def test_macros_of_the_papers_own_style_file() -> None:
-    style = (
-        "\\ProvidesPackage{mine}\n\\newcommand{\\R}{\\mathbb{R}}\n\\def\\v#1{\\mathbf{#1}}\n\\let\\eps\\varepsilon\n"
-        "\\newcommand{\\inner}{\\@internal}\n\\def\\@internal{x}\n\\def\\layout{\\vskip 1cm}\n\\def\\section#1{no}\n"
-    )
-    tex = DOCUMENT % ("\\usepackage{amsmath,mine}", "\\section{A} $\\R, \\v{x}, \\eps$ \\inner \\layout")
+@pytest.mark.parametrize(
+    ("style", "packages", "uses", "text", "left"),
+    [
+        (
+            "\\ProvidesPackage{mine}\n\\newcommand{\\R}{\\mathbb{R}}\n\\def\\v#1{\\mathbf{#1}}\n"
+            "\\let\\eps\\varepsilon\n\\newcommand{\\inner}{\\@internal}\n\\def\\@internal{x}\n"
+            "\\def\\layout{\\vskip 1cm}\n\\def\\section#1{no}\n",
+            "amsmath,mine",
+            "$\\R, \\v{x}, \\eps$ \\inner \\layout",
+            "$\\mathbb{R}, \\mathbf{x}, \\varepsilon$ \\inner \\layout",
+            2,
+        ),
+        (
+            "\\newcommandx{\\f}[2][1=z]{<#1#2>}\\DeclarePairedDelimiter\\set\\{\\}\n"
+            "\\NewDocumentCommand{\\g}{o m}{(#2)}\\DeclarePairedDelimiterX\\ip[2]{\\langle}{\\rangle}{#1,#2}"
+            "\\newcommandx{\\q}[1][1=a]{\\vskip #1}\\DeclareMathOperator*\\am{arg}\\if x\\newcommand{\\no}{\\fi}",
+            "mine",
+            "\\f{x}\\set{y}\\g[a]{b}\\ip{c}{d}\\am\\q",
+            "<zx>\\{y\\}(b)\\langle c,d\\rangle\\operatorname*{arg}\\q",
+            1,
+        ),
+    ],
+    ids=["macros", "every way to define"],
+)
+def test_macros_of_the_papers_own_style_file(style: str, packages: str, uses: str, text: str, left: int) -> None:
+    tex = DOCUMENT % (f"\\usepackage{{{packages}}}", f"\\section{{A}} {uses}")
     result = paper({"main.tex": tex, "mine.sty": style})
-    assert result.text == "\\section{A} $\\mathbb{R}, \\mathbf{x}, \\varepsilon$ \\inner \\layout\n"
-    assert result.macros_left == 2
-
-
-def test_every_way_to_define_is_read_in_a_style_file() -> None:
-    style = (
-        "\\newcommandx{\\f}[2][1=z]{<#1#2>}\\DeclarePairedDelimiter\\set\\{\\}\n\\NewDocumentCommand{\\g}{o m}{(#2)}"
-        "\\DeclarePairedDelimiterX\\ip[2]{\\langle}{\\rangle}{#1,#2}\\newcommandx{\\q}[1][1=a]{\\vskip #1}"
-        "\\DeclareMathOperator*\\am{arg}\\if x\\newcommand{\\no}{\\fi}"
-    )
-    tex = DOCUMENT % ("\\usepackage{s}", "\\section{A} \\f{x}\\set{y}\\g[a]{b}\\ip{c}{d}\\am\\q")
-    result = paper({"main.tex": tex, "s.sty": style})
-    assert result.text == "\\section{A} <zx>\\{y\\}(b)\\langle c,d\\rangle\\operatorname*{arg}\\q\n"
-    assert result.macros_left == 1
+    assert (result.text, result.macros_left) == (f"\\section{{A}} {text}\n", left)
 
 
 def test_macros_of_style_files_that_a_style_file_loads() -> None:

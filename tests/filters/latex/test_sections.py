@@ -5,30 +5,45 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filters.latex.sections import HEADING_LINE, cut_end, cut_references, find_start, heading_lines
+from tests.tables import results_of
 
 
-@pytest.mark.parametrize(
-    ("text", "rest", "started_at"),
-    [
-        (r"\maketitle x \section{A} b", r"\section{A} b", "section"),
-        (r"x \section*{A} b", r"\section*{A} b", "section"),
-        (r"x \chapter[B]{A} b", r"\chapter[B]{A} b", "section"),
-        (r"x \part {A} b", r"\part {A} b", "section"),
-        (r"x \sectionmark{A} \subsection{B}", r"\subsection{B}", "section"),
-        (r"\maketitle\begin{abstract}a\end{abstract} b", r"\begin{abstract}a\end{abstract} b", "abstract"),
-        (r"\begin{abstract}a\end{abstract}\maketitle b", r"\begin{abstract}a\end{abstract}\maketitle b", "abstract"),
-        ("t\\maketitle\nb", "b", "maketitle"),
-        ("only text", "only text", "document"),
-        (r"\section Spaces.", r"\section Spaces.", "document"),
-        ("t\n\\noindent{\\bf 1. Introduction}\nb", "\\noindent{\\bf 1. Introduction}\nb", "heading"),
-        ("t\n\\centerline{\\bf I. INTRODUCTION}\nb", "\\centerline{\\bf I. INTRODUCTION}\nb", "heading"),
-        ("t\n\\item Introduction\nb", "t\n\\item Introduction\nb", "document"),
-        ("t\n{\\bf Introduction} of\nb", "t\n{\\bf Introduction} of\nb", "document"),
-    ],
-)
-def test_find_start(text: str, rest: str, started_at: str) -> None:
+def rest_from(started_at: str, text: str) -> str:
+    """The text from where it starts, which must be what is said."""
     start, name = find_start(text, latex=True)
-    assert (text[start:], name) == (rest, started_at)
+    assert name == started_at
+    return text[start:]
+
+
+test_find_start = results_of(
+    rest_from,
+    {
+        "section": {
+            r"\maketitle x \section{A} b": r"\section{A} b",
+            r"x \section*{A} b": r"\section*{A} b",
+            r"x \chapter[B]{A} b": r"\chapter[B]{A} b",
+            r"x \part {A} b": r"\part {A} b",
+            r"x \sectionmark{A} \subsection{B}": r"\subsection{B}",
+        },
+        "abstract": {
+            r"\maketitle\begin{abstract}a\end{abstract} b": r"\begin{abstract}a\end{abstract} b",
+            r"\begin{abstract}a\end{abstract}\maketitle b": r"\begin{abstract}a\end{abstract}\maketitle b",
+        },
+        "maketitle": {
+            "t\\maketitle\nb": "b",
+        },
+        "document": {
+            "only text": "only text",
+            r"\section Spaces.": r"\section Spaces.",
+            "t\n\\item Introduction\nb": "t\n\\item Introduction\nb",
+            "t\n{\\bf Introduction} of\nb": "t\n{\\bf Introduction} of\nb",
+        },
+        "heading": {
+            "t\n\\noindent{\\bf 1. Introduction}\nb": "\\noindent{\\bf 1. Introduction}\nb",
+            "t\n\\centerline{\\bf I. INTRODUCTION}\nb": "\\centerline{\\bf I. INTRODUCTION}\nb",
+        },
+    },
+)
 
 
 @pytest.mark.parametrize(
@@ -127,31 +142,37 @@ def test_what_follows_bibliography_and_appendix_are_options(text, options, rest,
     assert (found["appendices_kept"], found["appendices_dropped"], found["references"]) == counts
 
 
-@pytest.mark.parametrize(
-    ("text", "start", "started_at"),
-    [
-        # the first heading of either kind
-        ("\\centerline{\\bf Introduction}\n\\section{B}", "\\centerline", "heading"),
-        ("\\section{A}\n{\\bf Introduction}\n", "\\section{A}", "section"),
-        ("t\n{\\large\\bf 1. The Model}\n\\subsection{B}", "{\\large", "heading"),
-        ("t\n\\noindent\\textbf{\\S 0. Notation and terms}\n\\section{B}", "\\noindent", "heading"),
-        ("t\n\\centerline{\\bf I. Preliminaries}\nb", "\\centerline", "heading"),
-        ("t\n\\begin{center}\n{\\bf I. INTRODUCTION}\n\\end{center}\nb", "\\begin{center}", "heading"),
-        ("\\begin{flushleft}\\textbf{Introduction}\\end{flushleft}\n\\section{B}", "\\begin{flushleft}", "heading"),
-        ("\\maketitle\n\\textit{Introduction.}---We\n\\section{B}", "\\textit", "heading"),
-        ("\\maketitle\n{\\it Introduction}: We\n\\section{B}", "{\\it", "heading"),
-        # neither in an abstract, nor a place of work, nor the second of something
-        ("\\begin{abstract}\n\\textbf{Introduction}\na\n\\end{abstract}\n\\section{A}", "\\section", "section"),
-        ("\\abstract{a\n\\textbf{Introduction:} b}\n\\section{A}", "\\section", "section"),
-        ("{\\bf 1. Department of Physics}\n\\section{A}", "\\section", "section"),
-        ("{\\it 1. The model}\n\\section{A}", "\\section", "section"),
-        ("{\\bf 2. The model}\n\\section{A}", "\\section", "section"),
-    ],
+test_the_first_heading_of_either_kind_begins_the_text = results_of(
+    rest_from,
+    {
+        "heading": {
+            # the first heading of either kind
+            "\\centerline{\\bf Introduction}\n\\section{B}": "\\centerline{\\bf Introduction}\n\\section{B}",
+            "t\n{\\large\\bf 1. The Model}\n\\subsection{B}": "{\\large\\bf 1. The Model}\n\\subsection{B}",
+            "t\n\\noindent\\textbf{\\S 0. Notation and terms}\n\\section{B}": (
+                "\\noindent\\textbf{\\S 0. Notation and terms}\n\\section{B}"
+            ),
+            "t\n\\centerline{\\bf I. Preliminaries}\nb": "\\centerline{\\bf I. Preliminaries}\nb",
+            "t\n\\begin{center}\n{\\bf I. INTRODUCTION}\n\\end{center}\nb": (
+                "\\begin{center}\n{\\bf I. INTRODUCTION}\n\\end{center}\nb"
+            ),
+            "\\begin{flushleft}\\textbf{Introduction}\\end{flushleft}\n\\section{B}": (
+                "\\begin{flushleft}\\textbf{Introduction}\\end{flushleft}\n\\section{B}"
+            ),
+            "\\maketitle\n\\textit{Introduction.}---We\n\\section{B}": "\\textit{Introduction.}---We\n\\section{B}",
+            "\\maketitle\n{\\it Introduction}: We\n\\section{B}": "{\\it Introduction}: We\n\\section{B}",
+        },
+        "section": {
+            "\\section{A}\n{\\bf Introduction}\n": "\\section{A}\n{\\bf Introduction}\n",
+            # neither in an abstract, nor a place of work, nor the second of something
+            "\\begin{abstract}\n\\textbf{Introduction}\na\n\\end{abstract}\n\\section{A}": "\\section{A}",
+            "\\abstract{a\n\\textbf{Introduction:} b}\n\\section{A}": "\\section{A}",
+            "{\\bf 1. Department of Physics}\n\\section{A}": "\\section{A}",
+            "{\\it 1. The model}\n\\section{A}": "\\section{A}",
+            "{\\bf 2. The model}\n\\section{A}": "\\section{A}",
+        },
+    },
 )
-def test_the_first_heading_of_either_kind_begins_the_text(text, start, started_at) -> None:
-    at, name = find_start(text, latex=True)
-    assert text[at:].startswith(start)
-    assert name == started_at
 
 
 PARTS = st.sampled_from(

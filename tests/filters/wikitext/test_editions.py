@@ -15,6 +15,7 @@ from filters.wikitext.editions.load import BadTable, _rule, _split, read_table
 from filters.wikitext.editions.named import NAMED, silent
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.template_table import exact_name
+from tests.tables import refusals
 
 TABLES = sorted(path.name for path in files("filters.wikitext.editions").iterdir() if path.name.endswith(".yaml"))
 
@@ -166,18 +167,16 @@ def test_capitals_count_in_short_names():
     assert table.find("TAs") is None
 
 
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        ("=nothing", "common.yaml: there is no such rule as '=nothing'"),
-        ("=joined a b c d", "there is no such rule as '=joined a b c d'"),
-        ("{1:nothing}", "has no such filter: 'nothing'; there are number, power, country, lower"),
-        ("=joined 'a", "there is no such rule as"),
-    ],
+test_a_bad_row_is_an_error_that_names_it = refusals(
+    lambda what: _rule("common", what, Edition("en")),
+    BadTable,
+    {
+        "=nothing": "common.yaml: there is no such rule as '=nothing'",
+        "=joined a b c d": "there is no such rule as '=joined a b c d'",
+        "{1:nothing}": "has no such filter: 'nothing'; there are number, power, country, lower",
+        "=joined 'a": "there is no such rule as",
+    },
 )
-def test_a_bad_row_is_an_error_that_names_it(what, message):
-    with pytest.raises(BadTable, match=message):
-        _rule("common", what, Edition("en"))
 
 
 def test_the_names_of_rules_are_all_in_use():

@@ -11,6 +11,7 @@ from filters.wikitext.expansion import template_names
 from filters.wikitext.expansion.definitions import included
 from filters.wikitext.expansion.expressions import BadExpression, evaluate, write
 from filters.wikitext.expansion.tree import DEEPEST, Argument, Call, Parameter, TooDeep, parse
+from tests.tables import results, results_of
 
 DEFINITIONS = {
     "it": {
@@ -53,29 +54,29 @@ def expanded(language: str, call: str, uses: TemplateUses | None = None) -> str:
     return text.removeprefix("Prima parola").removesuffix("dopo.").strip()
 
 
-@pytest.mark.parametrize(
-    ("language", "call", "text"),
-    [
-        ("it", "{{blocco|300 m}}", "300 m"),
-        ("it", "{{Blocco| [[a|b]] {{Exp|5|6}} }}", "b 5×10⁶"),
-        ("it", "{{doppio|4.26}}", "8.5"),
-        ("it", "{{potenza|3|7}} {{potenza|3}} {{potenza|3|x}}", "3 × 10⁷ 3 × 10⁶ 3 × 10x"),
-        ("it", "{{Altro_nome|q}}", "q"),
-        ("it", "{{scelta|A}} {{scelta|A|b=C}}", "A C"),
-        ("it", "{{caso|a}} {{caso|b}} {{caso|c}} {{caso|q}}", "AB AB x=y zz"),
-        ("it", "{{ordinato|5}}", "5"),
-        ("it", "{{abitanti|12345}}", "12 345 abitanti"),
-        ("it", "{{forse|w}}", "ok w"),
-        ("it", "{{con regola|1,9}}", "1,9×10⁶"),
-        ("it", "{{parziale}}", "sì"),
-        ("it", "{{nome|a}} {{nome|nome=b}} {{nome}}", "a b ?"),
-        ("it", "{{nowrap|{{blocco|x{{!}}y}}}}", "x|y"),
-        ("de", "{{Meter|12345.5}} {{wenn|7}} {{wenn|3}}", "12.345,5 m viel wenig"),
-        ("ru", "{{метры|5|да}} {{Метры|6|}}", "5 м., да 6 м"),
-    ],
+test_what_is_expanded = results_of(
+    expanded,
+    {
+        "it": {
+            "{{blocco|300 m}}": "300 m",
+            "{{Blocco| [[a|b]] {{Exp|5|6}} }}": "b 5×10⁶",
+            "{{doppio|4.26}}": "8.5",
+            "{{potenza|3|7}} {{potenza|3}} {{potenza|3|x}}": "3 × 10⁷ 3 × 10⁶ 3 × 10x",
+            "{{Altro_nome|q}}": "q",
+            "{{scelta|A}} {{scelta|A|b=C}}": "A C",
+            "{{caso|a}} {{caso|b}} {{caso|c}} {{caso|q}}": "AB AB x=y zz",
+            "{{ordinato|5}}": "5",
+            "{{abitanti|12345}}": "12 345 abitanti",
+            "{{forse|w}}": "ok w",
+            "{{con regola|1,9}}": "1,9×10⁶",
+            "{{parziale}}": "sì",
+            "{{nome|a}} {{nome|nome=b}} {{nome}}": "a b ?",
+            "{{nowrap|{{blocco|x{{!}}y}}}}": "x|y",
+        },
+        "de": {"{{Meter|12345.5}} {{wenn|7}} {{wenn|3}}": "12.345,5 m viel wenig"},
+        "ru": {"{{метры|5|да}} {{Метры|6|}}": "5 м., да 6 м"},
+    },
 )
-def test_what_is_expanded(language, call, text):
-    assert expanded(language, call) == text
 
 
 @pytest.mark.parametrize(
@@ -133,17 +134,24 @@ def test_any_braces_make_a_tree(text):
         assert text.count("{{") + text.count("[[") >= DEEPEST / 2
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1 + 2 * 3", "7"), ("(1 + 2) * 3", "9"), ("2 ^ 10", "1024"), ("7 mod 4", "3"), ("1/3 round 2", "0.33"),
-        ("2.5 round 0", "3"), ("-5 < 3 and 1", "1"), ("not 0", "1"), ("1 = 1.0", "1"), ("1e3", "1000"),
-        ("−4 + 1", "-3"),
-        ("5 <> 5 or 3 >= 3", "1"), ("trunc 2.7 + floor -1.5 + ceil 1.2 + abs -1", "3"),
-    ],
-)  # fmt: skip
-def test_expressions(text, value):
-    assert write(evaluate(text)) == value
+test_expressions = results(
+    lambda text: write(evaluate(text)),
+    {
+        "1 + 2 * 3": "7",
+        "(1 + 2) * 3": "9",
+        "2 ^ 10": "1024",
+        "7 mod 4": "3",
+        "1/3 round 2": "0.33",
+        "2.5 round 0": "3",
+        "-5 < 3 and 1": "1",
+        "not 0": "1",
+        "1 = 1.0": "1",
+        "1e3": "1000",
+        "−4 + 1": "-3",
+        "5 <> 5 or 3 >= 3": "1",
+        "trunc 2.7 + floor -1.5 + ceil 1.2 + abs -1": "3",
+    },
+)
 
 
 NO_EXPRESSIONS = ["", "a", "1 +", "1 / 0", "(1", "1 2", "9^9^9^9", "1" * 600, "(" * 50 + "1", "5 mod 0"]

@@ -5,118 +5,107 @@ import pytest
 from filters.wikitext import WikiSite, to_text
 from filters.wikitext.gaps import close_gaps, close_spaces
 from filters.wikitext.quotes import unwrap_quotes
+from tests.filters.wikitext.pages import english
+from tests.tables import results
 
-EN = WikiSite.builtin("en")
-
-
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("''a'' '''b''' '''''c'''''", "a b c"),
-        ("L''''amour''' et l'''été''", "L'amour et l'été"),
-        ("l''''amour''", "l'amour"),
-        ("dell'''Iliade'' e '''Roma'''", "dell'Iliade e Roma"),
-        ("''a", "a"),
-        ("''''''a''", "'a"),
-        ("the boys' ''toys''", "the boys' toys"),
-    ],
+test_apostrophes = results(
+    unwrap_quotes,
+    {
+        "''a'' '''b''' '''''c'''''": "a b c",
+        "L''''amour''' et l'''été''": "L'amour et l'été",
+        "l''''amour''": "l'amour",
+        "dell'''Iliade'' e '''Roma'''": "dell'Iliade e Roma",
+        "''a": "a",
+        "''''''a''": "'a",
+        "the boys' ''toys''": "the boys' toys",
+    },
 )
-def test_apostrophes(wikitext, text):
-    assert unwrap_quotes(wikitext) == text
 
 
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("Berlin (\x01; \x01) is", "Berlin is"),
-        ("Berlin (\x01, born 1920) is", "Berlin (born 1920) is"),
-        ("Berlin (born 1920; \x01) is", "Berlin (born 1920) is"),
-        ("a (b, \x01, c)", "a (b, c)"),
-        ("a \x01, b", "a, b"),
-        ("a, \x01, b", "a, b"),
-        ("a \x01 b", "a b"),
-        ("a \x01.", "a."),
-        ("\x01, a", "a"),
-        ("a – \x01 – b", "a – b"),
-        ("a [\x01] b", "a b"),
-        ("a(\x01)b", "a b"),
-        ("\x01; \x01 -", ""),
-        ("\x01 1.940", ""),
-        ("( a , b ) ; c\x01", "( a , b ) ; c"),
-        ("\x01: a", "a"),
-        ("\x01 – a – b", "a – b"),
-        ("\x01 - a", "a"),
-        ("\x01-a", "-a"),
-        ('a "\x01" b', "a b"),
-        ("a „\x01“ b", "a b"),
-        ('"a" \x01 "b"', '"a" "b"'),
-    ],
+test_gaps_leave_nothing_dangling = results(
+    close_gaps,
+    {
+        "Berlin (\x01; \x01) is": "Berlin is",
+        "Berlin (\x01, born 1920) is": "Berlin (born 1920) is",
+        "Berlin (born 1920; \x01) is": "Berlin (born 1920) is",
+        "a (b, \x01, c)": "a (b, c)",
+        "a \x01, b": "a, b",
+        "a, \x01, b": "a, b",
+        "a \x01 b": "a b",
+        "a \x01.": "a.",
+        "\x01, a": "a",
+        "a – \x01 – b": "a – b",
+        "a [\x01] b": "a b",
+        "a(\x01)b": "a b",
+        "\x01; \x01 -": "",
+        "\x01 1.940": "",
+        "( a , b ) ; c\x01": "( a , b ) ; c",
+        "\x01: a": "a",
+        "\x01 – a – b": "a – b",
+        "\x01 - a": "a",
+        "\x01-a": "-a",
+        'a "\x01" b': "a b",
+        "a „\x01“ b": "a b",
+        '"a" \x01 "b"': '"a" "b"',
+    },
 )
-def test_gaps_leave_nothing_dangling(line, text):
-    assert close_gaps(line) == text
 
 
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("( daphnai) and (C ) and ( a b )", "(daphnai) and (C) and (a b)"),
-        ("(Canis; x, ) or (Canis ; )", "(Canis; x) or (Canis)"),
-        ("the city . It was , so", "the city. It was, so"),
-        ("at the end .", "at the end."),
-        ("at 1100 $ ) . Although", "at 1100 $). Although"),
-        ("a . . . b . . . .", "a . . . b . . . ."),
-        ("did not shift , (comma) or . (full stop)", "did not shift , (comma) or . (full stop)"),
-        ("the product a . b, of .NET", "the product a . b, of .NET"),
-        ("( ) (  ) « a » b ?", "( ) (  ) « a » b ?"),
-    ],
+test_spaces_that_no_typography_knows = results(
+    close_spaces,
+    {
+        "( daphnai) and (C ) and ( a b )": "(daphnai) and (C) and (a b)",
+        "(Canis; x, ) or (Canis ; )": "(Canis; x) or (Canis)",
+        "the city . It was , so": "the city. It was, so",
+        "at the end .": "at the end.",
+        "at 1100 $ ) . Although": "at 1100 $). Although",
+        "a . . . b . . . .": "a . . . b . . . .",
+        "did not shift , (comma) or . (full stop)": "did not shift , (comma) or . (full stop)",
+        "the product a . b, of .NET": "the product a . b, of .NET",
+        "( ) (  ) « a » b ?": "( ) (  ) « a » b ?",
+    },
 )
-def test_spaces_that_no_typography_knows(line, text):
-    assert close_spaces(line) == text
 
 
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("{{word}} {{lang|de|\n== a ==\n}}\nb", "a\n\nb"),
-        ("'''== a =='''\nb", "a\n\nb"),
-        ("{{word}} = a", "= a"),
-        ("(<span> {{convert|-33|C|F}} </span>) &nbsp;, b", "(-33 °C), b"),
-        ("* a\n** b\n*** c\n* d", "- a\n  - b\n    - c\n- d"),
-        ("# a\n# b\n## c\n## d\n# e\n\n# f", "1. a\n2. b\n  1. c\n  2. d\n3. e\n\n1. f"),
-        ("# a\ntext\n# b", "1. a\ntext\n1. b"),
-        ("* a\n*# b\n*# c\n* d\n*# e", "- a\n  1. b\n  2. c\n- d\n  1. e"),
-        ("*" * 10_000 + "a", "  " * 20 + "- a"),
-        ("; term : def\n: more\n; only", "term\ndef\nmore\nonly"),
-        ("* {{cite book|x}}\n* a\n*\n* [http://x]", "- a"),
-        ("a\n  x = 1\n    y = 2\n b", "a\n x = 1\n   y = 2\nb"),
-        ("a  b\t c", "a b c"),
-        ("a\n\n\n\nb\n \nc", "a\n\nb\n\nc"),
-        ("__NOTOC__a __TOC__\n__БЕЗ_ОГЛ__ __init__", "a\n__init__"),
-        ("a\n----\nb", "a\n\nb"),
-    ],
+test_lines = results(
+    english,
+    {
+        "{{word}} {{lang|de|\n== a ==\n}}\nb": "a\n\nb",
+        "'''== a =='''\nb": "a\n\nb",
+        "{{word}} = a": "= a",
+        "(<span> {{convert|-33|C|F}} </span>) &nbsp;, b": "(-33 °C), b",
+        "* a\n** b\n*** c\n* d": "- a\n  - b\n    - c\n- d",
+        "# a\n# b\n## c\n## d\n# e\n\n# f": "1. a\n2. b\n  1. c\n  2. d\n3. e\n\n1. f",
+        "# a\ntext\n# b": "1. a\ntext\n1. b",
+        "* a\n*# b\n*# c\n* d\n*# e": "- a\n  1. b\n  2. c\n- d\n  1. e",
+        "*" * 10_000 + "a": "  " * 20 + "- a",
+        "; term : def\n: more\n; only": "term\ndef\nmore\nonly",
+        "* {{cite book|x}}\n* a\n*\n* [http://x]": "- a",
+        "a\n  x = 1\n    y = 2\n b": "a\n x = 1\n   y = 2\nb",
+        "a  b\t c": "a b c",
+        "a\n\n\n\nb\n \nc": "a\n\nb\n\nc",
+        "__NOTOC__a __TOC__\n__БЕЗ_ОГЛ__ __init__": "a\n__init__",
+        "a\n----\nb": "a\n\nb",
+    },
 )
-def test_lines(wikitext, text):
-    assert to_text(wikitext, EN) == text
 
 
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("a\n== B ==\nc\n=== D ===\ne", "a\n\nB\n\nc\n\nD\n\ne"),
-        ("== A ==\n== B ==\nc", "B\n\nc"),
-        ("== A ==\n=== B ===\n=== C ===\nd\n== E ==\n=== F ===", "A\n\nC\n\nd"),
-        ("=== A == <!-- x -->\nb\n== ''C'' ==\nd", "= A\n\nb\n\nC\n\nd"),
-        ("== A ==\n{{Main|B}}\n[[File:c.jpg]]\n== D ==\ne", "D\n\ne"),
-        ("a\n== References ==\n* B 1999\n{{reflist}}\n== See also ==\n* c", "a\n\nSee also\n\n- c"),
-        ("a\n== References ==\n=== Books ===\n* B\n== Life ==\nc", "a\n\nLife\n\nc"),
-        ("a\n== External links ==\n* [http://x Site]\nShort remark", "a"),
-        ("a\n== Notes ==\n" + "Prose of a section. " * 15, "a\n\nNotes\n\n" + ("Prose of a section. " * 15).strip()),
-        ("= a", "= a"),
-        ("== a ==\n", ""),
-    ],
+test_sections = results(
+    english,
+    {
+        "a\n== B ==\nc\n=== D ===\ne": "a\n\nB\n\nc\n\nD\n\ne",
+        "== A ==\n== B ==\nc": "B\n\nc",
+        "== A ==\n=== B ===\n=== C ===\nd\n== E ==\n=== F ===": "A\n\nC\n\nd",
+        "=== A == <!-- x -->\nb\n== ''C'' ==\nd": "= A\n\nb\n\nC\n\nd",
+        "== A ==\n{{Main|B}}\n[[File:c.jpg]]\n== D ==\ne": "D\n\ne",
+        "a\n== References ==\n* B 1999\n{{reflist}}\n== See also ==\n* c": "a\n\nSee also\n\n- c",
+        "a\n== References ==\n=== Books ===\n* B\n== Life ==\nc": "a\n\nLife\n\nc",
+        "a\n== External links ==\n* [http://x Site]\nShort remark": "a",
+        "a\n== Notes ==\n" + "Prose of a section. " * 15: "a\n\nNotes\n\n" + ("Prose of a section. " * 15).strip(),
+        "= a": "= a",
+        "== a ==\n": "",
+    },
 )
-def test_sections(wikitext, text):
-    assert to_text(wikitext, EN) == text
 
 
 PROSE = "In this country the novel came late, and most of it was written abroad by exiles."

@@ -9,47 +9,41 @@ from hypothesis import strategies as st
 from filters.wikitext import WikiSite, to_text
 from filters.wikitext.links import PLAIN_LINK
 from filters.wikitext.variants import resolve_variants
+from tests.filters.wikitext.pages import EN, english
+from tests.tables import results
 
-EN = WikiSite.builtin("en")
-
-
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("[[a]] [[b|c]] [[d]]s [[e#f|g]] [[h|i [j] k]]", "a c ds g i [j] k"),
-        ("[[a|b|c]] [[a|'''b''']]", "b|c b"),
-        ("[[Help:Foo (bar)|]] [[Boston, Massachusetts|]] [[Foo (bar)|]]", "Foo Boston Foo"),
-        (
-            "[[:Category:X]] [[:Category:X|y]] [[:File:a.jpg]] [[:de:X]] [[Wikipedia:X]]",
-            "Category:X y File:a.jpg de:X Wikipedia:X",
+test_links = results(
+    english,
+    {
+        "[[a]] [[b|c]] [[d]]s [[e#f|g]] [[h|i [j] k]]": "a c ds g i [j] k",
+        "[[a|b|c]] [[a|'''b''']]": "b|c b",
+        "[[Help:Foo (bar)|]] [[Boston, Massachusetts|]] [[Foo (bar)|]]": "Foo Boston Foo",
+        "[[:Category:X]] [[:Category:X|y]] [[:File:a.jpg]] [[:de:X]] [[Wikipedia:X]]": (
+            "Category:X y File:a.jpg de:X Wikipedia:X"
         ),
-        ("a[[Category:X]][[category : Y|z]] [[de:A]] [[zh-min-nan:B|c]]b", "a b"),
-        ("[[wikt:a|b]] [[s:c]] [[Alien: Covenant]]", "b s:c Alien: Covenant"),
-        ("[[File:a.jpg|thumb|left|cap [[b]] and [[c|d]] [http://e f]]]text", "text"),
-        ("[[Image:a.jpg|thumb|x [[File:b.png|20px]] {{lang|de|y}} [[z]]]] text", "text"),
-        ("[[File:a.jpg|thumb|never closed [[b]]\ntext", "text"),
-        ("[[a\nb]] [[c d]] [[e", "a\nb c d e"),
-        ("see [[Media:Buzz.ogg|the sound]] [[media:a.ogg]] [[Image:b.ogg|x]]!", "see the sound a.ogg!"),
-        ('the so-called "[[target\n|label]]", goes on', 'the so-called "label", goes on'),
-        ("a [[b|c]]\n| d\ne [[File:f.jpg\n|thumb\n|g [[h\n|i]] j]] k", "a c\n\ne k"),
-        ("a ]] b [c [d]] e", "a b [c [d]] e"),
-    ],
+        "a[[Category:X]][[category : Y|z]] [[de:A]] [[zh-min-nan:B|c]]b": "a b",
+        "[[wikt:a|b]] [[s:c]] [[Alien: Covenant]]": "b s:c Alien: Covenant",
+        "[[File:a.jpg|thumb|left|cap [[b]] and [[c|d]] [http://e f]]]text": "text",
+        "[[Image:a.jpg|thumb|x [[File:b.png|20px]] {{lang|de|y}} [[z]]]] text": "text",
+        "[[File:a.jpg|thumb|never closed [[b]]\ntext": "text",
+        "[[a\nb]] [[c d]] [[e": "a\nb c d e",
+        "see [[Media:Buzz.ogg|the sound]] [[media:a.ogg]] [[Image:b.ogg|x]]!": "see the sound a.ogg!",
+        'the so-called "[[target\n|label]]", goes on': 'the so-called "label", goes on',
+        "a [[b|c]]\n| d\ne [[File:f.jpg\n|thumb\n|g [[h\n|i]] j]] k": "a c\n\ne k",
+        "a ]] b [c [d]] e": "a b [c [d]] e",
+    },
 )
-def test_links(wikitext, text):
-    assert to_text(wikitext, EN) == text
 
 
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("a [http://x.org b c] d [//x.org e] [mailto:a@b.c f]", "a b c d e f"),
-        ("a [http://x.org] b [http://x.org ], c", "a b, c"),
-        ("see http://x.org/a_b, or", "see http://x.org/a_b, or"),
-        ("[http://x.org [[a|b]] ''c''] [not a link]", "b c [not a link]"),
-    ],
+test_external_links = results(
+    english,
+    {
+        "a [http://x.org b c] d [//x.org e] [mailto:a@b.c f]": "a b c d e f",
+        "a [http://x.org] b [http://x.org ], c": "a b, c",
+        "see http://x.org/a_b, or": "see http://x.org/a_b, or",
+        "[http://x.org [[a|b]] ''c''] [not a link]": "b c [not a link]",
+    },
 )
-def test_external_links(wikitext, text):
-    assert to_text(wikitext, EN) == text
 
 
 @pytest.mark.parametrize(
@@ -67,19 +61,17 @@ def test_tables(wikitext, text):
     assert "\n".join(line for line in to_text(wikitext, EN).split("\n") if line) == text.replace("\n\n", "\n")
 
 
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("-{sr-ec:а; sr-el:a}- -{Berlin}- -{T|x}-y", "а Berlin y"),
-        ("-{R|x}- -{zh-hans:a;zh-hant:b;}- -{H|zh-cn:c}-d", "x a d"),
-        ("a -{ b", "a -{ b"),
-        ("-{ijekav:bijelo; ekav:belo}-", "-{ijekav:bijelo; ekav:belo}-"[2:-2]),
-        ("http://x.org/a-b", "http://x.org/a-b"),
-        ("-{zh-hans:外-{内}-面;zh-hant:外-{內}-面}-。-{a-{b-{c}-}-}-", "外内面。abc"),
-    ],
+test_variants = results(
+    resolve_variants,
+    {
+        "-{sr-ec:а; sr-el:a}- -{Berlin}- -{T|x}-y": "а Berlin y",
+        "-{R|x}- -{zh-hans:a;zh-hant:b;}- -{H|zh-cn:c}-d": "x a d",
+        "a -{ b": "a -{ b",
+        "-{ijekav:bijelo; ekav:belo}-": "-{ijekav:bijelo; ekav:belo}-"[2:-2],
+        "http://x.org/a-b": "http://x.org/a-b",
+        "-{zh-hans:外-{内}-面;zh-hant:外-{內}-面}-。-{a-{b-{c}-}-}-": "外内面。abc",
+    },
 )
-def test_variants(wikitext, text):
-    assert resolve_variants(wikitext) == text
 
 
 def test_the_media_namespace_has_its_name_in_each_language():

@@ -5,8 +5,8 @@ import pytest
 from filters.wikitext import WikiSite, to_text
 from filters.wikitext.languages import LANGUAGES
 from filters.wikitext.section_titles import REFERENCE_TITLES
-
-EN = WikiSite.builtin("en")
+from tests.filters.wikitext.pages import english
+from tests.tables import results
 
 LANGUAGE_CODES = [
     "bg",
@@ -115,17 +115,15 @@ def test_a_page_that_is_read_as_another_language_than_its_own_still_loses_its_pi
             assert to_text(f"[[{name.title()}:A b|thumb|200px|c]]word", WikiSite.builtin("en")) == "word"
 
 
-@pytest.mark.parametrize(
-    ("wikitext", "text"),
-    [
-        ("[[Fitxategi:A b.jpg|thumb|200px|c]]d", "d"),
-        ("[[Wobraz:A.SVG|c]]d", "d"),
-        ("[[:Fitxategi:A.jpg|c]] [[commons:A.jpg|d]] [[Fitxategi:A.jpg]]", "c d Fitxategi:A.jpg"),
-        ("[[A.jpg|c]] [[Star Trek: The jpg|d]]", "c d"),
-    ],
+test_a_link_to_what_is_named_like_a_picture_is_a_files = results(
+    english,
+    {
+        "[[Fitxategi:A b.jpg|thumb|200px|c]]d": "d",
+        "[[Wobraz:A.SVG|c]]d": "d",
+        "[[:Fitxategi:A.jpg|c]] [[commons:A.jpg|d]] [[Fitxategi:A.jpg]]": "c d Fitxategi:A.jpg",
+        "[[A.jpg|c]] [[Star Trek: The jpg|d]]": "c d",
+    },
 )
-def test_a_link_to_what_is_named_like_a_picture_is_a_files(wikitext, text):
-    assert to_text(wikitext, EN) == text
 
 
 def test_a_dump_that_names_another_language_still_has_the_built_in_names():

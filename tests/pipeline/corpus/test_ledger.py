@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corpus.ledger import Ledger, Tally, total
+from tests.pipeline.ledgers import reading
 
 
 def sample() -> Ledger:
@@ -110,10 +111,8 @@ def ledgers(draw) -> Ledger:
 
 
 def test_records_that_became_part_of_another_document_are_accounted_for():
-    ledger = Ledger()
+    ledger = reading((2, 10), (2, 10))
     read = ledger.step("read")
-    read.entered.add(2, 10)
-    read.left.add(2, 10)
     ledger.keep("site", 6)
     ledger.keep("site", 4)
     read.counters.update(records=5, joined=3)

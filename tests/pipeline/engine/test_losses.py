@@ -1,6 +1,7 @@
 from pipeline.corpus.ledger import Ledger
 from pipeline.engine.losses import decisive_keys, great_losses, nothing_kept
 from pipeline.steps import DropShort
+from tests.pipeline.ledgers import reading
 
 
 def manifest(entered: int, kept: int, step: str = "perplexity", rejects: bool = True, **dropped: int) -> dict:
@@ -44,11 +45,9 @@ def test_a_step_names_the_keys_that_decide_it():
 
 
 def test_records_that_are_no_documents():
-    ledger = Ledger()
-    read = ledger.step("read")
-    read.entered.add(500, 0)
+    ledger = reading((500, 0))
     for _ in range(500):
-        read.drop("not_an_article", 0)
+        ledger.step("read").drop("not_an_article", 0)
     found = {"ledger": ledger.as_json(), "configuration": {}, "rejects": []}
     assert great_losses(found, "corpus/wikipedia", {}) == [
         "Nearly all went at step read: 500 of the 500 records that reached it (not_an_article 500). See that the "

@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.storage.listing import match
 from pipeline.verify.accounts import verify
 from tests.pipeline.line_source import LineRecipe, LineSource
-from tests.pipeline.runs import rows, snapshot
+from tests.pipeline.runs import rows, snapshot, write_input
 
 TEXTS = {
     "a.txt": "one two\nthree of a\n\nsix words are in this text\n\ncrash it",
@@ -91,10 +91,7 @@ def run(folder, output, recipe: LineRecipe, workers: int = 1, names: str = "*", 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("raw")
-    for name, text in TEXTS.items():
-        (folder / name).write_text(text)
-    return folder
+    return write_input(tmp_path_factory.mktemp("raw"), TEXTS)
 
 
 @pytest.mark.parametrize("dedup", ["drop_all", "off"])

@@ -49,10 +49,7 @@ def raw(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def titled(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("titled")
-    for name, text in TEXTS.items():
-        (folder / name).write_text(text)
-    return folder
+    return write_input(tmp_path_factory.mktemp("titled"), TEXTS)
 
 
 def parts_until_done(folder: Path, output: Path, recipe: LineRecipe, kind: type, count: int) -> list[str]:

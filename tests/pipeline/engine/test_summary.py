@@ -8,6 +8,7 @@ from pipeline.engine.run import RunResult
 from pipeline.engine.summary import failures, funnel, print_summary
 from pipeline.terminal import print_whole
 from tests.pipeline.corpus.test_ledger import sample
+from tests.pipeline.ledgers import reading
 
 FUNNEL = """\
 lines
@@ -122,10 +123,7 @@ def test_a_run_that_had_nothing_to_do():
 
 
 def test_a_run_whose_steps_cut_nothing_says_nothing_of_it():
-    ledger = Ledger()
-    step = ledger.step("read")
-    step.entered.add(1, 5)
-    step.left.add(1, 5)
+    ledger = reading((1, 5), (1, 5))
     ledger.keep("all", 5)
     text = summary(result(ledger, 2, 0))
     assert text.endswith("┘\nWrote 2 of 2 shards, in 12.3 s.\nOutput: corpus/[odd] lines\n")

@@ -7,6 +7,7 @@ from pipeline.inspect.conditions import NoSuchField, parse_condition
 from pipeline.inspect.search import Query, may_hold, reject_files, search
 from pipeline.report.corpus import DataFile, find
 from tests.pipeline.report.corpora import Made, make_source, scored
+from tests.tables import results_of
 
 
 def corpus_of(tmp_path, shards):
@@ -105,23 +106,23 @@ def test_an_empty_corpus(tmp_path):
     assert json.loads((tmp_path / "commoncrawl" / "manifest.json").read_text())["outputs"] == []
 
 
-@pytest.mark.parametrize(
-    ("path", "identifier", "expected"),
-    [
-        ("en/enwiki-20260401-part1.parquet", "enwiki-12-345", True),
-        ("de/dewiki-20260401.parquet", "enwiki-12-345", False),
-        ("_rejects/enwiki-20260401-part1.parquet", "enwiki-12-345", True),
-        ("cooking.stackexchange.com/x-00000.parquet", "cooking.stackexchange.com/12", True),
-        ("gutenberg/gutenberg-00000.parquet", "gutenberg/1342", True),
-        ("papers/arXiv_src_2103_002.parquet", "arxiv/2103.00002", True),
-        ("papers/arXiv_src_2104_002.parquet", "arxiv/2103.00002", False),
-        ("papers/arXiv_src_9902_001.parquet", "arxiv/hep-th/9902001", True),
-        ("papers/arXiv_src_9902_001.parquet", "arxiv/math.GT/9902001", True),
-        ("head/CC-MAIN-1.parquet", "urn:uuid:cc1cd3e3-5b1e-501b-9e5d-c67e74ad3ce8", False),
-    ],
+test_files_that_an_id_points_at = results_of(
+    lambda path, identifier: may_hold(DataFile(path, 1, 1, 1), identifier),
+    {
+        "en/enwiki-20260401-part1.parquet": {"enwiki-12-345": True},
+        "de/dewiki-20260401.parquet": {"enwiki-12-345": False},
+        "_rejects/enwiki-20260401-part1.parquet": {"enwiki-12-345": True},
+        "cooking.stackexchange.com/x-00000.parquet": {"cooking.stackexchange.com/12": True},
+        "gutenberg/gutenberg-00000.parquet": {"gutenberg/1342": True},
+        "papers/arXiv_src_2103_002.parquet": {"arxiv/2103.00002": True},
+        "papers/arXiv_src_2104_002.parquet": {"arxiv/2103.00002": False},
+        "papers/arXiv_src_9902_001.parquet": {
+            "arxiv/hep-th/9902001": True,
+            "arxiv/math.GT/9902001": True,
+        },
+        "head/CC-MAIN-1.parquet": {"urn:uuid:cc1cd3e3-5b1e-501b-9e5d-c67e74ad3ce8": False},
+    },
 )
-def test_files_that_an_id_points_at(path, identifier, expected):
-    assert may_hold(DataFile(path, 1, 1, 1), identifier) is expected
 
 
 def test_files_that_an_id_points_at_are_looked_through_first(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.errors import RecipeError
 from pipeline.mix.recipe import MixRecipe, SourceShare, load_mixture, normalised, parse_tokens
+from tests.tables import results
 
 
 def write(folder, text):
@@ -90,20 +91,18 @@ def test_an_unknown_name_lists_the_others():
         load_mixture("llama2")
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("1.4T", 1_400_000_000_000),
-        ("10B", 10_000_000_000),
-        ("500m", 500_000_000),
-        ("2.5K", 2500),
-        ("123456", 123456),
-        ("1_000", 1000),
-        ("auto", None),
-    ],
+test_budgets = results(
+    parse_tokens,
+    {
+        "1.4T": 1_400_000_000_000,
+        "10B": 10_000_000_000,
+        "500m": 500_000_000,
+        "2.5K": 2500,
+        "123456": 123456,
+        "1_000": 1000,
+        "auto": None,
+    },
 )
-def test_budgets(text, tokens):
-    assert parse_tokens(text) == tokens
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5", "1.5", "ten", "10 G", "1e9", "1.2.3B", "T", "0.0001K"])

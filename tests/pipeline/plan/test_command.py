@@ -76,21 +76,21 @@ def test_a_budget_beyond_what_there_is_raises_the_epochs(rates: str, capsys: pyt
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["--tokens", "auto"], "needs a corpus to look at"),
-        (["--tokens", "many"], "--tokens must look like"),
-        (["--workers", "0"], "error: --workers must be at least 1, it is 0"),
-        (["--rates", "nowhere.json"], "`make bench` writes them"),
-        (["--proportions", "llama9"], "there are no proportions 'llama9'"),
-        (["--corpus", "nowhere"], "run a source into it first"),
-        (["--set", "sources.c4.units=0"], "units must be above 0"),
-    ],
+    {
+        "--tokens auto": "needs a corpus to look at",
+        "--tokens many": "--tokens must look like",
+        "--workers 0": "error: --workers must be at least 1, it is 0",
+        "--rates nowhere.json": "`make bench` writes them",
+        "--proportions llama9": "there are no proportions 'llama9'",
+        "--corpus nowhere": "run a source into it first",
+        "--set sources.c4.units=0": "units must be above 0",
+    }.items(),
 )
 def test_wrong_arguments_are_told_in_one_message(
-    rates: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    rates: str, arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["--rates", rates, *arguments])
+        main(["--rates", rates, *arguments.split()])
     assert stopped.value.code == 1
     assert message in capsys.readouterr().err
 

@@ -14,15 +14,15 @@ from pipeline.corpus.shard import Layout, write_json
 from pipeline.corpus.sink import RejectPolicy, ShardSink
 
 META = pa.struct(
-    [
-        ("title", pa.string()),
-        ("perplexity", pa.float64()),
-        ("language_score", pa.float32()),
-        ("original_lines", pa.int32()),
-        ("kept_lines", pa.int32()),
-        ("answer_scores", pa.list_(pa.int32())),
-        ("checked", pa.bool_()),
-    ]
+    {
+        "title": pa.string(),
+        "perplexity": pa.float64(),
+        "language_score": pa.float32(),
+        "original_lines": pa.int32(),
+        "kept_lines": pa.int32(),
+        "answer_scores": pa.list_(pa.int32()),
+        "checked": pa.bool_(),
+    }
 )
 STEPS = ("read", "length", "perplexity")
 RECIPE = {

@@ -1,6 +1,5 @@
 """gs://, through an emulation of it on loopback, where that and Google's client are installed."""
 
-import io
 import shutil
 import socket
 import subprocess
@@ -11,21 +10,14 @@ import pytest
 
 from pipeline.errors import InputError, StoreError
 from pipeline.storage import gcs
-from pipeline.storage.filesystem import (
-    create_bytes,
-    delete_files,
-    delete_tree,
-    exists,
-    file_sizes,
-    list_names,
-    open_input,
-    read_bytes,
-    require,
-    write_bytes,
-)
-from pipeline.storage.listing import match
-from pipeline.storage.objects import list_objects
+from pipeline.storage.filesystem import file_sizes, require, write_bytes
 from pipeline.storage.ownership import claim_folder
+from tests.pipeline.storage.contract import (
+    names_are_no_patterns,
+    only_the_first_creates,
+    read_by_parts,
+    what_is_not_there,
+)
 
 pytest.importorskip("google.cloud.storage")
 SERVER = shutil.which("fake-gcs-server")
@@ -59,31 +51,13 @@ def bucket(monkeypatch):
 
 
 def test_objects(bucket):
-    for name in ("v[2]/a", "v2/a", "x*/a", "x1/a", "q?/b", "v[2]/deep/c", "empty"):
-        write_bytes(f"{bucket}/{name}", b"" if name == "empty" else name.encode())
-    assert file_sizes(f"{bucket}/v[2]", "") == {"a": 6, "deep/c": 11}
-    assert list_names(f"{bucket}/x*", "a") == {""}
-    assert (read_bytes(f"{bucket}/q?/b"), read_bytes(f"{bucket}/empty")) == (b"q?/b", b"")
-    assert [file.path for file in match([f"{bucket}/x?/*"])] == [f"{bucket}/x*/a", f"{bucket}/x1/a"]
-    delete_files([f"{bucket}/x*/a", f"{bucket}/none"])
-    delete_tree(f"{bucket}/v[2]")
-    left = [f"{bucket}/{name}" for name in ("empty", "q?/b", "v2/a", "x1/a")]
-    assert [path for path, _ in list_objects(f"{bucket}/")] == left
-    assert (create_bytes(f"{bucket}/c", b"1"), create_bytes(f"{bucket}/c", b"2")) == (True, False)
-    assert (read_bytes(f"{bucket}/c"), exists(f"{bucket}/none")) == (b"1", False)
-    with pytest.raises(FileNotFoundError):
-        open_input(f"{bucket}/none")
+    names_are_no_patterns(bucket)
+    only_the_first_creates(bucket)
+    what_is_not_there(bucket)
 
 
 def test_reading_by_parts(bucket):
-    data = bytes(range(256)) * (9 << 12)
-    write_bytes(f"{bucket}/large", data)
-    with open_input(f"{bucket}/large") as handle:
-        assert handle.read(3) == b"\0\1\2"
-        assert handle.seek(-2, io.SEEK_END) == len(data) - 2
-        assert handle.read() == b"\xfe\xff"
-        handle.seek(0)
-        assert handle.read() == data
+    read_by_parts(bucket, bytes(range(256)) * (9 << 12))
 
 
 def test_a_folder_of_its_own(bucket):

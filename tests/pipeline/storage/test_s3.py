@@ -1,6 +1,5 @@
 """S3, through an emulation of it on loopback: exact names, empty objects, conditions, and faults in one line."""
 
-import io
 import socket
 
 import pytest
@@ -9,14 +8,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import InputError, OutputError, StoreError
 from pipeline.storage.filesystem import (
-    create_bytes,
-    delete_files,
-    delete_tree,
-    exists,
-    file_sizes,
     list_names,
     open_input,
-    read_bytes,
     require,
     write_bytes,
 )
@@ -24,6 +17,12 @@ from pipeline.storage.listing import match
 from pipeline.storage.objects import delete_objects, list_objects
 from pipeline.storage.ownership import claim_folder
 from tests.end_to_end.object_store import object_store
+from tests.pipeline.storage.contract import (
+    names_are_no_patterns,
+    only_the_first_creates,
+    read_by_parts,
+    what_is_not_there,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +45,7 @@ def paths(found) -> list[str]:
 
 class TestObjects:
     def test_names_are_names_and_no_patterns(self, s3):
-        names = ["v[2]/a", "v2/a", "x*/a", "x1/a", "q?/b", "q1/b", "v[2]/deep/c"]
-        for name in names:
-            write_bytes(f"s3://bucket/{name}", name.encode())
-        assert file_sizes("s3://bucket/v[2]", "") == {"a": 6, "deep/c": 11}
-        assert list_names("s3://bucket/x*", "a") == {""}
-        assert read_bytes("s3://bucket/q?/b") == b"q?/b"
-        delete_files(["s3://bucket/x*/a", "s3://bucket/none"])
-        delete_tree("s3://bucket/v[2]")
-        assert paths(list_objects("s3://bucket/")) == ["q1/b", "q?/b", "v2/a", "x1/a"]
-        delete_tree("s3://bucket/v2/a")
-        assert paths(list_objects("s3://bucket/")) == ["q1/b", "q?/b", "x1/a"]
+        names_are_no_patterns("s3://bucket")
 
     @pytest.mark.parametrize(
         ("pattern", "found"),
@@ -78,16 +67,7 @@ class TestObjects:
         assert [file.path.removeprefix("s3://bucket/") for file in match([f"s3://bucket/{pattern}"])] == found
 
     def test_an_empty_object_and_a_large_one(self, s3):
-        write_bytes("s3://bucket/empty", b"")
-        data = bytes(range(256)) * (20 << 12)  # 20 MiB: several parts, and several ranges
-        write_bytes("s3://bucket/large", data)
-        assert read_bytes("s3://bucket/empty") == b""
-        with open_input("s3://bucket/large") as handle:
-            assert handle.read(3) == b"\0\1\2"
-            assert handle.seek(-2, io.SEEK_END) == len(data) - 2
-            assert handle.read() == b"\xfe\xff"
-            handle.seek(0)
-            assert handle.read() == data
+        read_by_parts("s3://bucket", bytes(range(256)) * (20 << 12))  # 20 MiB: several parts, and several ranges
 
     def test_one_that_is_replaced_while_it_is_read(self, s3):
         write_bytes("s3://bucket/a", b"x" * (9 << 20))
@@ -98,14 +78,10 @@ class TestObjects:
                 handle.read()
 
     def test_only_the_first_creates_it(self, s3):
-        assert create_bytes("s3://bucket/a", b"first")
-        assert not create_bytes("s3://bucket/a", b"second")
-        assert read_bytes("s3://bucket/a") == b"first"
+        only_the_first_creates("s3://bucket")
 
     def test_what_is_not_there(self, s3):
-        assert not exists("s3://bucket/none")
-        with pytest.raises(FileNotFoundError):
-            open_input("s3://bucket/none")
+        what_is_not_there("s3://bucket")
 
     def test_a_missing_bucket_is_told_in_one_line(self, s3):
         for call in (lambda: write_bytes("s3://nowhere/a", b"x"), lambda: list_names("s3://nowhere/a", "")):

@@ -39,6 +39,10 @@ def edit_json(path: Path, change: Callable[[dict], object]) -> None:
     path.write_text(json.dumps(value))
 
 
+def edited(name: str, change: Callable[[dict], object]) -> Callable[[Path], None]:
+    return lambda corpus: edit_json(corpus / name, change)
+
+
 def replaced(table: pa.Table, column: str, value: str) -> pa.Table:
     at = table.schema.get_field_index(column)
     return table.set_column(at, table.schema.field(at), [pa.array([value] * len(table), table.schema.field(at).type)])
@@ -46,6 +50,10 @@ def replaced(table: pa.Table, column: str, value: str) -> pa.Table:
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
+
+
+def forget_ledger(found: dict) -> None:
+    del found["ledger"]
 
 
 def set_entered(stats: dict) -> None:
@@ -81,7 +89,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "ids changed": (lambda c: cut(c / "_ids/a.npy"), r"^.*/_ids/a\.npy is missing, or has changed"),
     "ids deleted": (lambda c: (c / "_ids/b.npy").unlink(), r"^.*/_ids/b\.npy is missing, or has changed"),
     "scope changed": (
-        lambda c: edit_json(c / "_scopes/a.json", lambda s: s.update(fingerprint="0")),
+        edited("_scopes/a.json", lambda s: s.update(fingerprint="0")),
         r"^.*/_scopes/a\.json is missing, or is not the record of the scope of shard a$",
     ),
     "scope deleted": (lambda c: (c / "_scopes/c.json").unlink(), r"^.*/_scopes/c\.json is missing, or is not"),
@@ -98,43 +106,43 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         r"^.*/medium/deep/a\.parquet belongs to no finished shard$",
     ),
     "documents entered": (
-        lambda c: edit_json(c / "_stats/b.json", set_entered),
+        edited("_stats/b.json", set_entered),
         r"^.*/_stats/b\.json: step read: 4 entered, 1 left, 2 gone$",
     ),
     "characters dropped": (
-        lambda c: edit_json(c / "_stats/a.json", set_dropped),
+        edited("_stats/a.json", set_dropped),
         r"^.*/manifest\.json is not the sum of the stats: ledger\.steps\.words\.dropped\.bad_word\.characters: 17 ->",
     ),
     "documents written": (
-        lambda c: edit_json(c / "_stats/b.json", set_output),
+        edited("_stats/b.json", set_output),
         r"^.*/short/b\.parquet holds 1 documents of 6 characters, the stats say 2 of 6$",
     ),
     "subset renamed": (
-        lambda c: edit_json(c / "_stats/b.json", rename_subset),
+        edited("_stats/b.json", rename_subset),
         r"^.*/_stats/b\.json: short/b\.parquet and the ledger's short differ$",
     ),
     "checksum": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s["outputs"][0].update(sha256="0" * 64)),
+        edited("_stats/b.json", lambda s: s["outputs"][0].update(sha256="0" * 64)),
         r"^.*/short/b\.parquet has changed: .*, the stats say 0{64}$",
     ),
     "configuration of a shard": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s.update(configuration="other")),
+        edited("_stats/b.json", lambda s: s.update(configuration="other")),
         r"^.*/_stats/b\.json: it was made by another configuration than the manifest's$",
     ),
     "records of an input": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s["inputs"][0].update(records=7)),
+        edited("_stats/b.json", lambda s: s["inputs"][0].update(records=7)),
         r"^.*/_stats/b\.json: its inputs have 7 records, the read step has 3$",
     ),
     "failures of an input": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s["inputs"][0].update(failed=0)),
+        edited("_stats/b.json", lambda s: s["inputs"][0].update(failed=0)),
         r"^.*/_stats/b\.json: its inputs have 0 failed, the read step has 1$",
     ),
     "output forgotten": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s.update(outputs=[])),
+        edited("_stats/b.json", lambda s: s.update(outputs=[])),
         r"^.*/short/b\.parquet belongs to no finished shard$",
     ),
     "rejects forgotten": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s.update(rejects=None)),
+        edited("_stats/b.json", lambda s: s.update(rejects=None)),
         r"^.*/_stats/b\.json: 0 rejects of step read for damaged, the ledger says 1$",
     ),
     "stats deleted": (
@@ -143,28 +151,28 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "stats cut short": (lambda c: cut(c / "_stats/b.json"), r"^.*/_stats/b\.json is damaged: "),
     "stats without a ledger": (
-        lambda c: edit_json(c / "_stats/b.json", lambda s: s.pop("ledger")),
+        edited("_stats/b.json", forget_ledger),
         r"^.*/_stats/b\.json is damaged: KeyError\('ledger'\)$",
     ),
     "manifest's totals": (
-        lambda c: edit_json(c / "manifest.json", lambda m: m["ledger"]["kept"]["short"].update(documents=7)),
+        edited("manifest.json", lambda m: m["ledger"]["kept"]["short"].update(documents=7)),
         r"^.*/manifest\.json is not the sum of the stats: ledger\.kept\.short\.documents: 7 -> 5$",
     ),
     "manifest's file list": (
-        lambda c: edit_json(c / "manifest.json", lambda m: m["outputs"][2].update(characters=1)),
+        edited("manifest.json", lambda m: m["outputs"][2].update(characters=1)),
         r"^.*/manifest\.json is not the sum of the stats: outputs\.short/.*\.parquet\.characters: 1 -> \d+$",
     ),
     "manifest's inputs": (
-        lambda c: edit_json(c / "manifest.json", lambda m: m["inputs"][0].update(sha256=None)),
+        edited("manifest.json", lambda m: m["inputs"][0].update(sha256=None)),
         r"^.*/manifest\.json is not the sum of the stats: inputs\..*/raw/a\.txt\.sha256: None -> '[0-9a-f]{64}'$",
     ),
     "manifest's configuration": (
-        lambda c: edit_json(c / "manifest.json", lambda m: m["configuration"]["recipe"].update(bad_word="x")),
+        edited("manifest.json", lambda m: m["configuration"]["recipe"].update(bad_word="x")),
         r"^.*/_stats/a\.json: it was made by another configuration than the manifest's$",
     ),
     "manifest cut short": (lambda c: cut(c / "manifest.json"), r"^.*/manifest\.json is damaged: "),
     "manifest without a ledger": (
-        lambda c: edit_json(c / "manifest.json", lambda m: m.pop("ledger")),
+        edited("manifest.json", forget_ledger),
         r"^.*/manifest\.json is damaged: KeyError\('ledger'\)$",
     ),
     "manifest deleted": (

@@ -8,6 +8,7 @@ from samples.make_github import OUTPUT
 from sources.github.plan import kind_of, plan_inputs
 from sources.github.raw_file import FileReader
 from sources.github.recipe import GitHubRecipe
+from tests.tables import results
 
 MIT = (OUTPUT / "repositories" / "lantern-clock" / "LICENSE").read_bytes()
 
@@ -28,26 +29,24 @@ def names(root, planned):
     return [f.path.removeprefix(str(root)) for s in planned.scopes[0].shards for f in s.inputs]
 
 
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("bq-000000000000.json.gz", "json"),
-        ("a.jsonl", "json"),
-        ("a.ndjson.gz", "json"),
-        ("a.json", "json"),
-        ("gs://b/bq-000000000012", "json"),
-        ("a.parquet", "parquet"),
-        ("a.tar", "tar"),
-        ("a.tar.gz", "tar"),
-        ("a.tgz", "tar"),
-        ("repos/./a/", None),
-        ("a.tar/", None),
-        ("a.zip", None),
-        ("a.py", None),
-    ],
+test_kinds = results(
+    kind_of,
+    {
+        "bq-000000000000.json.gz": "json",
+        "a.jsonl": "json",
+        "a.ndjson.gz": "json",
+        "a.json": "json",
+        "gs://b/bq-000000000012": "json",
+        "a.parquet": "parquet",
+        "a.tar": "tar",
+        "a.tar.gz": "tar",
+        "a.tgz": "tar",
+        "repos/./a/": None,
+        "a.tar/": None,
+        "a.zip": None,
+        "a.py": None,
+    },
 )
-def test_kinds(path, kind):
-    assert kind_of(path) == kind
 
 
 def test_each_folder_is_a_repository(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import InputError, RecipeError
+from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import InputFile
 from samples.sevenzip import write_archive
@@ -11,6 +11,7 @@ from sources.stackexchange.plan import partition_number, plan_site
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.rows import FAULT
 from sources.stackexchange.sites import PostCount, Site, competing, find_sites, is_meta, largest, named
+from tests.sources.settings import refused_settings
 
 
 def files(*paths: str) -> list[InputFile]:
@@ -186,17 +187,15 @@ def test_the_recipe_in_the_file_is_the_default():
     assert load_recipe(StackExchangeRecipe, "stackexchange") == StackExchangeRecipe()
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("largest=0", "largest must be at least 1"),
-        ("min_characters=-1", "must not be negative"),
-        ("partition_megabytes=0", "partition_megabytes must be at least"),
-        ("max_row_megabytes=20", "must not be above max_thread_megabytes"),
-        ("template.answer=A", "answer must hold {answer}"),
-        ("template.question='{title}'", "question must hold {question}"),
-    ],
+test_a_wrong_key_is_named = refused_settings(
+    StackExchangeRecipe,
+    "stackexchange",
+    {
+        "largest=0": "largest must be at least 1",
+        "min_characters=-1": "must not be negative",
+        "partition_megabytes=0": "partition_megabytes must be at least",
+        "max_row_megabytes=20": "must not be above max_thread_megabytes",
+        "template.answer=A": "answer must hold {answer}",
+        "template.question='{title}'": "question must hold {question}",
+    },
 )
-def test_a_wrong_key_is_named(setting, message):
-    with pytest.raises(RecipeError, match=message):
-        load_recipe(StackExchangeRecipe, "stackexchange", [setting])

@@ -4,6 +4,7 @@ import pytest
 
 from filters.code.header.syntax import syntax_of
 from filters.code.licenses.notices import OwnLicense
+from tests.tables import results_of
 
 OWN = OwnLicense()
 
@@ -12,30 +13,35 @@ def read(text: str, extension: str = "c"):
     return OWN.read(text, syntax_of(extension))
 
 
+def told_by(place: str, text: str, extension: str) -> str | None:
+    """The licence that a file names at a place; None where it names none."""
+    found = read(text, extension)
+    assert found is None or found[1] == place
+    return found[0] if found else None
+
+
 def declared(*lines: str) -> str | None:
     found = read("/*\n" + "".join(f" * {line}\n" for line in lines) + " */\nint a;\n")
     return found[0] if found else None
 
 
-@pytest.mark.parametrize(
-    ("text", "extension", "expected"),
-    [
-        ("// SPDX-License-Identifier: GPL-2.0-only\nint a;\n", "c", "GPL-2.0-only"),
-        ("/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */\nint a;\n", "c", "GPL-2.0-only OR MIT"),
-        (
-            "# SPDX-License-Identifier: MIT\nx = 1\n# SPDX-License-Identifier: GPL-3.0-only\n",
-            "py",
-            "GPL-3.0-only AND MIT",
-        ),
-        ("<!-- SPDX-License-Identifier: CC-BY-NC-4.0 -->\n# A\n", "md", "CC-BY-NC-4.0"),
-        ("# SPDX-License-Identifier: LicenseRef-Secret\n", "py", "LicenseRef-Secret"),
-        ("SPDX-License-Identifier: MIT\n", "unknown", "MIT"),
-        ('x = "SPDX-License-Identifier: GPL-2.0-only"\n', "py", None),
-        ("print('# SPDX-License-Identifier: GPL-2.0-only')\n", "py", None),
-    ],
+test_spdx_lines = results_of(
+    lambda extension, text: told_by("SPDX line", text, extension),
+    {
+        "c": {
+            "// SPDX-License-Identifier: GPL-2.0-only\nint a;\n": "GPL-2.0-only",
+            "/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */\nint a;\n": "GPL-2.0-only OR MIT",
+        },
+        "py": {
+            "# SPDX-License-Identifier: MIT\nx = 1\n# SPDX-License-Identifier: GPL-3.0-only\n": "GPL-3.0-only AND MIT",
+            "# SPDX-License-Identifier: LicenseRef-Secret\n": "LicenseRef-Secret",
+            'x = "SPDX-License-Identifier: GPL-2.0-only"\n': None,
+            "print('# SPDX-License-Identifier: GPL-2.0-only')\n": None,
+        },
+        "md": {"<!-- SPDX-License-Identifier: CC-BY-NC-4.0 -->\n# A\n": "CC-BY-NC-4.0"},
+        "unknown": {"SPDX-License-Identifier: MIT\n": "MIT"},
+    },
 )
-def test_spdx_lines(text, extension, expected):
-    assert read(text, extension) == (None if expected is None else (expected, "SPDX line"))
 
 
 @pytest.mark.parametrize(
@@ -84,19 +90,21 @@ def test_notices(lines, expected):
     assert declared(*lines) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "extension", "expected"),
-    [
-        ('x = 1\n__license__ = "GPLv3"\n', "py", "GPL"),
-        ("__license__: str = 'MIT'\n", "py", "MIT"),
-        ('__license__ = "see LICENSE"\n', "py", None),
-        ('print("__license__ = GPL")\n', "py", None),
-        ('int a;\nMODULE_LICENSE("GPL v2");\n', "c", "GPL"),
-        ('int a;\nMODULE_LICENSE("Dual MIT/GPL");\n', "c", "MIT"),
-    ],
+test_what_programs_say_of_themselves = results_of(
+    lambda extension, text: told_by("notice", text, extension),
+    {
+        "py": {
+            'x = 1\n__license__ = "GPLv3"\n': "GPL",
+            "__license__: str = 'MIT'\n": "MIT",
+            '__license__ = "see LICENSE"\n': None,
+            'print("__license__ = GPL")\n': None,
+        },
+        "c": {
+            'int a;\nMODULE_LICENSE("GPL v2");\n': "GPL",
+            'int a;\nMODULE_LICENSE("Dual MIT/GPL");\n': "MIT",
+        },
+    },
 )
-def test_what_programs_say_of_themselves(text, extension, expected):
-    assert read(text, extension) == (None if expected is None else (expected, "notice"))
 
 
 def test_an_spdx_line_decides_over_a_notice_but_not_over_a_ban():
