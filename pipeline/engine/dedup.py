@@ -63,7 +63,7 @@ def write_unit_hashes(
     priorities = np.fromiter((d.priority for d in listed), np.uint64, len(listed))
     hashes = np.concatenate([d.hashes for d in listed]) if listed else np.empty(0, np.uint64)
     del listed
-    order = _stable_order(hashes)  # equal hashes stay in reading order
+    order = stable_order(hashes)  # equal hashes stay in reading order
     ordered = hashes[order]
     del hashes
     first = _is_first(ordered)
@@ -84,7 +84,7 @@ def _block(position: int, part: slice, distinct: Hashes, repeated: Flags, priori
     return pack_hashes(HashBlock(position, np.array([len(hashes)], np.uint32), hashes, repeated[part], rank))
 
 
-def _stable_order(hashes: Hashes) -> npt.NDArray[np.int64]:
+def stable_order(hashes: Hashes) -> npt.NDArray[np.int64]:
     """What ``np.argsort(hashes, kind="stable")`` gives, in the same time however many sorted runs lie in a row there.
 
     NumPy's stable sort of 64-bit numbers merges such runs, of which a partition has one for each shard of its scope.
@@ -174,7 +174,7 @@ def find_duplicates(hashes: Hashes, repeated: Flags, priority: Hashes | None, po
     Returns:
         A flag for each.
     """
-    order = _stable_order(hashes)  # shards come in scope order, so ties stay in it
+    order = stable_order(hashes)  # shards come in scope order, so ties stay in it
     first = _is_first(hashes[order])
     drop = ~first
     if policy == "drop_all":

@@ -135,12 +135,13 @@ def file_size(path: str) -> int:
         return -1
 
 
-def open_input(path: str, cache: Path | None = None) -> BinaryIO:
+def open_input(path: str, cache: Path | None = None, buffer: int = -1) -> BinaryIO:
     """Opens a file for reading its raw bytes (nothing is decompressed).
 
     Args:
         path: A local path, a Beam path, or a URL (fetched into the cache first).
         cache: The cache folder; ``default_cache()`` where None.
+        buffer: The bytes that are read from a local path at a time, at the least; -1 for Python's own choice.
 
     Raises:
         OSError: The file is missing or unreadable; a failed fetch is one, too.
@@ -156,7 +157,7 @@ def open_input(path: str, cache: Path | None = None) -> BinaryIO:
             ) from error
         except FetchError as error:
             raise OSError(str(error)) from error
-    return open_object(path) if is_remote(path) else open(path, "rb")
+    return open_object(path) if is_remote(path) else open(path, "rb", buffer)
 
 
 def forget_cached(url: str, cache: Path | None = None) -> None:
@@ -238,11 +239,12 @@ def delete_files(paths: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_output(path: str) -> Iterator[BinaryIO]:
+def atomic_output(path: str, buffer: int = -1) -> Iterator[BinaryIO]:
     """Opens an output that appears under its final name only when the block ends well.
 
     Args:
         path: The final path, local or on an object store.
+        buffer: The bytes that are gathered before they are written; -1 for Python's own choice.
 
     Yields:
         A binary handle with ``tell``; it may be closed in the block.
@@ -256,7 +258,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     try:
         with refusals_told(os.path.join(folder, temporary_name()) if remote else path):
             os.makedirs(folder, exist_ok=True)
-            temporary, handle, hold = _begin(folder)
+            temporary, handle, hold = _begin(folder, buffer)
             with handle, os.fdopen(hold):
                 yield handle
                 handle.close()
@@ -271,14 +273,14 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
             os.remove(temporary)
 
 
-def _begin(folder: str) -> tuple[str, BinaryIO, int]:
+def _begin(folder: str, buffer: int) -> tuple[str, BinaryIO, int]:
     """Makes a temporary file, which is locked till both are closed: its handle, and a second descriptor.
 
     The lock ends with the process, and ``remove_temporaries`` asks for it: one of a living attempt stays.
     """
     while True:
         temporary = os.path.join(folder, temporary_name())
-        handle = open(temporary, "xb")  # noqa: SIM115 - closed by who asked for it
+        handle = open(temporary, "xb", buffer)  # noqa: SIM115 - closed by who asked for it
         hold(handle, wait=True)
         if os.path.exists(temporary):
             return temporary, handle, os.dup(handle.fileno())
