@@ -135,13 +135,12 @@ def file_size(path: str) -> int:
         return -1
 
 
-def open_input(path: str, cache: Path | None = None, buffer: int = -1) -> BinaryIO:
+def open_input(path: str, cache: Path | None = None) -> BinaryIO:
     """Opens a file for reading its raw bytes (nothing is decompressed).
 
     Args:
         path: A local path, a Beam path, or a URL (fetched into the cache first).
         cache: The cache folder; ``default_cache()`` where None.
-        buffer: The bytes that are read from a local path at a time, at the least; -1 for Python's own choice.
 
     Raises:
         OSError: The file is missing or unreadable; a failed fetch is one, too.
@@ -157,7 +156,7 @@ def open_input(path: str, cache: Path | None = None, buffer: int = -1) -> Binary
             ) from error
         except FetchError as error:
             raise OSError(str(error)) from error
-    return open_object(path) if is_remote(path) else open(path, "rb", buffer)
+    return open_object(path) if is_remote(path) else open(path, "rb")
 
 
 def forget_cached(url: str, cache: Path | None = None) -> None:
