@@ -48,16 +48,33 @@ def _is_over(called: Called, is_dead: bool) -> bool:
         return False
     say(f"job {called.job} of a command that was killed still runs on {place}; it is stopped first.")
     _cancel(called, ids or [])
-    if flink is None:
-        say("if this is Flink, see whether it has ended: only --flink_master tells a command that.")
+    if flink is not None:
+        flink.cancel()
+    elif _is_of_flink(called.endpoint):
+        say("whether it has ended, only Flink's web interface tells, and to a command with --flink_master.")
         return True
-    flink.cancel()
     deadline = time.monotonic() + STOP_SECONDS
-    while flink.is_running() and time.monotonic() < deadline:
+    while (goes_on := _goes_on(called, flink)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    if flink.is_running():
+    if goes_on:
         say(f"job {called.job} does not stop. This command goes on, for both make the same files; stop it by hand.")
     return True
+
+
+def _goes_on(called: Called, flink: FlinkJob | None) -> bool:
+    return bool(_running(called) if flink is None else flink.is_running())
+
+
+def _is_of_flink(endpoint: str) -> bool:
+    """Whether a job service hands its jobs to Flink: it takes them for cancelled while they run on there."""
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        try:
+            request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+            options = stub.DescribePipelineOptions(request, timeout=ANSWER_SECONDS).options
+        except grpc.RpcError:
+            return False
+        return any(option.name == "flink_master" for option in options)
 
 
 def _running(called: Called) -> list[str] | None:

@@ -44,6 +44,7 @@ WHOLE = "whole"  # the list of a run that is no part
 CALLED = "called"
 SIGN_SECONDS = 20.0
 SIGN_SECONDS_REMOTE = 60.0
+SIGNS_MISSED = 2.5  # of workers that are taken for lost
 SERVICES = {"portablerunner", "flinkrunner", "sparkrunner"}
 
 
@@ -101,6 +102,11 @@ class Attendance:
     def __exit__(self, *_: object) -> None:
         self._held.close()
         remove_list(self._root, self._folder)
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long no worker gives a sign before they are taken for lost."""
+        return SIGNS_MISSED * _sign_seconds(self._folder)
 
     def look(self) -> dict[str, int]:
         """How often each worker has signed."""
@@ -197,10 +203,14 @@ def _sign(folder: str, token: bytes) -> None:
     threading.Thread(target=_go_on, args=(folder, token, name), name="attendance", daemon=True).start()
 
 
+def _sign_seconds(folder: str) -> float:
+    return SIGN_SECONDS_REMOTE if is_remote(folder) else SIGN_SECONDS
+
+
 def _go_on(folder: str, token: bytes, name: str) -> None:
     called, signs = join(folder, CALLED), 1
     while True:
-        time.sleep(SIGN_SECONDS_REMOTE if is_remote(folder) else SIGN_SECONDS)
+        time.sleep(_sign_seconds(folder))
         try:
             if not exists(called) or read_bytes(called) != token:
                 return

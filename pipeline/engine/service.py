@@ -283,6 +283,11 @@ class Job:
                 "--parallelism; whether workers can start (a pool's python must have Beam and the project; each task "
                 "manager needs a pool of its own); and at the engine's logs. docs/cluster.md, When nothing moves."
             )
+        elif signs and quiet > self._attendance.silence_seconds:
+            self._hint(
+                f"no worker has given a sign of life for {self._attendance.silence_seconds:.0f} s. Are "
+                "their machines gone, or does the engine start others? Its web interface and its logs tell."
+            )
         if quiet > self._patience:
             raise UserError(
                 f"nothing was heard of the job for {self._patience / 60:.3g} minutes (--patience_minutes), and it was "

@@ -238,11 +238,12 @@ def delete_files(paths: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_output(path: str) -> Iterator[BinaryIO]:
+def atomic_output(path: str, buffer: int = -1) -> Iterator[BinaryIO]:
     """Opens an output that appears under its final name only when the block ends well.
 
     Args:
         path: The final path, local or on an object store.
+        buffer: The bytes that are gathered before they are written; -1 for Python's own choice.
 
     Yields:
         A binary handle with ``tell``; it may be closed in the block.
@@ -256,7 +257,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     try:
         with refusals_told(os.path.join(folder, temporary_name()) if remote else path):
             os.makedirs(folder, exist_ok=True)
-            temporary, handle, hold = _begin(folder)
+            temporary, handle, hold = _begin(folder, buffer)
             with handle, os.fdopen(hold):
                 yield handle
                 handle.close()
@@ -271,14 +272,14 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
             os.remove(temporary)
 
 
-def _begin(folder: str) -> tuple[str, BinaryIO, int]:
+def _begin(folder: str, buffer: int) -> tuple[str, BinaryIO, int]:
     """Makes a temporary file, which is locked till both are closed: its handle, and a second descriptor.
 
     The lock ends with the process, and ``remove_temporaries`` asks for it: one of a living attempt stays.
     """
     while True:
         temporary = os.path.join(folder, temporary_name())
-        handle = open(temporary, "xb")  # noqa: SIM115 - closed by who asked for it
+        handle = open(temporary, "xb", buffer)  # noqa: SIM115 - closed by who asked for it
         hold(handle, wait=True)
         if os.path.exists(temporary):
             return temporary, handle, os.dup(handle.fileno())

@@ -26,6 +26,7 @@ Lengths = npt.NDArray[np.uint32]
 _HEADER = struct.Struct("<4Q")  # as NumPy arrays, these four numbers took as long as the rest of a small block
 _U64, _U32 = np.dtype("<u8"), np.dtype("<u4")
 _WORD = _U64.itemsize
+_GATHERED = 64 * 1024  # bytes; small blocks would be a call of the system each
 
 
 class HashBlock(NamedTuple):
@@ -115,7 +116,7 @@ def split(data: bytes) -> Iterator[bytes]:
 def write_blocks(path: str, blocks: Iterable[bytes]) -> None:
     """Writes a file of blocks, whole or not at all."""
     ends = [0]
-    with atomic_output(path) as handle:
+    with atomic_output(path, _GATHERED) as handle:
         for block in blocks:
             handle.write(block)
             ends.append(ends[-1] + len(block))

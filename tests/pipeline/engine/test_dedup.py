@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.corpus.shard import Layout
-from pipeline.engine.dedup import Units, read_mask, write_drops, write_unit_hashes
+from pipeline.engine.dedup import Units, read_mask, stable_order, write_drops, write_unit_hashes
 from pipeline.engine.exchange.blocks import BlockFile, unpack_hashes
 from pipeline.engine.exchange.files import decide_range, hand_out_group, merge_group
 from pipeline.engine.exchange.grid import Grid
@@ -156,6 +156,17 @@ def test_what_the_policies_keep(scope):
     hashes = [h for shard in scope for document, _ in shard for h in document]
     assert sorted(itertools.compress(hashes, first)) == sorted(set(hashes))
     assert all(f for f, d in zip(first, dropped, strict=True) if d)
+
+
+@pytest.mark.parametrize("top", [1, 2, 3, 2**16 - 1, 2**40, 2**64 - 1])
+@pytest.mark.parametrize("count", [0, 1, 2**16 - 1, 2**16, 100_000])
+def test_the_order_is_that_of_a_stable_sort(top, count):
+    """Of even hashes, with many equal ones and few, and of hashes that nearly all lie close together."""
+    random = np.random.default_rng(count)
+    hashes = random.integers(top, size=count, dtype=np.uint64, endpoint=True)
+    crowded = np.where(random.random(count) < 0.001, hashes, hashes >> np.uint64(30))
+    for values in (hashes, crowded, np.sort(hashes), np.sort(hashes)[::-1], hashes + np.uint64(LARGEST - top)):
+        assert np.array_equal(stable_order(values), np.argsort(values, kind="stable"))
 
 
 def test_files_hold_a_few_bytes_a_unit(tmp_path):

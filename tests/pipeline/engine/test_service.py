@@ -1,7 +1,12 @@
+import time
+from types import SimpleNamespace
+
 import pytest
 
+from pipeline.engine import attendance
+from pipeline.engine.attendance import WHOLE, Attendance, Called, attend
 from pipeline.engine.flink_rest import FlinkJob, Slots
-from pipeline.engine.service import check_slots
+from pipeline.engine.service import Job, check_slots
 from pipeline.errors import UserError
 from tests.pipeline.engine.flink_stand_in import flink_stand_in
 
@@ -36,3 +41,17 @@ def test_a_job_that_the_cluster_sizes_and_an_interface_that_does_not_answer_pass
     check_slots(FlinkJob("localhost:1", "corpus-1"), 4)
     assert FlinkJob("localhost:1", "corpus-1").is_running() is None
     assert capsys.readouterr().err == ""
+
+
+def test_workers_that_give_no_more_signs_are_told_once(tmp_path, monkeypatch, capsys):
+    with Attendance(str(tmp_path), WHOLE, Called("corpus-1")) as list_:
+        attend(str(tmp_path))  # it signs again after 20 seconds
+        monkeypatch.setattr(attendance, "SIGN_SECONDS", 0.02)
+        submitted = SimpleNamespace(_job_service=None, _job_id="1", _message_stream=())
+        job = Job(submitted, list_, None, wanted=0, patience=300.0)
+        job._look_for_workers()
+        assert capsys.readouterr().err == ""
+        time.sleep(0.1)
+        job._look_for_workers()
+        job._look_for_workers()
+    assert capsys.readouterr().err.count("no worker has given a sign of life for") == 1
