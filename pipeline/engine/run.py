@@ -18,7 +18,7 @@ from pipeline.engine.configuration import (
     same_configuration,
     write_configuration,
 )
-from pipeline.engine.growth import grown, keep_seen, mark_unjoined, refuse_grown, refuse_other_dedup
+from pipeline.engine.growth import grown, keep_seen, mark_unjoined, refuse_other_dedup
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.options import RunOptions
 from pipeline.engine.overlap import overlap_of, refuse_copies
@@ -123,8 +123,6 @@ def run_source(
     with held(layout, part):
         if options.grow:
             given, scopes = scopes, grown(layout, scopes)
-        else:
-            refuse_grown(layout, scopes)
         claim = _claim if part is None else _claim_part
         owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
         if options.grow:
