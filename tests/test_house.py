@@ -20,13 +20,14 @@ FLOORS = (
     ("storage",),
     ("corpus", "command_line", "service_options"),
     ("formats", "steps"),
+    ("removals",),
     ("survey",),
     ("source",),
     ("engine",),
     ("mix", "trace"),
     ("report", "plan", "verify"),
     ("inspect", "card"),
-    ("publish", "build"),
+    ("publish", "build", "optout"),
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs.

@@ -145,9 +145,11 @@ def _count_shards(folder: ShardFolder, checksums: bool, kept_out: Spans) -> list
         return list(pool.map(verified, entries))
 
 
-def _form(folder: ShardFolder) -> ShardForm:
-    recipe = folder.manifest["configuration"]["recipe"]
-    return ShardForm(folder.manifest["rows"], folder.manifest["seq_len"], recipe["shard_rows"])
+def planned_form(folder: ShardFolder) -> ShardForm:
+    """The form of the shards as they were planned: rows that were taken out since count as if they were there."""
+    manifest = folder.manifest
+    rows = manifest["rows"] + manifest.get("optout", {}).get("rows_out", 0)
+    return ShardForm(rows, manifest["seq_len"], manifest["configuration"]["recipe"]["shard_rows"])
 
 
 def _verify_shard(folder: ShardFolder, entry: Mapping[str, Any], checksums: bool, kept_out: Spans) -> ShardCount:
@@ -164,9 +166,10 @@ def _verify_shard(folder: ShardFolder, entry: Mapping[str, Any], checksums: bool
             if found != entry["sha256"]:
                 count.faults.append(f"{path} has changed: its sha256 is {found}, the manifest says {entry['sha256']}")
                 return count
+        account = read_account(Layout(folder.root), entry["file"].removesuffix(".arrow"))
+        count.gaps = np.array(account.gaps, np.int64)
         for batch in read_batches(path):
             verify_batch(folder, f"{path}, row {count.rows}", batch, count, kept_out)
-        account = read_account(Layout(folder.root), entry["file"].removesuffix(".arrow"))
         if not count.faults:
             count.faults += _verify_account(folder, path, entry, account, count)
     except (OutputError, OSError) as error:
@@ -212,7 +215,7 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
 
 def _verify_balance(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[str]:
     """How far the shares are off after each row must be what the stats and the manifest say."""
-    manifest, layout, form = folder.manifest, Layout(folder.root), _form(folder)
+    manifest, layout, form = folder.manifest, Layout(folder.root), planned_form(folder)
     shares = [Fraction(entry["share_asked"]) for entry in manifest["mixture"].values()]
     measured = []
     for shard, (entry, count) in enumerate(zip(manifest["shards"], counts, strict=True)):

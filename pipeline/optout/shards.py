@@ -1,0 +1,420 @@
+"""Takes documents out of a folder of token shards: from both of its sets, as the corpus's record of changes says.
+
+A shard is written anew only where it has any id of a document that went. The places of these are filled by documents of
+the same source (``pool``); where there are none left, the rows are taken out. All other rows keep their bytes, and all
+other documents their numbers. The lists of documents and the manifests come last: by them it is known what was done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.corpus.shard import MANIFEST, Layout
+from pipeline.errors import InputError, OutputError
+from pipeline.mix.balance import Prefixes, balance
+from pipeline.mix.blocks import TokenFile
+from pipeline.mix.corpus import CorpusFile
+from pipeline.mix.encode import encode_file, load_encoder
+from pipeline.mix.folder import (
+    DOCUMENTS,
+    HELDOUT,
+    KEPT_OUT,
+    ShardAccount,
+    read_account,
+    read_kept_out,
+    set_fingerprint,
+    shard_entries,
+    write_documents_to,
+    write_kept_out_to,
+)
+from pipeline.mix.rows import ShardFolder, open_folder
+from pipeline.mix.token_files import TokenReader, TokenStats, TokenStore
+from pipeline.optout.corpus import SourceMatches
+from pipeline.optout.journal import Journal
+from pipeline.optout.pool import Candidate, Pool, kept_apart, undrawn
+from pipeline.optout.sets import Drawn, look_through, plan_edit, spans_of, stage_edit
+from pipeline.optout.token_files import changes_of
+from pipeline.removals.records import FOLDER, LOG, Change, log_with
+from pipeline.storage.filesystem import exists, join
+from pipeline.storage.listing import match
+from pipeline.verify.shards import planned_form
+from pipeline.verify.token_files import store_of
+
+END = "_end"  # the journal of what a folder of shards has but once
+
+KeptOut = dict[int, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What documents have of a folder of shards: shards, rows, and ids by source."""
+
+    shards: int
+    rows: int
+    tokens: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Following:
+    """A folder of token shards, and what it has to follow.
+
+    Attributes:
+        folder: The set for training, as it is.
+        heldout: The held-out set; None without.
+        changes: By file of documents, what went of it since the shards were made.
+        removed: The numbers of the documents that went, sorted.
+    """
+
+    folder: ShardFolder
+    heldout: ShardFolder | None
+    changes: Mapping[str, Sequence[Change]]
+    removed: list[int]
+
+    @property
+    def sets(self) -> list[ShardFolder]:
+        """All sets, that for training last."""
+        return [*([self.heldout] if self.heldout else []), self.folder]
+
+    @property
+    def lists(self) -> list[str]:
+        """The checksums of the lists that took documents out."""
+        return sorted({change.list_sha256 for changes in self.changes.values() for change in changes})
+
+
+def follow(root: str, corpus: str | None) -> Following:
+    """Tells what a folder of shards has to follow.
+
+    Args:
+        root: The folder.
+        corpus: Where the corpus lies now, if not where it did.
+
+    Raises:
+        UserError: It is none, or the record of changes is damaged.
+    """
+    folder = open_folder(root, corpus)
+    held = join(root, HELDOUT)
+    heldout = open_folder(held, corpus) if folder.manifest["kind"] == "train" and exists(join(held, MANIFEST)) else None
+    changes, removed = {}, list[int]()
+    for file in folder.files:
+        if found := changes_of(folder.corpus, file.path, file.sha256) if file.rows else []:
+            changes[file.path] = found
+            removed += np.setdiff1d(file.numbers(), after_changes(file, found).numbers()).tolist()
+    return Following(folder, heldout, changes, removed)
+
+
+def after_changes(file: TokenFile, changes: Sequence[Change]) -> TokenFile:
+    """A file with what went of it removed; its ids and their checksum are yet to be told."""
+    left = file.numbers() - file.first_number
+    for change in changes:
+        left = np.delete(left, change.rows)
+    gone = np.delete(np.arange(file.documents), left)
+    sha256 = changes[-1].after if changes else None
+    return replace(file, removed=tuple(gone.tolist()), sha256=sha256 or file.sha256)
+
+
+def take_out(following: Following, date: str, seen: list[int] | None = None) -> dict[str, Any]:
+    """Takes documents out of all sets of a folder, which nobody else may write to meanwhile.
+
+    Args:
+        following: What it has to follow.
+        date: Today, for the log.
+        seen: Counts the shards that were looked through.
+
+    Returns:
+        The line of the log.
+
+    Raises:
+        UserError: A shard or token file is damaged, or missing.
+    """
+    root, store = following.folder.root, store_of(following.folder)
+    files = [_new_file(store, file, following, root) for file in following.folder.files]
+    removed = frozenset(following.removed)
+    kept_out = _kept_out(following.heldout, removed)
+    end = Journal(root, END)
+    done = {"rows_out": 0, "filled": 0}
+    for before in following.sets:
+        folder = replace(before, files=files)
+        drawn = look_through(folder, np.array(following.removed, np.int64), seen)
+        pools = _pools(folder, store, files, drawn, kept_out)
+        for shard, entry in enumerate(folder.manifest["shards"]):
+            if rows := drawn.rows.get(entry["file"]):
+                _edit_shard(root, folder, shard, rows, removed, pools)
+        _stage_end(root, before, files, kept_out, following.lists, end, done)
+    entry = {"date": date, "lists": following.lists, "documents": len(removed), **done}
+    with end.file(f"{FOLDER}/{LOG}") as output:
+        output.write(log_with(root, entry))
+    end.commit()
+    return entry
+
+
+def _below(root: str, folder: ShardFolder) -> str:
+    return "" if folder.root == root else f"{HELDOUT}/"
+
+
+def _edit_shard(
+    root: str,
+    folder: ShardFolder,
+    shard: int,
+    rows: Sequence[int],
+    removed: frozenset[int],
+    pools: Mapping[int, Pool],
+) -> None:
+    file, below = folder.manifest["shards"][shard]["file"], _below(root, folder)
+    journal = Journal(root, f"{below.replace('/', '-')}{file}")
+    edit = plan_edit(folder, file, rows, removed, pools)
+    stage_edit(folder, planned_form(folder), shard, edit, journal, below)
+    journal.commit()
+
+
+def _new_file(store: TokenStore, file: TokenFile, following: Following, root: str) -> TokenFile:
+    """A file of documents as it is now; its token file is made again where it is missing or of another one."""
+    changes = following.changes.get(file.path)
+    if changes is None:
+        return file
+    after = after_changes(file, changes)
+    if changes[-1].after is None:
+        return replace(after, tokens=0)
+    stats = store.read_stats(file.path)
+    if stats is None or stats.error or stats.sha256 != after.sha256 or not exists(store.tokens(file.path)):
+        stats = _encode(store, file.path, after, root)
+    return replace(after, tokens=stats.tokens, tokens_sha256=stats.tokens_sha256)
+
+
+def _encode(store: TokenStore, path: str, file: TokenFile, root: str) -> TokenStats:
+    place = join(store.corpus, *path.split("/"))
+    encoder = load_encoder(join(root, "tokenizer.model"))
+    stats = encode_file(store, encoder, CorpusFile("", path, match([place])[0].size, file.sha256), None)
+    if stats.error:
+        raise InputError(f"{place}: {stats.error}")
+    return stats
+
+
+def _kept_out(heldout: ShardFolder | None, removed: frozenset[int]) -> KeptOut:
+    """What training may not have, by document, without what went."""
+    found: KeptOut = {}
+    if heldout is not None:
+        table = read_kept_out(join(heldout.root, KEPT_OUT))
+        for number, start, stop in zip(*(table[key].to_pylist() for key in ("number", "start", "stop")), strict=True):
+            if number not in removed:
+                found.setdefault(number, []).append((start, stop))
+    return found
+
+
+def _pools(
+    folder: ShardFolder, store: TokenStore, files: Sequence[TokenFile], drawn: Drawn, kept_out: KeptOut
+) -> dict[int, Pool]:
+    """What may fill places in a set, by source."""
+    manifest = folder.manifest
+    bos = manifest["bos"] if manifest["inserts_bos"] else None
+    pools = {}
+    for source in range(len(manifest["sources"])):
+        if manifest["kind"] == "heldout":
+            candidates = kept_apart(store, files, source, kept_out, drawn.begun, manifest["seed"])
+            pools[source] = Pool(candidates, store, bos, _EachTextOnce(partial(_texts, store, files, drawn, kept_out)))
+        else:
+            apart = frozenset(kept_out)
+            candidates = undrawn(store, files, source, drawn.documents, apart, manifest["seed"])
+            pools[source] = Pool(candidates, store, bos)
+    return pools
+
+
+class _EachTextOnce:
+    """Lets a text be held out once: of copies, all of which are kept out of training, one is in the set.
+
+    Args:
+        texts: Gives those in the set: the hash of each one's document, and where in it the part begins.
+    """
+
+    def __init__(self, texts: Callable[[], set[tuple[int, int]]]) -> None:
+        self._find = texts
+
+    @cached_property
+    def _texts(self) -> set[tuple[int, int]]:
+        return self._find()
+
+    def __call__(self, candidate: Candidate) -> bool:
+        """Whether a part is that of no text in the set; it counts as one of them from here on."""
+        text = (candidate.hash, candidate.start)
+        known = text in self._texts
+        self._texts.add(text)
+        return not known
+
+
+def _texts(store: TokenStore, files: Sequence[TokenFile], drawn: Drawn, kept_out: KeptOut) -> set[tuple[int, int]]:
+    """The texts in the held-out set: the hash of each one's document, and where in it the part begins."""
+    found, begun = set(), np.array(list(drawn.begun), np.int64)
+    for file in files:
+        numbers = file.numbers()
+        there = numbers[np.isin(numbers, begun)].tolist() if file.tokens else []
+        if not there:
+            continue
+        with TokenReader(store, file.path, file.rows, file.tokens) as reader:
+            hashes = reader.all_marks()["hash"]
+        for number in there:
+            row = file.row_of(number)
+            found |= {(int(hashes[row]), start) for start, _ in kept_out.get(number, ())}
+    return found
+
+
+def _stage_end(
+    root: str,
+    before: ShardFolder,
+    files: Sequence[TokenFile],
+    kept_out: KeptOut,
+    lists: Sequence[str],
+    end: Journal,
+    done: dict[str, int],
+) -> None:
+    """Stages what a set has beside its shards: the list of documents, what is kept out, the manifest.
+
+    Args:
+        root: The folder of all sets.
+        before: The set, as it was.
+        files: The files of documents, as they are.
+        kept_out: What training may not have.
+        lists: The checksums of the lists that took documents out now.
+        end: The journal.
+        done: Gets the rows that were taken out, and the ids that were filled.
+    """
+    below, manifest = _below(root, before), dict(before.manifest)
+    sums = dict(manifest.get("files", {}))
+    buffer = io.BytesIO()
+    write_documents_to(buffer, files, manifest["sources"])
+    sums[DOCUMENTS] = _stage(end, f"{below}{DOCUMENTS}", buffer)
+    if manifest["kind"] == "heldout":
+        buffer, table = io.BytesIO(), read_kept_out(join(before.root, KEPT_OUT))
+        left = pc.is_in(table["number"], pa.array(list(kept_out), pa.uint64()))
+        write_kept_out_to(buffer, table.filter(left))
+        sums[KEPT_OUT] = _stage(end, f"{below}{KEPT_OUT}", buffer)
+    accounts = [read_account(Layout(before.root), entry["file"].removesuffix(".arrow")) for entry in manifest["shards"]]
+    rows = sum(account.rows for account in accounts)
+    manifest |= {
+        "rows": rows,
+        "tokens": rows * manifest["seq_len"],
+        "mixture": _mixture(before, files, kept_out, accounts),
+        **_balance(before, accounts),
+        "shards": shard_entries(accounts),
+        "files": sums,
+        "fingerprint": set_fingerprint(manifest["configuration"], accounts),
+    }
+    manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
+    then = before.manifest.get("optout", {})
+    done["rows_out"] += manifest["optout"]["rows_out"] - then.get("rows_out", 0)
+    done["filled"] += sum(manifest["optout"]["filled"]) - sum(then.get("filled", ()))
+    end.json(f"{below}{MANIFEST}", manifest)
+
+
+def _stage(end: Journal, path: str, buffer: io.BytesIO) -> str:
+    with end.file(path) as handle:
+        handle.write(buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def _optout(
+    before: Mapping[str, Any],
+    now: str,
+    files: Sequence[TokenFile],
+    accounts: Sequence[ShardAccount],
+    lists: Sequence[str],
+) -> dict[str, Any]:
+    """What lists of removals did to a set so far, as its manifest has it."""
+    then = before.get("optout", {})
+    changed = [account.optout for account in accounts if account.optout]
+    earlier = then.get("earlier", [])
+    filled = np.sum([np.zeros(len(before["sources"]), np.int64), *(entry["filled"] for entry in changed)], axis=0)
+    return {
+        "lists": [*then.get("lists", []), *(one for one in lists if one not in then.get("lists", []))],
+        "documents": sum(len(file.removed) for file in files),
+        "rows_out": sum(entry["rows_out"] for entry in changed),
+        "filled": filled.tolist(),
+        "earlier": earlier if now == before["fingerprint"] else [*earlier, before["fingerprint"]],
+    }
+
+
+def _mixture(
+    before: ShardFolder, files: Sequence[TokenFile], kept_out: KeptOut, accounts: Sequence[ShardAccount]
+) -> dict[str, Any]:
+    """The accounts of each source, recounted."""
+    total, found = sum(sum(account.tokens) for account in accounts), {}
+    kept_apart_ids = _ids_apart(before, kept_out)
+    for source, (name, entry) in enumerate(before.manifest["mixture"].items()):
+        own = [file for file in files if file.source == source]
+        apart = kept_apart_ids[source]
+        tokens = sum(account.tokens[source] for account in accounts)
+        unique = entry["unique_tokens"]
+        if before.manifest["kind"] == "train":
+            unique = sum(file.tokens for file in own) - apart
+        found[name] = {
+            **entry,
+            "share_reached": tokens / total if total else 0.0,
+            "unique_tokens": unique,
+            "kept_out_tokens": apart,
+            "tokens": tokens,
+            "epochs": tokens / unique if unique else 0.0,
+            "documents": sum(account.documents[source] for account in accounts),
+        }
+    return found
+
+
+def _ids_apart(before: ShardFolder, kept_out: KeptOut) -> list[int]:
+    """How many ids of each source training may not have."""
+    found = [0] * len(before.manifest["sources"])
+    for number, spans in kept_out.items():
+        found[before.file_of(number)[0].source] += sum(stop - start for start, stop in spans)
+    return found
+
+
+def _balance(before: ShardFolder, accounts: Sequence[ShardAccount]) -> dict[str, float]:
+    shares = [Fraction(entry["share_asked"]) for entry in before.manifest["mixture"].values()]
+    measured = [Prefixes(account.prefix_tokens, account.prefix_error) for account in accounts]
+    if not any(sum(account.tokens) for account in accounts):
+        raise OutputError(f"nothing is left of {before.root}: remove it, and make shards of what is left of the corpus")
+    return balance(planned_form(before), shares, [account.tokens for account in accounts], measured)
+
+
+def impact(following: Following, removed: Sequence[int], seen: list[int] | None = None) -> Impact:
+    """What documents have of the shards.
+
+    Args:
+        following: The folder.
+        removed: The numbers of the documents.
+        seen: Counts the shards that were looked through.
+    """
+    shards, rows, tokens = 0, 0, dict.fromkeys(following.folder.manifest["sources"], 0)
+    for folder in following.sets:
+        drawn = look_through(folder, np.array(sorted(removed), np.int64), seen)
+        for file, some in drawn.rows.items():
+            shards, rows = shards + 1, rows + len(some)
+            for span in spans_of(folder, file, some, frozenset(removed)):
+                tokens[folder.manifest["sources"][span.source]] += len(span)
+    return Impact(shards, rows, tokens)
+
+
+def numbers_of(following: Following, found: Iterable[SourceMatches]) -> list[int]:
+    """The numbers that documents have in a folder of shards that are found in its corpus, and have yet to go."""
+    files = {file.path: file for file in following.folder.files}
+    base, numbers = os.path.realpath(following.folder.corpus), list[int]()
+    for source in found:
+        below = os.path.relpath(os.path.realpath(source.layout.root), base).replace(os.sep, "/")
+        for listed in (listed for shard in source.shards for listed in shard.outputs):
+            file = files.get(f"{below}/{listed.path}")
+            if file is not None:
+                now = after_changes(file, following.changes.get(file.path, ()))
+                numbers += now.numbers()[listed.rows].tolist()
+    return numbers
+
+
+def share_error(root: str) -> float:
+    """How far the worst share of the set for training is off, at the end of all rows."""
+    return float(open_folder(root).manifest["share_error"])
