@@ -256,13 +256,7 @@ class Work:
         return CountWatcher(name, total, self._progress)
 
     def _tell_unused(self, found: Sequence[documents.SourceMatches]) -> None:
-        used = {
-            place
-            for source in found
-            for shard in source.shards
-            for file in (*shard.outputs, *([shard.rejects] if shard.rejects else []))
-            for place in file.places
-        }
+        used = {place for source in found for shard in source.shards for file in shard.files for place in file.places}
         total = len(self._removals.listed.removals)
         self.say(f"Lines of the list that mean something here: {len(used):,} of {total:,}.")
 

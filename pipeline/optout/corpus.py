@@ -102,8 +102,12 @@ def take_out(found: SourceMatches, removals: Removals, date: str, seen: list[int
 
 def _commit_reports(found: SourceMatches) -> None:
     """Reports come first: of shards that are written, ids are not found any more after a kill."""
-    files = [file for shard in found.shards for file in (*shard.outputs, *([shard.rejects] if shard.rejects else []))]
-    ids = {row["id"] for file in files for row in listed_rows(found.layout.root, file, ["id"])}
+    ids = {
+        row["id"]
+        for shard in found.shards
+        for file in shard.files
+        for row in listed_rows(found.layout.root, file, ["id"])
+    }
     journal = Journal(found.layout.root, REPORTS)
     stage_reports(found.layout.root, ids, journal)
     journal.commit()

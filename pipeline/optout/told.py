@@ -47,7 +47,7 @@ def report_rows(listed: RemovalList, found: Sequence[SourceMatches]) -> list[Row
     rows: list[Row] = []
     for source in found:
         for shard in source.shards:
-            for file in (*shard.outputs, *([shard.rejects] if shard.rejects else [])):
+            for file in shard.files:
                 rows += _rows_of(listed, source, file)
     return rows
 

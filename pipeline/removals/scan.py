@@ -56,6 +56,11 @@ class ShardMatches:
     outputs: tuple[FileMatches, ...]
     rejects: FileMatches | None
 
+    @property
+    def files(self) -> list[FileMatches]:
+        """Those of all its files."""
+        return [*self.outputs, *([self.rejects] if self.rejects else [])]
+
     def __bool__(self) -> bool:
         """Whether anything of the shard is listed."""
         return bool(self.outputs) or self.rejects is not None

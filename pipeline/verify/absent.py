@@ -36,8 +36,7 @@ def absent_from_source(root: str, removals: Removals) -> list[str]:
     try:
         faults = list(_pending(root))
         for shard in scan_source(Layout(root), removals):
-            for file in (*shard.outputs, *([shard.rejects] if shard.rejects else [])):
-                faults.append(_found(join(root, *file.path.split("/")), file, removals))
+            faults += [_found(join(root, *file.path.split("/")), file, removals) for file in shard.files]
         return faults
     except UserError as error:
         return [str(error)]
