@@ -208,14 +208,13 @@ def edited_batches(folder: ShardFolder, file: str, edit: Edit) -> Iterator[pa.Re
 
 
 def _edited(batch: pa.RecordBatch, first: int, touched: Sequence[int], edit: Edit) -> pa.RecordBatch:
-    parts, place = [], 0
-    for row in touched:
-        parts.append(batch.slice(place, row - first - place))
-        if row in edit.rows:
-            parts.append(row_batch([edit.rows[row]], batch.schema))
-        place = row - first + 1
-    parts.append(batch.slice(place))
-    table = pa.Table.from_batches([part for part in parts if part.num_rows], batch.schema).combine_chunks()
+    """A record batch with some of its rows changed, some gone."""
+    changed = [row for row in touched if row in edit.rows]
+    order = np.arange(batch.num_rows)
+    order[[row - first for row in changed]] = batch.num_rows + np.arange(len(changed))
+    order = np.delete(order, [row - first for row in touched if row in edit.out])
+    parts = [batch, *([row_batch([edit.rows[row] for row in changed], batch.schema)] if changed else [])]
+    table = pa.Table.from_batches(parts).combine_chunks().take(pa.array(order, pa.int64())).combine_chunks()
     found: list[pa.RecordBatch] = table.to_batches()
     return found[0] if found else batch.slice(0, 0)
 

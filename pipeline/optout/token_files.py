@@ -25,6 +25,8 @@ from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, join, list_tree, open_input
 from pipeline.storage.listing import match
 
+PARTS = 4  # of a token file's name: the coding, the source, the subset, the shard
+
 
 @dataclass(frozen=True)
 class Stale:
@@ -63,8 +65,10 @@ def stale_files(root: str, corpus: str) -> Iterator[Stale]:
     """
     changed: dict[str, set[str]] = {}
     for name in list_tree(root, ".json"):
-        _, *folder, _, shard = name.removesuffix(".json").split("/")
-        source = join(corpus, *folder)
+        parts = name.removesuffix(".json").split("/")
+        if len(parts) < PARTS:
+            continue
+        source, shard = join(corpus, *parts[1:-2]), parts[-1]
         if source not in changed:
             changed[source] = set(changed_files(source))
         stats = _stats(join(root, *name.split("/"))) if shard in changed[source] else None
