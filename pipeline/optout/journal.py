@@ -23,6 +23,7 @@ from pipeline.storage.filesystem import (
     join,
     list_names,
     open_input,
+    remove_temporaries,
 )
 from pipeline.storage.ownership import remove_empty
 
@@ -73,6 +74,8 @@ def finish_pending(root: str) -> int:
     Nobody else may be at work there.
     """
     pending = join(root, FOLDER, PENDING)
+    if file_sizes(pending, ""):
+        remove_temporaries(root)
     names = sorted(list_names(pending, JOURNAL))
     for name in names:
         _carry_out(root, name)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,24 @@ class Removals:
         if meta.get("site") in self._sites:
             posts = [meta.get("question_id"), *(meta.get("answer_ids") or ())]
             found.append(self.of_thread(meta["site"], posts, meta.get("authors") or ()))
+        return next((place for place in found if place != NONE), NONE)
+
+    def of_failed(self, source: str, identifier: str, url: str | None) -> int:
+        """The removal that means a document that failed in a step, of which no more than id and address are known."""
+        found = [self._of("id").get(identifier, NONE), self.of_address(url) if url else NONE]
+        first, _, rest = identifier.partition("/")
+        if source == "github":
+            found += [self.of_repository(f"{first}/{rest.partition('/')[0]}"), self.of_repository(first)]
+        elif source == "arxiv":
+            found.append(self._of("arxiv").get(rest, NONE))
+        elif source == "books" and first == "gutenberg":
+            found.append(self._of("ebook").get(rest, NONE))
+        elif source == "wikipedia" and url:
+            host, _, path = split_address(url)
+            title = unquote(path.rpartition("/wiki/")[2])
+            found.append(self._of("wikipedia").get(page_name(host.partition(".")[0], title), NONE))
+        elif source == STACK_EXCHANGE:
+            found.append(self._sites.get(first, NONE))  # whose posts it holds is not known any more
         return next((place for place in found if place != NONE), NONE)
 
     def columns(self, schema: pa.Schema) -> list[str]:

@@ -24,6 +24,7 @@ from pipeline.storage.filesystem import is_remote, join, open_input
 BATCH_ROWS = 65_536
 BATCH_TEXTS = 256  # where texts are read
 THREADS = 2
+FAILED = "error_"  # with what the reasons of documents begin that failed in a step
 AHEAD = 256  # shards whose stats are held
 
 
@@ -106,7 +107,9 @@ def scan_file(root: str, path: str, removals: Removals, messages: int = NONE) ->
             columns = removals.columns(file.schema_arrow)
             if messages != NONE:
                 columns = [*columns, "step", *([] if "text" in columns else ["text"])]
-            found = _scan(file, columns, removals, messages) if columns else []
+            columns += ["reason"] if "reason" in file.schema_arrow.names else []
+            found, failed = _scan(file, columns, removals, messages) if columns else ([], [])
+        found = sorted([*found, *_failed(root, path, failed, removals)])
     except (pa.ArrowException, OSError, KeyError) as error:
         raise OutputError(
             f"{place} cannot be read: {error}. python -m pipeline.verify says what else is wrong."
@@ -114,17 +117,32 @@ def scan_file(root: str, path: str, removals: Removals, messages: int = NONE) ->
     return FileMatches(path, [row for row, _ in found], [place for _, place in found]) if found else None
 
 
-def _scan(file: pq.ParquetFile, columns: Sequence[str], removals: Removals, messages: int) -> list[tuple[int, int]]:
-    first, found = 0, list[tuple[int, int]]()
+def _scan(
+    file: pq.ParquetFile, columns: Sequence[str], removals: Removals, messages: int
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """The listed rows of a file, each with the place of its removal; and the rejects that failed and are not listed."""
+    first, found, failed = 0, list[tuple[int, int]](), list[int]()
     for batch in file.iter_batches(BATCH_TEXTS if "text" in columns else BATCH_ROWS, columns=list(columns)):
         places = removals.of_rows(batch)
         if messages != NONE:
             said = pc.and_(pc.equal(batch.column("step"), READ_STEP), pc.not_equal(batch.column("text"), MESSAGE))
             places[(places == NONE) & said.to_numpy(zero_copy_only=False)] = messages
         rows = np.flatnonzero(places != NONE)
+        if "reason" in columns:
+            errors = pc.starts_with(batch.column("reason"), FAILED).to_numpy(zero_copy_only=False)
+            failed += (first + np.flatnonzero(errors & (places == NONE))).tolist()
         found += zip((first + rows).tolist(), places[rows].tolist(), strict=True)
         first += batch.num_rows
-    return found
+    return found, failed
+
+
+def _failed(root: str, path: str, rows: Sequence[int], removals: Removals) -> Iterator[tuple[int, int]]:
+    """Those of some rejects that are listed, by id and address alone: a document that fails loses its own fields."""
+    file = FileMatches(path, list(rows), [])
+    columns = listed_rows(root, file, ["id", "url", "source"]) if rows else ()
+    for row, values in zip(rows, columns, strict=True):
+        if (place := removals.of_failed(values["source"], values["id"], values["url"])) != NONE:
+            yield row, place
 
 
 def listed_rows(root: str, found: FileMatches, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

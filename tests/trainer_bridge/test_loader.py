@@ -89,7 +89,7 @@ def test_state_says_all_and_comes_back(folder):
     samples = Samples(DataConfig(seed=5), folder)
     state = json.loads(json.dumps(samples.state(96)))
     assert len(json.dumps(state)) < 1000
-    assert samples.resume(state) == 96
+    assert samples.resume(state, []) == 96
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_changed_data_are_refused_with_the_difference(folder, config, changes, l
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(TrainerError, match=f"not those that this run was reading:\n  {line}\n"):
-        Samples(config, folder).resume(state)
+        Samples(config, folder).resume(state, [])
 
 
 @pytest.mark.parametrize("mask", [False, True])
