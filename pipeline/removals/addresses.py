@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from pipeline.text import encodable
+
 _AUTHORITY = re.compile(r"[^/?]*")
 _PORT = re.compile(r":\d*\Z")
 _OWN_PORTS = {"http": ":80", "https": ":443"}
@@ -75,7 +77,7 @@ def normal_address(url: str, *, keep_slash: bool = False) -> str:
 def _escaped(text: str) -> str:
     """A path and query with percent signs where they must be, and nowhere else."""
     if not text.isascii() or " " in text:
-        text = quote(text, safe=_ASCII, errors="replace")
+        text = quote(encodable(text), safe=_ASCII)
     return _ESCAPE.sub(_one, text) if "%" in text else text
 
 

@@ -45,9 +45,7 @@ def test_addresses_that_are_not(other):
 def test_what_can_be_no_address_stays_apart_and_breaks_nothing():
     assert normal_address("") == ""
     assert split_address("https:///x") == ("", "", "/x")
-    assert normal_address("https://[::1]:80/x") == "[::1]/x" or normal_address("http://[::1]:80/x") == "[::1]/x"
+    assert normal_address("http://[::1]:80/x") == "[::1]/x"
     assert normal_host("\u2603" * 70 + ".example") == "\u2603" * 70 + ".example"  # longer than a label may be
     assert normal_address("https://a.example/%zz%") == "a.example/%zz%"
-    assert normal_address("https://a.example/\ud800") == "a.example/?" or "a.example" in normal_address(
-        "a.example/\ud800"
-    )
+    assert normal_address("https://a.example/\ud800") == "a.example/%EF%BF%BD"

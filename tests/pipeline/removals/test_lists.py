@@ -59,7 +59,8 @@ def test_every_kind_refuses_what_is_none(tmp_path, kind, value):
 
 
 def test_a_list(tmp_path):
-    data = b"\xef\xbb\xbf# who asked\r\n\r\nurl\thttps://a.example/x\t 17 \tignored\r\nurl\thttp://A.example/x/\r\nebook\t 5"
+    lines = [b"# who asked", b"", b"url\thttps://a.example/x\t 17 \tignored", b"url\thttp://A.example/x/", b"ebook\t 5"]
+    data = b"\xef\xbb\xbf" + b"\r\n".join(lines)
     found = read_list(write(tmp_path, data))
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert found.removals == (

@@ -60,7 +60,7 @@ CASES = [
         [{"language": "en", "page_id": 1, "title": "Ada lovelace"}],
         [
             {"language": "de", "page_id": 1, "title": "Ada lovelace"},
-            {"language": "en", "page_id": 2, "title": "Ada Lovelace"},
+            {"language": "en", "page_id": 2, "title": "Ada"},
         ],
     ),
     ("arxiv\t2005.12345v3", ARXIV, [{"arxiv_id": "2005.12345"}], [{"arxiv_id": "2005.1234"}, {"arxiv_id": None}]),
