@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,6 +24,7 @@ from pipeline.verify.token_files import store_of, verify_token_files
 from tests.end_to_end.commands import run
 from tests.pipeline.mix.corpora import mix, recipe
 from tests.pipeline.optout.made import all_text, files_of, log, make, make_source, report, write_list
+from trainer_bridge.shards import ShardReader
 
 LINES = (
     "url\tHTTP://A.example:80/0/3/\tfirst request",
@@ -284,6 +286,11 @@ def test_where_all_was_drawn_the_rows_go_and_it_can_be_traced(made, tmp_path, ca
     rows, faults = verify_shards(str(tmp_path / "shards"))
     assert (rows, [fault for fault in faults if "has a share of" not in fault]) == (manifest["rows"], [])
     assert absent_from_shards(str(tmp_path / "shards"), removals) == []
+    reader = ShardReader(tmp_path / "shards")
+    ids = np.empty((manifest["rows"], 17), np.int32)
+    read = reader.read(np.arange(manifest["rows"]), ids)
+    assert ids.tolist() == [row[0] for rows in stay for row in rows]
+    assert not any(is_removed(folder, number) for number in np.unique(read.numbers).tolist())
     found = ((row, s) for row, (_, segments) in enumerate(stay[0]) for s in segments if s.source == 1)
     place, token = next((row, s.start + 2) for row, s in found if s.stop > s.start + 3)
     capsys.readouterr()
