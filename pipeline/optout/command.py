@@ -326,7 +326,7 @@ class Work:
 
     def _tell_exact(self, found: Sequence[documents.SourceMatches]) -> None:
         for source in found:
-            if scopes := documents.mark_scopes(source):
+            if scopes := documents.mark_scopes(source.layout, self._removals.sha256):
                 self.say(
                     f"To be made anew: {len(scopes):,} scopes of {source.name}, by the command that made them, with"
                 )

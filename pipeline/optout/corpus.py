@@ -141,12 +141,25 @@ def removed_by(root: str, list_sha256: str) -> int:
     return sum(len(change.rows) for change in changes if change.list_sha256 == list_sha256)
 
 
-def mark_scopes(found: SourceMatches) -> list[str]:
-    """Marks the scopes of what was found, so that the source's command makes them anew; gives their names.
+def mark_scopes(layout: Layout, list_sha256: str) -> list[str]:
+    """Marks the scopes of shards that are as a list left them, so that the source's command makes them anew.
 
     For ``--exact``: what was dropped as a copy of a document that went comes back then.
+
+    Args:
+        layout: The source's folder.
+        list_sha256: The checksum of the list.
+
+    Returns:
+        The names of the scopes.
     """
-    names = {str(found.layout.read_stats(matches.shard)["scope"]["name"]) for matches in found.shards}
+    names = set()
+    for shard in layout.done().intersection(changed_files(layout.root)):
+        stats = layout.read_stats(shard)
+        there = {entry["path"]: entry["sha256"] for entry in stats["outputs"]}
+        changes = [change for change in read_changes(layout.root, shard) if change.list_sha256 == list_sha256]
+        if any(there.get(change.path) == change.after for change in changes):
+            names.add(str(stats["scope"]["name"]))
     for name in sorted(names):
-        write_bytes(found.layout.redo(name), b"")
+        write_bytes(layout.redo(name), b"")
     return sorted(names)

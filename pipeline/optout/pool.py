@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.mix.blocks import TokenFile, permutation
-from pipeline.mix.token_files import Ids, TokenReader, TokenStore
+from pipeline.mix.token_files import Ids, TokenReader
 from pipeline.optout.spans import Filling
 
 Flags = npt.NDArray[np.bool_]
+Open = Callable[[TokenFile], TokenReader]  # the token file of a file of documents
 Parts = Mapping[int, Sequence[tuple[int, int]]]  # by document: ids of it from one to another
 
 
@@ -48,7 +49,7 @@ class Pool:
 
     Args:
         candidates: All of them.
-        store: The token files.
+        opened: Opens token files.
         bos: The id that a part gets where it begins inside its document; None for none.
         usable: Whether a candidate may be taken, asked when its turn has come; it is told of those that are.
     """
@@ -56,13 +57,13 @@ class Pool:
     def __init__(
         self,
         candidates: Iterable[Candidate],
-        store: TokenStore,
+        opened: Open,
         bos: int | None,
         usable: Callable[[Candidate], bool] = lambda _: True,
     ) -> None:
         self._waiting: list[Candidate] = []
         self._left = iter(candidates)
-        self._store, self._bos, self._usable = store, bos, usable
+        self._open, self._bos, self._usable = opened, bos, usable
 
     def take(self, length: int) -> list[Filling] | None:
         """Pieces with so many ids, whole ones but for the last, which is cut; None, and nothing taken, without enough.
@@ -105,7 +106,7 @@ class Pool:
         fillings: list[Filling] = []
         for candidate in taken:
             given = self._given(candidate)
-            ids = read_part(self._store, candidate)
+            ids = read_part(self._open, candidate)
             if given:
                 ids = np.concatenate((np.array([self._bos], ids.dtype), ids))
             ids = ids[: length - sum(len(filling.ids) for filling in fillings)]
@@ -113,28 +114,27 @@ class Pool:
         return fillings
 
 
-def read_part(store: TokenStore, candidate: Candidate) -> Ids:
+def read_part(opened: Open, candidate: Candidate) -> Ids:
     """The ids of a candidate.
 
     Raises:
         OutputError: Its token file is damaged.
     """
-    file = candidate.file
-    with TokenReader(store, file.path, file.rows, file.tokens) as reader:
+    with opened(candidate.file) as reader:
         marks = reader.marks(candidate.row, 1)
-        ids = np.empty(candidate.stop - candidate.start, store.coding.numpy)
+        ids = np.empty(candidate.stop - candidate.start, reader.kind)
         reader.ids(int(marks["offset"][0]) + candidate.start, ids)
         reader.check(marks, ids, candidate.start)
     return ids
 
 
 def undrawn(
-    store: TokenStore, files: Sequence[TokenFile], source: int, drawn: Flags, apart: frozenset[int], seed: int
+    opened: Open, files: Sequence[TokenFile], source: int, drawn: Flags, apart: frozenset[int], seed: int
 ) -> Iterator[Candidate]:
     """The documents of a source of which training has nothing, and of which nothing is held out.
 
     Args:
-        store: The token files.
+        opened: Opens token files.
         files: Those of all sources.
         source: The source.
         drawn: For each document, by number, whether any shard has any of it.
@@ -147,7 +147,7 @@ def undrawn(
         numbers = file.numbers()
         if drawn[numbers].all():
             continue
-        with TokenReader(store, file.path, file.rows, file.tokens) as reader:
+        with opened(file) as reader:
             marks = reader.all_marks()
         sizes = np.diff(marks["offset"])
         for row in permutation(file.rows, seed, file.path, "fill").tolist():
@@ -157,7 +157,7 @@ def undrawn(
 
 
 def kept_apart(
-    store: TokenStore,
+    opened: Open,
     files: Sequence[TokenFile],
     source: int,
     kept_out: Parts,
@@ -167,7 +167,7 @@ def kept_apart(
     """The documents of a source, and parts of some, that training does not have, and the held-out set neither.
 
     Args:
-        store: The token files.
+        opened: Opens token files.
         files: Those of all sources.
         source: The source.
         kept_out: All that training does not have.
@@ -181,7 +181,7 @@ def kept_apart(
         wanted = numbers[np.isin(numbers, listed)].tolist()
         if not wanted:
             continue
-        with TokenReader(store, file.path, file.rows, file.tokens) as reader:
+        with opened(file) as reader:
             marks = reader.all_marks()
         for inside in permutation(len(wanted), seed, file.path, "fill").tolist():
             number = wanted[inside]

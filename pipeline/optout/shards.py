@@ -30,6 +30,7 @@ from pipeline.mix.folder import (
     DOCUMENTS,
     HELDOUT,
     KEPT_OUT,
+    TOKENIZER,
     ShardAccount,
     read_account,
     read_kept_out,
@@ -42,7 +43,7 @@ from pipeline.mix.rows import ShardFolder, open_folder
 from pipeline.mix.token_files import TokenReader, TokenStats, TokenStore
 from pipeline.optout.corpus import SourceMatches
 from pipeline.optout.journal import Journal
-from pipeline.optout.pool import Candidate, Pool, kept_apart, undrawn
+from pipeline.optout.pool import Candidate, Open, Pool, kept_apart, undrawn
 from pipeline.optout.sets import Drawn, look_through, plan_edit, spans_of, stage_edit
 from pipeline.optout.token_files import changes_of
 from pipeline.removals.records import FOLDER, LOG, Change, log_with
@@ -103,8 +104,10 @@ def follow(root: str, corpus: str | None) -> Following:
         UserError: It is none, or the record of changes is damaged.
     """
     folder = open_folder(root, corpus)
+    if folder.manifest["kind"] == "heldout":
+        raise InputError(f"{root} is the held-out set of the folder above: give that, which has both sets")
     held = join(root, HELDOUT)
-    heldout = open_folder(held, corpus) if folder.manifest["kind"] == "train" and exists(join(held, MANIFEST)) else None
+    heldout = open_folder(held, corpus) if exists(join(held, MANIFEST)) else None
     changes, removed = {}, list[int]()
     for file in folder.files:
         if found := changes_of(folder.corpus, file.path, file.sha256) if file.rows else []:
@@ -146,7 +149,7 @@ def take_out(following: Following, date: str, seen: list[int] | None = None) -> 
     for before in following.sets:
         folder = replace(before, files=files)
         drawn = look_through(folder, np.array(following.removed, np.int64), seen)
-        pools = _pools(folder, store, files, drawn, kept_out)
+        pools = _pools(folder, partial(_opened, store, root), drawn, kept_out)
         for shard, entry in enumerate(folder.manifest["shards"]):
             if rows := drawn.rows.get(entry["file"]):
                 _edit_shard(root, folder, shard, rows, removed, pools)
@@ -185,19 +188,26 @@ def _new_file(store: TokenStore, file: TokenFile, following: Following, root: st
     after = after_changes(file, changes)
     if changes[-1].after is None:
         return replace(after, tokens=0)
-    stats = store.read_stats(file.path)
-    if stats is None or stats.error or stats.sha256 != after.sha256 or not exists(store.tokens(file.path)):
-        stats = _encode(store, file.path, after, root)
+    stats = _encoded(store, root, after)
     return replace(after, tokens=stats.tokens, tokens_sha256=stats.tokens_sha256)
 
 
-def _encode(store: TokenStore, path: str, file: TokenFile, root: str) -> TokenStats:
-    place = join(store.corpus, *path.split("/"))
-    encoder = load_encoder(join(root, "tokenizer.model"))
-    stats = encode_file(store, encoder, CorpusFile("", path, match([place])[0].size, file.sha256), None)
+def _encoded(store: TokenStore, root: str, file: TokenFile) -> TokenStats:
+    """The stats of the token file of a file of documents, which is made where it is not there."""
+    stats = store.read_stats(file.path)
+    if stats is not None and not stats.error and stats.sha256 == file.sha256 and exists(store.tokens(file.path)):
+        return stats
+    place = join(store.corpus, *file.path.split("/"))
+    encoder = load_encoder(join(root, TOKENIZER))
+    stats = encode_file(store, encoder, CorpusFile("", file.path, match([place])[0].size, file.sha256), None)
     if stats.error:
         raise InputError(f"{place}: {stats.error}")
     return stats
+
+
+def _opened(store: TokenStore, root: str, file: TokenFile) -> TokenReader:
+    """Opens the token file of a file of documents."""
+    return TokenReader(store, file.path, file.rows, _encoded(store, root, file).tokens)
 
 
 def _kept_out(heldout: ShardFolder | None, removed: frozenset[int]) -> KeptOut:
@@ -211,21 +221,21 @@ def _kept_out(heldout: ShardFolder | None, removed: frozenset[int]) -> KeptOut:
     return found
 
 
-def _pools(
-    folder: ShardFolder, store: TokenStore, files: Sequence[TokenFile], drawn: Drawn, kept_out: KeptOut
-) -> dict[int, Pool]:
+def _pools(folder: ShardFolder, opened: Open, drawn: Drawn, kept_out: KeptOut) -> dict[int, Pool]:
     """What may fill places in a set, by source."""
-    manifest = folder.manifest
+    manifest, files = folder.manifest, folder.files
     bos = manifest["bos"] if manifest["inserts_bos"] else None
     pools = {}
     for source in range(len(manifest["sources"])):
         if manifest["kind"] == "heldout":
-            candidates = kept_apart(store, files, source, kept_out, drawn.begun, manifest["seed"])
-            pools[source] = Pool(candidates, store, bos, _EachTextOnce(partial(_texts, store, files, drawn, kept_out)))
+            candidates = kept_apart(opened, files, source, kept_out, drawn.begun, manifest["seed"])
+            pools[source] = Pool(
+                candidates, opened, bos, _EachTextOnce(partial(_texts, opened, files, drawn, kept_out))
+            )
         else:
             apart = frozenset(kept_out)
-            candidates = undrawn(store, files, source, drawn.documents, apart, manifest["seed"])
-            pools[source] = Pool(candidates, store, bos)
+            candidates = undrawn(opened, files, source, drawn.documents, apart, manifest["seed"])
+            pools[source] = Pool(candidates, opened, bos)
     return pools
 
 
@@ -251,7 +261,7 @@ class _EachTextOnce:
         return not known
 
 
-def _texts(store: TokenStore, files: Sequence[TokenFile], drawn: Drawn, kept_out: KeptOut) -> set[tuple[int, int]]:
+def _texts(opened: Open, files: Sequence[TokenFile], drawn: Drawn, kept_out: KeptOut) -> set[tuple[int, int]]:
     """The texts in the held-out set: the hash of each one's document, and where in it the part begins."""
     found, begun = set(), np.array(list(drawn.begun), np.int64)
     for file in files:
@@ -259,7 +269,7 @@ def _texts(store: TokenStore, files: Sequence[TokenFile], drawn: Drawn, kept_out
         there = numbers[np.isin(numbers, begun)].tolist() if file.tokens else []
         if not there:
             continue
-        with TokenReader(store, file.path, file.rows, file.tokens) as reader:
+        with opened(file) as reader:
             hashes = reader.all_marks()["hash"]
         for number in there:
             row = file.row_of(number)

@@ -20,7 +20,7 @@ from pipeline.storage.filesystem import is_remote, join, list_tree, require
 from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.runs import is_run, verify_run
-from pipeline.verify.shards import CURE as SHARDS_CURE
+from pipeline.verify.shards import cure as shards_cure
 from pipeline.verify.shards import verify_shards
 from pipeline.verify.token_files import verify_token_files
 
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if faults and not is_run(root):
-            cure = SHARDS_CURE if is_shard_folder(root) else CURE.format(_command(root))
+            cure = shards_cure(root) if is_shard_folder(root) else CURE.format(_command(root))
         if faults:
             console.print(f"{folder}: {cure}", style="yellow", markup=False)
         if not faults:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
 from pipeline.mix.balance import balance, prefixes
@@ -45,6 +45,12 @@ CURE = (
     "To mend it: remove the shards that are named, and run the same python -m pipeline.mix again, on the same corpus. "
     "It makes shards again that are missing or cut. Where the manifest or what lies beside it is named, remove the "
     "whole folder before."
+)
+
+CURE_AFTER_REMOVALS = (
+    "To mend it: documents were taken out of these shards since they were made (optout in manifest.json), so the "
+    "command that made them cannot mend them. Where only shares are named, use them as they are, or make shards anew: "
+    "python -m pipeline.mix, to another --output."
 )
 
 Spans = Mapping[int, list[tuple[int, int]]]
@@ -81,6 +87,15 @@ def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = Non
         return 0, [str(error)]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return 0, [f"{root}: its manifest is damaged: {error!r}"]
+
+
+def cure(root: str) -> str:
+    """What to do about a folder of shards with faults."""
+    try:
+        manifest = read_manifest(Layout(root)) or {}
+    except OutputError:
+        manifest = {}
+    return CURE_AFTER_REMOVALS if "optout" in manifest else CURE
 
 
 def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:

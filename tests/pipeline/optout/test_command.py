@@ -320,9 +320,17 @@ def test_exact_has_the_scopes_made_anew_with_the_list(made, tmp_path):
     assert absent_from_source(str(root / "corpus/a"), load_removals(str(root / "removals.tsv"))) == []
 
 
+def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, applied, tmp_path):
+    root = copy(made, tmp_path)
+    shutil.rmtree(root / "corpus/_tokens")
+    main(arguments(root, "--apply"))
+    assert files_of(root / "shards") == files_of(applied / "shards")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["corpus", "shards/heldout"], "is the held-out set of the folder above"),
         (["shards"], "give the corpus of the shards, too"),
         (["raw"], "neither a corpus nor a folder of token shards"),
         (["nowhere"], "there is no folder"),
