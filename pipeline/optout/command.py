@@ -20,6 +20,7 @@ from pipeline.corpus.shard import Layout
 from pipeline.engine.progress import Bar, Watcher, time_left
 from pipeline.engine.state import held
 from pipeline.errors import InputError
+from pipeline.mix.folder import HELDOUT
 from pipeline.mix.rows import is_shard_folder, open_folder
 from pipeline.mix.token_files import TOKEN_FILES
 from pipeline.optout import corpus as documents
@@ -278,7 +279,7 @@ class Work:
     def _tell_impact(self, root: str, found: Sequence[documents.SourceMatches]) -> None:
         following = shards.follow(root, self._corpus(root))
         removed = [*following.removed, *shards.numbers_of(following, found)]
-        with self._watch("look", [root]) as watcher:
+        with self._watch("look", [root, join(root, HELDOUT)]) as watcher:
             impact = shards.impact(following, removed, watcher.count)
         tokens = ", ".join(f"{name} {count:,}" for name, count in impact.tokens.items() if count) or "none"
         rows = following.folder.manifest["rows"] + (following.heldout.manifest["rows"] if following.heldout else 0)
@@ -312,7 +313,7 @@ class Work:
         if not following.changes:
             self.say(f"{root}: nothing of it is to go.")
             return
-        with self._watch("look", [root]) as watcher:
+        with self._watch("look", [root, join(root, HELDOUT)]) as watcher:
             done = shards.take_out(following, self._date, watcher.count)
         self.say(
             f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['rows_out']:,} rows "

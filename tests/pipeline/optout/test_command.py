@@ -303,6 +303,32 @@ def test_where_all_was_drawn_the_rows_go_and_it_can_be_traced(made, tmp_path, ca
     assert files_of(tmp_path) == run_again
 
 
+def test_several_lists_one_after_the_other(made, tmp_path):
+    """Documents in parts, little that is not drawn: rows are filled, and taken out, beside others that were before."""
+    shutil.copytree(made / "corpus", tmp_path / "corpus")
+    shutil.copy(made / "tokenizer.model", tmp_path)
+    keys = {"shard_rows": 200, "heldout_tokens": 400, "part_tokens": 8, "seed": 13}
+    mix(tmp_path, recipe({"a": 70, "b": 30}, **keys), budget=14_000)
+    shares, lists = (
+        "has a share of",
+        ([f"{n}/7" for n in range(4)], ["0/8", "0/9", "2/1"], [f"3/{n}" for n in range(9, 14)]),
+    )
+    counts = []
+    for pages in lists:
+        write_list(
+            tmp_path / "removals.tsv", *(f"url\thttps://{name}.example/{page}" for name in "ab" for page in pages)
+        )
+        main(arguments(tmp_path, "--apply"))
+        assert [fault for fault in verify_shards(str(tmp_path / "shards"))[1] if shares not in fault] == []
+        manifest = json.loads((tmp_path / "shards/manifest.json").read_text())
+        counts.append((manifest["optout"]["rows_out"], sum(manifest["optout"]["filled"])))
+        ShardReader(tmp_path / "shards")
+    assert len(manifest["optout"]["lists"]) == len(manifest["optout"]["earlier"]) == 3
+    (rows_1, filled_1), (rows_2, filled_2), (rows_3, filled_3) = counts
+    assert 0 < rows_1 < rows_2 < rows_3
+    assert 0 < filled_1 < filled_2 == filled_3
+
+
 def test_exact_has_the_scopes_made_anew_with_the_list(made, tmp_path):
     root = copy(made, tmp_path)
     shutil.copytree(made / "raw", root / "raw")
