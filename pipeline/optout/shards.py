@@ -7,42 +7,30 @@ other documents their numbers. The lists of documents and the manifests come las
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.corpus.shard import MANIFEST, Layout
-from pipeline.errors import InputError, OutputError
-from pipeline.mix.balance import Prefixes, balance
+from pipeline.corpus.shard import MANIFEST
+from pipeline.errors import InputError
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.encode import encode_file, load_encoder
 from pipeline.mix.folder import (
-    DOCUMENTS,
     HELDOUT,
     KEPT_OUT,
     TOKENIZER,
-    ShardAccount,
-    read_account,
     read_kept_out,
-    set_fingerprint,
-    shard_entries,
-    write_documents_to,
-    write_kept_out_to,
 )
 from pipeline.mix.rows import ShardFolder, open_folder
 from pipeline.mix.token_files import TokenReader, TokenStats, TokenStore
 from pipeline.optout.corpus import SourceMatches
 from pipeline.optout.journal import Journal
+from pipeline.optout.manifests import KeptOut, below_root, stage_end
 from pipeline.optout.pool import Candidate, Open, Pool, kept_apart, undrawn
 from pipeline.optout.sets import Drawn, look_through, plan_edit, spans_of, stage_edit
 from pipeline.optout.token_files import changes_of
@@ -53,8 +41,6 @@ from pipeline.verify.shards import planned_form
 from pipeline.verify.token_files import store_of
 
 END = "_end"  # the journal of what a folder of shards has but once
-
-KeptOut = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
@@ -153,16 +139,12 @@ def take_out(following: Following, date: str, seen: list[int] | None = None) -> 
         for shard, entry in enumerate(folder.manifest["shards"]):
             if rows := drawn.rows.get(entry["file"]):
                 _edit_shard(root, folder, shard, rows, removed, pools)
-        _stage_end(root, before, files, kept_out, following.lists, end, done)
+        stage_end(root, before, files, kept_out, following.lists, end, done)
     entry = {"date": date, "lists": following.lists, "documents": len(removed), **done}
     with end.file(f"{FOLDER}/{LOG}") as output:
         output.write(log_with(root, entry))
     end.commit()
     return entry
-
-
-def _below(root: str, folder: ShardFolder) -> str:
-    return "" if folder.root == root else f"{HELDOUT}/"
 
 
 def _edit_shard(
@@ -173,7 +155,7 @@ def _edit_shard(
     removed: frozenset[int],
     pools: Mapping[int, Pool],
 ) -> None:
-    file, below = folder.manifest["shards"][shard]["file"], _below(root, folder)
+    file, below = folder.manifest["shards"][shard]["file"], below_root(root, folder)
     journal = Journal(root, f"{below.replace('/', '-')}{file}")
     edit = plan_edit(folder, file, rows, removed, pools)
     stage_edit(folder, planned_form(folder), shard, edit, journal, below)
@@ -275,122 +257,6 @@ def _texts(opened: Open, files: Sequence[TokenFile], drawn: Drawn, kept_out: Kep
             row = file.row_of(number)
             found |= {(int(hashes[row]), start) for start, _ in kept_out.get(number, ())}
     return found
-
-
-def _stage_end(
-    root: str,
-    before: ShardFolder,
-    files: Sequence[TokenFile],
-    kept_out: KeptOut,
-    lists: Sequence[str],
-    end: Journal,
-    done: dict[str, int],
-) -> None:
-    """Stages what a set has beside its shards: the list of documents, what is kept out, the manifest.
-
-    Args:
-        root: The folder of all sets.
-        before: The set, as it was.
-        files: The files of documents, as they are.
-        kept_out: What training may not have.
-        lists: The checksums of the lists that took documents out now.
-        end: The journal.
-        done: Gets the rows that were taken out, and the ids that were filled.
-    """
-    below, manifest = _below(root, before), dict(before.manifest)
-    sums = dict(manifest.get("files", {}))
-    buffer = io.BytesIO()
-    write_documents_to(buffer, files, manifest["sources"])
-    sums[DOCUMENTS] = _stage(end, f"{below}{DOCUMENTS}", buffer)
-    if manifest["kind"] == "heldout":
-        buffer, table = io.BytesIO(), read_kept_out(join(before.root, KEPT_OUT))
-        left = pc.is_in(table["number"], pa.array(list(kept_out), pa.uint64()))
-        write_kept_out_to(buffer, table.filter(left))
-        sums[KEPT_OUT] = _stage(end, f"{below}{KEPT_OUT}", buffer)
-    accounts = [read_account(Layout(before.root), entry["file"].removesuffix(".arrow")) for entry in manifest["shards"]]
-    rows = sum(account.rows for account in accounts)
-    manifest |= {
-        "rows": rows,
-        "tokens": rows * manifest["seq_len"],
-        "mixture": _mixture(before, files, kept_out, accounts),
-        **_balance(before, accounts),
-        "shards": shard_entries(accounts),
-        "files": sums,
-        "fingerprint": set_fingerprint(manifest["configuration"], accounts),
-    }
-    manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
-    then = before.manifest.get("optout", {})
-    done["rows_out"] += manifest["optout"]["rows_out"] - then.get("rows_out", 0)
-    done["filled"] += sum(manifest["optout"]["filled"]) - sum(then.get("filled", ()))
-    end.json(f"{below}{MANIFEST}", manifest)
-
-
-def _stage(end: Journal, path: str, buffer: io.BytesIO) -> str:
-    with end.file(path) as handle:
-        handle.write(buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
-
-
-def _optout(
-    before: Mapping[str, Any],
-    now: str,
-    files: Sequence[TokenFile],
-    accounts: Sequence[ShardAccount],
-    lists: Sequence[str],
-) -> dict[str, Any]:
-    """What lists of removals did to a set so far, as its manifest has it."""
-    then = before.get("optout", {})
-    changed = [account.optout for account in accounts if account.optout]
-    earlier = then.get("earlier", [])
-    filled = np.sum([np.zeros(len(before["sources"]), np.int64), *(entry["filled"] for entry in changed)], axis=0)
-    return {
-        "lists": [*then.get("lists", []), *(one for one in lists if one not in then.get("lists", []))],
-        "documents": sum(len(file.removed) for file in files),
-        "rows_out": sum(entry["rows_out"] for entry in changed),
-        "filled": filled.tolist(),
-        "earlier": earlier if now == before["fingerprint"] else [*earlier, before["fingerprint"]],
-    }
-
-
-def _mixture(
-    before: ShardFolder, files: Sequence[TokenFile], kept_out: KeptOut, accounts: Sequence[ShardAccount]
-) -> dict[str, Any]:
-    """The accounts of each source, recounted."""
-    total, found = sum(sum(account.tokens) for account in accounts), {}
-    kept_apart_ids = _ids_apart(before, kept_out)
-    for source, (name, entry) in enumerate(before.manifest["mixture"].items()):
-        own = [file for file in files if file.source == source]
-        apart = kept_apart_ids[source]
-        tokens = sum(account.tokens[source] for account in accounts)
-        unique = entry["unique_tokens"]
-        if before.manifest["kind"] == "train":
-            unique = sum(file.tokens for file in own) - apart
-        found[name] = {
-            **entry,
-            "share_reached": tokens / total if total else 0.0,
-            "unique_tokens": unique,
-            "kept_out_tokens": apart,
-            "tokens": tokens,
-            "epochs": tokens / unique if unique else 0.0,
-            "documents": sum(account.documents[source] for account in accounts),
-        }
-    return found
-
-
-def _ids_apart(before: ShardFolder, kept_out: KeptOut) -> list[int]:
-    """How many ids of each source training may not have."""
-    found = [0] * len(before.manifest["sources"])
-    for number, spans in kept_out.items():
-        found[before.file_of(number)[0].source] += sum(stop - start for start, stop in spans)
-    return found
-
-
-def _balance(before: ShardFolder, accounts: Sequence[ShardAccount]) -> dict[str, float]:
-    shares = [Fraction(entry["share_asked"]) for entry in before.manifest["mixture"].values()]
-    measured = [Prefixes(account.prefix_tokens, account.prefix_error) for account in accounts]
-    if not any(sum(account.tokens) for account in accounts):
-        raise OutputError(f"nothing is left of {before.root}: remove it, and make shards of what is left of the corpus")
-    return balance(planned_form(before), shares, [account.tokens for account in accounts], measured)
 
 
 def impact(following: Following, removed: Sequence[int], seen: list[int] | None = None) -> Impact:
