@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.manifest import versions
@@ -160,14 +161,18 @@ def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
 def read_origins(path: str) -> list[tuple[str, str]]:
     """Path and SHA-256 of each Parquet file that ``write_documents`` listed, in any version of it.
 
+    Files of which nothing is left are not among them.
+
     Raises:
         OutputError: It is missing or damaged.
     """
     try:
         with open_input(path) as handle:
-            table = pq.read_table(handle, columns=["path", "sha256"])
+            table = pq.read_table(handle)
+        if "removed" in table.column_names:
+            table = table.filter(pc.less(pc.list_value_length(table["removed"]), table["documents"]))
         return list(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError) as error:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
 
