@@ -67,21 +67,27 @@ class ShardMatches:
         return bool(self.outputs) or self.rejects is not None
 
 
-def scan_source(layout: Layout, removals: Removals) -> Iterator[ShardMatches]:
-    """What is listed of each shard of a source, in the order of their names, those with nothing among them."""
+def scan_source(layout: Layout, removals: Removals, *, rejects: bool = True) -> Iterator[ShardMatches]:
+    """What is listed of each shard of a source, in the order of their names, those with nothing among them.
+
+    Args:
+        layout: The source's folder.
+        removals: The list.
+        rejects: Whether rejects are looked at; a published corpus may be without.
+    """
     source = layout.root.rstrip("/").rpartition("/")[2]
     with ThreadPoolExecutor(READERS_REMOTE if is_remote(layout.root) else THREADS) as pool:
         names = iter(sorted(layout.done()))
         while some := list(islice(names, AHEAD)):
-            yield from pool.map(lambda name: _scan_shard(layout, source, name, removals), some)
+            yield from pool.map(lambda name: _scan_shard(layout, source, name, removals, rejects), some)
 
 
-def _scan_shard(layout: Layout, source: str, name: str, removals: Removals) -> ShardMatches:
+def _scan_shard(layout: Layout, source: str, name: str, removals: Removals, with_rejects: bool) -> ShardMatches:
     stats = layout.read_stats(name)
     try:
         messages = removals.of_messages(source, str(stats["scope"]["name"]))
         outputs = [scan_file(layout.root, entry["path"], removals) for entry in stats["outputs"]]
-        entry = stats["rejects"]
+        entry = stats["rejects"] if with_rejects else None
         rejects = scan_file(layout.root, entry["path"], removals, messages) if entry else None
     except (KeyError, TypeError) as error:
         raise OutputError(f"{layout.stats(name)} is damaged: {error!r}") from error

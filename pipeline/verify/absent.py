@@ -26,16 +26,17 @@ from pipeline.storage.filesystem import exists, join
 ROWS_NAMED = 3
 
 
-def absent_from_source(root: str, removals: Removals) -> list[str]:
+def absent_from_source(root: str, removals: Removals, *, rejects: bool = True) -> list[str]:
     """A sentence for each file of a source that holds what is listed.
 
     Args:
         root: The folder of the source.
         removals: The list.
+        rejects: Whether the rejects must be there; a published corpus may be without.
     """
     try:
         faults = list(_pending(root))
-        for shard in scan_source(Layout(root), removals):
+        for shard in scan_source(Layout(root), removals, rejects=rejects):
             faults += [_found(join(root, *file.path.split("/")), file, removals) for file in shard.files]
         return faults
     except UserError as error:

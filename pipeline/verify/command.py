@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -99,16 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
         if removals is not None and not is_run(root):
-            failed |= _verify_absent(root, removals, args.corpus, console)
+            failed |= _verify_absent(root, removals, args, console)
     for given in args.folders if not args.quick else ():
         failed |= _verify_token_files(given, console)
     sys.exit(1 if failed else 0)
 
 
-def _verify_absent(root: str, removals: Removals, corpus: str | None, console: Console) -> bool:
+def _verify_absent(root: str, removals: Removals, args: argparse.Namespace, console: Console) -> bool:
     """Checks that nothing of a list is left; tells whether anything is."""
-    shards = is_shard_folder(root)
-    faults = absent_from_shards(root, removals, corpus) if shards else absent_from_source(root, removals)
+    if is_shard_folder(root):
+        faults = absent_from_shards(root, removals, args.corpus)
+    else:
+        faults = absent_from_source(root, removals, rejects=not args.without_rejects)
     for fault in faults:
         console.print(f"{root}: {fault}", style="red", markup=False)
     if not faults:

@@ -231,6 +231,14 @@ def test_it_is_proved_and_a_second_time_changes_nothing(made, applied, capsys):
     assert "nothing of it is to go" in capsys.readouterr().out
 
 
+def test_a_corpus_that_was_published_without_rejects(made, tmp_path):
+    shutil.copytree(made / "corpus/a", tmp_path / "a")
+    shutil.rmtree(tmp_path / "a/_rejects")
+    removals = load_removals(str(write_list(tmp_path / "removals.tsv", "domain\texample.org")))
+    assert any("_rejects" in fault for fault in absent_from_source(str(tmp_path / "a"), removals))
+    assert absent_from_source(str(tmp_path / "a"), removals, rejects=False) == []
+
+
 def test_the_report_says_what_was_found_without_text(made, applied):
     rows = report(applied / "answer.tsv")
     assert {row["line"] for row in rows} == {"1", "2", "3", "4", "5", "6"}
