@@ -31,6 +31,7 @@ from pipeline.removals.kinds import KINDS
 from pipeline.removals.matching import Removals, load_removals, names_of
 from pipeline.removals.records import is_pending
 from pipeline.storage.filesystem import is_remote, join, list_tree, require
+from pipeline.terminal import make_light
 from pipeline.verify.shards import SHARE_TOLERANCE
 from pipeline.verify.token_files import store_of
 
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.error("--exact goes with --apply")
     if args.date is not None and not DATE.fullmatch(args.date):
         commands.error(f"--date must look like 2026-03-31, it is {args.date}")
+    make_light()
     with errors_told(stopped="What is done is kept: the same command ends it."):
         removals = load_removals(args.list)
         given = _classified(args.folders)

@@ -15,7 +15,7 @@ import traceback
 import warnings
 
 SOURCES = ("arxiv", "books", "c4", "commoncrawl", "github", "stackexchange", "wikipedia")
-COMMANDS = ("mix", "verify", "inspect", "report", "card", "publish")
+COMMANDS = ("mix", "verify", "inspect", "report", "card", "publish", "optout")
 SHARED = [f"sources.{name}.command" for name in SOURCES] + [f"pipeline.{name}.command" for name in COMMANDS]
 
 
