@@ -241,7 +241,7 @@ class Build:
                 break
         for name, need in self._options.needs.items():
             have = self._maker.counted.get(name, 0)
-            if 0 < have < need.tokens:
+            if 0 < have < need.tokens and self._is_there(name):
                 self.outcome.notes.append(
                     f"{name}: all that its publisher has gives {have:,} of the {need.tokens:,.0f} tokens wanted, so "
                     f"each is seen {need.tokens / have:.2f} times as often as in the paper"
