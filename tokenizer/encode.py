@@ -1,8 +1,9 @@
 """Text to ids and back with any SentencePiece model: exactly the library's ids, many times faster for most models.
 
 Where a model allows it (see ``why_units_are_not_independent``), a text is cut into units that encode independently, and
-their ids come from a cache: the work is a few NumPy steps over all bytes and units of a batch. Units that are not there
-are encoded by the library, as is every text for other models.
+their ids come from a cache. Where something was compiled (:mod:`filters.native`), one loop does it all, and merges what
+is not in the cache (:mod:`tokenizer.compiled`). Elsewhere the work is a few NumPy steps over all bytes and units of a
+batch, and the library encodes units that are not there. Texts for other models are the library's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from tokenizer.cache import PADDING, UnitCache
+from tokenizer.compiled import CompiledEncoder
 from tokenizer.cuts import ESCAPED, Cuts, find_cuts
 from tokenizer.errors import TokenizerError
 from tokenizer.model import SPACE, library_spans, parse_model, why_units_are_not_independent
@@ -26,7 +28,7 @@ from tokenizer.units import UnitEncoder, find_separator
 CACHE_BYTES = 64 << 20
 WINDOW = 1 << 17  # bytes cut at once: what is made of them fits the processor's cache
 GROUP = 4 << 20  # bytes of texts that are joined, at least one text
-SHORT = 400  # characters; for fewer a call of the library is faster
+SHORT = 400  # characters; for fewer a call of the library is faster, where nothing was compiled
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -41,8 +43,10 @@ class Encoder:
     first used. Use it from one thread at a time.
 
     Memory, beside the library's copy of the model: ``cache_bytes`` at most for the cache (but 0.2 MB at the least), and
-    for a batch twice its UTF-8, its ids, and some 10 MB. A word of megabytes without any place to cut takes some 20
-    times its size meanwhile (the library itself: 50 times), and 0.2 seconds a megabyte.
+    some 4 MB; for a batch its ids twice, and for its largest text twice its UTF-8, and 4 bytes an id. A word of
+    megabytes without any place to cut takes some 32 times its size meanwhile (the library itself: 50 times), and 0.4
+    seconds a megabyte. Where nothing was compiled, a batch takes twice its UTF-8, its ids, and some 10 MB, and such a
+    word 20 times its size.
 
     Attributes:
         vocab_size: Number of ids.
@@ -64,18 +68,20 @@ class Encoder:
     is_fast: bool
     why_not_fast: str | None
 
-    def __init__(self, model_path: str | Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, model_path: str | Path, cache_bytes: int = CACHE_BYTES, *, use_compiled: bool = True) -> None:
         """Loads a model.
 
         Args:
             model_path: A SentencePiece model of any type.
             cache_bytes: Bound of the unit cache.
+            use_compiled: Use the compiled loop, where it was compiled and knows the model; the ids are the same.
 
         Raises:
             TokenizerError: The file is missing, or no SentencePiece model.
         """
         self._path = Path(model_path)
         self._cache_bytes = cache_bytes
+        self._use_compiled = use_compiled
         self._load()
 
     def _load(self) -> None:
@@ -93,6 +99,7 @@ class Encoder:
         self.bos_id, self.eos_id = self._processor.bos_id(), self._processor.eos_id()
         self.unk_id = self._processor.unk_id()
         self.dtype = np.uint16 if self.vocab_size <= 1 << 16 else np.uint32
+        self._compiled: CompiledEncoder | None = None
         self._prepare_units(content)
 
     def _prepare_units(self, content: bytes) -> None:
@@ -105,16 +112,20 @@ class Encoder:
             self.is_fast = False
             return
         self.is_fast = True
-        self._cuts: Cuts = cuts
         self._prefix = b" " * model.add_dummy_prefix
+        if self._use_compiled:
+            self._compiled = CompiledEncoder.build(self._processor, model, cuts, self._cache_bytes)
+            if self._compiled:
+                return
+        self._cuts: Cuts = cuts
         units = UnitEncoder(self._processor, model, separator, self.dtype)
         self._cache = UnitCache(self._cache_bytes, self.dtype, units)
 
-    def __getstate__(self) -> tuple[Path, int]:
-        return self._path, self._cache_bytes
+    def __getstate__(self) -> tuple[Path, int, bool]:
+        return self._path, self._cache_bytes, self._use_compiled
 
-    def __setstate__(self, state: tuple[Path, int]) -> None:
-        self._path, self._cache_bytes = state
+    def __setstate__(self, state: tuple[Path, int, bool]) -> None:
+        self._path, self._cache_bytes, self._use_compiled = state
 
     def __getattr__(self, name: str) -> Any:
         """Loads the model of a pickled encoder when one of its attributes is first asked for."""
@@ -125,6 +136,8 @@ class Encoder:
 
     def encode(self, text: str) -> Ids:
         """Ids of a text [T], without bos and eos."""
+        if self._compiled:
+            return self._compiled.encode([self._prepared(text)], self.dtype)[0]
         if len(text) < SHORT or not self.is_fast:
             return np.array(self._processor.encode(_utf8(text).decode()), self.dtype)
         return self._encode_joined([text])[0]
@@ -148,13 +161,9 @@ class Encoder:
         for wanted, number, name in ((add_bos, self.bos_id, "bos"), (add_eos, self.eos_id, "eos")):
             if wanted and number < 0:
                 raise TokenizerError(f"the model {self._path} has no {name} id")
-        encode = self._encode_joined if self.is_fast else self._encode_plainly
-        encoded = [encode(group) for group in _groups(texts)]
+        ids, counts = self._encode_all(texts)
         offsets = np.zeros(len(texts) + 1, np.int64)
-        if not encoded:
-            return np.empty(0, self.dtype), offsets
-        np.cumsum(np.concatenate([counts for _, counts in encoded]), out=offsets[1:])
-        ids = np.concatenate([ids for ids, _ in encoded])
+        np.cumsum(counts, out=offsets[1:])
         return self._framed(ids, offsets, add_bos, add_eos) if add_bos or add_eos else (ids, offsets)
 
     def _framed(self, ids: Ids, offsets: Offsets, add_bos: bool, add_eos: bool) -> tuple[Ids, Offsets]:
@@ -172,14 +181,28 @@ class Encoder:
         framed[is_text] = ids
         return framed, framed_offsets
 
+    def _encode_all(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
+        """Ids of texts [T], and how many each has [D]."""
+        if self._compiled:
+            return self._compiled.encode(map(self._prepared, texts), self.dtype)
+        encode = self._encode_joined if self.is_fast else self._encode_plainly
+        encoded = [encode(group) for group in _groups(texts)]
+        if not encoded:
+            return np.empty(0, self.dtype), np.empty(0, np.int64)
+        return np.concatenate([ids for ids, _ in encoded]), np.concatenate([counts for _, counts in encoded])
+
     def _encode_plainly(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
         encoded = [np.array(self._processor.encode(_utf8(text).decode()), self.dtype) for text in texts]
         return np.concatenate(encoded), np.array([len(ids) for ids in encoded], np.int64)
 
+    def _prepared(self, text: str) -> bytes:
+        """The bytes of a text that are cut into units."""
+        content = _utf8(text).replace(ESCAPED, b" ")
+        return self._prefix + content if content else content
+
     def _encode_joined(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
         """Ids of texts [T], and how many each has [D]."""
-        encoded = [_utf8(text).replace(ESCAPED, b" ") for text in texts]
-        encoded = [self._prefix + text if text else text for text in encoded]
+        encoded = [self._prepared(text) for text in texts]
         limits = np.zeros(len(texts) + 1, np.int64)
         np.cumsum([len(text) for text in encoded], out=limits[1:])
         joined = b"".join([*encoded, bytes(PADDING)])

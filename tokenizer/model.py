@@ -20,7 +20,7 @@ SPACE = "▁"  # SentencePiece writes a space as U+2581
 
 # sentencepiece_model.proto: ModelProto, SentencePiece, TrainerSpec, NormalizerSpec
 PIECES, TRAINER, NORMALIZER = 1, 2, 3
-PIECE, KIND = 1, 3
+PIECE, SCORE, KIND = 1, 2, 3
 MODEL_TYPE, SUFFIX, BYTE_FALLBACK = 3, 24, 35
 CHARSMAP, DUMMY_PREFIX, REMOVE_EXTRA_SPACES, ESCAPE_SPACES = 2, 3, 4, 5
 
@@ -41,6 +41,7 @@ class ModelFile:
     Attributes:
         pieces: By id, spaces written as ``SPACE``.
         kinds: By id, one of ``NORMAL`` ... ``UNUSED``.
+        scores: By id; of two merges a BPE model takes first the one to the piece with the higher score.
         model_type: ``unigram``, ``bpe``, ``word`` or ``char``.
         byte_fallback: Whether unknown characters become the ids of their bytes.
         space_as_suffix: Whether a space belongs to the word before it.
@@ -52,6 +53,7 @@ class ModelFile:
 
     pieces: tuple[str, ...]
     kinds: tuple[int, ...]
+    scores: tuple[float, ...]
     model_type: str
     byte_fallback: bool
     space_as_suffix: bool
@@ -81,6 +83,7 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
         return ModelFile(
             pieces=tuple(_nested(piece.get(PIECE, b"")).decode() for piece in pieces),
             kinds=tuple(_number(piece.get(KIND, NORMAL)) for piece in pieces),
+            scores=tuple(struct.unpack("<f", _nested(piece.get(SCORE, bytes(4))))[0] for piece in pieces),
             model_type=MODEL_TYPES.get(_number(trainer.get(MODEL_TYPE, 1)), "unknown"),
             byte_fallback=bool(trainer.get(BYTE_FALLBACK, 0)),
             space_as_suffix=bool(trainer.get(SUFFIX, 0)),

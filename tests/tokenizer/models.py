@@ -1,6 +1,7 @@
-"""Small SentencePiece models, trained on the embedded pages and on this project's own code."""
+"""Small SentencePiece models, trained on the embedded pages and on this project's own code, or made of given pieces."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sentencepiece
 
+from tokenizer.model import BYTE, CONTROL, SPACE, UNKNOWN
 from tokenizer.training import settings
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,32 @@ def train(path: Path, kind: str, vocab_size: int = 1500) -> Path:
     sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, **options)
     path.write_bytes(model.getvalue())
     return path
+
+
+Piece = tuple[str, float, int]
+# What every model of bytes has; the pieces that merges make come behind.
+FIRST_PIECES: list[Piece] = [("<unk>", 0, UNKNOWN), ("<s>", 0, CONTROL), ("</s>", 0, CONTROL)]
+FIRST_PIECES += [(f"<0x{byte:02X}>", 0, BYTE) for byte in range(256)]
+
+
+def model_of_pieces(pieces: list[Piece]) -> bytes:
+    """A BPE model of these pieces (text, score, kind), with the released model's settings."""
+    made = b""
+    for text, score, kind in pieces:
+        encoded = text.replace(" ", SPACE).encode()
+        fields = b"\x0a" + _varint(len(encoded)) + encoded + b"\x15" + struct.pack("<f", score) + bytes((0x18, kind))
+        made += b"\x0a" + _varint(len(fields)) + fields
+    trainer = b"\x18\x02\x20" + _varint(len(pieces)) + b"\x98\x02\x01"  # bpe, vocab_size, byte_fallback
+    normalizer = b"\x0a\x08identity\x18\x01\x20\x00\x28\x01"  # dummy prefix; extra spaces stay; spaces are escaped
+    return made + b"".join((b"\x12", _varint(len(trainer)), trainer, b"\x1a", _varint(len(normalizer)), normalizer))
+
+
+def _varint(number: int) -> bytes:
+    made = b""
+    while number > 127:
+        made += bytes((number & 127 | 128,))
+        number >>= 7
+    return made + bytes((number,))
 
 
 def write_corpus(root: Path, files: dict[str, list[list[str]]]) -> Path:

@@ -14,7 +14,9 @@ NONE = np.empty(0, np.int64)
 
 
 def model_with(*pieces: str) -> ModelFile:
-    return ModelFile(tuple(pieces), (NORMAL,) * len(pieces), "bpe", True, False, False, True, False, True)
+    return ModelFile(
+        tuple(pieces), (NORMAL,) * len(pieces), (0.0,) * len(pieces), "bpe", True, False, False, True, False, True
+    )
 
 
 def units(model: ModelFile, text: str, more: np.ndarray = NONE) -> list[str]:
@@ -43,7 +45,9 @@ def test_characters_of_more_than_one_byte():
 
 
 def test_control_pieces_and_single_characters_join_nothing():
-    model = ModelFile(("<s>", "é", "ab"), (3, NORMAL, NORMAL), "bpe", True, False, False, True, False, True)
+    model = ModelFile(
+        ("<s>", "é", "ab"), (3, NORMAL, NORMAL), (0.0, 0.0, 0.0), "bpe", True, False, False, True, False, True
+    )
     assert merged_pieces(model) == ["ab"]
     assert units(model, "<s>é") == ["<", "s", ">", "é"]
 

@@ -46,20 +46,26 @@ def of_library(processor, text: str) -> list[int]:
     return processor.encode(SURROGATES.sub("\ufffd", text))
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(
+    scope="module",
+    params=[*((kind, True) for kind in KINDS), *((kind, False) for kind in sorted(FAST))],
+    ids=lambda param: f"{param[0]}{'' if param[1] else ', NumPy'}",
+)
 def pair(request, model_of):
-    """An encoder with a small cache, and the library, for each kind of model."""
-    path = model_of(request.param)
-    encoder = Encoder(path, cache_bytes=0)
-    assert encoder.is_fast == (request.param in FAST)
+    """An encoder with a small cache, and the library, for each kind of model and both ways."""
+    kind, use_compiled = request.param
+    path = model_of(kind)
+    encoder = Encoder(path, cache_bytes=0, use_compiled=use_compiled)
+    assert encoder.is_fast == (kind in FAST)
     return encoder, sentencepiece.SentencePieceProcessor(model_file=str(path))
 
 
-@pytest.fixture(scope="module")
-def released():
+@pytest.fixture(scope="module", params=[True, False], ids=["compiled", "NumPy"])
+def released(request):
     if not RELEASED.exists():
         pytest.skip("the released model is not there")
-    return Encoder(RELEASED, cache_bytes=1 << 16), sentencepiece.SentencePieceProcessor(model_file=str(RELEASED))
+    encoder = Encoder(RELEASED, cache_bytes=1 << 16, use_compiled=request.param)
+    return encoder, sentencepiece.SentencePieceProcessor(model_file=str(RELEASED))
 
 
 def check(encoder, processor, batch):
@@ -111,8 +117,7 @@ def test_more_units_than_the_cache_holds_behind_a_long_one(released):
 
 
 def test_a_batch_of_several_groups(released):
-    _, processor = released
-    encoder = Encoder(RELEASED)
+    encoder, processor = released
     different = [*texts()[:20], "", "short", " " * 300]
     batch = different * (2 * GROUP // sum(map(len, different)) + 1)
     ids, offsets = encoder.encode_batch(batch)
