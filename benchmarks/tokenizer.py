@@ -3,8 +3,8 @@
 ``python -m benchmarks.tokenizer --model tokenizer.model --input DIR`` takes every Parquet file (column ``text``) and
 every text file in the folders and files given, and checks that all three give the same ids, document by document.
 Cold: a new encoder with an empty cache, each source in the state that the sources before it left. Warm: the same texts
-again. Fresh: every second document, after all others. Times are CPU seconds of this process, one thread; peak memory is
-that of a process of its own.
+again. Fresh: every second document, after all others, in batches and one text a call, with the compiled loop and
+without. Times are CPU seconds of this process, one thread; peak memory is that of a process of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import sentencepiece
 
 from benchmarks.result import RESULTS, result_file, write_result
 from tokenizer.encode import Encoder
+from tokenizer.model import parse_model
 
 BATCH_CHARACTERS = 4 << 20
 ROW_GROUP = 64  # documents, of which some are whole books
@@ -87,7 +88,7 @@ def hugging_face(model: Path) -> Any:
     except ImportError:
         return None
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
-    return Tokenizer.from_str(json.dumps(tokenizer_json(processor)))
+    return Tokenizer.from_str(json.dumps(tokenizer_json(processor, parse_model(model.read_bytes(), model))))
 
 
 def compare(model: Path, sources: dict[str, list[str]]) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def compare(model: Path, sources: dict[str, list[str]]) -> dict[str, Any]:
         rates = {key: round(size / value, 2) for key, value in seconds.items()}
         result[name] = {"megabytes": round(size, 2), "documents": len(texts), "different": different, **rates}
     result["all"] = total(result, list(sources))
-    result["fresh_megabytes_per_second"] = fresh(model, sources)
+    result["fresh"] = fresh(model, sources)
     return result
 
 
@@ -124,13 +125,27 @@ def total(result: dict[str, Any], names: Sequence[str]) -> dict[str, float]:
     return {"megabytes": round(size, 2), **rates, **ratio}
 
 
-def fresh(model: Path, sources: dict[str, list[str]]) -> float:
-    """The speed on the second half of the documents, after the first half."""
-    encoder = Encoder(model)
-    encode_all(encoder, [text for texts in sources.values() for text in texts[::2]])
+def fresh(model: Path, sources: dict[str, list[str]]) -> dict[str, float]:
+    """The speed on the second half of the documents, after the first half, and its ratio to SentencePiece's."""
+    first = [text for texts in sources.values() for text in texts[::2]]
     rest = [text for texts in sources.values() for text in texts[1::2]]
-    _, seconds = timed(lambda: encode_all(encoder, rest))
-    return round(sum(len(text.encode()) for text in rest) / 1e6 / seconds, 2)
+    size = sum(len(text.encode()) for text in rest) / 1e6
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    encode: dict[str, Callable[[Sequence[str]], object]] = {
+        "sentencepiece": lambda texts: [processor.encode(text) for text in texts]
+    }
+    for way, use_compiled in (("ours", True), ("ours_without_compiler", False)):
+        batched, single = (Encoder(model, use_compiled=use_compiled) for _ in range(2))
+        encode[way] = lambda texts, e=batched: encode_all(e, texts)  # type: ignore[misc]
+        encode[f"{way}_one_text_a_call"] = lambda texts, e=single: [e.encode(text) for text in texts]  # type: ignore[misc]
+    rates = {}
+    for way, work in encode.items():
+        work(first)
+        _, seconds = timed(lambda w=work: w(rest))
+        rates[way] = round(size / seconds, 2)
+    ours = [way for way in encode if way != "sentencepiece"]
+    ratios = {f"{way}_by_sentencepiece": round(rates[way] / rates["sentencepiece"], 2) for way in ours}
+    return {"megabytes": round(size, 2), **rates, **ratios}
 
 
 def on_disk(model: Path, sources: dict[str, list[str]]) -> dict[str, Any]:

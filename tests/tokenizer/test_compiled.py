@@ -155,20 +155,33 @@ def without(name: str) -> list[Piece]:
 
 ODD = {
     "a control piece of one character": [*with_space({"ab": 0.0}), ("a", 0.0, CONTROL)],
-    "one text twice": [*with_space({"ab": 0.0}), ("ab", 0.0, CONTROL)],
     "no space": without(" "),
-    "no piece for a byte": without("<0x41>"),
     "no number": with_space({"ab": math.nan}),
     "a zero byte": with_space({"\0": 0.0}),
     "two zeros": with_space({"ab": 0.0, "bc": -0.0}),
     "an endless score": with_space({"ab": math.inf}),
     "a long piece": with_space({"a" * (LONGEST_PIECE + 1): 0.0}),
+}
+DAMAGED = {
+    "one text twice": [*with_space({"ab": 0.0}), ("ab", 0.0, CONTROL)],
+    "no piece for a byte": without("<0x41>"),
     "an empty piece": [*with_space({"ab": 0.0}), ("", 0.0, NORMAL)],
 }
 
 
 @pytest.mark.parametrize("pieces", ODD.values(), ids=ODD)
-def test_odd_models_are_left_to_the_library(pieces):
+def test_odd_models_are_left_to_the_library(pieces, tmp_path):
+    path = tmp_path / "odd.model"
+    path.write_bytes(model_of_pieces(pieces))
+    assert build(path.read_bytes()) is None
+    batch = ["ab bc A a\0a abcbcab", "aab A a<0x41>" * 50, "x\0ab\0\0" * 200, "a" * 500]
+    encoder, processor = Encoder(path), load(path.read_bytes())
+    ids, _ = encoder.encode_batch(batch)
+    assert ids.tolist() == [number for text in batch for number in processor.encode(text)]
+
+
+@pytest.mark.parametrize("pieces", DAMAGED.values(), ids=DAMAGED)
+def test_models_that_the_library_refuses(pieces):
     assert build(model_of_pieces(pieces), load(model_of_pieces(with_space({})))) is None
 
 
