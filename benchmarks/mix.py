@@ -38,10 +38,10 @@ from pipeline.mix.draw import Stream, shard_draws
 from pipeline.mix.encode import encode_file
 from pipeline.mix.folder import ShardSet, write_documents
 from pipeline.mix.gather import Scratch
-from pipeline.mix.graph import ShardTask, ShardWriter, write_draw
 from pipeline.mix.heldout import split_sources
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.recipe import MixRecipe, SourceShare
+from pipeline.mix.steps import ShardTask, ShardWriter, write_draw
 from pipeline.mix.token_files import MARK, Coding, RunHasher, TokenStore, hash_ids
 from pipeline.storage.listing import match
 from tokenizer.encode import Encoder

@@ -115,7 +115,11 @@ def parse(
 
 
 def _tell_beam(parser: argparse.ArgumentParser, flags: list[str]) -> None:
-    # Beam takes a second to import, and most command lines have no flag of it.
+    workers = _BeamParser(parser)
+    workers.add_argument("--direct_num_workers", type=int)
+    if not workers.parse_known_args(flags)[1]:
+        return
+    # Beam takes a second to import, and most command lines have no other flag of it.
     from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
     from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import gc
 import importlib
+import importlib.abc
 import io
 import logging
 import os
@@ -30,9 +31,30 @@ UNREAD = 128 + 13  # and of one that wrote into a pipe that nobody reads any mor
 COLLECT_AFTER = 50_000
 
 
-def collect_seldom() -> None:
-    """Tells Python to collect garbage more seldom."""
+def make_light() -> None:
+    """Spares a process that handles documents what takes time and serves none: most of garbage collection, and pandas.
+
+    The first list that becomes an Arrow array has pyarrow look for pandas, which takes a second where it is installed.
+    Where it is then wanted, it is found: pyarrow looks again.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - not for --help
+
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _WithoutPandas())
+        try:
+            pa.array([None])
+        finally:
+            sys.meta_path.pop(0)
+
+
+class _WithoutPandas(importlib.abc.MetaPathFinder):
+    """Finds no pandas."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Nothing, and for pandas no other finder is asked."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
 
 
 def run_module(module: str) -> NoReturn:

@@ -37,7 +37,7 @@ from pipeline.storage.filesystem import (
 from pipeline.storage.locks import hold, is_abandoned
 
 if TYPE_CHECKING:
-    from apache_beam.options.pipeline_options import PipelineOptions
+    pass
 
 FOLDER = ".attendance"
 WHOLE = "whole"  # the list of a run that is no part
@@ -48,9 +48,9 @@ SIGNS_MISSED = 2.5  # of workers that are taken for lost
 SERVICES = {"portablerunner", "flinkrunner", "sparkrunner"}
 
 
-def is_service(options: PipelineOptions) -> bool:
+def is_service(flags: Sequence[str]) -> bool:
     """Tells whether a run goes to a job service, whose workers sign."""
-    return runner_of(options) in SERVICES
+    return runner_of(flags) in SERVICES
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def connect(flags: Sequence[str], root: str) -> None:
 
     options = PipelineOptions(list(flags))
     FileSystems.set_options(options)
-    if is_service(options):
+    if is_service(flags):
         attend(root, options.view_as(ServiceOptions).attendance or WHOLE)
 
 

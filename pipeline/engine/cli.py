@@ -30,7 +30,7 @@ from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import default_cache, require
-from pipeline.terminal import collect_seldom
+from pipeline.terminal import make_light
 
 
 def source_parser(
@@ -191,6 +191,6 @@ def run_command(
         command: Runs the source, given its flags, Beam's, and the console for progress.
         next_commands: What the user may type next.
     """
-    collect_seldom()
     args, flags = parse(parser, arguments)
+    make_light()
     main(lambda console: command(args, flags, console), next_commands, args.quiet)

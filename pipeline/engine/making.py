@@ -1,4 +1,4 @@
-"""Makes what is missing of a source, by Beam: whole scopes, or a part's share of scopes that several parts make.
+"""Makes what is missing of a source: whole scopes, or a part's share of scopes that several parts make.
 
 On one machine the scopes run one after the other, which bounds the work folder, or so many at once as make up
 ``SHARDS_AT_ONCE``, which keeps all workers busy; on a cluster all of them are one job.
@@ -12,14 +12,13 @@ from functools import partial
 from rich.console import Console
 
 from pipeline.corpus.shard import Layout, Scope, shards_of
-from pipeline.engine import graph
 from pipeline.engine.exchange.files import tasks_done
 from pipeline.engine.growth import keep_seen
-from pipeline.engine.options import RunOptions, is_local
+from pipeline.engine.here import run_each
+from pipeline.engine.options import RunOptions, is_local, is_one_process
 from pipeline.engine.parts import Part, await_others
-from pipeline.engine.passes import SharedScopes
+from pipeline.engine.passes import Passes
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import is_one_process, run_beam, run_here
 from pipeline.engine.state import remove_work
 from pipeline.engine.tasks import Worker, grids_of, tasks_of, work_folder
 from pipeline.errors import OutputError
@@ -64,11 +63,11 @@ def make_missing(
     remote, rounds, surveyed = is_remote(layout.root), rounds_of(source), survey_of(source) is not None
     worker = Worker(source, layout, options.cache, tuple(options.flags))
     earlier = [round_.name for round_ in rounds[:-1]]
-    by_files = shared or is_local(options.beam)
+    by_files = shared or is_local(options.flags)
     exchange = _exchange(worker, missing) if by_files else []
     with ProgressReporter(layout, own, done, console, remote, bool(rounds), earlier, surveyed, exchange):
         if part is not None and shared:
-            _run_passes(SharedScopes(worker, part, scopes, done, configuration), part, options, layout.root, console)
+            _run_passes(Passes(worker, part, scopes, done, configuration), part, options, layout.root, console)
         else:
             _run_scopes(worker, missing, done, options, configuration)
     there = layout.done()
@@ -76,7 +75,7 @@ def make_missing(
     if lost:
         raise OutputError(
             f"the run ended without {len(lost)} shards, {min(lost)} among them; run the same command again"
-            + ("" if is_local(options.beam) else f". All machines must see {layout.root} as this one does.")
+            + ("" if is_local(options.flags) else f". All machines must see {layout.root} as this one does.")
         )
     return there
 
@@ -99,26 +98,37 @@ def _run_scopes(
 ) -> None:
     """Makes whole scopes, and removes their work folders."""
     rounds, layout = worker.rounds(), worker.layout
-    exchange: graph.Exchange = "files" if is_local(options.beam) else "shuffle"
-    at_once = (rounds or worker.survey() is not None) and is_local(options.beam)
+    at_once = (rounds or worker.survey() is not None) and is_local(options.flags)
     grows = any(scope.after is not None for scope in missing)
     for scopes in _at_once(missing) if at_once or grows else [list(missing)]:
-        tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, rounds)]
-        if not rounds and worker.survey() is None and is_one_process(options):
-            run_here(graph.WriteShard(worker), [task for task in tasks if task.write])
+        if is_one_process(options.flags):
+            for one in Passes(worker, None, scopes, done, configuration):
+                run_each(one.step, one.items, one.label, options, layout.root)
         else:
-            run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, layout.root)
+            _run_graph(worker, scopes, done, options, configuration)
         keep_seen(layout, scopes, rounds, layout.done() if any(scope.after is not None for scope in scopes) else set())
         for scope in scopes:
             remove_work(layout, {s.name for s in scope.shards}, work_folder(scope.fingerprint))
 
 
-def _run_passes(shared: SharedScopes, part: Part, options: RunOptions, root: str, console: Console) -> None:
+def _run_graph(
+    worker: Worker, scopes: Sequence[Scope], done: set[str], options: RunOptions, configuration: str
+) -> None:
+    """Makes whole scopes by one graph of Beam."""
+    from pipeline.engine import graph  # noqa: PLC0415 - Beam, which takes a second to import
+    from pipeline.engine.runners import run_beam  # noqa: PLC0415
+
+    tasks = [task for scope in scopes for task in tasks_of(scope, done, configuration, worker.rounds())]
+    exchange: graph.Exchange = "files" if is_local(options.flags) else "shuffle"
+    run_beam(partial(graph.build, worker=worker, tasks=tasks, exchange=exchange), options, worker.layout.root)
+
+
+def _run_passes(shared: Passes, part: Part, options: RunOptions, root: str, console: Console) -> None:
     """Makes a part's share of scopes that all parts share; the last run of all removes their work folders."""
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    for one in shared.passes():
-        if one.build is not None:
-            run_beam(one.build, options, root)
+    for one in shared:
+        if one.items:
+            run_each(one.step, one.items, one.label, options, root)
         await_others(part, one.what, one.wanted, one.there, say)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.engine.parts import Part
+from pipeline.errors import UserError
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -67,12 +70,50 @@ class RunOptions:
         return replace(self, flags=(*self.flags, "--direct_num_workers=1")) if small else self
 
 
-def is_local(options: PipelineOptions) -> bool:
-    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for."""
-    return runner_of(options) in LOCAL_RUNNERS
+def is_local(flags: Sequence[str]) -> bool:
+    """Tells whether a run stays on this machine: no runner, or a direct one, is asked for.
+
+    Args:
+        flags: Beam's.
+    """
+    return runner_of(flags) in LOCAL_RUNNERS
 
 
-def runner_of(options: PipelineOptions) -> str:
+def runner_of(flags: Sequence[str]) -> str:
     """The runner that is asked for, in small letters."""
-    runner: str = options.get_all_options().get("runner") or "DirectRunner"
+    runner: str = _asked(flags).runner
     return runner.rpartition(".")[2].lower()
+
+
+def is_one_process(flags: Sequence[str]) -> bool:
+    """Whether one process on this machine does it all: this one, then, and without Beam.
+
+    Raises:
+        UserError: So many processes cannot be.
+    """
+    return is_local(flags) and worker_count(flags) == 1
+
+
+def worker_count(flags: Sequence[str]) -> int:
+    """The processes that are asked for on this machine: as many as it has cores, unless a flag says otherwise.
+
+    Raises:
+        UserError: So many cannot be.
+    """
+    count: int | None = _asked(flags).direct_num_workers
+    if count is not None and count < 0:
+        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {count}")
+    return count if count is not None else _cores()
+
+
+def _cores() -> int:
+    """The cores that this process may use, which can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _asked(flags: Sequence[str]) -> argparse.Namespace:
+    """What some flags of Beam's say of where to run; Beam, which would tell, takes a second to import."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--runner", default="DirectRunner")
+    parser.add_argument("--direct_num_workers", type=int)
+    return parser.parse_known_args(list(flags))[0]

@@ -135,7 +135,7 @@ def run_source(
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
         elif missing := _missing(scopes, done, part):
-            from pipeline.engine.making import make_missing  # noqa: PLC0415 - Beam, which takes a second to import
+            from pipeline.engine.making import make_missing  # noqa: PLC0415 - nothing to do needs none of it
 
             fitting = options.for_bytes(sum(shard.size for shard in shards_of(missing)))
             if prepare is not None:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import apache_beam as beam
@@ -18,16 +18,12 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from rich.console import Console
 
 from pipeline.engine.attendance import is_service
-from pipeline.engine.dofn import WorkerStep
-from pipeline.engine.options import RunOptions, is_local
+from pipeline.engine.dofn import par_do
+from pipeline.engine.options import RunOptions, is_local, worker_count
 from pipeline.engine.scratch import interruptible
 from pipeline.engine.service import run_on_service
+from pipeline.engine.step import EachItem
 from pipeline.errors import UserError, user_message, was_interrupted
-
-
-def _cores() -> int:
-    """The cores that this process may use, which can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
@@ -38,7 +34,7 @@ def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     sign of it.
     """
     direct = options.view_as(DirectOptions)
-    direct.direct_num_workers = _workers(options)
+    direct.direct_num_workers = worker_count(options._flags)
     if direct.direct_num_workers == 1 or direct.direct_running_mode == "multi_threading":
         return FnApiRunner()
     direct.direct_running_mode = "in_memory"  # what the runner takes to be the environment that it is given
@@ -46,54 +42,22 @@ def local_runner(options: PipelineOptions, sign: str) -> FnApiRunner:
     return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
-def _workers(options: PipelineOptions) -> int:
-    """The processes that are asked for on this machine: as many as it has cores, unless a flag says otherwise."""
-    if not any(flag.startswith("--direct_num_workers") for flag in options._flags):
-        return _cores()
-    count: int = options.view_as(DirectOptions).direct_num_workers
-    if count < 0:
-        raise UserError(f"--direct_num_workers must be 0 (all cores) or more, it is {count}")
-    return count
-
-
-def is_one_process(options: RunOptions) -> bool:
-    """Whether one process on this machine does it all: this one, then."""
-    return is_local(options.beam) and _workers(options.beam) == 1
-
-
-def run_here(step: WorkerStep, items: Iterable[object]) -> None:
-    """Has a step done for each item by this process, without a graph: small inputs take less time than to build one.
+def run_spread(step: EachItem, items: Sequence[object], label: str, options: RunOptions, root: str) -> None:
+    """Has a step done for each item by Beam.
 
     Args:
         step: The step.
         items: What it is given, one at a time.
-    """
-    with interruptible():
-        step.setup()
-        for item in items:
-            for _ in step.process(item):
-                pass
-
-
-def run_each(step: WorkerStep, items: Sequence[object], label: str, options: RunOptions, root: str) -> None:
-    """Has a step done for each item, wherever it is to run.
-
-    Args:
-        step: The step.
-        items: What it is given, one at a time.
-        label: What it does, in a graph.
+        label: What it does.
         options: How to run.
         root: The folder that its workers write to.
     """
-    if is_one_process(options):
-        run_here(step, items)
-    else:
-        run_beam(partial(_each, step=step, items=items, label=label), options, root)
+    run_beam(partial(_each, step=step, items=items, label=label), options, root)
 
 
-def _each(pipeline: beam.Pipeline, step: WorkerStep, items: Sequence[object], label: str) -> None:
+def _each(pipeline: beam.Pipeline, step: EachItem, items: Sequence[object], label: str) -> None:
     spread = pipeline | "Items" >> beam.Create(list(items), reshuffle=False) | "Spread" >> beam.Reshuffle()
-    _ = spread | label >> beam.ParDo(step)
+    _ = spread | label >> par_do(step)
 
 
 def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions, root: str) -> None:
@@ -109,7 +73,7 @@ def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions, root
     try:
         with interruptible() as sign:
             given = PipelineOptions(list(options.flags))  # Beam changes some of them
-            if is_service(given):
+            if is_service(options.flags):
                 run_on_service(build, given, root)
                 return
             with _pipeline(options.beam, sign) as pipeline:
@@ -129,7 +93,7 @@ def run_beam(build: Callable[[beam.Pipeline], object], options: RunOptions, root
 
 
 def _pipeline(options: PipelineOptions, sign: str) -> beam.Pipeline:
-    runner = local_runner(options, sign) if is_local(options) else None
+    runner = local_runner(options, sign) if is_local(options._flags) else None
     try:
         return beam.Pipeline(runner, options)
     except ValueError as error:  # no such runner, or it lacks a flag

@@ -17,7 +17,7 @@ from pipeline.engine.process import Decided, read_decided
 from pipeline.source import Round, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import join
 from pipeline.survey import Survey
-from pipeline.terminal import collect_seldom
+from pipeline.terminal import make_light
 
 TASKS_AT_ONCE = 1_000
 
@@ -96,12 +96,12 @@ class Worker:
     flags: tuple[str, ...]
 
     def connect(self) -> None:
-        """Tells Beam's file systems their options, in a worker process, and Python to collect garbage more seldom.
+        """Tells Beam's file systems their options, in a worker process, and spares the process what serves nothing.
 
         On a job service it signs the list of workers.
         """
         connect(self.flags, self.layout.root)
-        collect_seldom()
+        make_light()
 
     def rounds(self) -> list[Round]:
         """The source's rounds of dedup."""

@@ -20,6 +20,7 @@ from pipeline.inspect.show import as_json, output, show
 from pipeline.report.corpus import SourceCorpus, find
 from pipeline.report.harmless import one_line
 from pipeline.storage.filesystem import require
+from pipeline.terminal import make_light
 
 CHARACTERS = 1500  # shown of a text
 BOTH_CHARACTERS = 100_000  # and of both its forms, side by side
@@ -201,6 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command; its status is 1 where nothing was found, as grep's."""
     commands = parser()
     args, _ = parse(commands, arguments)
+    make_light()
     with errors_told(status=2):
         count = run(args, on_errors())
     if not count:

@@ -19,6 +19,7 @@ from pipeline.mix.plan import plan_record, plan_sentences, plan_table
 from pipeline.mix.recipe import MixRecipe, load_mixture, parse_tokens
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import join, require
+from pipeline.terminal import make_light
 
 if TYPE_CHECKING:
     from pipeline.mix.run import MixOptions, MixResult
@@ -78,8 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args, flags = parse(commands, arguments)
     if args.json and not args.dry_run:
         commands.error("--json goes with --dry-run; of shards that are written, manifest.json has all of it")
-    from pipeline.mix.run import MixOptions  # noqa: PLC0415 - Beam, which takes a second to import
+    from pipeline.mix.run import MixOptions  # noqa: PLC0415 - not for --help
 
+    make_light()
     with errors_told(stopped="What is finished is kept: the same command goes on from here."):
         for path in (args.corpus, args.output, args.token_files or args.corpus):
             require(path)

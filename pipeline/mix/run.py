@@ -17,11 +17,10 @@ from rich.console import Console
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import WORK, Layout, write_json
 from pipeline.engine.configuration import check_configuration, write_configuration
+from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
-from pipeline.engine.runners import run_beam
 from pipeline.engine.state import held
 from pipeline.errors import InputError, ModelError, OutputError, UserError
-from pipeline.mix import graph
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
 from pipeline.mix.draw import Stream, shard_draws
@@ -42,6 +41,7 @@ from pipeline.mix.heldout import SourceSplit, split_sources
 from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
+from pipeline.mix.steps import EncodeFiles, ShardTask, ShardWriter, WriteShards, shared_root, write_draw
 from pipeline.mix.token_files import TOKEN_FILES, Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
@@ -202,7 +202,7 @@ def _encode_missing(
     owned.expect(name for file, _ in tasks for name in store.names(file.path))
     delete_files([store.stats_path(file.path) for file, _ in tasks])
     wanted = {store.stats_path(file.path)[len(folder) + 1 :].replace(os.sep, "/"): file.path for file, _ in tasks}
-    dofn = graph.EncodeFiles(store, options.tokenizer, tuple(options.run.flags))
+    step = EncodeFiles(store, options.tokenizer, tuple(options.run.flags))
 
     def text_bytes(name: str) -> int:
         stats = store.read_stats(wanted[name])
@@ -213,7 +213,7 @@ def _encode_missing(
 
     with FileWatcher("encode", "files", set(wanted), look, text_bytes, ("MB", 1e6), console, options.remote):
         run = options.run.for_bytes(sum(file.bytes for file, _ in tasks))
-        run_beam(partial(graph.build_encoding, tasks=tasks, dofn=dofn), run, store.root)
+        run_each(step, tasks, "Encode documents", run, store.root)
 
 
 def _version(corpus: str, file: CorpusFile) -> str | None:
@@ -316,10 +316,10 @@ def _write_sets(
         tasks += _write_draws(prepared, shards, missing, options.recipe.seed)
     if not tasks:
         return
-    dofn = graph.WriteShards(writers, tuple(options.run.flags))
+    step = WriteShards(writers, tuple(options.run.flags))
     with _shard_watcher(sets, tasks, console):
         run = options.run.for_bytes(2 * prepared.plan.tokens)
-        run_beam(partial(graph.build_shards, tasks=tasks, dofn=dofn), run, graph.shared_root(writers))
+        run_each(step, tasks, "Draw, shuffle, write", run, shared_root(writers))
     for shards in sets:
         lost = set(shards.names()) - shards.done()
         if lost:
@@ -328,7 +328,7 @@ def _write_sets(
             )
 
 
-def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: str) -> graph.ShardWriter:
+def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: str) -> ShardWriter:
     """What the shards of a set have in common; writes the list of files that it needs."""
     plan, coding = prepared.plan, prepared.store.coding
     sources = tuple(source.counts.name for source in plan.sources)
@@ -339,7 +339,7 @@ def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
         write_kept_out(join(shards.layout.root, KEPT_OUT), spans, sources)
     bos = prepared.encoder.bos_id if coding.bos else None
     shares, seed = tuple(plan.shares), options.recipe.seed
-    return graph.ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration)
+    return ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration)
 
 
 def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: dict[str, Any]) -> dict[str, Any]:
@@ -352,7 +352,7 @@ def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
     return finish_set(shards, prepared.plan, configuration, places, known, prepared.store.coding)
 
 
-def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[graph.ShardTask], console: Console) -> FileWatcher:
+def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[ShardTask], console: Console) -> FileWatcher:
     """Watches the shards of all sets appear."""
     names_ = {shards.kind: shards.names() for shards in sets}
     forms = {shards.kind: shards.form for shards in sets}
@@ -369,7 +369,7 @@ def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[graph.ShardTask], c
     return FileWatcher("write", "shards", set(tokens), done, tokens.__getitem__, measure, console, remote)
 
 
-def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], seed: int) -> list[graph.ShardTask]:
+def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], seed: int) -> list[ShardTask]:
     """Writes the draws of the shards that are missing."""
     if not missing:
         return []
@@ -382,8 +382,8 @@ def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], s
     for shard, draws in enumerate(shard_draws(shards.form, prepared.plan.shares, streams)):
         if shard in wanted:
             path = join(shards.layout.work, "draws", f"{shard:05d}.npy")
-            graph.write_draw(path, draws)
-            tasks.append(graph.ShardTask(shards.kind, shard, path))
+            write_draw(path, draws)
+            tasks.append(ShardTask(shards.kind, shard, path))
     return tasks
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.shard import WORK, Layout, Scope, Shard, shards_of
-from pipeline.engine.dofn import WorkerStep
+from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
-from pipeline.engine.runners import run_each
+from pipeline.engine.step import WorkerStep
 from pipeline.engine.tasks import Worker
 from pipeline.formats.tar import Fault, tar_headers
 from pipeline.source import Source

@@ -36,11 +36,11 @@ from filters.near_duplicates.minhash import (
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, Shard
-from pipeline.engine.dofn import WorkerStep
+from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import Part, await_others, share
 from pipeline.engine.progress import ProgressReporter
-from pipeline.engine.runners import run_each
+from pipeline.engine.step import WorkerStep
 from pipeline.engine.tasks import Worker, work_folder
 from pipeline.steps import Step
 from pipeline.storage.filesystem import is_remote, join
@@ -80,8 +80,7 @@ class SketchBooks(WorkerStep):
         self._hasher: ShingleHasher | None = None
 
     def setup(self) -> None:
-        """Connects the file systems and loads the models."""
-        super().setup()
+        """Loads the models."""
         assert isinstance(self._worker.source, Books)
         self._hasher = ShingleHasher(self._worker.source.recipe.near_dedup.shingle_words)
         self._steps = self._worker.source.steps_before_near_dedup()

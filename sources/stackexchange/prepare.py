@@ -15,13 +15,13 @@ from rich.console import Console
 
 from pipeline.command_line import sentences
 from pipeline.corpus.shard import Layout, Scope, read_json, write_json
-from pipeline.engine.dofn import WorkerStep
+from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import await_others, share
 from pipeline.engine.process import write_timing
 from pipeline.engine.progress import Bar, Watcher
-from pipeline.engine.runners import run_each
 from pipeline.engine.state import claim_source
+from pipeline.engine.step import WorkerStep
 from pipeline.engine.tasks import Worker
 from pipeline.source import HashingReader
 from pipeline.steps import Chain

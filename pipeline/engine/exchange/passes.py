@@ -8,12 +8,11 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.engine.dedup import write_drops
-from pipeline.engine.dofn import WorkerStep
-from pipeline.engine.exchange import files
+from pipeline.engine.dofn import par_do
 from pipeline.engine.exchange.blocks import BlockFile
+from pipeline.engine.exchange.file_passes import DecideRange, HandOutGroup, HashUnits, MergeGroup, RoundStep, ShardKey
 from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.exchange.steps import decide, hand_out, join_drops, regroup
-from pipeline.engine.process import hash_shard
 from pipeline.engine.tasks import DedupRound, ShardTask
 from pipeline.storage.filesystem import exists
 
@@ -21,7 +20,6 @@ from pipeline.storage.filesystem import exists
 ScopeKey = tuple[str, int, int, int]
 GroupKey = tuple[ScopeKey, int, int]  # and group, and band
 PartitionKey = tuple[ScopeKey, int]  # and partition
-ShardKey = tuple[str, int]  # work folder, and position
 
 # What crosses the shuffle, in bytes of a block: runners show it among their metrics.
 SHUFFLED = {
@@ -29,29 +27,6 @@ SHUFFLED = {
     for what in ("shard_blocks", "group_blocks", "decisions", "shard_decisions")
 }
 OfGroup, OfPartition, OfShard = tuple[GroupKey, bytes], tuple[PartitionKey, bytes], tuple[ShardKey, bytes]
-
-
-class RoundStep(WorkerStep):
-    """A step of a round of dedup."""
-
-    def __init__(self, dedup: DedupRound) -> None:
-        super().__init__(dedup.worker)
-        self._dedup = dedup
-        self._layout = dedup.worker.layout
-
-
-class HashUnits(RoundStep):
-    """ShardTask -> ShardTask: pass 1, which leaves its hash file."""
-
-    def process(self, task: ShardTask) -> Iterator[ShardTask]:
-        """Hashes one shard, unless that was done."""
-        if not exists(self._layout.hashes(self._dedup.work(task), task.position)):
-            earlier = self._worker.decided(task, self._dedup.number)
-            work, grid = self._dedup.work(task), self._dedup.grid(task)
-            hash_shard(
-                self._worker.source, self._layout, task.shard, work, grid, task.position, self._worker.cache, earlier
-            )
-        yield task
 
 
 class ByFiles(beam.PTransform):
@@ -70,16 +45,16 @@ class ByFiles(beam.PTransform):
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Labels read like the method section."""
         dedup, unit = self._dedup, self._dedup.round.dedup.unit
-        made = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup)) | "Hashed" >> beam.FlatMap(nothing)
+        made = tasks | f"Hash each {unit}" >> par_do(HashUnits(dedup)) | "Hashed" >> beam.FlatMap(nothing)
         groups = tasks | "Groups" >> beam.Map(self._with_group)
         if self._grouped:
             groups |= "Group the shards" >> beam.GroupByKey()
-            made = groups | "Merge each group" >> beam.ParDo(MergeGroup(dedup), beam.pvalue.AsIter(made))
+            made = groups | "Merge each group" >> par_do(MergeGroup(dedup), beam.pvalue.AsIter(made))
         else:
             groups |= "Alone" >> beam.MapTuple(lambda key, task: (key, [task]))
         ranges = tasks | "Ranges" >> beam.FlatMap(self._ranges) | "Spread the ranges" >> beam.Reshuffle()
-        made = ranges | f"Find repeated {unit}s" >> beam.ParDo(DecideRange(dedup), beam.pvalue.AsIter(made))
-        return groups | "Hand out to the shards" >> beam.ParDo(HandOutGroup(dedup), beam.pvalue.AsIter(made))
+        made = ranges | f"Find repeated {unit}s" >> par_do(DecideRange(dedup), beam.pvalue.AsIter(made))
+        return groups | "Hand out to the shards" >> par_do(HandOutGroup(dedup), beam.pvalue.AsIter(made))
 
     def _with_group(self, task: ShardTask) -> tuple[ShardKey, ShardTask]:
         return (task.work, task.position // self._dedup.grid(task).group_shards), task
@@ -93,42 +68,6 @@ class ByFiles(beam.PTransform):
 def nothing(_: ShardTask) -> list[None]:
     """What is handed on of a pass that only has to have ended."""
     return []
-
-
-class MergeGroup(RoundStep):
-    """((work folder, group), its ShardTasks) -> nothing."""
-
-    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], hashed: Iterable[None]) -> list[None]:
-        """Merges the hash files of a group, once all shards are hashed."""
-        (_, group), tasks = element
-        task = next(iter(tasks))
-        files.merge_group(self._layout, self._dedup.work(task), self._dedup.grid(task), group)
-        return list(hashed)
-
-
-class DecideRange(RoundStep):
-    """(a ShardTask of the scope, range) -> nothing: pass 2."""
-
-    def process(self, element: tuple[ShardTask, int], merged: Iterable[None]) -> list[None]:
-        """Decides a range of a scope's partitions, once all groups are merged."""
-        task, number = element
-        work, grid = self._dedup.work(task), self._dedup.grid(task)
-        seen = self._dedup.seen(work, task.after)
-        files.decide_range(self._layout, work, grid, number, self._dedup.round.dedup.policy, seen)
-        return list(merged)
-
-
-class HandOutGroup(RoundStep):
-    """((work folder, group), its ShardTasks) -> ShardTasks to go on with."""
-
-    def process(self, element: tuple[ShardKey, Iterable[ShardTask]], decided: Iterable[None]) -> Iterator[ShardTask]:
-        """Writes what was decided for each shard of a group, once all ranges are decided."""
-        assert not list(decided)
-        (_, group), grouped = element
-        tasks = sorted(grouped, key=lambda task: task.position)
-        work, grid = self._dedup.work(tasks[0]), self._dedup.grid(tasks[0])
-        files.hand_out_group(self._layout, work, grid, group, [task.shard.name for task in tasks])
-        yield from (task for task in tasks if self._worker.goes_on(task, self._dedup.number))
 
 
 class ByShuffle(beam.PTransform):
@@ -160,8 +99,8 @@ class ByShuffle(beam.PTransform):
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Labels read like the method section."""
         dedup, unit = self._dedup, self._dedup.round.dedup.unit
-        hashed = tasks | f"Hash each {unit}" >> beam.ParDo(HashUnits(dedup))
-        send, find = beam.ParDo(SendHashes(dedup)), beam.ParDo(Decide(dedup, self._after))
+        hashed = tasks | f"Hash each {unit}" >> par_do(HashUnits(dedup))
+        send, find = par_do(SendHashes(dedup)), par_do(Decide(dedup, self._after))
         blocks = hashed | "Blocks of hashes" >> send.with_output_types(OfGroup)
         meeting = self._two_ways(blocks, "to the partitions", of_partition, Regroup(), OfPartition)
         decided = (
@@ -174,7 +113,7 @@ class ByShuffle(beam.PTransform):
         return (
             {"tasks": keyed, "drops": drops}
             | "Wait for the partitions" >> beam.CoGroupByKey()
-            | "Put the drops together" >> beam.ParDo(PutTogether(dedup))
+            | "Put the drops together" >> par_do(PutTogether(dedup))
         )
 
     def _two_ways(

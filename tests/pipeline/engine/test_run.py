@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline.corpus.promised import promise
@@ -391,7 +390,7 @@ def test_scopes_run_together_up_to_so_many_shards():
     ],
 )
 def test_is_local(flags, local):
-    assert is_local(PipelineOptions(flags)) is local
+    assert is_local(flags) is local
 
 
 @pytest.mark.parametrize(

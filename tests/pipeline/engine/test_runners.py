@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.corpus.shard import Layout
-from pipeline.engine.dofn import WorkerStep
-from pipeline.engine.options import RunOptions
-from pipeline.engine.runners import is_one_process, run_each
+from pipeline.engine.here import run_each
+from pipeline.engine.options import RunOptions, is_one_process
+from pipeline.engine.step import WorkerStep
 from pipeline.engine.tasks import Worker
 from pipeline.errors import OutputError
 
@@ -47,4 +47,4 @@ def test_an_error_for_the_user_arrives_as_itself(tmp_path, flags):
     [(HERE, True), (("--runner=FnApiRunner", *HERE), True), (BY_BEAM, False), (("--runner=FlinkRunner", *HERE), False)],
 )
 def test_one_process_is_one_worker_on_this_machine(flags, alone):
-    assert is_one_process(RunOptions("out", flags)) is alone
+    assert is_one_process(flags) is alone

@@ -1,12 +1,11 @@
-"""The Beam graphs of the mixture: Parquet files to token files, and draws to shards. Only names are shuffled."""
+"""What is done for a mixture, item by item: Parquet files become token files, and draws become shards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-import apache_beam as beam
 import numpy as np
 
 from pipeline.engine.attendance import connect
@@ -22,16 +21,19 @@ from pipeline.storage.filesystem import atomic_output, join, open_input
 from tokenizer.encode import Encoder
 
 
-class EncodeFiles(beam.DoFn):
+class EncodeFiles:
     """(CorpusFile, its version) -> its path: encodes one Parquet file."""
 
     def __init__(self, store: TokenStore, model: str, flags: tuple[str, ...]) -> None:
         self._store, self._model, self._flags = store, model, flags
         self._encoder: Encoder | None = None
 
-    def setup(self) -> None:
-        """Connects the file systems and loads the tokenizer."""
+    def connect(self) -> None:
+        """Connects the file systems."""
         connect(self._flags, self._store.root)
+
+    def setup(self) -> None:
+        """Loads the tokenizer."""
         self._encoder = load_encoder(self._model)
 
     def process(self, element: tuple[CorpusFile, str | None]) -> Iterator[str]:
@@ -114,16 +116,19 @@ def write_draw(path: str, draws: Draws) -> None:
         np.save(handle, draws, allow_pickle=False)
 
 
-class WriteShards(beam.DoFn):
+class WriteShards:
     """ShardTask -> its name: writes one shard."""
 
     def __init__(self, writers: Mapping[str, ShardWriter], flags: tuple[str, ...]) -> None:
         self._writers, self._flags = writers, flags
         self._scratch: Scratch | None = None
 
-    def setup(self) -> None:
-        """Connects the file systems, and makes room for a shard."""
+    def connect(self) -> None:
+        """Connects the file systems."""
         connect(self._flags, shared_root(self._writers))
+
+    def setup(self) -> None:
+        """Makes room for a shard."""
         self._scratch = Scratch()
 
     def process(self, task: ShardTask) -> Iterator[str]:
@@ -131,15 +136,3 @@ class WriteShards(beam.DoFn):
         assert self._scratch is not None
         self._writers[task.kind].write(task, self._scratch)
         yield f"{task.kind}/{task.shard}"
-
-
-def build_encoding(pipeline: beam.Pipeline, tasks: Sequence[tuple[CorpusFile, str | None]], dofn: EncodeFiles) -> None:
-    """Adds the steps that make token files."""
-    files = pipeline | "Parquet files" >> beam.Create(list(tasks))
-    files | "Spread the files" >> beam.Reshuffle() | "Encode documents" >> beam.ParDo(dofn)
-
-
-def build_shards(pipeline: beam.Pipeline, tasks: Sequence[ShardTask], dofn: WriteShards) -> None:
-    """Adds the steps that write shards."""
-    shards = pipeline | "Shards" >> beam.Create(list(tasks))
-    shards | "Spread the shards" >> beam.Reshuffle() | "Draw, shuffle, write" >> beam.ParDo(dofn)
