@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -17,6 +18,8 @@ from pipeline.corpus.shard import Shard
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
 from pipeline.recipe import as_mapping
+from pipeline.removals.matching import Removals, load_removals
+from pipeline.removals.step import without_listed
 from pipeline.steps import Step
 from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
 from pipeline.survey import Survey
@@ -108,6 +111,12 @@ class OfRecipe:
         policy: RejectPolicy = self.recipe.rejects
         return policy
 
+    @cached_property
+    def removals(self) -> Removals | None:
+        """The list of what is left out, as the recipe names it; it travels to the workers once it is read."""
+        path: str | None = getattr(self.recipe, "optout", None)
+        return load_removals(path) if path else None
+
     def steps_before_dedup(self) -> list[Step]:
         """None."""
         return []
@@ -117,8 +126,8 @@ class OfRecipe:
         return []
 
     def describe(self) -> dict[str, Any]:
-        """The recipe."""
-        return {"recipe": as_mapping(self.recipe)}
+        """The recipe, but for the list of removals, which grows: each shard says which one it was made with."""
+        return {"recipe": {key: value for key, value in as_mapping(self.recipe).items() if key != "optout"}}
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,24 @@ class SurveyedSource(Protocol):
 def survey_of(source: Source) -> Survey | None:
     """What a source measures on a whole scope before it judges a document; None where it measures nothing."""
     return source.survey if isinstance(source, SurveyedSource) else None
+
+
+@runtime_checkable
+class OptingOut(Protocol):
+    """A source that can leave out what people asked to be left out."""
+
+    @property
+    def removals(self) -> Removals | None:
+        """The list; None where there is none."""
+
+
+def removals_of(source: Source) -> Removals | None:
+    """The list of what a source leaves out; None where there is none.
+
+    Raises:
+        InputError: The list cannot be read, or holds lines that are no removals.
+    """
+    return source.removals if isinstance(source, OptingOut) else None
 
 
 @runtime_checkable
@@ -274,6 +301,8 @@ def read_shard(
 ) -> Iterator[Document | Refused]:
     """Reads all raw files of a shard; an unreadable one, or what follows an error, becomes one failed record.
 
+    A record that the source's list of removals means is refused here, so that no step ever sees it.
+
     Args:
         source: The source.
         shard: The shard.
@@ -282,6 +311,22 @@ def read_shard(
         inputs: Gets for each file path, bytes and SHA-256, start and end where it is a part, and how many records it
             gave and how many of them failed; where given.
     """
+    items = _read_files(source, shard, cache, counters, inputs)
+    if (removals := removals_of(source)) is None:
+        yield from items
+        return
+    for item in items:
+        yield without_listed(item, removals, source.name, shard.scope)
+
+
+def _read_files(
+    source: Source,
+    shard: Shard,
+    cache: Path | None,
+    counters: Counter[str],
+    inputs: list[dict[str, Any]] | None,
+) -> Iterator[Document | Refused]:
+    """Reads a shard's files, whatever is to be left out of it."""
     if isinstance(source, PreparedSource):
         yield from source.read_prepared(shard, counters, inputs)
         return

@@ -20,13 +20,14 @@ FLOORS = (
     ("storage",),
     ("corpus", "command_line", "service_options"),
     ("formats", "steps"),
+    ("removals",),
     ("survey",),
     ("source",),
     ("engine",),
     ("mix", "trace"),
     ("report", "plan", "verify"),
     ("inspect", "card"),
-    ("publish", "build"),
+    ("publish", "build", "optout"),
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs.
@@ -123,7 +124,7 @@ def test_commands_start_without_what_only_their_work_needs():
     """Help, refusals, runs with nothing to do, and looking into a corpus import neither Beam nor plots nor torch."""
     sources = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/command.py"))]
     looking = ["pipeline.verify.command", "pipeline.inspect.command", "pipeline.mix.tracing", "pipeline.mix.command"]
-    looking += ["pipeline.build.command"]
+    looking += ["pipeline.build.command", "pipeline.optout.command"]
     heavy = {"apache_beam", "pandas", "datasets", "torch", "plotly"}
     program = f"import sys, {', '.join([*sources, *looking])}; sys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

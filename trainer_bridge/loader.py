@@ -102,8 +102,14 @@ class Samples:
         order = {"seed": self.order.seed, "block": self.order.block, "window": self.order.window}
         return {"samples": consumed, "order": order, "dataset": self.reader.manifest.identity()}
 
-    def resume(self, state: dict[str, Any]) -> int:
+    def resume(self, state: dict[str, Any], events: list[str]) -> int:
         """Checks a state against the data that is here; gives the number of samples consumed.
+
+        Rows in which a list of removals put other documents in the place of some are still the run's own rows.
+
+        Args:
+            state: what ``state`` gave.
+            events: gets a sentence where rows changed so.
 
         Raises:
             TrainerError: other data or another order, key by key.
@@ -115,6 +121,19 @@ class Samples:
             for key in sorted({*state[part], *here[part]})
             if state[part].get(key) != here[part].get(key)
         ]
+        removed = state["dataset"].get("fingerprint") in self.reader.manifest.earlier
+        if removed and state["dataset"].get("rows") != here["dataset"]["rows"]:
+            raise TrainerError(
+                f"since this run was reading {self.reader.folder}, rows were taken out of it, as a list of removals "
+                f"asked (it had {state['dataset'].get('rows')}, it has {here['dataset']['rows']}): samples come in "
+                "another order now. Start a new run directory from this run's weights: run.init_from=RUN"
+            )
+        if removed and len(changes) == 1:  # the fingerprint
+            events.append(
+                "the shards changed since: a list of removals had documents replaced by others, which manifest.json "
+                "counts (optout). The order of the samples is the same"
+            )
+            changes = []
         if changes:
             raise TrainerError(
                 "the data are not those that this run was reading:\n"

@@ -37,10 +37,12 @@ class Manifest:
     inserts_eos: bool
     rows: int
     fingerprint: str
+    earlier: tuple[str, ...] = ()  # the fingerprints that they had before lists of removals changed rows
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its resumption, for a comparison key by key."""
-        return {**self.__dict__, "sources": list(self.sources)}
+        values = {key: value for key, value in self.__dict__.items() if key != "earlier"}
+        return {**values, "sources": list(self.sources)}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -67,10 +69,11 @@ def read_manifest(folder: Path) -> Manifest:
             inserts_eos=bool(values.get("inserts_eos", False)),
             rows=int(values["rows"]),
             fingerprint=str(values["fingerprint"]),
+            earlier=tuple(str(one) for one in (values.get("optout") or {}).get("earlier", ())),
         )
     except KeyError as error:
         raise TrainerError(f"{path} lacks the key {error.args[0]!r}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise TrainerError(f"{path} cannot be read: {error}") from error
 
 

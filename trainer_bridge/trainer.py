@@ -255,7 +255,7 @@ class Trainer:
         refused = [line for line in changes if line.startswith("  model.")]
         if refused:
             raise TrainerError("the model is not that of the run's checkpoint:\n" + "\n".join(refused))
-        consumed = self.samples.resume(info["loader"])
+        consumed = self.samples.resume(info["loader"], events)
         if consumed != info["step"] * self.batch:
             raise TrainerError(
                 f"run.batch_tokens was {info['config']['run']['batch_tokens']} and cannot change within a run"

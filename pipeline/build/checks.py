@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
+from glob import glob, has_magic
 from pathlib import Path
+from typing import Any
 
+from pipeline.build.publishers import FILES, PUBLISHERS
 from pipeline.build.recipe import BuildRecipe
-from pipeline.build.sources import FILES, own_files
-from pipeline.errors import RecipeError
+from pipeline.build.sources import WHOLE, given_inputs, own_files
+from pipeline.errors import InputError, RecipeError, name_a_few
 from pipeline.recipe import RECIPES
 from pipeline.storage.filesystem import is_remote, model_exists
 
@@ -26,9 +30,7 @@ def check_recipe(recipe: BuildRecipe) -> None:
             is_there = False
         if not is_there:
             raise RecipeError(f"sources.{name}: there is no command {module}; give the source's own as module")
-        patterns = source.raw.get("input") or []
-        if source.raw["publisher"] == FILES and not any(is_remote(str(pattern)) for pattern in patterns):
-            own_files(source.raw)
+        _check_raw(name, source.raw)
     model = recipe.tokenizer.model
     if model is not None and not is_remote(model) and not model_exists(model):
         raise RecipeError(f"tokenizer.model: there is no {model}")
@@ -36,3 +38,23 @@ def check_recipe(recipe: BuildRecipe) -> None:
     if trained is not None and not (Path(trained).exists() or (RECIPES / "train" / f"{trained}.yaml").exists()):
         names = ", ".join(sorted(path.stem for path in (RECIPES / "train").glob("*.yaml")))
         raise RecipeError(f"train.model: there is no model {trained}; built in are {names}")
+
+
+def _check_raw(name: str, raw: Mapping[str, Any]) -> None:
+    """Refuses raw data of an unknown publisher, or files of the user's own that are not there."""
+    key = f"sources.{name}.raw"
+    if raw["publisher"] not in PUBLISHERS:
+        raise RecipeError(f"{key}.publisher: there is no {raw['publisher']!r}, but {', '.join(PUBLISHERS)}")
+    patterns = given_inputs(raw)
+    if raw["publisher"] != FILES or any(map(is_remote, patterns)):
+        return
+    try:
+        own_files(raw)
+    except InputError as error:
+        raise RecipeError(str(error).replace("--input", f"{key}.input:", 1)) from error
+    folders = [path for pattern in patterns if has_magic(pattern) for path in glob(pattern) if Path(path).is_dir()]
+    if folders and not raw.get(WHOLE):
+        raise RecipeError(
+            f"{key}.input: a pattern also matches folders, and does not look into them: {name_a_few(sorted(folders))}. "
+            "Name them themselves, or write ** for all files below"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import time
@@ -57,8 +58,8 @@ EPILOG = """\
 examples:
   python -m pipeline.build                                                  # the samples, to work/
   python -m pipeline.build llama1 --tokens 1B --output work/ --dry-run      # what is fetched from where, and its cost
-  python -m pipeline.build llama1 --tokens 1B --output work/
-  python -m pipeline.build llama1 --tokens 10B --output work/               # later: goes on from there
+  python -m pipeline.build llama1 --tokens 1B --output work/ --without arxiv      # whose bucket bills who reads it
+  python -m pipeline.build llama1 --tokens 10B --output work/ --without arxiv     # later: goes on from there
   python -m pipeline.build mine.yaml --set mixture.proportions=redpajama --until mixture
   python -m pipeline.build status work/
 
@@ -183,11 +184,11 @@ def _end(work: Work, outcome: Outcome, stages: Sequence[str], seconds: float) ->
         )
         return 1
     say(
-        f"Made {len(set(outcome.made))} stages in {seconds:,.1f} s."
+        f"Made {len(set(outcome.made))} stage{'s' * (len(set(outcome.made)) != 1)} in {seconds:,.1f} s."
         if outcome.made
         else "Nothing to do: all was made before."
     )
-    root = os.path.join(str(work.root), "")
+    root = shlex.quote(os.path.join(str(work.root), ""))
     say("Next:")
     if _is_done(work, "report"):
         say(f"  open {root}report/index.html")

@@ -64,10 +64,12 @@ class Need:
     def text_rate(self, made: Yield) -> float:
         """Bytes of kept text for each raw byte.
 
-        The estimate counts like a first batch of its size: a few files that gave nothing are no reason to fetch all.
+        The estimate counts like a first batch of its size, but no more than what was made: a few files that gave
+        nothing are no reason to fetch all, and an estimate that is wrong has no more weight than what is known.
         """
-        known = PILOT_SHARE * self.tokens * self.bytes_per_token
-        return (made.text_bytes + known) / (made.raw_bytes + known / self.text_per_raw)
+        first = PILOT_SHARE * self.tokens * self.bytes_per_token / self.text_per_raw
+        raw = min(first, made.raw_bytes) if made.raw_bytes else first
+        return (made.text_bytes + raw * self.text_per_raw) / (made.raw_bytes + raw)
 
 
 def next_units(

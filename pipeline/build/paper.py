@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +13,10 @@ from rich.text import Text
 
 from pipeline.build.calls import BuildOptions
 from pipeline.build.need import Need
-from pipeline.build.recipe import BuildRecipe
+from pipeline.build.publishers import FILES, HOMES
+from pipeline.build.recipe import BuildRecipe, SourceBuild
 from pipeline.build.run import until
+from pipeline.build.sources import given_inputs, own_files
 from pipeline.build.stages import left_out_of, stages_of
 from pipeline.build.status import changes
 from pipeline.build.work import Work
@@ -26,17 +29,12 @@ from pipeline.plan.rates import BUILT_IN, read_rates
 from pipeline.plan.recipe import PlanRecipe, SourceFacts
 from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
 from pipeline.recipe import load_recipe
+from pipeline.storage.filesystem import is_remote
 from pipeline.terminal import print_whole
 
-HOMES = {  # where a publisher's keys say nothing else
-    "commoncrawl": "https://data.commoncrawl.org/",
-    "wikimedia": "https://dumps.wikimedia.org/, else https://archive.org/",
-    "gutenberg": "https://gutenberg.pglaf.org/",
-    "arxiv": "s3://arxiv/",
-    "stackexchange": "https://archive.org/",
-}
 ADDRESSES = ("url", "dumps")  # the keys that do
 BILLED = "s3://"
+ROUNDING = 1e-6
 TRANSFER_DOLLARS = 0.09  # for each GB that leaves Amazon's network, its list price
 
 
@@ -78,25 +76,50 @@ def needs_of(recipe: BuildRecipe, tokens: int | None) -> dict[str, Need]:
 
 
 def _estimate(options: BuildOptions) -> tuple[Estimate, PlanRecipe] | None:
-    """The estimate of a budget; None where all there is is made."""
-    if not options.needs:
-        return None
+    """The estimate of a budget; None where all there is is made, or nothing is known of it."""
     facts = load_recipe(PlanRecipe, str(FACTS), [f"workers={os.cpu_count() or 1}"])
     shares = shares_of(options.recipe)
+    if not options.needs and not set(shares) <= set(facts.sources):
+        return None
+    recipe, rates = options.recipe, read_rates(BUILT_IN)
     tokens = sum(need.tokens * facts.sources[name].paper.epochs for name, need in options.needs.items())
-    found = estimate(tokens, shares, facts, read_rates(BUILT_IN))
+    if not options.needs:
+        tokens = sum(
+            there_bytes(recipe.sources[name], facts.sources[name])
+            * facts.sources[name].text_per_raw
+            / facts.sources[name].bytes_per_token
+            for name in shares
+        )
+    found = estimate(max(1.0, tokens), shares, facts, rates)
+    takes_all = not options.needs
     needs = (
-        need if options.recipe.sources[need.source].share is None else _read_whole(need, facts.sources[need.source])
+        _as_built(need, recipe.sources[need.source], facts.sources[need.source], takes_all=takes_all)
         for need in found.needs
     )
     return replace(found, needs=tuple(needs)), facts
 
 
-def _read_whole(need: SourceNeed, facts: SourceFacts) -> SourceNeed:
-    """What a source takes of which all is read whatever the budget."""
-    there = facts.units * facts.unit_megabytes * 1e6
-    hours = None if need.core_hours is None else need.core_hours * there / need.raw_bytes
-    return replace(need, raw_bytes=there, units=facts.units, core_hours=hours)
+def is_here(source: SourceBuild) -> bool:
+    """Whether the raw data of a source are files on this machine."""
+    return source.raw["publisher"] == FILES and not any(map(is_remote, given_inputs(source.raw)))
+
+
+def there_bytes(source: SourceBuild, facts: SourceFacts) -> float:
+    """Bytes of all raw data of a source, as far as they are known without asking anybody."""
+    if is_here(source):
+        return sum(unit.size(0.0) for unit in own_files(source.raw))
+    return facts.units * facts.unit_megabytes * 1e6
+
+
+def _as_built(need: SourceNeed, source: SourceBuild, facts: SourceFacts, *, takes_all: bool) -> SourceNeed:
+    """What a source takes by a recipe: all of it, or a part of each language at the least, and never more than all."""
+    there = there_bytes(source, facts)
+    raw = there if takes_all or source.share is not None else min(there, need.raw_bytes)
+    if source.each_stratum and not is_here(source):
+        raw = max(raw, facts.strata * facts.stratum_megabytes * 1e6)
+    hours = None if need.core_hours is None else need.core_hours * raw / need.raw_bytes
+    units = math.ceil(raw / (facts.unit_megabytes * 1e6) - ROUNDING)
+    return replace(need, raw_bytes=raw, units=units, core_hours=hours)
 
 
 def description(recipe: str, options: BuildOptions) -> dict[str, Any]:
@@ -133,12 +156,20 @@ def paper(work: Work, name: str, options: BuildOptions, console: Console) -> Non
         if need is None or found is None:
             result.add_row(source, f"{shares.get(source, 0):.1%}", "all", "", "", there, "", place)
             continue
-        raw, unit = f"{bytes_text(need.raw_bytes)}", f"{need.units:,} {found[1].sources[source].unit}"
+        raw, unit = f"{bytes_text(need.raw_bytes)}", _units_text(need, build, found[1].sources[source])
         wall = None if need.core_hours is None else need.core_hours / found[0].workers
-        result.add_row(source, f"{need.share:.1%}", amount_text(need.tokens), raw, unit, there, hours_text(wall), place)
+        tokens = amount_text(need.tokens) if options.needs else "all"
+        result.add_row(source, f"{need.share:.1%}", tokens, raw, unit, there, hours_text(wall), place)
     print_whole(console, result)
     for line in _sentences(work, options, found):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _units_text(need: SourceNeed, source: SourceBuild, facts: SourceFacts) -> str:
+    """In how many units raw data come, as their publisher has them."""
+    if is_here(source):
+        return ""
+    return f"{need.units:,} {facts.unit.removesuffix('s') if need.units == 1 else facts.unit}"
 
 
 def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRecipe] | None) -> list[str]:
@@ -150,26 +181,27 @@ def _sentences(work: Work, options: BuildOptions, found: tuple[Estimate, PlanRec
         lines.append(f"As it is in {work.root}, but for what a larger budget adds: {', '.join(kept) or 'nothing'}")
     lines += [f"{name} is left out, and its share divided" for name in left_out_of(options.recipe)]
     each = [name for name, source in options.recipe.sources.items() if source.each_stratum]
-    lines += [
-        f"{name}: one unit of each language or other stratum at the least, whatever the table says" for name in each
-    ]
+    lines += [f"{name}: one part of each language or other stratum at the least, whatever the budget" for name in each]
     for name, source in options.recipe.sources.items():
-        if source.share is not None:
+        if source.share is not None and options.needs:
             lines.append(f"{name}: all of it is read, and what the budget needs is taken by a hash ({source.share})")
+    if not options.needs:
+        lines.append("Nothing is cut to a budget: all raw data named are made.")
     if found is None:
-        return [*lines, "Nothing is cut to a budget: all raw data named are made."]
+        return lines
     plan, facts = found
     disk = plan.parquet_bytes + plan.token_file_bytes + plan.shard_bytes
-    raw = sum(need.raw_bytes for need in plan.needs)
-    stays = sum(need.raw_bytes for need in plan.needs if not options.recipe.sources[need.source].grows)
+    fetched = [need for need in plan.needs if not is_here(options.recipe.sources[need.source])]
+    raw = sum(need.raw_bytes for need in fetched)
+    stays = sum(need.raw_bytes for need in fetched if not options.recipe.sources[need.source].grows)
     held = raw if options.keep_raw else stays + min(raw - stays, 2e9 * options.recipe.batch_gigabytes)
     lines.append(
         f"With {plan.workers} cores about {hours_text(plan.wall_hours)} hours, {bytes_text(raw)} fetched, "
         f"{bytes_text(disk)} written, and at most about {bytes_text(held)} of raw data "
-        "on the disk at a time."
+        "on the disk at a time. Fetching takes what your line takes, and is not among the hours."
     )
     for need in plan.needs:
-        if need.is_short:
+        if need.is_short and options.needs:
             paper_ = facts.sources[need.source].paper.epochs
             lines.append(
                 f"{need.source}: all there is, which is seen {need.epochs:.2f} times; in the paper {paper_:.2f} times"

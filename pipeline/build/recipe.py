@@ -33,6 +33,8 @@ class SourceBuild:
         recipe: Its recipe, a name or a YAML file; its own default where None.
         set: Overrides of that, as ``key.path=value``.
         arguments: Further words of its command line.
+        together: A regular expression, by which files of the user's own (publisher ``files``) that are made together
+            are one unit: those in whose paths its group is the same, such as a month of arXiv. Each is one where None.
         each_stratum: Whether one unit of each stratum, such as a language, is taken whatever the budget.
         share: The key of the source's recipe by which it takes a share of what it reads, drawn by a hash, such as
             StackExchange's ``questions``: all raw data are read whatever the budget, which sets the share; None where
@@ -49,6 +51,7 @@ class SourceBuild:
     recipe: str | None = None
     set: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    together: str | None = None
     each_stratum: bool = False
     share: str | None = None
     input_flag: str = "--input"
@@ -56,6 +59,13 @@ class SourceBuild:
     grows: bool = False
 
     def __post_init__(self) -> None:
+        if self.together is not None:
+            try:
+                groups = re.compile(self.together).groups
+            except re.error as error:
+                raise ValueError(f"together is no regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError(f"together must have one group, it has {groups}")
         if self.share is not None and self.grows:
             raise ValueError("share and grows do not go together: another share is made anew, of all raw data")
         if "publisher" not in self.raw:
@@ -193,7 +203,10 @@ def load_build(name_or_path: str, overrides: Sequence[str] = (), without: Sequen
         RecipeError: There is no such recipe, or a key or value is wrong.
     """
     settings = with_overrides(_with_base(name_or_path), overrides)
-    sources = {name: value for name, value in (settings.get("sources") or {}).items() if value is not None}
+    given = settings.get("sources") or {}
+    if not isinstance(given, Mapping):
+        raise RecipeError(f"{name_or_path}: sources must be a mapping of names, it is {given!r}")
+    sources = {name: value for name, value in given.items() if value is not None}
     if unknown := [name for name in without if name not in sources]:
         raise RecipeError(f"--without {unknown[0]}: the recipe has no such source, but {', '.join(sources)}")
     settings["sources"] = {name: value for name, value in sources.items() if name not in without}

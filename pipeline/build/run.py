@@ -11,7 +11,8 @@ from typing import Any
 from pipeline.build.calls import BuildOptions, Calls, CommandError
 from pipeline.build.process import StoppedError, last_lines
 from pipeline.build.progress import Display
-from pipeline.build.sources import FILES, WHOLE, SourceMaker, own_files
+from pipeline.build.publishers import FILES
+from pipeline.build.sources import WHOLE, SourceMaker, own_files
 from pipeline.build.stages import COMMONCRAWL, Stage, stages_of
 from pipeline.build.told import told
 from pipeline.build.units import Unit
@@ -128,8 +129,6 @@ class Build:
             return
         record = self._work.record(stage.name)
         assert record is not None
-        if record.status == WITHOUT:
-            self.outcome.notes.append(record.message)
         if is_made:
             self._mark_changed()
             self.outcome.made.append(stage.name)
@@ -242,7 +241,7 @@ class Build:
                 break
         for name, need in self._options.needs.items():
             have = self._maker.counted.get(name, 0)
-            if 0 < have < need.tokens:
+            if 0 < have < need.tokens and self._is_there(name):
                 self.outcome.notes.append(
                     f"{name}: all that its publisher has gives {have:,} of the {need.tokens:,.0f} tokens wanted, so "
                     f"each is seen {need.tokens / have:.2f} times as often as in the paper"

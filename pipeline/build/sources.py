@@ -13,6 +13,7 @@ from pipeline.build import stages as stages_
 from pipeline.build.calls import Calls
 from pipeline.build.fetching import GoneError
 from pipeline.build.need import Need, Yield, next_units, share_of
+from pipeline.build.publishers import FILES
 from pipeline.build.stages import WORK, Command, Stage
 from pipeline.build.units import RawFile, Unit, from_lines, in_order, strata_of
 from pipeline.build.work import DONE, RUNNING, Record
@@ -23,9 +24,9 @@ from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import InputFile, beside
 from pipeline.storage.listing import match
 
-FILES = "files"  # the publisher of what the user has already, or what a store lists by itself
 WHOLE = "whole"
 _REVISION = re.compile(r"(?<=[^/])@[0-9a-f]{40}(?=/)")
+LEAST_STEP = 1.5  # to a larger share of a source: all of it is read again for that
 PUBLISHERS = "sources.publishers"  # the command that lists what the others have
 
 
@@ -151,7 +152,7 @@ class SourceMaker:
         if stage.name not in self._units:
             raw, seed = dict(stage.source.raw), self._calls.options.recipe.seed
             if raw["publisher"] == FILES:
-                self._units[stage.name] = in_order(own_files(raw), seed)
+                self._units[stage.name] = in_order(own_files(raw, stage.source.together), seed)
             else:
                 units = self._work.units(stage.name, raw, seed)
                 if units is None:
@@ -179,7 +180,7 @@ class SourceMaker:
         before = record.share
         if source.share is not None and batch:
             share = self._share(batch, self._need(stage), self._yield(stage, record))
-            record.share = max(share, record.share) if record.raw_bytes else share
+            record.share = max(share, min(1.0, LEAST_STEP * record.share)) if record.raw_bytes else share
         self._guard(stage, record, [*earlier, *batch])
         have, gone = self.taken(stage, [*earlier, *batch])
         record.passed_over.update(gone)
@@ -207,7 +208,8 @@ class SourceMaker:
         try:
             calls.call(stage, command, words)
         except InputError:
-            if not self._keeps_nothing(stage) or self._need(stage) is None or not self._has_more(stage, record, have):
+            has_more = self._has_more(stage, record, have) if source.share is None else record.share < 1
+            if not self._keeps_nothing(stage) or self._need(stage) is None or not has_more:
                 raise
             calls.display.say(f"{stage.name}: nothing is kept of its first units; more of it is read")
         need, files = self._need(stage), sum(len(unit.files) for unit in have)
@@ -288,14 +290,17 @@ def _amount(units: Sequence[object], share: float) -> str:
     return f"{len(units):,} units" if share == 1 else f"{share:.3%} of {len(units):,} units"
 
 
-def own_files(raw: Mapping[str, Any]) -> list[Unit]:
+def own_files(raw: Mapping[str, Any], together: str | None = None) -> list[Unit]:
     """The user's own files as units: each its own, or all of them one that is taken as it is given.
+
+    Args:
+        raw: What the recipe says of them.
+        together: The group of this expression is the name of a unit of several files.
 
     Raises:
         InputError: They are not there.
     """
-    given = [raw["input"]] if isinstance(raw.get("input"), str) else list(raw.get("input") or [])
-    patterns = [beside(str(pattern)) for pattern in given]
+    patterns = [beside(pattern) for pattern in given_inputs(raw)]
     if not patterns:
         raise InputError("raw: publisher files needs input, a list of paths, globs or addresses")
     files = match(patterns)
@@ -304,13 +309,28 @@ def own_files(raw: Mapping[str, Any]) -> list[Unit]:
         sizes = [sum(max(0, file.size) for file in files), *[0] * (len(patterns) - 1)]
         named = tuple(RawFile(path, size) for path, size in zip(patterns, sizes, strict=True))
         return [Unit(f"{WHOLE}-{listing}", WHOLE, named)]
-    return [_own_unit(file) for file in files]
+    groups: dict[str, list[InputFile]] = {}
+    for file in files:
+        found = re.search(together, file.path) if together else None
+        groups.setdefault(_named(file) if found is None else found[1], []).append(file)
+    return [_own_unit(name, members) for name, members in groups.items()]
 
 
-def _own_unit(file: InputFile) -> Unit:
-    """A file as a unit: its folder is its stratum, and its name is without the commit of the hub that it is read at."""
-    name = _REVISION.sub("", file.path)
-    return Unit(name, name.rpartition("/")[0], (RawFile(file.path, file.size),))
+def given_inputs(raw: Mapping[str, Any]) -> list[str]:
+    """The paths, globs and addresses of the user's own files, as the recipe has them."""
+    given = raw.get("input") or []
+    return [str(pattern) for pattern in (given if isinstance(given, list) else [given])]
+
+
+def _named(file: InputFile) -> str:
+    """What a file is called as a unit: its path, without the commit of the hub that it is read at."""
+    return _REVISION.sub("", file.path)
+
+
+def _own_unit(name: str, files: Sequence[InputFile]) -> Unit:
+    """Files as a unit: the folder of the first is its stratum."""
+    raw = tuple(RawFile(file.path, file.size) for file in files)
+    return Unit(name, _named(files[0]).rpartition("/")[0], raw)
 
 
 def kept_characters(manifest: Mapping[str, Any]) -> float:

@@ -19,7 +19,7 @@ from pipeline.storage.filesystem import beside, file_sha256
 
 WORK = "{work}"  # stands for the folder in a command line
 CORPUS, MODELS, SHARDS = f"{WORK}/corpus", f"{WORK}/models", f"{WORK}/shards"
-TOKENS = f"{WORK}/tokens"  # apart from the corpus: they go aside with the tokenizer
+TOKENS = f"{WORK}/tokens"  # in a folder for each tokenizer
 TOKENIZER = f"{MODELS}/tokenizer/tokenizer.model"
 PERPLEXITY, CUTOFFS, REFERENCE = f"{MODELS}/perplexity", f"{MODELS}/perplexity/cutoffs.yaml", f"{MODELS}/reference"
 URLS = f"{MODELS}/cited_urls.txt"
@@ -219,7 +219,7 @@ def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
         renormalise = ("--renormalise",) if left_out else ()
         train = Command("tokenizer.train", (*words, *renormalise, *recipe.tokenizer.arguments))
         own = {"arguments": list(recipe.tokenizer.arguments), "left_out": left_out}
-        yield Stage("tokenizer", (train,), own, names, ("models/tokenizer", "tokens"), follows=names, settled=True)
+        yield Stage("tokenizer", (train,), own, names, ("models/tokenizer",), follows=names, settled=True)
     needs = (*names, *(["tokenizer"] if model is None else []))
     chosen = (*mixture.set, *(["missing=renormalise"] if left_out else []))
     overrides = (word for override in chosen for word in ("--set", override))
@@ -228,7 +228,7 @@ def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
     keys = {"proportions": _content(mixture.proportions, "mix"), "set": list(chosen), "tokenizer": model}
     encode = Command("pipeline.mix", (*common, "--dry-run", "--json"), f"{WORK}/_build/counts.json", beam=True)
     mix = Command("pipeline.mix", (*common, "--tokens", tokens, "--output", SHARDS), beam=True)
-    yield Stage("encode", (encode,), keys, needs, leaves=("_build/counts.json",), follows=needs)
+    yield Stage("encode", (encode,), keys, needs, leaves=("_build/counts.json", "tokens"), follows=needs)
     yield Stage("mixture", (mix,), {**keys, "tokens": tokens}, ("encode",), ("shards",), follows=("encode",))
     trace = Command("pipeline.trace", (SHARDS, "--row", "0", "--token", "5"))
     verify = (Command("pipeline.verify", (CORPUS, SHARDS)), trace)

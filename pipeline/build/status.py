@@ -87,7 +87,7 @@ def print_status(work: Work, console: Console, *, stages: Sequence[str] | None =
         sys.stdout.write(json.dumps({**about, "runs": work.is_held(), "stages": listed}, indent=1) + "\n")
         return status
     about = work.description()
-    title = f"{work.root}: {about['recipe']}, {about['tokens']} tokens"
+    title = Text(f"{work.root}: {about['recipe']}, {about['tokens']} tokens")
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
     for heading in ("stage", "state", "seconds", "made", "left"):
         table.add_column(heading, justify="right" if heading in ("seconds", "left") else "left", no_wrap=True)
@@ -128,7 +128,9 @@ def differences(work: Work, options: BuildOptions, console: Console) -> int:
         console.print(f"{name}: left out, and moved aside", markup=False, soft_wrap=True)
     kept = [stage.name for stage in stages if stage.name not in touched]
     if kept:
-        console.print(f"as it is: {', '.join(kept)}", markup=False, soft_wrap=True)
+        adds = options.tokens != work.description()["tokens"] and any(stage.is_source for stage in stages)
+        more = ", but for what the other budget adds to the sources, and what follows them" if adds else ""
+        console.print(f"as it is{more}: {', '.join(kept)}", markup=False, soft_wrap=True)
     return 1 if touched or gone else 0
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from pipeline.build.work import DONE, Record, Work
+from pipeline.build.work import DONE, WITHOUT, Record, Work
 from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import MANIFEST, read_json
 
 
 def told(work: Work, name: str, record: Record) -> str:
     """What a stage made, in a few words."""
+    if record.status == WITHOUT:
+        return "left out"
     parts = []
     manifest = work.path("corpus", name, MANIFEST)
     if record.units and manifest.exists():
         ledger = Ledger()
         ledger.add_json(read_json(str(manifest))["ledger"])
-        parts.append(f"{total(ledger.kept.values()).documents:,} documents")
+        kept = total(ledger.kept.values()).documents
+        parts.append(f"{kept:,} document{'s' * (kept != 1)}")
         if failed := sum(total(step.failed.values()).documents for step in ledger.steps.values()):
             parts.append(f"{failed:,} failed")
     if len(record.units) > 1:

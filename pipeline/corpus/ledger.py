@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 RECORDS = "records"
@@ -98,6 +98,16 @@ class Ledger:
             step.counters.update(entry["counters"])
         for subset, tally in data["kept"].items():
             self.kept.setdefault(subset, Tally()).add(**tally)
+
+    def pass_through(self, name: str) -> None:
+        """Lets what met no such step pass through the last one: of several shards, not all may have had it."""
+        if name in self.steps:
+            before = [step for other, step in self.steps.items() if other != name]
+            self.steps[name] = StepLedger(
+                replace(before[-1].left) if before else Tally(),
+                total(self.kept.values()),
+                *(getattr(self.steps[name], part) for part in ("dropped", "failed", "counters")),
+            )
 
     def check(self) -> list[str]:
         """Reconciles the accounts to the unit; returns a sentence for each sum that does not add up."""

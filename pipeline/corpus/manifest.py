@@ -23,6 +23,7 @@ from pipeline.storage.listing import match
 T = TypeVar("T")
 
 CONFIGURATION = "configuration.json"
+OPT_OUT = "opt_out"  # the step behind all others in which documents went that a list of removals means
 KINDS_OF_MESSAGES = 3  # for each reason
 READERS_REMOTE = 32
 READ_AT_ONCE = 256  # small files: of stats, of a shard's measures
@@ -87,6 +88,7 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
     """
     ledger, shards, inputs, outputs, rejects = Ledger(), 0, [], [], []
     messages: dict[str, list[str]] = {}
+    lists: dict[str, int] = {}  # of removals, by checksum: how many shards were made, or made again, by them
     surveys: dict[str, Any] = {}  # by scope: what was found there before its documents were judged
     for stats in all_of_them:
         shards += 1
@@ -95,14 +97,18 @@ def build_manifest(all_of_them: Iterable[Mapping[str, Any]], source: str, config
             surveys[stats["scope"]["name"]] = stats["survey"]
         for reason, text in stats.get("messages", {}).items():
             _add_kind(messages.setdefault(reason, []), text)
+        for sha256 in stats.get("optout", ()):
+            lists[sha256] = lists.get(sha256, 0) + 1
         inputs += stats["inputs"]
         outputs += stats["outputs"]
         rejects += [stats["rejects"]] if stats["rejects"] else []
+    ledger.pass_through(OPT_OUT)
     return {
         "source": source,
         "configuration": configuration,
         "versions": versions(),
         "shards": shards,
+        **({"optout": dict(sorted(lists.items()))} if lists else {}),
         "ledger": ledger.as_json(),
         "messages": dict(sorted(messages.items())),
         **({"surveys": surveys} if surveys else {}),

@@ -91,15 +91,7 @@ class ParquetOutput:
         if self._writer is None:
             self._handle = self._stack.enter_context(atomic_output(self._place))
             self._digest = HashingWriter(self._handle)
-            self._writer = pq.ParquetWriter(
-                pa.PythonFile(self._digest, "w"),
-                self.schema,
-                compression="zstd",
-                compression_level=3,
-                use_dictionary=[c for c in DICTIONARY_COLUMNS if c.split(".")[0] in self.schema.names],
-                write_statistics=False,
-                store_schema=True,
-            )
+            self._writer = parquet_writer(self._digest, self.schema)
         table = pa.table(_columns(self._rows, self.schema), self.schema)
         with refusals_told(self._place):
             self._writer.write_table(table, row_group_size=len(self._rows))
@@ -126,6 +118,19 @@ class ParquetOutput:
                 self._writer.close()  # else it would write its footer to a closed file when it is collected
         with contextlib.suppress(type(error), OutputError):
             self._stack.__exit__(type(error), error, error.__traceback__)
+
+
+def parquet_writer(output: HashingWriter, schema: pa.Schema) -> pq.ParquetWriter:
+    """What writes documents or rejects, always with the same settings."""
+    return pq.ParquetWriter(
+        pa.PythonFile(output, "w"),
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[c for c in DICTIONARY_COLUMNS if c.split(".")[0] in schema.names],
+        write_statistics=False,
+        store_schema=True,
+    )
 
 
 class HashingWriter:

@@ -104,18 +104,6 @@ def _unfinished(layout: Layout, name: str, record: dict[str, Any]) -> OutputErro
     )
 
 
-def refuse_grown(layout: Layout, scopes: Sequence[Scope]) -> None:
-    """Refuses a plan without growth for an output that has grown.
-
-    Raises:
-        OutputError: The output has scopes that joined others.
-    """
-    planned = {scope.name for scope in scopes}
-    for name in sorted(list_names(join(layout.root, SCOPES), ".json")):
-        if _base(name) != name and _base(name) in planned:
-            raise OutputError(f"{layout.root} has grown (scope {name} joined others): give --grow, or another --output")
-
-
 def mark_unjoined(layout: Layout, scopes: Iterable[Scope], done: set[str]) -> None:
     """Marks unfinished scopes to be made again of which one that they join was forgotten since.
 

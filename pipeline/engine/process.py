@@ -23,7 +23,8 @@ from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.memory import peak_bytes
 from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
-from pipeline.source import DropDuplicates, Round, Source, read_shard, rounds_of, tells_overlap
+from pipeline.removals.step import DropListedTexts, written_reject
+from pipeline.source import DropDuplicates, Round, Source, read_shard, removals_of, rounds_of, tells_overlap
 from pipeline.steps import READ_STEP, Chain, Step
 from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.units import Units
@@ -139,7 +140,9 @@ def write_shard(
     decisions = [*earlier, *([] if decided is None else [decided])]
     dedup = deduplicating(rounds_of(source), decisions)
     before = [] if decided is not None else loaded(source.steps_before_dedup())
-    chain = Chain([*dedup, *before, *steps], source.name)
+    removals = removals_of(source)
+    last = [DropListedTexts(removals)] if removals is not None and removals.judges_texts else []
+    chain = Chain([*dedup, *before, *steps, *last], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
     are_records, ids = tells_overlap(source), list[int]()  # else of what is kept: verify holds these to be unique
@@ -149,7 +152,9 @@ def write_shard(
             if isinstance(item, Reject):
                 if are_records and item.step != READ_STEP:
                     ids.append(hash_id(item.document.id))
-                sink.reject(item)
+                written = item if removals is None else written_reject(item, removals)
+                if written is not None:
+                    sink.reject(written)
                 messages.setdefault((item.step, item.reason), item.document.text)
             else:
                 subset = source.subset(item)
@@ -179,6 +184,7 @@ def write_shard(
             "outputs": [asdict(output) for output in outputs],
             "rejects": asdict(rejects) if rejects else None,
             "ids_sha256": ids_sha256,
+            **({} if removals is None else {"optout": [removals.sha256]}),
         },
     )
     fulfil(layout, shard.name, files)

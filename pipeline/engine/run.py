@@ -18,7 +18,7 @@ from pipeline.engine.configuration import (
     same_configuration,
     write_configuration,
 )
-from pipeline.engine.growth import grown, keep_seen, mark_unjoined, refuse_grown, refuse_other_dedup
+from pipeline.engine.growth import grown, keep_seen, mark_unjoined, refuse_other_dedup
 from pipeline.engine.losses import decisive_keys
 from pipeline.engine.options import RunOptions
 from pipeline.engine.overlap import overlap_of, refuse_copies
@@ -38,9 +38,11 @@ from pipeline.engine.state import (
     remove_marks,
     remove_work,
 )
-from pipeline.errors import name_a_few
+from pipeline.errors import InputError, name_a_few
 from pipeline.recipe import fingerprint
-from pipeline.source import Source, rounds_of, tells_overlap
+from pipeline.removals.matching import Removals
+from pipeline.removals.records import is_pending, read_log
+from pipeline.source import Source, removals_of, rounds_of, tells_overlap
 from pipeline.storage.filesystem import join, list_names
 from pipeline.storage.ownership import Owned, check_apart
 
@@ -119,12 +121,11 @@ def run_source(
     steps += source.steps_after_dedup()
     for step in steps:
         step.load()  # a missing or damaged model is said now, by this process, not by a worker in an hour
+    removals = removals_of(source)
     configuration = same_configuration(layout, {"format": FORMAT, "source": source.name, **source.describe()})
     with held(layout, part):
         if options.grow:
             given, scopes = scopes, grown(layout, scopes)
-        else:
-            refuse_grown(layout, scopes)
         claim = _claim if part is None else _claim_part
         owned, notes, orphans, done = claim(layout, source, configuration, scopes, options)
         if options.grow:
@@ -135,6 +136,7 @@ def run_source(
         if options.finish:
             refuse_missing(scopes, done, sorted({count for _, count in layout.parts()}))
         elif missing := _missing(scopes, done, part):
+            _refuse_without_list(layout, removals)
             from pipeline.engine.making import make_missing  # noqa: PLC0415 - nothing to do needs none of it
 
             fitting = options.for_bytes(sum(shard.size for shard in shards_of(missing)))
@@ -160,7 +162,7 @@ def run_source(
         time.monotonic() - started,
         manifest,
         layout,
-        notes,
+        [*notes, *_made_without(layout, manifest, removals)],
         decisive_keys(steps),
         part=part,
         finished=options.finish,
@@ -170,6 +172,32 @@ def run_source(
 def _own(scopes: Sequence[Scope], part: Part | None) -> Sequence[Scope]:
     """The scopes of which this run makes something: of a part, those that it takes, or shares with others."""
     return share(part, scopes) if part is not None and part.by_scopes(scopes) else scopes
+
+
+def _refuse_without_list(layout: Layout, removals: Removals | None) -> None:
+    """Refuses to make shards without a list of removals where one was applied: what it took out would come back.
+
+    Raises:
+        InputError: No list is given; or removals were begun, and not ended.
+    """
+    if is_pending(layout.root):
+        raise InputError(
+            f"removals from {layout.root} were begun and not ended: run the same python -m pipeline.optout again first"
+        )
+    if removals is None and (log := read_log(layout.root)):
+        raise InputError(
+            f"a list of removals was applied to {layout.root} (sha256 {str(log[-1].get('list'))[:16]}...), and what is "
+            "made now would not leave out what it names. Give it: --set optout=LIST"
+        )
+
+
+def _made_without(layout: Layout, manifest: Mapping[str, Any], removals: Removals | None) -> list[str]:
+    """Says how many shards were made before the list that is given, and never went through it."""
+    if removals is None or any(line.get("list") == removals.sha256 for line in read_log(layout.root)):
+        return []
+    before = manifest["shards"] - manifest.get("optout", {}).get(removals.sha256, 0)
+    said = f"Made without this list of removals: {before:,} shards. python -m pipeline.optout takes its documents out."
+    return [said] if before else []
 
 
 def _missing(scopes: Sequence[Scope], done: set[str], part: Part | None) -> list[Scope]:

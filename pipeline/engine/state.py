@@ -239,9 +239,10 @@ def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs
             raise OutputError(f"scope {scope.name} in {layout.root} was made with --grow: give it again")
         if before != record and company & done:
             there = len(before["shards"]) if before else "other"
+            counts = f"{there} shards there, {len(scope.shards)} here, or files of other names or sizes"
             raise OutputError(
                 f"shard {min(company & done)} in {layout.root} was deduplicated with other files than now "
-                f"({there} shards there, {len(scope.shards)} here, or files of other names or sizes). Give the same "
+                f"({_what_differs(layout, scope, done) or counts}). Give the same "
                 f"{inputs} as before, wherever they lie now (more files may follow, in whole scopes; --retry-failed "
                 "takes in a file that could not be read then), or choose another --output."
             )
@@ -254,6 +255,18 @@ def claim_scopes(layout: Layout, scopes: Sequence[Scope], done: set[str], inputs
                 f"or sizes. Give all parts the same {inputs}; or, to begin the scope anew once no part is at work, run "
                 "the same command with --finish in place of --part, and then all parts."
             )
+
+
+def _what_differs(layout: Layout, scope: Scope, done: set[str]) -> str:
+    """Which file of a finished shard has another size now; empty where none has."""
+    for shard in scope.shards:
+        entries = layout.read_stats(shard.name)["inputs"] if shard.name in done else []
+        sizes = {entry["path"].rpartition("/")[2]: entry["bytes"] for entry in entries}
+        for file in shard.inputs:
+            before = sizes.get(file.path.rpartition("/")[2])
+            if not file.is_part and before is not None and 0 <= file.size != before:
+                return f"{file.path} had {before:,} bytes, and has {file.size:,}"
+    return ""
 
 
 def _records(path: str, record: dict[str, Any]) -> bool:

@@ -41,6 +41,8 @@ def prefixes(counts: Counts, shares: Sequence[float], form: ShardForm, shard: in
         form: The shards.
         shard: The number of this one.
     """
+    if not len(counts):  # all of its rows were taken out
+        return Prefixes(0, 0.0)
     inside = counts.sum(axis=1)
     off = np.abs(counts - inside[:, None] * np.asarray(shares)).max(axis=1)
     rows, ids = before(form, shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,11 @@ class TokenFile:
         source: The number of its source.
         path: Its Parquet file, below the corpus folder.
         first_number: The global number of its first document.
-        documents: Its documents.
+        documents: Its documents, as they were numbered.
         tokens: All their ids.
         sha256: The checksum of the Parquet file.
         tokens_sha256: The checksum of the token file.
+        removed: Which of the documents are in the file no more, ascending: the others keep their numbers.
     """
 
     source: int
@@ -46,6 +48,22 @@ class TokenFile:
     tokens: int
     sha256: str
     tokens_sha256: str
+    removed: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """The documents that are in the file."""
+        return self.documents - len(self.removed)
+
+    def row_of(self, number: int) -> int | None:
+        """The row of a document, by its number in the whole corpus; None where it was removed."""
+        place = number - self.first_number
+        row = bisect_left(self.removed, place)
+        return None if row < len(self.removed) and self.removed[row] == place else place - row
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """The numbers, in the whole corpus, of its rows."""
+        return self.first_number + np.delete(np.arange(self.documents), self.removed)
 
 
 def files_of(files: Sequence[TokenFile], source: int) -> list[tuple[int, TokenFile]]:

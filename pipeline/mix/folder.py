@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.manifest import versions
@@ -80,6 +81,7 @@ class ShardAccount:
         documents: Documents of each source that begin in it.
         prefix_tokens: The most ids by which a source is ahead of or behind its share, after any row of the shard.
         prefix_error: The most, of all ids up to there (see ``balance.Prefixes``).
+        optout: What a list of removals changed (see ``pipeline.optout.shards``); None where none did.
     """
 
     configuration: str
@@ -91,10 +93,21 @@ class ShardAccount:
     documents: list[int]
     prefix_tokens: int
     prefix_error: float
+    optout: dict[str, Any] | None = None
+
+    @property
+    def gaps(self) -> list[int]:
+        """The rows before which rows were taken out: they do not go on where the row before ends."""
+        return list(self.optout["gaps"]) if self.optout else []
+
+    def as_json(self) -> dict[str, Any]:
+        """The account as it stands in the stats file."""
+        values = asdict(self)
+        return values if self.optout is not None else {key: values[key] for key in values if key != "optout"}
 
     def write(self, layout: Layout) -> None:
         """Writes the stats file."""
-        write_json(layout.stats(self.file.removesuffix(".arrow")), asdict(self))
+        write_json(layout.stats(self.file.removesuffix(".arrow")), self.as_json())
 
 
 def read_account(layout: Layout, name: str) -> ShardAccount:
@@ -112,13 +125,20 @@ def read_account(layout: Layout, name: str) -> ShardAccount:
 
 def write_documents(path: str, files: Sequence[TokenFile], names: Sequence[str]) -> None:
     """Writes which documents the numbers stand for."""
+    with atomic_output(path) as handle:
+        write_documents_to(handle, files, names)
+
+
+def write_documents_to(output: BinaryIO, files: Sequence[TokenFile], names: Sequence[str]) -> None:
+    """Writes them to an open file; which of them were removed only where some were."""
     columns = [
         [names[file.source] for file in files],
         *([getattr(file, key) for file in files] for key in _DOCUMENT_SCHEMA.names[1:]),
     ]
     table = pa.table([pa.array(c, f.type) for c, f in zip(columns, _DOCUMENT_SCHEMA, strict=True)], _DOCUMENT_SCHEMA)
-    with atomic_output(path) as handle:
-        pq.write_table(table, handle, compression="zstd")
+    if any(file.removed for file in files):
+        table = table.append_column("removed", pa.array([file.removed for file in files], pa.list_(pa.uint32())))
+    pq.write_table(table, output, compression="zstd")
 
 
 def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
@@ -130,7 +150,10 @@ def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
     try:
         with open_input(path) as handle:
             rows = pq.read_table(handle).to_pylist()
-        return [TokenFile(**{**row, "source": names.index(row["source"])}) for row in rows]
+        return [
+            TokenFile(**{**row, "source": names.index(row["source"]), "removed": tuple(row.get("removed", ()))})
+            for row in rows
+        ]
     except (OSError, pa.ArrowException, TypeError, KeyError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
@@ -138,14 +161,18 @@ def read_documents(path: str, names: Sequence[str]) -> list[TokenFile]:
 def read_origins(path: str) -> list[tuple[str, str]]:
     """Path and SHA-256 of each Parquet file that ``write_documents`` listed, in any version of it.
 
+    Files of which nothing is left are not among them.
+
     Raises:
         OutputError: It is missing or damaged.
     """
     try:
         with open_input(path) as handle:
-            table = pq.read_table(handle, columns=["path", "sha256"])
+            table = pq.read_table(handle)
+        if "removed" in table.column_names:
+            table = table.filter(pc.less(pc.list_value_length(table["removed"]), table["documents"]))
         return list(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError) as error:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
 
@@ -155,7 +182,12 @@ def write_kept_out(path: str, spans: npt.NDArray[Any], names: Sequence[str]) -> 
     columns = [owners, *(spans[key] for key in _KEPT_OUT_SCHEMA.names[1:])]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, _KEPT_OUT_SCHEMA, strict=True)]
     with atomic_output(path) as handle:
-        pq.write_table(pa.table(arrays, _KEPT_OUT_SCHEMA), handle, compression="zstd")
+        write_kept_out_to(handle, pa.table(arrays, _KEPT_OUT_SCHEMA))
+
+
+def write_kept_out_to(output: BinaryIO, table: pa.Table) -> None:
+    """Writes to an open file what ``read_kept_out`` reads."""
+    pq.write_table(table, output, compression="zstd")
 
 
 def read_kept_out(path: str) -> pa.Table:
@@ -253,11 +285,9 @@ def finish_set(
         **places,
         "configuration": configuration,
         "versions": versions(),
-        "shards": [
-            {"file": a.file, "rows": a.rows, "bytes": a.bytes, "sha256": a.sha256, "tokens": a.tokens} for a in accounts
-        ],
+        "shards": shard_entries(accounts),
     }
-    manifest["fingerprint"] = fingerprint([configuration, [account.sha256 for account in accounts]])
+    manifest["fingerprint"] = set_fingerprint(configuration, accounts)
     state = {
         "_data_files": [{"filename": account.file} for account in accounts],
         "_fingerprint": manifest["fingerprint"][:16],
@@ -272,6 +302,18 @@ def finish_set(
     manifest["files"] = {name: sha256_of(path) for name in BESIDE if exists(path := join(layout.root, name))}
     write_json(layout.manifest, manifest)
     return manifest
+
+
+def set_fingerprint(configuration: Mapping[str, Any], accounts: Sequence[ShardAccount]) -> str:
+    """Identifies what is in the shards of a set."""
+    return fingerprint([configuration, [account.sha256 for account in accounts]])
+
+
+def shard_entries(accounts: Sequence[ShardAccount]) -> list[dict[str, Any]]:
+    """The shards of a set as its manifest lists them."""
+    return [
+        {"file": a.file, "rows": a.rows, "bytes": a.bytes, "sha256": a.sha256, "tokens": a.tokens} for a in accounts
+    ]
 
 
 def mixture(plan: Plan, accounts: Sequence[ShardAccount], kind: str) -> dict[str, dict[str, Any]]:

@@ -105,7 +105,11 @@ class ShardFolder:
         # files without documents share the number of the next one's first, which comes behind them
         if place < 0 or number - self.files[place].first_number >= self.files[place].documents:
             raise OutputError(f"{join(self.root, DOCUMENTS)} knows no document {number}")
-        return self.files[place], number - self.files[place].first_number
+        if (row := self.files[place].row_of(number)) is None:
+            raise OutputError(
+                f"document {number} was removed from {self.files[place].path}, as a list of removals asked"
+            )
+        return self.files[place], row
 
 
 def is_shard_folder(root: str) -> bool:
@@ -160,12 +164,13 @@ def read_row(path: str, row: int) -> Row:
     """
     for batch in read_batches(path):
         if row < batch.num_rows:
-            return _row(batch, row)
+            return row_of(batch, row)
         row -= batch.num_rows
     raise OutputError(f"{path} has fewer rows than the manifest says")
 
 
-def _row(batch: pa.RecordBatch, row: int) -> Row:
+def row_of(batch: pa.RecordBatch, row: int) -> Row:
+    """One row of a record batch."""
     ids = np.array(batch.column("input_ids")[row].values)
     starts = batch.column("doc_starts")[row].as_py()
     sources = batch.column("doc_sources")[row].as_py()

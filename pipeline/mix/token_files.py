@@ -268,6 +268,11 @@ class TokenReader:
     def __exit__(self, *_: object) -> None:
         self._handle.close()
 
+    @property
+    def kind(self) -> np.dtype[Any]:
+        """The type of its ids."""
+        return self._kind
+
     def all_marks(self) -> Marks:
         """The marks of all documents, and of the end."""
         return self.marks(0, self._documents)

@@ -61,6 +61,8 @@ class SourceFacts:
         unit: What its raw data come in.
         unit_megabytes: The size of one, as it is fetched (compressed), in 10^6 bytes.
         units: How many there are; a plan that needs more says so.
+        strata: How many parts a build takes at the least where it takes one of each language.
+        stratum_megabytes: The size of such a part, on the average.
         read_per_raw: Bytes of text that the read step takes out of each raw byte: what the work grows with.
         text_per_raw: Bytes of kept text for each raw byte.
         bytes_per_token: Bytes of kept text for each token of the released tokenizer (the paper's, implied).
@@ -75,6 +77,8 @@ class SourceFacts:
     read_per_raw: float
     text_per_raw: float
     bytes_per_token: float
+    strata: int = 0
+    stratum_megabytes: float = 0.0
     dedup: Mapping[str, DedupFacts] = field(default_factory=dict)
     basis: str = ""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+LEAST_HOURS = 0.001
+
 
 def titled(title: str) -> Table:
     """A table with a title, without lines between its columns."""
@@ -17,7 +19,7 @@ def hours_text(hours: float | None) -> str:
     """Hours; ``unknown`` for None."""
     if hours is None:
         return "unknown"
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}" if hours >= LEAST_HOURS else f"< {LEAST_HOURS}"
 
 
 def amount_text(count: float) -> str:
@@ -33,4 +35,4 @@ def bytes_text(count: float) -> str:
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count / 1e3:.3g} kB"
+    return f"{count / 1e3:.3g} kB" if count >= 1e3 or not count else f"{count:,.0f} bytes"

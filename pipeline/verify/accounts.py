@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger, Tally
-from pipeline.corpus.manifest import CONFIGURATION, READ_AT_ONCE, READERS_REMOTE, build_manifest, read_manifest
+from pipeline.corpus.manifest import CONFIGURATION, OPT_OUT, READ_AT_ONCE, READERS_REMOTE, build_manifest, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.corpus.sink import REJECTS, RejectPolicy
 from pipeline.engine.overlap import IDS_AT_ONCE, hash_id, holds_any
@@ -303,8 +303,9 @@ def _verify_rejects(ledger: Ledger, found: Counter[tuple[str, str]], manifest: M
     for step, account in ledger.steps.items():
         for reason, tally in (*account.dropped.items(), *account.failed.items()):
             kept = found.pop((step, reason), 0)
-            if kept > tally.documents or (policy.keep == "all" and kept != tally.documents):
-                yield f"{kept} rejects of step {step} for {reason}, the ledger says {tally.documents}"
+            there = 0 if (step, reason) == (OPT_OUT, OPT_OUT) else tally.documents  # of the former none is kept
+            if kept > there or (policy.keep == "all" and kept != there):
+                yield f"{kept} rejects of step {step} for {reason}, the ledger says {there}"
     for (step, reason), count in found.items():
         yield f"{count} rejects of step {step} for {reason}, which the ledger does not know"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from pipeline.engine.summary import failures
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.rows import is_shard_folder
 from pipeline.mix.token_files import TOKEN_FILES
+from pipeline.removals.matching import Removals, load_removals
 from pipeline.storage.filesystem import is_remote, join, list_tree, require
+from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.runs import is_run, verify_run
-from pipeline.verify.shards import CURE as SHARDS_CURE
+from pipeline.verify.shards import cure as shards_cure
 from pipeline.verify.shards import verify_shards
 from pipeline.verify.token_files import verify_token_files
 
@@ -64,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="do not read the texts: no checksums, no characters")
     parser.add_argument("--without-rejects", action="store_true", help="of a corpus that was published without them")
+    parser.add_argument(
+        "--absent", metavar="LIST", help="prove, besides, that nothing of a list of removals is left (docs/optout.md)"
+    )
     parser.add_argument("--corpus", metavar="DIR", help="of token shards: where the corpus lies now, if it was moved")
     args, _ = parse(parser, arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -73,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             require(given)
             if not is_remote(given) and not os.path.isdir(given):
                 raise InputError(f"there is no folder {given}")
+        removals = load_removals(args.absent) if args.absent else None
     for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
         if is_run(root):
@@ -87,14 +94,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if faults and not is_run(root):
-            cure = SHARDS_CURE if is_shard_folder(root) else CURE.format(_command(root))
+            cure = shards_cure(root) if is_shard_folder(root) else CURE.format(_command(root))
         if faults:
             console.print(f"{folder}: {cure}", style="yellow", markup=False)
         if not faults:
             console.print(f"{folder}: all accounts add up, {sound}", style="green", markup=False)
+        if removals is not None and not is_run(root):
+            failed |= _verify_absent(root, removals, args, console)
     for given in args.folders if not args.quick else ():
         failed |= _verify_token_files(given, console)
     sys.exit(1 if failed else 0)
+
+
+def _verify_absent(root: str, removals: Removals, args: argparse.Namespace, console: Console) -> bool:
+    """Checks that nothing of a list is left; tells whether anything is."""
+    if is_shard_folder(root):
+        faults = absent_from_shards(root, removals, args.corpus)
+    else:
+        faults = absent_from_source(root, removals, rejects=not args.without_rejects)
+    for fault in faults:
+        console.print(f"{root}: {fault}", style="red", markup=False)
+    if not faults:
+        count = len(removals.listed.removals)
+        console.print(f"{root}: nothing is left of {count:,} removals", style="green", markup=False)
+    return bool(faults)
 
 
 def _verify_token_files(corpus: str, console: Console) -> bool:

@@ -28,6 +28,7 @@ class ShardCount:
         by_row: For each batch, ids of each source in each row; a row's last id counts as the first of the next.
         whole: Hashes of documents that stand in one row as a whole.
         faults: What is wrong with it.
+        gaps: The rows before which rows were taken out.
         end: The last id of all, and of what it is.
     """
 
@@ -36,6 +37,7 @@ class ShardCount:
     by_row: list[Numbers] = field(default_factory=list)
     whole: list[Hashes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    gaps: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     end: End | None = None
 
     def counts(self, sources: int) -> Numbers:
@@ -105,30 +107,37 @@ def verify_batch(
     """
     batch.validate(full=True)
     ids = np.asarray(batch.column("input_ids").values).reshape(-1, count.width)
-    found = _segments(batch, ids)
+    found = segments_of(batch, ids)
     if found is None:
         count.faults.append(f"{where} and following: the lists of documents do not match")
         return
     manifest, starts = folder.manifest, found.is_start
     before, count.end = count.end, _end(folder, found, ids)
     linked = np.append(ids[0, 0] if before is None else before.id, ids[:-1, -1])
+    gaps = count.gaps[(count.gaps >= count.rows) & (count.gaps < count.rows + len(ids))] - count.rows
+    linked[gaps] = ids[gaps, 0]
     faults = {
         "an id is not in the vocabulary": (ids >= manifest["vocab_size"]).any(),
         "a row does not begin with the last id of the row before": (ids[:, 0] != linked).any(),
         "a document begins without bos": manifest["inserts_bos"]
         and (ids[found.rows[starts], found.begins[starts]] != manifest["bos"]).any(),
         "a document is listed under another source": (_sources_of(folder.files, found.numbers) != found.sources).any(),
-        "a document does not go on where the row before left it": not _goes_on(folder, found, before, count.width),
+        "a document does not go on where the row before left it": not _goes_on(folder, found, before, gaps),
     }
     count.faults += [f"{where} and following: {fault}" for fault, wrong in faults.items() if wrong]
     if kept_out and _holds(folder, found, kept_out):
         count.faults.append(f"{where} and following: text that is held out")
-    count.by_row.append(_by_row(found, len(ids), len(manifest["sources"])))
+    by_row = _by_row(found, len(ids), len(manifest["sources"]))
+    if before is not None and len(gaps) and gaps[0] == 0:
+        count.by_row[-1][-1, before.source] += 1  # a last id that no row goes on from counts where it stands
+    ends = _last_of_rows(found, gaps[gaps > 0] - 1)
+    np.add.at(by_row, (found.rows[ends], found.sources[ends]), 1)
+    count.by_row.append(by_row)
     count.whole.append(_whole(folder, found, ids))
     count.rows += len(ids)
 
 
-def _segments(batch: pa.RecordBatch, ids: npt.NDArray[Any]) -> Segments | None:
+def segments_of(batch: pa.RecordBatch, ids: npt.NDArray[Any]) -> Segments | None:
     """The documents of a batch; None where its lists contradict each other."""
     starts, owner = _owned(batch.column("doc_starts"))
     sources, rows = _owned(batch.column("doc_sources"))
@@ -173,11 +182,20 @@ def _end(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> End:
     )
 
 
-def _goes_on(folder: ShardFolder, found: Segments, before: End | None, width: int) -> bool:
-    """Whether each row that runs on from the one before is of its document, and of the id that comes next there."""
+def _last_of_rows(found: Segments, rows: Numbers) -> Numbers:
+    """The last document in each of some rows."""
+    last: Numbers = np.searchsorted(found.rows, rows, side="right") - 1
+    return last
+
+
+def _goes_on(folder: ShardFolder, found: Segments, before: End | None, gaps: Numbers) -> bool:
+    """Whether each row that runs on from the one before is of its document, and of the id that comes next there.
+
+    A row before which others were taken out may run on from one of those.
+    """
     reached = found.offsets + found.stops - found.begins - found.got_bos(folder.manifest["inserts_bos"])
     reached = np.maximum(reached, found.offsets)  # of a part whose bos is a row's last id
-    running = np.flatnonzero(~found.is_start)
+    running = np.flatnonzero(~found.is_start & ~np.isin(found.rows, gaps))
     if len(running) and running[0] == 0:
         if before is None or (before.number, before.offset) != (found.numbers[0], found.offsets[0]):
             return False

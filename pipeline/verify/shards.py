@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE
+from pipeline.corpus.manifest import CONFIGURATION, READERS_REMOTE, read_manifest
 from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
 from pipeline.mix.balance import balance, prefixes
@@ -45,6 +45,12 @@ CURE = (
     "To mend it: remove the shards that are named, and run the same python -m pipeline.mix again, on the same corpus. "
     "It makes shards again that are missing or cut. Where the manifest or what lies beside it is named, remove the "
     "whole folder before."
+)
+
+CURE_AFTER_REMOVALS = (
+    "To mend it: documents were taken out of these shards since they were made (optout in manifest.json), so the "
+    "command that made them cannot mend them. Where only shares are named, use them as they are, or make shards anew: "
+    "python -m pipeline.mix, to another --output."
 )
 
 Spans = Mapping[int, list[tuple[int, int]]]
@@ -81,6 +87,15 @@ def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = Non
         return 0, [str(error)]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         return 0, [f"{root}: its manifest is damaged: {error!r}"]
+
+
+def cure(root: str) -> str:
+    """What to do about a folder of shards with faults."""
+    try:
+        manifest = read_manifest(Layout(root)) or {}
+    except OutputError:
+        manifest = {}
+    return CURE_AFTER_REMOVALS if "optout" in manifest else CURE
 
 
 def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:
@@ -145,9 +160,11 @@ def _count_shards(folder: ShardFolder, checksums: bool, kept_out: Spans) -> list
         return list(pool.map(verified, entries))
 
 
-def _form(folder: ShardFolder) -> ShardForm:
-    recipe = folder.manifest["configuration"]["recipe"]
-    return ShardForm(folder.manifest["rows"], folder.manifest["seq_len"], recipe["shard_rows"])
+def planned_form(folder: ShardFolder) -> ShardForm:
+    """The form of the shards as they were planned: rows that were taken out since count as if they were there."""
+    manifest = folder.manifest
+    rows = manifest["rows"] + manifest.get("optout", {}).get("rows_out", 0)
+    return ShardForm(rows, manifest["seq_len"], manifest["configuration"]["recipe"]["shard_rows"])
 
 
 def _verify_shard(folder: ShardFolder, entry: Mapping[str, Any], checksums: bool, kept_out: Spans) -> ShardCount:
@@ -164,9 +181,10 @@ def _verify_shard(folder: ShardFolder, entry: Mapping[str, Any], checksums: bool
             if found != entry["sha256"]:
                 count.faults.append(f"{path} has changed: its sha256 is {found}, the manifest says {entry['sha256']}")
                 return count
+        account = read_account(Layout(folder.root), entry["file"].removesuffix(".arrow"))
+        count.gaps = np.array(account.gaps, np.int64)
         for batch in read_batches(path):
             verify_batch(folder, f"{path}, row {count.rows}", batch, count, kept_out)
-        account = read_account(Layout(folder.root), entry["file"].removesuffix(".arrow"))
         if not count.faults:
             count.faults += _verify_account(folder, path, entry, account, count)
     except (OutputError, OSError) as error:
@@ -212,7 +230,7 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
 
 def _verify_balance(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[str]:
     """How far the shares are off after each row must be what the stats and the manifest say."""
-    manifest, layout, form = folder.manifest, Layout(folder.root), _form(folder)
+    manifest, layout, form = folder.manifest, Layout(folder.root), planned_form(folder)
     shares = [Fraction(entry["share_asked"]) for entry in manifest["mixture"].values()]
     measured = []
     for shard, (entry, count) in enumerate(zip(manifest["shards"], counts, strict=True)):

@@ -35,20 +35,27 @@ class Sum:
     needed: bool
 
 
+def store_of(folder: ShardFolder) -> TokenStore:
+    """The token files of which shards were made: beside the corpus, wherever it lies now, if they lay there then."""
+    manifest = folder.manifest
+    coding = Coding(
+        manifest["tokenizer_sha256"], manifest["dtype"], bool(manifest["inserts_bos"]), bool(manifest["inserts_eos"])
+    )
+    beside = manifest["token_files"] == join(manifest["corpus"], TOKEN_FILES)
+    return TokenStore(folder.corpus, join(folder.corpus, TOKEN_FILES) if beside else manifest["token_files"], coding)
+
+
 def verify_inputs(folder: ShardFolder) -> list[str]:
     """The Parquet files of which shards were made, and their token files where they are still there.
 
     Returns:
         A sentence for each that changed.
     """
-    manifest = folder.manifest
-    coding = Coding(
-        manifest["tokenizer_sha256"], manifest["dtype"], bool(manifest["inserts_bos"]), bool(manifest["inserts_eos"])
-    )
-    beside = manifest["token_files"] == join(manifest["corpus"], TOKEN_FILES)
-    store = TokenStore(folder.corpus, join(folder.corpus, TOKEN_FILES) if beside else manifest["token_files"], coding)
+    store = store_of(folder)
     sums = []
     for file in folder.files:
+        if not file.rows:  # nothing of it is left, as a list of removals asked
+            continue
         place = join(folder.corpus, *file.path.split("/"))
         cure = "Bring back the file of which the shards were made, or make the shards anew in another folder"
         sums.append(Sum(place, file.sha256, cure, True))

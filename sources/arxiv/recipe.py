@@ -77,6 +77,8 @@ class ArxivRecipe:
         eprints_per_shard: Papers in a shard where they come as files or folders of their own; a bulk tar is a shard.
         latex: What of a paper stays.
         limits: What a submission may ask for.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     min_characters: int = 500
@@ -84,6 +86,7 @@ class ArxivRecipe:
     latex: LatexRecipe = LatexRecipe()
     limits: SubmissionLimits = SubmissionLimits()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 0, "min_characters")

@@ -86,6 +86,8 @@ class BooksRecipe:
         unwrap_lines: Whether the lines of a paragraph of prose are joined. The paper does not say; PG-19 and the
             reproductions keep them.
         files_per_shard: Gutenberg's files in a shard; 256 have about 100 MB.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     min_characters: int = 1000
@@ -95,6 +97,7 @@ class BooksRecipe:
     language: LanguageRecipe = LanguageRecipe()
     near_dedup: NearDedupRecipe = NearDedupRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 0, "min_characters")

@@ -106,6 +106,8 @@ class C4Recipe:
     Attributes:
         max_record_megabytes: A larger record or row fails by itself, so that none can fill the memory.
         published_language: The language that published documents are said to have; their files do not tell it.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     max_record_megabytes: int = 16
@@ -117,6 +119,7 @@ class C4Recipe:
     language: LanguageRecipe = LanguageRecipe()
     bad_words: BadWordsRecipe = BadWordsRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "max_record_megabytes")

@@ -149,6 +149,8 @@ class CommonCrawlRecipe:
         max_record_megabytes: A larger record fails by itself, so that none can fill the memory: scoring one of 8 MB
             takes a worker to 0.7 GB, one of 16 MB to 1.1. Common Crawl cuts what it fetches at 1 MiB (5 MiB since
             2025).
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     min_characters: int = 300
@@ -158,6 +160,7 @@ class CommonCrawlRecipe:
     perplexity: PerplexityRecipe = field(default_factory=PerplexityRecipe)
     reference: ReferenceRecipe = ReferenceRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 0, "min_characters")

@@ -54,6 +54,8 @@ class GitHubRecipe:
         quality: The limits of the quality rules.
         tokenizer: A SentencePiece model, for the rule of letters to tokens; without one the rule is off.
         tokenizer_sha256: Its checksum, checked where given.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     licenses: tuple[str, ...] = ALLOWED
@@ -66,6 +68,7 @@ class GitHubRecipe:
     tokenizer: str | None = None
     tokenizer_sha256: str | None = None
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         if not self.licenses:

@@ -165,6 +165,8 @@ class Joiner:
         thread.meta = {"site": self._site, "question_id": question.id, "score": question.score}
         thread.meta |= {"title": thread.title or None, "tags": tags_of(row.get("Tags", ""))}
         thread.meta["accepted"] = position
+        thread.meta["answer_ids"] = [answer.id for answer in ordered]
+        thread.meta["authors"] = [post.author for post in (question, *ordered)]
         return thread
 
 

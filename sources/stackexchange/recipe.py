@@ -44,6 +44,8 @@ class StackExchangeRecipe:
         max_thread_megabytes: A question whose rows, with its answers', are larger fails by itself.
         partition_megabytes: Bytes of ``Posts.xml`` that are joined at a time, which bounds the memory of the join.
         range_megabytes: Bytes of an unpacked ``Posts.xml`` that one worker partitions at a time.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     largest: int = 28
@@ -57,6 +59,7 @@ class StackExchangeRecipe:
     partition_megabytes: float = 64.0
     range_megabytes: float = 1024.0
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "largest")

@@ -90,6 +90,8 @@ class WikipediaRecipe:
         shard_megabytes: Compressed bytes of a multistream dump that make a shard.
         limits: How much text and work one page may cost.
         templates: What templates leave in the text.
+        optout: A list of removals: documents that it means are left out as they are read, and those with a listed text
+            at the end; null for none. A path or address that every worker reaches (docs/optout.md).
     """
 
     language: str | None = None
@@ -100,6 +102,7 @@ class WikipediaRecipe:
     templates: TemplatesRecipe = TemplatesRecipe()
     dedup: DedupRecipe = DedupRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         if self.language is not None and (fault := unknown_language(self.language)):

@@ -15,8 +15,9 @@ import traceback
 import warnings
 
 SOURCES = ("arxiv", "books", "c4", "commoncrawl", "github", "stackexchange", "wikipedia")
-COMMANDS = ("mix", "verify", "inspect", "report", "card", "publish")
-SHARED = [f"sources.{name}.command" for name in SOURCES] + [f"pipeline.{name}.command" for name in COMMANDS]
+COMMANDS = ("mix", "verify", "inspect", "report", "card", "publish", "optout")
+BEAM = ("pipeline.engine.graph", "pipeline.engine.runners")  # which commands of several workers import when they begin
+SHARED = [*BEAM, *(f"sources.{name}.command" for name in SOURCES), *(f"pipeline.{name}.command" for name in COMMANDS)]
 
 
 def main() -> None:

@@ -140,9 +140,11 @@ def test_nothing_is_made_twice_and_a_changed_recipe_touches_what_it_must(sample)
     assert json.loads(run("pipeline.build", "status", output, "--json", status=1).stdout)["stages"]
     build(output, recipe, "--until", "verify")  # the old recipe's outputs come back
     assert made(output) == before
-    shutil.rmtree(output / "corpus" / "books")
+    for lost in ("corpus/books", "tokens"):
+        shutil.rmtree(output / lost)
     again = build(output, recipe, "--until", "verify")
     assert "books: corpus/books is not there any more, and is made anew" in again.stderr
+    assert "tokenizer: done before" in again.stderr
     assert made(output) == before
 
 

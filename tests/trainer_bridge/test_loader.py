@@ -89,7 +89,7 @@ def test_state_says_all_and_comes_back(folder):
     samples = Samples(DataConfig(seed=5), folder)
     state = json.loads(json.dumps(samples.state(96)))
     assert len(json.dumps(state)) < 1000
-    assert samples.resume(state) == 96
+    assert samples.resume(state, []) == 96
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,35 @@ def test_changed_data_are_refused_with_the_difference(folder, config, changes, l
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(TrainerError, match=f"not those that this run was reading:\n  {line}\n"):
-        Samples(config, folder).resume(state)
+        Samples(config, folder).resume(state, [])
+
+
+def removed_from(folder, earlier, **changes):
+    """Shards as a list of removals leaves them."""
+    path = folder / "manifest.json"
+    values = {**json.loads(path.read_text()), "fingerprint": "after", "optout": {"earlier": earlier}, **changes}
+    path.write_text(json.dumps(values))
+
+
+def test_a_run_goes_on_where_documents_were_replaced_and_is_told_so(folder):
+    state = Samples(DataConfig(), folder).state(8)
+    removed_from(folder, ["long ago", state["dataset"]["fingerprint"]])
+    samples, events = Samples(DataConfig(), folder), []
+    assert samples.resume(state, events) == 8
+    assert ["a list of removals had documents replaced" in event for event in events] == [True]
+    assert samples.resume(samples.state(16), after := []) == 16
+    assert after == []
+    with pytest.raises(TrainerError, match=r"order.seed: was 1, is 2"):
+        Samples(DataConfig(seed=2), folder).resume(state, [])
+
+
+def test_a_run_does_not_go_on_where_rows_were_taken_out(folder):
+    samples = Samples(DataConfig(), folder)
+    state = samples.state(8)
+    state["dataset"]["rows"] += 3
+    removed_from(folder, [state["dataset"]["fingerprint"]])
+    with pytest.raises(TrainerError, match=r"rows were taken out .* run.init_from=RUN"):
+        Samples(DataConfig(), folder).resume(state, [])
 
 
 @pytest.mark.parametrize("mask", [False, True])

@@ -13,7 +13,9 @@ from pipeline.errors import UserError
     [
         ("sources.c4.module=nowhere.c4", "there is no command nowhere.c4"),
         ("sources.c4.module=sources.nowhere", "there is no command sources.nowhere"),
-        ("sources.c4.raw.input=[/nowhere/*.gz]", "matches no file"),
+        ("sources.c4.raw.input=[/nowhere/*.gz]", r"^sources\.c4\.raw\.input: '/nowhere/\*\.gz' matches no file"),
+        ("sources.c4.raw={publisher: nobody}", r"raw\.publisher: there is no 'nobody', but files, commoncrawl"),
+        ("sources.c4.raw={publisher: files, input: [samples/*]}", "also matches folders, and does not look into them"),
         ("tokenizer.model=/nowhere/model", "tokenizer.model: there is no /nowhere/model"),
         ("train.model=70T", "train.model: there is no model 70T; built in are"),
     ],

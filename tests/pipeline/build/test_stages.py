@@ -58,6 +58,20 @@ def test_own_files_are_units_in_the_strata_of_their_folders(tmp_path):
     assert own_files({"input": [f"{tmp_path}/a", f"{tmp_path}/b"], "whole": True}) != [whole]
 
 
+def test_own_files_that_are_deduplicated_together_are_one_unit(tmp_path):
+    """A month of arXiv, a site of StackExchange: what is made of a part of them could not grow."""
+    names = ["arXiv_src_2103_001.tar", "arXiv_src_2103_002.tar", "2104.00012.gz", "math0309136.gz", "readme"]
+    for name in [*names, "one.example/Posts.xml", "one.example/Tags.xml"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"1")
+    sources = load_build("llama1").sources
+    months = own_files({"input": [f"{tmp_path}/{name}" for name in names]}, sources["arxiv"].together)
+    found = {unit.name: len(unit.files) for unit in months}
+    assert found == {"2103": 2, "2104": 1, "0309": 1, f"{tmp_path}/readme": 1}
+    (site,) = own_files({"input": [f"{tmp_path}/one.example"]}, sources["stackexchange"].together)
+    assert (site.name, len(site.inputs)) == ("one.example", 2)
+
+
 def test_a_unit_of_the_hub_keeps_its_name_when_a_commit_follows(hub):
     names = []
     for content in (b"1", b"2"):

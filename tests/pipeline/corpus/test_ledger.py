@@ -145,3 +145,25 @@ def test_one_ledger_comes_back_from_json(ledger):
     again = Ledger()
     again.add_json(ledger.as_json())
     assert again.as_json() == ledger.as_json()
+
+
+def test_what_met_no_last_step_passes_through_it():
+    """Of two shards, one from which documents were taken out later."""
+    ledger = Ledger()
+    for gone in (0, 2):
+        shard = Ledger()
+        shard.step("read").entered.add(5, 50)
+        shard.step("read").left.add(5, 50)
+        shard.kept["all"] = Tally(5 - gone, 50 - 10 * gone)
+        if gone:
+            shard.step("opt_out").entered.add(5, 50)
+            shard.step("opt_out").left.add(5 - gone, 50 - 10 * gone)
+            shard.step("opt_out").dropped["opt_out"] = Tally(gone, 10 * gone)
+        assert shard.check() == []
+        ledger.add_json(shard.as_json())
+    assert ledger.check() != []
+    ledger.pass_through("opt_out")
+    ledger.pass_through("none")
+    assert ledger.check() == []
+    assert ledger.step("opt_out").entered == Tally(10, 100)
+    assert ledger.step("opt_out").left == Tally(8, 80)

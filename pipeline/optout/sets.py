@@ -1,0 +1,231 @@
+"""One set of token shards, those for training or those held out, as documents are taken out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.corpus.shard import Layout
+from pipeline.corpus.sink import HashingWriter
+from pipeline.errors import OutputError
+from pipeline.mix.balance import prefixes
+from pipeline.mix.folder import ShardAccount, read_account
+from pipeline.mix.quotas import ShardForm
+from pipeline.mix.rows import Row, ShardFolder, read_batches, row_of
+from pipeline.optout.journal import Journal
+from pipeline.optout.pool import Flags, Pool
+from pipeline.optout.spans import Filling, Span, fill, find_spans, row_batch
+from pipeline.storage.filesystem import join
+from pipeline.verify.rows import ShardCount, segments_of, verify_batch
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass
+class Drawn:
+    """What the shards of a set have, as far as removals ask.
+
+    Attributes:
+        documents: For each document, by number, whether any shard has any of it.
+        rows: For each shard with removed documents, the rows that have any of them, ascending.
+        begun: Of a held-out set: by document, with which of its ids pieces begin.
+    """
+
+    documents: Flags
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    begun: dict[int, set[int]] = field(default_factory=dict)
+
+
+def look_through(folder: ShardFolder, removed: Numbers, seen: list[int] | None = None) -> Drawn:
+    """Reads which documents stand in the rows of a set; no id of any text is read.
+
+    Args:
+        folder: The set.
+        removed: Numbers of removed documents, sorted.
+        seen: Counts the shards.
+    """
+    count = max((file.first_number + file.documents for file in folder.files), default=0)
+    drawn, is_removed = Drawn(np.zeros(count, bool)), np.zeros(count, bool)
+    is_removed[removed] = True
+    held_out = folder.manifest["kind"] == "heldout"
+    for entry in folder.manifest["shards"]:
+        first, rows = 0, list[int]()
+        for batch in read_batches(join(folder.root, entry["file"])):
+            column = batch.column("doc_numbers")
+            numbers = np.asarray(column.flatten()).astype(np.int64)
+            if len(numbers) and (numbers.min() < 0 or numbers.max() >= count):
+                raise OutputError(f"{entry['file']} in {folder.root} has documents that its list does not know")
+            drawn.documents[numbers] = True
+            owners = np.repeat(np.arange(len(column)), np.asarray(column.value_lengths()))
+            rows += (first + np.unique(owners[is_removed[numbers]])).tolist()
+            if held_out:
+                for number, offset in zip(
+                    numbers.tolist(), batch.column("doc_offsets").flatten().to_pylist(), strict=True
+                ):
+                    drawn.begun.setdefault(number, set()).add(offset)
+            first += len(column)
+        if rows:
+            drawn.rows[entry["file"]] = rows
+        if seen is not None:
+            seen[0] += 1
+    return drawn
+
+
+def read_rows(folder: ShardFolder, file: str, rows: Sequence[int]) -> dict[int, Row]:
+    """Some rows of a shard, by number."""
+    found, first = {}, 0
+    for batch in read_batches(join(folder.root, file)):
+        inside = [row for row in rows if first <= row < first + batch.num_rows]
+        found.update({row: row_of(batch, row - first) for row in inside})
+        first += batch.num_rows
+    return found
+
+
+def spans_of(folder: ShardFolder, file: str, rows: Sequence[int], removed: frozenset[int]) -> list[Span]:
+    """What removed documents have of a shard."""
+    gaps = frozenset(read_account(Layout(folder.root), file.removesuffix(".arrow")).gaps)
+    return find_spans(read_rows(folder, file, rows), removed, gaps, folder.manifest["seq_len"])
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What becomes of the rows of a shard.
+
+    Attributes:
+        rows: The rows that change, as they will be.
+        out: Those that are taken out.
+        filled: How many ids of each source were filled.
+    """
+
+    rows: dict[int, Row]
+    out: frozenset[int]
+    filled: list[int]
+
+
+def plan_edit(
+    folder: ShardFolder, file: str, rows: Sequence[int], removed: frozenset[int], pools: Mapping[int, Pool]
+) -> Edit:
+    """Fills the spans of removed documents in a shard, one after the other; where a pool is empty their rows go."""
+    seq_len, changed = folder.manifest["seq_len"], read_rows(folder, file, rows)
+    filled, out = [0] * len(folder.manifest["sources"]), set[int]()
+    for span in spans_of(folder, file, rows, removed):
+        if out.issuperset(span.rows):
+            continue
+        fillings: list[Filling] | None = pools[span.source].take(len(span))
+        if fillings is None:
+            out.update(span.rows)
+            continue
+        filled[span.source] += len(span)
+        for number in span.rows:
+            changed[number] = fill(changed[number], number, span, fillings, seq_len)
+    return Edit({number: row for number, row in changed.items() if number not in out}, frozenset(out), filled)
+
+
+def stage_edit(
+    folder: ShardFolder, form: ShardForm, shard: int, edit: Edit, journal: Journal, below: str = ""
+) -> ShardAccount:
+    """Writes a shard with its changed rows, and without those taken out, beside its place.
+
+    Args:
+        folder: The set; its list of files is that of after the removal.
+        form: Of its shards, as they were planned.
+        shard: The number of the shard.
+        edit: What becomes of its rows.
+        journal: Of the shard.
+        below: The set's folder below that of the journal, with its slash.
+
+    Returns:
+        The new account, which is in the journal.
+    """
+    manifest, file = folder.manifest, folder.manifest["shards"][shard]["file"]
+    before = read_account(Layout(folder.root), file.removesuffix(".arrow"))
+    count = ShardCount(manifest["seq_len"] + 1)
+    gaps = gaps_after(before.rows, before.gaps, edit.out)
+    count.gaps, documents = np.array(gaps, np.int64), np.zeros(len(manifest["sources"]), np.int64)
+    with journal.file(f"{below}{file}") as handle:
+        digest, writer = HashingWriter(handle), None
+        for batch in edited_batches(folder, file, edit):
+            if writer is None:
+                writer = pa.ipc.new_stream(pa.PythonFile(digest, "w"), batch.schema)
+            if batch.num_rows:
+                documents += _begun(batch, count, before.rows - len(edit.out), len(documents))
+                verify_batch(folder, f"{file}, row {count.rows}", batch, count, {})
+                writer.write_batch(batch)
+        if writer is not None:
+            writer.close()
+    if count.faults:
+        raise OutputError(f"{folder.root}: {count.faults[0]}. python -m pipeline.verify says what else is wrong.")
+    by_row = count.counts(len(manifest["sources"]))
+    shares = [float(entry["share_asked"]) for entry in manifest["mixture"].values()]
+    found = prefixes(by_row.astype(np.float64), shares, form, shard)
+    account = replace(
+        before,
+        rows=count.rows,
+        bytes=digest.size,
+        sha256=digest.digest.hexdigest(),
+        tokens=by_row[-1].tolist() if len(by_row) else [0] * len(shares),
+        documents=documents.tolist(),
+        prefix_tokens=found.tokens,
+        prefix_error=found.error,
+        optout=_changes(before, gaps, edit),
+    )
+    journal.json(f"{below}_stats/{file.removesuffix('.arrow')}.json", account.as_json())
+    return account
+
+
+def _changes(before: ShardAccount, gaps: list[int], edit: Edit) -> dict[str, Any]:
+    """What lists of removals changed in a shard so far."""
+    then = before.optout or {"rows_out": 0, "filled": [0] * len(edit.filled)}
+    filled = [old + new for old, new in zip(then["filled"], edit.filled, strict=True)]
+    return {"rows_out": then["rows_out"] + len(edit.out), "filled": filled, "gaps": gaps}
+
+
+def gaps_after(rows: int, gaps: Sequence[int], out: frozenset[int]) -> list[int]:
+    """The rows before which others are missing, once some rows were taken out, as they are counted then."""
+    found, number, missing, before = [], 0, False, set(gaps)
+    for row in range(rows) if out else ():
+        if row in out:
+            missing = True
+            continue
+        if missing or row in before:
+            found.append(number)
+        number, missing = number + 1, False
+    return found if out else list(gaps)
+
+
+def edited_batches(folder: ShardFolder, file: str, edit: Edit) -> Iterator[pa.RecordBatch]:
+    """The record batches of a shard with its changed rows, and without those taken out."""
+    first, touched = 0, sorted([*edit.rows, *edit.out])
+    for batch in read_batches(join(folder.root, file)):
+        inside = [row for row in touched if first <= row < first + batch.num_rows]
+        yield _edited(batch, first, inside, edit) if inside else batch
+        first += batch.num_rows
+
+
+def _edited(batch: pa.RecordBatch, first: int, touched: Sequence[int], edit: Edit) -> pa.RecordBatch:
+    """A record batch with some of its rows changed, some gone."""
+    changed = [row for row in touched if row in edit.rows]
+    order = np.arange(batch.num_rows)
+    order[[row - first for row in changed]] = batch.num_rows + np.arange(len(changed))
+    order = np.delete(order, [row - first for row in touched if row in edit.out])
+    parts = [batch, *([row_batch([edit.rows[row] for row in changed], batch.schema)] if changed else [])]
+    table = pa.Table.from_batches(parts).combine_chunks().take(pa.array(order, pa.int64())).combine_chunks()
+    found: list[pa.RecordBatch] = table.to_batches()
+    return found[0] if found else batch.slice(0, 0)
+
+
+def _begun(batch: pa.RecordBatch, count: ShardCount, rows: int, sources: int) -> Numbers:
+    """How many documents of each source begin in a batch; one that begins on an id that two rows share counts once."""
+    ids = np.asarray(batch.column("input_ids").flatten()).reshape(-1, count.width)
+    found = segments_of(batch, ids)
+    if found is None:
+        raise OutputError("the lists of documents of a shard do not match")
+    after = count.rows + found.rows + 1  # the row that has the shared id, too
+    again = (found.begins == count.width - 1) & (after < rows) & ~np.isin(after, count.gaps)
+    begins = found.is_start & (found.offsets == 0) & ~again
+    return np.bincount(found.sources[begins], minlength=sources)
