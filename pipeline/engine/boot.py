@@ -4,7 +4,7 @@ It asks the engine where to report and what was staged, installs staged packages
 says nothing on the standard error: what goes wrong in a step goes to the engine, which tells the command. It ends with
 its parent, the engine's process on this machine, so that no attempt lives on that nobody follows.
 
-It needs nothing of the project but this file: the project may come with the job (``--extra_package``).
+To start, it needs nothing of the project but this file: the project may come with the job (``--extra_package``).
 """
 
 # ruff: noqa: PLC0415 - Beam may be missing, which is to be told and not to be met while this file is imported
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-CANNOT_IMPORT = 71  # the exit status where Beam is missing: the engine hands it on
+CANNOT_IMPORT = 71  # the exit status where Beam or the project is missing: the engine hands it on
+# Every graph needs it. Where a module is missing while Beam reads the graph, the engine waits three minutes and more.
+GRAPH = "pipeline.engine.graph"
 WATCH_SECONDS = 0.5
 ENDPOINTS = ("control", "logging", "artifact", "status")
 
@@ -47,6 +50,7 @@ def main() -> None:
             endpoint = getattr(info, f"{name}_endpoint")
             endpoint.url = endpoint.url or getattr(args, f"{name}_endpoint")
         prepare(info, args.id)
+        importlib.import_module(GRAPH)
         from apache_beam.runners.worker import sdk_worker_main
     except ImportError as error:
         sys.stderr.write(f"{sys.executable} cannot start a worker: {error}\n")

@@ -46,7 +46,9 @@ _CURES = (
     (r"NoResourceAvailable|minimum required resources", NO_SLOTS),
     (r"Insufficient number of network buffers", NO_BUFFERS),
     (
-        r"InvalidClassException|serialVersionUID|NoSuchMethodError|ClassNotFoundException|NoClassDefFoundError"
+        r"InvalidClassException|serialVersionUID|NoSuch(?:Method|Field)Error|ClassNotFoundException|NoClassDefFoundError"
+        r"|AbstractMethodError|IncompatibleClassChangeError|UnsupportedClassVersionError|ExceptionInInitializerError"
+        r"|NullPointerException[^\n]*\n\s*at org\.apache\.beam\.runners\."  # it was not begun as it should
         r"|UNIMPLEMENTED|[Uu]nknown urn|[Uu]nknown (?:URN|coder|transform)|InvalidProtocolBuffer",
         VERSIONS,
     ),

@@ -62,6 +62,10 @@ class FlinkJob:
             return None
         return Slots(int(found["slots-total"]), int(found.get("slots-available", 0)), self._is_fixed())
 
+    def version(self) -> str:
+        """The cluster's version; empty where the interface does not answer."""
+        return str((self._ask("/overview") or {}).get("flink-version", ""))
+
     def is_running(self) -> bool | None:
         """Whether the job is there and has not ended; None where the interface does not answer."""
         jobs = self._jobs()

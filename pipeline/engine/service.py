@@ -254,7 +254,7 @@ class Job:
                 self._moved = time.monotonic()
             if is_final(failure.trace):
                 raise UserError(user_message(Exception(failure.trace)))
-            line, cure = one_line(failure.trace), cure_of(failure.trace)
+            line, cure = one_line(failure.trace), self._cure(failure.trace)
             kind = kind_of(line)
             self._failures[kind] += 1
             self._lines[kind] = line
@@ -306,8 +306,13 @@ class Job:
         known = self._lines[self._failures.most_common(1)[0][0]] if self._failures else ""
         line = known or (one_line(max(traces, key=len)) if traces else "it says nothing; look at the engine's logs")
         return UserError(
-            f"the job failed on the cluster: {line}. {cure_of(whole or known)} {KEPT}".replace(".  ", ". ")
+            f"the job failed on the cluster: {line}. {self._cure(whole or known)} {KEPT}".replace(".  ", ". ")
         )
+
+    def _cure(self, trace: str) -> str:
+        cure = cure_of(trace)
+        version = self._flink.version() if cure == VERSIONS and self._flink is not None else ""
+        return f"{cure} The cluster is Flink {version}." if version else cure
 
     def _hint(self, text: str) -> None:
         if text not in self._hinted:

@@ -106,7 +106,7 @@ def test_no_text_passes_a_shuffle(pipeline):
         if transform.spec.urn == PAR_DO:
             payload = api.ParDoPayload.FromString(transform.spec.payload)
             step = pickler.loads(payload.do_fn.payload)[0]
-            step = getattr(step, "_step", step)  # of ours, what Beam's function wraps
+            step = getattr(step, "step", step)  # of ours, what Beam's function wraps
             function = getattr(step, "_fn", type(step).process)  # of a Map, what wraps its function
             function = getattr(function, "_argspec_fn", function)
             if function.__module__.startswith(("pipeline.", "sources.")):

@@ -16,6 +16,7 @@ class FlinkStandIn:
         cancelled: The names of the jobs that it was told to cancel.
         slots: All slots, and free ones.
         settings: The job manager's.
+        failures: The traces of what failed and began anew.
     """
 
     def __init__(self, jobs: Mapping[str, str]) -> None:
@@ -23,6 +24,7 @@ class FlinkStandIn:
         self.jobs, self.cancelled = dict(jobs), []
         self.slots = (2, 2)
         self.settings = {"jobmanager.scheduler": "default"}
+        self.failures: list[str] = []
 
     def answer(self, path: str) -> object:
         if path == "/jobs/overview":
@@ -32,8 +34,11 @@ class FlinkStandIn:
                     for name, state in self.jobs.items()
                 ]
             }
+        if "/exceptions" in path:
+            entries = [{"timestamp": time, "stacktrace": trace} for time, trace in enumerate(self.failures, 1)]
+            return {"exceptionHistory": {"entries": entries}}
         if path == "/overview":
-            return {"slots-total": self.slots[0], "slots-available": self.slots[1]}
+            return {"slots-total": self.slots[0], "slots-available": self.slots[1], "flink-version": "2.0.2"}
         return [{"key": key, "value": value} for key, value in self.settings.items()]
 
     def cancel(self, path: str) -> None:

@@ -4,6 +4,12 @@ from pipeline.engine.causes import NO_BUFFERS, NO_PACKAGE, NO_SLOTS, VERSIONS, c
 
 BUFFERS = "java.io.IOException: Insufficient number of network buffers: required 512, but only {} available."
 
+# What Beam's runner for Flink 1.19 came to on Flink 2.0, which does not begin its functions as that one does.
+NOT_BEGUN = (
+    "java.lang.NullPointerException: null\n"
+    "\tat org.apache.beam.runners.flink.translation.functions.FlinkExecutableStageFunction.mapPartition(X.java:262)"
+)
+
 
 @pytest.mark.parametrize(
     ("trace", "cure"),
@@ -12,6 +18,9 @@ BUFFERS = "java.io.IOException: Insufficient number of network buffers: required
         ("Caused by: org...NoResourceAvailableException: Could not acquire the minimum required resources.", NO_SLOTS),
         (BUFFERS.format(493), NO_BUFFERS),
         ("java.io.InvalidClassException: org.apache.flink.X; local class incompatible", VERSIONS),
+        (NOT_BEGUN, VERSIONS),
+        (f"java.lang.NullPointerException\n\tat java.util.X(X.java:1)\n{BUFFERS.format(1)}", NO_BUFFERS),
+        ("java.lang.NullPointerException\n\tat java.util.X(X.java:1)", ""),
         ("java.lang.ArithmeticException: / by zero", ""),
     ],
 )

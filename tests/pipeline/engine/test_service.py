@@ -9,6 +9,7 @@ from pipeline.engine.flink_rest import FlinkJob, Slots
 from pipeline.engine.service import Job, check_slots
 from pipeline.errors import UserError
 from tests.pipeline.engine.flink_stand_in import flink_stand_in
+from tests.pipeline.engine.test_causes import NOT_BEGUN
 
 
 def test_too_few_slots_are_told_before_a_job_is_submitted():
@@ -41,6 +42,23 @@ def test_a_job_that_the_cluster_sizes_and_an_interface_that_does_not_answer_pass
     check_slots(FlinkJob("localhost:1", "corpus-1"), 4)
     assert FlinkJob("localhost:1", "corpus-1").is_running() is None
     assert capsys.readouterr().err == ""
+
+
+def test_the_second_equal_failure_ends_a_job_with_the_cure_and_the_clusters_version(tmp_path, capsys):
+    with (
+        flink_stand_in({"corpus-1": "RUNNING"}) as flink,
+        Attendance(str(tmp_path), WHOLE, Called("corpus-1")) as list_,
+    ):
+        submitted = SimpleNamespace(_job_service=None, _job_id="1", _message_stream=())
+        job = Job(submitted, list_, FlinkJob(flink.address, "corpus-1"), wanted=2, patience=300.0)
+        flink.failures.append(NOT_BEGUN)
+        job._ask_flink()
+        assert (
+            "a part of the job failed and begins anew (1.): java.lang.NullPointerException" in capsys.readouterr().err
+        )
+        flink.failures.append(NOT_BEGUN)
+        with pytest.raises(UserError, match=r"do not fit each other .* The cluster is Flink 2\.0\.2\. Finished shards"):
+            job._ask_flink()
 
 
 def test_workers_that_give_no_more_signs_are_told_once(tmp_path, monkeypatch, capsys):
