@@ -10,7 +10,6 @@ from pipeline.decontaminate.samples import Sample, Samples
 from pipeline.decontaminate.words import COMMON, TextWords, WordIndex
 from tests.pipeline.decontaminate.made import LEAKS, sample, sentence, whole
 
-
 HASHER = ShingleHasher()
 
 
