@@ -211,8 +211,8 @@ class Work:
         summary = summarize(root, data, indexes)
         owned.expect(name for name in report.NAMES if name != report.DROPPED)
         listed = report.write_report(root, data, question, indexes, summary, threshold)
-        for title, rows in report.tables_of(summary, indexes):
-            print_whole(self._console, report.terminal_table(title, rows))
+        for table in report.tables_shown(summary, indexes):
+            print_whole(self._console, table)
         over = sum(document.share >= threshold for document in summary.found)
         self._say(
             f"{len(summary.found):,} documents have something of a sample, {over:,} of them {threshold:.0%} of one or "

@@ -22,7 +22,7 @@ from pipeline.storage.filesystem import atomic_output, join, write_bytes
 REPORT, PAGE, SAMPLES, DOCUMENTS = "report.json", "report.md", "samples.jsonl", "documents.tsv"
 REMOVALS, DROPPED = "removals.tsv", "dropped.tsv"
 NAMES = (REPORT, PAGE, SAMPLES, DOCUMENTS, REMOVALS, DROPPED)
-COLUMNS = ("set", "line", "share", "samples", "file", "row", "id", "url", "raw", "offset")
+COLUMNS = ("set", "line", "share", "samples", "short", "file", "row", "id", "url", "raw", "offset")
 DECIMALS = 4
 SHOWN = 20  # documents on the page
 
@@ -50,7 +50,23 @@ def terminal_table(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) ->
     return table
 
 
-def _figure(value: float) -> str:
+def tables_shown(summary: Summary, indexes: Indexes) -> Iterator[Table]:
+    """The tables for the terminal: by words, and by ids in one, the lengths side by side."""
+    tables = tables_of(summary, indexes)
+    if indexes.words is not None:
+        yield terminal_table(*tables.pop(0))
+    if tables:
+        rows: dict[str, dict[str, Any]] = {}
+        for over, (_, some) in zip(LENGTHS, tables, strict=True):
+            for name, values in some:
+                row = rows.setdefault(name, {"samples": values["samples"], "too short": values["too short"]})
+                row[f"L = {over}"] = f"{values['not clean']:,} / {values['dirty']:,}"
+        yield terminal_table("tokens: not clean / dirty, for runs of more than L", list(rows.items()))
+
+
+def _figure(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:.2%}" if isinstance(value, float) else f"{value:,}"
 
 
@@ -150,7 +166,7 @@ def _document_row(indexes: Indexes, found: FoundDocument) -> tuple[str, ...]:
         name, line = indexes.samples.sets[sample.number].name, str(sample.line)
     values = (found.path, found.row, found.id, found.url, found.raw, found.offset)
     shown = ("" if value is None else one_line(str(value)) for value in values)
-    return (one_line(name), line, f"{found.share:.{DECIMALS}f}", str(found.samples), *shown)
+    return (one_line(name), line, f"{found.share:.{DECIMALS}f}", str(found.samples), str(found.short), *shown)
 
 
 def _page(indexes: Indexes, summary: Summary, tables: Tables, threshold: float, over: int) -> str:

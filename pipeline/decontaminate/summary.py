@@ -15,6 +15,7 @@ from pipeline.decontaminate.data import Data, DataFile
 from pipeline.decontaminate.grams import Places
 from pipeline.decontaminate.scan import TOKENS, WORDS, Indexes, account_of, found_name
 from pipeline.decontaminate.tokens import CLEAN, DIRTY, LENGTHS, SEED
+from pipeline.decontaminate.words import WordHits
 from pipeline.errors import OutputError
 from pipeline.storage.filesystem import join, open_input
 
@@ -30,9 +31,11 @@ class FoundDocument:
         url: Its address.
         raw: Its raw file.
         offset: The record's offset there.
-        sample: The sample of which it has most; -1 where it has only what all sets have, or short samples.
-        share: How much of its words, or of its ids where words are not compared.
+        sample: The sample of which it has most; of short samples alone, the first; -1 where it has only phrases that
+            very many samples have.
+        share: How much of its words, or of its ids where that is more; 0 for a short sample.
         samples: Of how many it has anything.
+        short: How many of them are short.
     """
 
     path: str
@@ -44,6 +47,7 @@ class FoundDocument:
     sample: int
     share: float
     samples: int
+    short: int
 
 
 @dataclass
@@ -106,6 +110,11 @@ def _of_drawn(table: pa.Table, file: DataFile, drawn: npt.NDArray[np.bool_] | No
     return table.filter(pa.array(drawn[file.numbered.numbers()[table["row"].to_numpy()]]))
 
 
+def _by_row(runs: npt.NDArray[np.int64], rows: Places) -> list[npt.NDArray[np.int64]]:
+    """The runs of each of some rows; runs are in the order of these."""
+    return np.split(runs, np.searchsorted(runs[:, 0], rows))[1:]
+
+
 class _Gather:
     """Adds up what was found, file by file."""
 
@@ -115,7 +124,7 @@ class _Gather:
         self._tally = indexes.words.tally() if indexes.words else None
         self._longest = indexes.tokens.no_runs() if indexes.tokens else None
         self._documents, self._best = np.zeros(count, np.int64), np.full(count, -1, np.int64)
-        self._best_share = np.zeros(count)
+        self._best_share = np.full(count, -1.0)
         self._found: list[FoundDocument] = []
 
     def add(self, file: DataFile, table: pa.Table) -> None:
@@ -126,27 +135,40 @@ class _Gather:
             self._tally.add(words[:, 1:])
         if self._longest is not None:
             np.maximum.at(self._longest, tokens[:, 1], tokens[:, 2])
+        tokens = tokens[tokens[:, 2] > LENGTHS[0]]
         rows, firsts = np.unique(runs[:, 0], return_index=True)
-        for row, first in zip(rows.tolist(), firsts.tolist(), strict=True):
-            samples, shares = self._hits(words[words[:, 0] == row, 1:], tokens[tokens[:, 0] == row])
-            self._take(file, row, table.slice(first, 1).to_pylist()[0], samples, shares)
+        of_words, of_tokens = (_by_row(some, rows) for some in (words, tokens))
+        for k, row in enumerate(rows.tolist()):
+            hits = self._hits(of_words[k][:, 1:], of_tokens[k])
+            if len(of_words[k]) or len(hits.samples):
+                self._take(file, row, table.slice(firsts[k], 1).to_pylist()[0], hits)
 
-    def _hits(self, words: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> tuple[Places, Any]:
-        if self._indexes.words is not None:
-            hits = self._indexes.words.hits(words)
-            return hits.samples, hits.shares
-        assert self._indexes.tokens is not None
-        return self._indexes.tokens.hits(tokens[:, 1], tokens[:, 2])
+    def _hits(self, words: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> WordHits:
+        """What a document has of samples, by words or by ids, whichever is more."""
+        none = np.empty(0, np.int64)
+        hits = self._indexes.words.hits(words) if self._indexes.words else WordHits(none, none.astype(float), none)
+        if self._indexes.tokens is None or not len(tokens):
+            return hits
+        also, shares = self._indexes.tokens.hits(tokens[:, 1], tokens[:, 2])
+        if self._indexes.words is not None:  # samples that are short by their words stay so
+            short = self._indexes.words.sizes[also] < self._indexes.words.n
+            hits = hits._replace(short=np.union1d(hits.short, also[short]))
+            also, shares = also[~short], shares[~short]
+        samples, groups = np.unique(np.concatenate([hits.samples, also]), return_inverse=True)
+        most = np.zeros(len(samples))
+        np.maximum.at(most, groups, np.concatenate([hits.shares, shares]))
+        return WordHits(samples, most, hits.short)
 
-    def _take(self, file: DataFile, row: int, traced: Mapping[str, Any], samples: Places, shares: Any) -> None:
+    def _take(self, file: DataFile, row: int, traced: Mapping[str, Any], hits: WordHits) -> None:
+        samples, shares = np.append(hits.samples, hits.short), np.append(hits.shares, np.zeros(len(hits.short)))
         top = int(np.argmax(shares)) if len(samples) else -1
         sample, share = (int(samples[top]), float(shares[top])) if len(samples) else (-1, 0.0)
         trace = (traced["id"], traced["url"], traced["raw"], traced["offset"])
-        better = samples[shares > self._best_share[samples]] if len(samples) else samples
+        better = samples[shares > self._best_share[samples]]
         self._best[better] = len(self._found)
         self._best_share[samples] = np.maximum(self._best_share[samples], shares)
         self._documents[samples] += 1
-        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples)))
+        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples), len(hits.short)))
 
     def summary(self) -> Summary:
         words, tokens = self._indexes.words, self._indexes.tokens

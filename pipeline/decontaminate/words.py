@@ -12,7 +12,6 @@ import html
 import itertools
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -98,17 +97,18 @@ class Run(NamedTuple):
     place: int
 
 
-@dataclass(frozen=True)
-class WordHits:
+class WordHits(NamedTuple):
     """What one document has of the samples.
 
     Attributes:
-        samples: Those of which it has anything.
+        samples: Those of which it has n-grams.
         shares: How much of each, by words.
+        short: Those that are short, of which it has all.
     """
 
     samples: Places
     shares: npt.NDArray[np.float64]
+    short: Places
 
 
 class WordTally:
@@ -237,6 +237,7 @@ class WordIndex:
         Args:
             runs: As of ``WordTally.add``.
         """
+        short = [self._short(size, runs[runs[:, 2] == size, 0]) for size in self._tables if size < self.n]
         table, runs = self._tables[self.n], runs[runs[:, 2] == self.n]
         owners, inner = spread(np.append(0, np.cumsum(runs[:, 1])), np.arange(len(runs)))
         firsts = runs[owners, 0] + inner - (np.cumsum(runs[:, 1]) - runs[:, 1])[owners]
@@ -247,7 +248,14 @@ class WordIndex:
         samples, groups = np.unique(owners, return_inverse=True)
         after = np.append(places[1:], np.iinfo(np.int64).max)
         words = np.minimum(self.n, np.minimum(after, self.ends[owners]) - places)
-        return WordHits(samples, np.bincount(groups, words, len(samples)) / self.sizes[samples])
+        shares = np.bincount(groups, words, len(samples)) / self.sizes[samples]
+        return WordHits(samples, shares, np.unique(np.concatenate([*short, samples[:0]])))
+
+    def _short(self, size: int, firsts: Places) -> Places:
+        """The short samples of some words that have one of these texts."""
+        table = self._tables[size]
+        numbers = np.flatnonzero(np.isin(table.first, firsts))
+        return self._words.owners(table.places[spread(table.starts, numbers)[1]])
 
     def _numbers(self, firsts: Places) -> Places:
         """The numbers of n-grams, by where they stand first."""

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.leaks import LEAKS, sample, sentence, whole
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.decontaminate.samples import Sample, Samples
 from pipeline.decontaminate.words import COMMON, TextWords, WordIndex
-from tests.pipeline.decontaminate.made import LEAKS, sample, sentence, whole
 
 HASHER = ShingleHasher()
 
