@@ -198,13 +198,16 @@ def speed(root: Path, tokenizer: str, megabytes: int, samples: int) -> dict[str,
     by_words, _, indexes = scan(corpus, against, tokens=False)
     by_tokens, _, others = scan(corpus, against, words=False)
     assert indexes.words is not None
+    assert others.tokens is not None
     return {
         "megabytes": round(size, 1),
+        "tokens": sum(file.tokens.tokens for file in corpus.data().files if file.tokens),
         "words_of_samples": int(indexes.words.sizes.sum()),
         "words_mb_per_second": round(size / by_words, 1),
         "tokens_mb_per_second": round(size / by_tokens, 1),
         "words_table_bytes_per_word": round(indexes.nbytes / int(indexes.words.sizes.sum()), 1),
-        "tokens_table_bytes": others.nbytes,
+        "tokens_of_samples": int(others.tokens.sizes.sum()),
+        "tokens_table_bytes_per_token": round(others.nbytes / int(others.tokens.sizes.sum()), 1),
     }
 
 

@@ -107,7 +107,12 @@ def _of_shards(root: str, corpus: str | None) -> Data:
             place = join(folder.corpus, *file.path.split("/"))
             if not exists(place):
                 raise InputError(f"{place}, of which {root} was made, is gone. Where is the corpus now? Give --corpus.")
-            files.append(DataFile(file.path, 0, sums.get(file.path, file.sha256), numbered=file))
+            if sums.get(file.path, file.sha256) != file.sha256:
+                raise InputError(
+                    f"{place} changed since {root} was made of it. Where documents were taken out of it, "
+                    f"python -m pipeline.optout {folder.corpus} {root} --list LIST --apply has the shards follow."
+                )
+            files.append(DataFile(file.path, 0, file.sha256, numbered=file))
     return Data(folder.corpus, tuple(files), store_of(folder), folder.tokenizer, folder)
 
 

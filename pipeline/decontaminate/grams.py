@@ -59,6 +59,11 @@ class GramTable:
             array.nbytes for array in (self.hashes, self.places, self.starts, self.first, self._upper, self._lower)
         )
 
+    def counts(self, numbers: Places) -> Places:
+        """In how many places some n-grams stand."""
+        counts: Places = self.starts[numbers + 1] - self.starts[numbers]
+        return counts
+
     def find(self, hashes: Hashes) -> tuple[Places, Places]:
         """Which of some hashes are in the table.
 

@@ -18,6 +18,7 @@ from pipeline.decontaminate.summary import FoundDocument, Summary, subsets, toke
 from pipeline.decontaminate.tokens import LENGTHS
 from pipeline.report.harmless import one_line
 from pipeline.storage.filesystem import atomic_output, join, write_bytes
+from pipeline.text import encodable
 
 REPORT, PAGE, SAMPLES, DOCUMENTS = "report.json", "report.md", "samples.jsonl", "documents.tsv"
 REMOVALS, DROPPED = "removals.tsv", "dropped.tsv"
@@ -87,7 +88,7 @@ def write_report(
         How many documents are listed.
     """
     over = [document for document in summary.found if document.share >= threshold]
-    listed = sorted({d.id for d in over if d.id and not set(d.id) & set("\t\r\n") and d.id == d.id.strip()})
+    listed = sorted({document.id for document in over if document.id and _is_listable(document.id)})
     tables = tables_of(summary, indexes)
     content = {
         "format": 1,
@@ -105,6 +106,11 @@ def write_report(
     write_bytes(join(root, REMOVALS), removals(listed))
     write_bytes(join(root, PAGE), _page(indexes, summary, tables, threshold, len(over)).encode("utf-8", "replace"))
     return len(listed)
+
+
+def _is_listable(name: str) -> bool:
+    """Whether a line of a list of removals can say an id."""
+    return name == name.strip() and not set(name) & set("\t\r\n") and encodable(name) == name
 
 
 def removals(ids: Iterable[str]) -> bytes:

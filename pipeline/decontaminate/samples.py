@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
@@ -142,21 +143,19 @@ def _records(path: str, digest: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _json_records(path: str, handle: BinaryIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    lines = _LineNumbers(path)
-    for record in read_json_lines(handle, MAX_RECORD_BYTES):
-        line = lines.at(record.offset)
-        if isinstance(record, JsonFault):
-            raise InputError(f"{path}, line {line}: {record.message}")
-        yield line, record.value
+    with open_input(path) as again:
+        lines = _LineNumbers(again)
+        for record in read_json_lines(handle, MAX_RECORD_BYTES):
+            line = lines.at(record.offset)
+            if isinstance(record, JsonFault):
+                raise InputError(f"{path}, line {line}: {record.message}")
+            yield line, record.value
 
 
 class _LineNumbers:
     """Which line begins at an offset of an inflated file; offsets come in order."""
 
-    def __init__(self, path: str) -> None:
-        import gzip  # noqa: PLC0415 - few sets are packed
-
-        raw = open_input(path)
+    def __init__(self, raw: BinaryIO) -> None:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         self._stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw

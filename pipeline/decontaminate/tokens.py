@@ -25,7 +25,7 @@ MISMATCHES = 4
 LENGTHS = (10, 20, 30, 40, 50)  # L: a run has more ids
 CLEAN, DIRTY = 0.2, 0.8  # a sample is clean below the one, dirty from the other on
 COMMON = 100  # places in the sets of ten ids that begin a run; of a phrase with more none begins
-CHUNK = 1 << 16  # ids looked up at a time, and pairs of places compared
+CHUNK = 1 << 15  # ids looked up at a time, and pairs of places compared
 _ID_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -62,7 +62,7 @@ class TokenIndex:
         places = np.arange(len(seeds), dtype=np.int64)
         inside = places + SEED <= self._end_of(places)
         self._table = GramTable(seeds[inside], places[inside])
-        counts = np.diff(self._table.starts)
+        counts = self._table.counts(np.arange(len(self._table)))
         self._begins = np.zeros(len(self._ids) + 1, bool)  # where ten ids stand that may begin a run
         self._begins[self._table.places] = np.repeat(counts <= COMMON, counts)
 
@@ -97,13 +97,13 @@ class TokenIndex:
 
     def _scan_chunk(self, ids: Ids, offsets: Offsets, at: int) -> list[tuple[Places, Places, Places]]:
         hits, numbers = self._table.find(_seeds(ids[at : at + CHUNK + SEED - 1]))
-        few = np.diff(self._table.starts)[numbers] <= COMMON if len(numbers) else np.empty(0, bool)
+        few = self._table.counts(numbers) <= COMMON
         hits, numbers = hits[few] + at, numbers[few]
         documents = np.searchsorted(offsets, hits, side="right") - 1
-        inside = hits + SEED <= offsets[documents + 1] if len(hits) else few[:0]
+        inside = hits + SEED <= offsets[documents + 1]
         hits, numbers, documents = hits[inside], numbers[inside], documents[inside]
         result = []
-        for some in _slices(np.diff(self._table.starts)[numbers]):
+        for some in _slices(self._table.counts(numbers)):
             owners, index = spread(self._table.starts, numbers[some])
             q, p, d = hits[some][owners], self._table.places[index], documents[some][owners]
             result.append(self._runs(ids, offsets, p, q, d))
@@ -112,7 +112,7 @@ class TokenIndex:
     def _runs(self, ids: Ids, offsets: Offsets, p: Places, q: Places, d: Places) -> tuple[Places, Places, Places]:
         """The runs that begin at pairs of places in sets and documents: document, first id, length."""
         ends = self._end_of(p)
-        begins = np.concatenate(([0], self.ends))[np.searchsorted(self.ends, p, side="right")]
+        begins = ends - self.sizes[np.searchsorted(self.ends, p, side="right")]
         same = np.ones(len(p), bool)
         for k in range(SEED):  # two hashes may be alike by chance
             same &= self._ids[p + k] == ids[q + k]

@@ -242,7 +242,7 @@ class WordIndex:
         owners, inner = spread(np.append(0, np.cumsum(runs[:, 1])), np.arange(len(runs)))
         firsts = runs[owners, 0] + inner - (np.cumsum(runs[:, 1]) - runs[:, 1])[owners]
         numbers = np.unique(self._numbers(firsts))
-        numbers = numbers[table.starts[numbers + 1] - table.starts[numbers] <= COMMON]
+        numbers = numbers[table.counts(numbers) <= COMMON]
         places = np.sort(table.places[spread(table.starts, numbers)[1]])
         owners = self._words.owners(places)
         samples, groups = np.unique(owners, return_inverse=True)

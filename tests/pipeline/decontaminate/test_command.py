@@ -169,6 +169,8 @@ def test_drop_takes_the_documents_out_as_opt_out_does(made, tmp_path):
     report = json.loads((root / "overlap/report.json").read_text())
     assert report["tables"]["words (13-grams)"][SET]["any"] == 0
     assert dropped.read_bytes() == first
+    run(root, "--corpus", root / "corpus", folders=("shards",))  # they follow the corpus
+    assert (root / "overlap/removals.tsv").read_text().count("\n") == 1
 
 
 def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
