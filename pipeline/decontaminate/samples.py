@@ -200,18 +200,18 @@ def _text_of(value: Mapping[str, Any], fields: Sequence[str], where: str) -> lis
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All strings in a value, in order; those of nested values, too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, bytes):
-        yield value.decode("utf-8", "replace")
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key not in NAMING:
-                yield from _strings(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _strings(inner)
+    """All strings in a value, in order; those of nested values, too, however deep."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, bytes):
+            yield one.decode("utf-8", "replace")
+        elif isinstance(one, Mapping):
+            left += [inner for key, inner in one.items() if key not in NAMING][::-1]
+        elif isinstance(one, (list, tuple)):
+            left += one[::-1]
 
 
 class _TaskLoader(yaml.SafeLoader):

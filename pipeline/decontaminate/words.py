@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -27,6 +28,7 @@ SHORTEST = 5  # words of a sample that is compared: fewer say nothing
 COMMON = 100  # places of an n-gram in the sets; one with more is a phrase of theirs, and no sign of one sample
 MAX_WORDS = 200_000_000  # of all sets
 _SEPARATOR = "\0"  # between the texts of a batch
+_NO_CHARACTER = re.compile(r"&#[0-9]{20,}")  # no entity, and over 4,300 digits more than Python reads as a number
 _NOTHING = ("\u200c", "\u200d", "\u2060", "\ufeff")  # seen by nobody, in the midst of words
 # What parts words as a space does, and is all that many an English text has beyond ASCII: so it becomes ASCII.
 _SPACES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u2013", "\u2014", "\u2026", "\u00a0", "\u2022")
@@ -36,7 +38,7 @@ def normal(text: str) -> str:
     """The normal form of a text."""
     for _ in range(2):
         if "&" in text:
-            text = html.unescape(text)
+            text = html.unescape(_NO_CHARACTER.sub(" ", text))
     text = text.replace(_SEPARATOR, " ")
     if not text.isascii():
         for character in _SPACES:

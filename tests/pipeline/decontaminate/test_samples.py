@@ -36,6 +36,12 @@ def test_json_lines_parquet_and_folders(tmp_path):
     assert texts(tmp_path / "evals" / "*.parquet", fields=["question"]) == ["What is it?", "And this?"]
 
 
+def test_text_is_found_however_deep_it_lies(tmp_path):
+    path = tmp_path / "deep.jsonl"
+    path.write_text('{"q": ' + "[" * 900 + '"a", "b"' + "]" * 900 + ', "r": "c"}\n')
+    assert texts(path) == ["a\nb\nc"]
+
+
 def test_task_files(tmp_path):
     data = write_lines(tmp_path / "data" / "test.jsonl", RECORDS)
     base = "dataset_path: json\ndoc_to_text: !function utils.text\nmetric_list: [{metric: acc}]\n"

@@ -41,6 +41,7 @@ def shares(index: WordIndex, *texts: str) -> list[float]:
         ("中文 ok", "中 文 ok"),
         ("\0 a\0b", "a b"),
         ("...", ""),
+        ("a &#" + "9" * 5000 + "; b", "a b"),
     ],
 )
 def test_the_normal_form(text, words):
