@@ -28,6 +28,7 @@ FLOORS = (
     ("report", "plan", "verify"),
     ("inspect", "card"),
     ("publish", "build", "optout"),
+    ("decontaminate",),
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs. One library holds all
@@ -37,7 +38,7 @@ NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": {*GROUND, "filters.native"},
     "trainer_bridge": {*GROUND, "tokenizer.model"},
-    "pipeline": {"tokenizer"},
+    "pipeline": {"tokenizer", "filters.near_duplicates"},  # the words of texts, hashed
     "sources": {"filters", "pipeline", "tokenizer"},
 }
 
@@ -125,7 +126,7 @@ def test_commands_start_without_what_only_their_work_needs():
     """Help, refusals, runs with nothing to do, and looking into a corpus import neither Beam nor plots nor torch."""
     sources = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/command.py"))]
     looking = ["pipeline.verify.command", "pipeline.inspect.command", "pipeline.mix.tracing", "pipeline.mix.command"]
-    looking += ["pipeline.build.command", "pipeline.optout.command"]
+    looking += ["pipeline.build.command", "pipeline.optout.command", "pipeline.decontaminate.command"]
     heavy = {"apache_beam", "pandas", "datasets", "torch", "plotly"}
     program = f"import sys, {', '.join([*sources, *looking])}; sys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.unsignedinteger]
 Unsigned = TypeVar("Unsigned", npt.NDArray[np.uint32], npt.NDArray[np.uint64])
 
 SHINGLE_WORDS = 13  # the n-gram of GPT-3's overlap analysis (Brown et al. 2020, appendix C), and of many since
@@ -82,6 +83,29 @@ def sorted_set(hashes: Hashes) -> Hashes:
     return ordered[keep]
 
 
+class Words(NamedTuple):
+    """The words of a text: their hashes, and where each begins and ends [W]."""
+
+    hashes: Hashes
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+
+def tidy(text: str) -> str:
+    """A text in Unicode's composed form (NFC), without the hyphens between letters and the line ends behind these."""
+    for hyphen in _OTHER_HYPHENS:
+        text = text.replace(hyphen, "-")
+    text = _HYPHEN.sub("", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def code_points(text: str) -> Codes:
+    """The code points of a text."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
 class ShingleHasher:
     """Turns a text into the set of its shingles.
 
@@ -109,30 +133,33 @@ class ShingleHasher:
         """The shingles of a text in reading order, with repetitions."""
         words = self.word_hashes(text)
         if 0 < len(words) < self._words:
-            return _rolling(words, len(words))
-        return _rolling(words, self._words)
+            return rolling(words, len(words))
+        return rolling(words, self._words)
 
     def word_hashes(self, text: str) -> Hashes:
         """The hashes of the words of a text, in reading order."""
-        for hyphen in _OTHER_HYPHENS:
-            text = text.replace(hyphen, "-")
-        text = _HYPHEN.sub("", text)
-        if text.isascii():
-            codes = np.frombuffer(text.encode("ascii"), np.uint8)
-        else:
-            composed = unicodedata.normalize("NFC", text)
-            codes = np.frombuffer(composed.encode("utf-32-le", "surrogatepass"), np.uint32)
-        parts, at = [np.empty(0, np.uint64)], 0
+        return self.words_in(code_points(tidy(text))).hashes
+
+    def words_in(self, codes: Codes) -> Words:
+        """The words of a text, in reading order.
+
+        Args:
+            codes: Of a text that is tidy.
+        """
+        parts, at = [], 0
         while at < len(codes):
             end, size = at, _CHUNK
             while end == at:
                 end = self._chunk_end(codes, at, at + size)
                 size *= 2
-            parts.append(self._chunk_words(codes[at:end]))
+            hashes, starts, ends = self._chunk_words(codes[at:end])
+            parts.append((hashes, starts + at, ends + at))
             at = end
-        return np.concatenate(parts)
+        if not parts:
+            return Words(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
+        return Words(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _chunk_end(self, codes: npt.NDArray[np.unsignedinteger], at: int, end: int) -> int:
+    def _chunk_end(self, codes: Codes, at: int, end: int) -> int:
         """Where a chunk ends: behind the last character that ends a word; ``at`` where there is none."""
         if end >= len(codes):
             return len(codes)
@@ -145,8 +172,11 @@ class ShingleHasher:
                 return end - size + int(closed[-1]) + 1
         return at
 
-    def _chunk_words(self, codes: npt.NDArray[np.unsignedinteger]) -> Hashes:
-        """A word's hash is the polynomial of its characters' values modulo 2^64, cut out of a running sum."""
+    def _chunk_words(self, codes: Codes) -> tuple[Hashes, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Hashes, starts and ends of words.
+
+        A word's hash is the polynomial of its characters' values modulo 2^64, cut out of a running sum.
+        """
         if len(codes) > len(self._powers):
             self._powers = _powers(_CHARACTER_BASE, len(codes))
             self._inverses = _powers(pow(_CHARACTER_BASE, -1, 1 << 64), len(codes))
@@ -163,10 +193,10 @@ class ShingleHasher:
         sums = np.empty(len(codes) + 1, np.uint64)
         sums[0] = 0
         np.cumsum(values * self._powers[: len(codes)], out=sums[1:])
-        return fmix64((sums[ends] - sums[starts]) * self._inverses[starts])
+        return fmix64((sums[ends] - sums[starts]) * self._inverses[starts]), starts, ends
 
 
-def _indices(codes: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.unsignedinteger]:
+def _indices(codes: Codes) -> Codes:
     return codes if codes.dtype == np.uint8 else np.minimum(codes, _CODES - 1)
 
 
@@ -179,7 +209,7 @@ def _part_alone(
     return np.flatnonzero(inside & (alone | ~before)), np.flatnonzero(inside & (alone | ~after)) + 1
 
 
-def _rolling(words: Hashes, size: int) -> Hashes:
+def rolling(words: Hashes, size: int) -> Hashes:
     """The hashes of all runs of ``size`` words: polynomials modulo 2^64, put together from runs of 1, 2, 4, 8 words."""
     count = len(words) - size + 1
     if count <= 0 or size == 0:

@@ -78,7 +78,7 @@ def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding
     marks = np.zeros(documents + 1, MARK)
     writer, runs = HashingWriter(output), RunHasher(coding.numpy.itemsize)
     row = text_bytes = 0
-    for texts in _texts(handle):
+    for texts in texts_of(handle):
         ids, ends = _ids(encoder, texts, coding)
         data = ids.tobytes()
         writer.write(data)
@@ -136,7 +136,7 @@ def _open(handle: BinaryIO) -> pq.ParquetFile:
     return file
 
 
-def _texts(handle: BinaryIO) -> Iterator[list[str]]:
+def texts_of(handle: BinaryIO) -> Iterator[list[str]]:
     """The texts of all rows, in order, in lists of about 4 million characters; "" for a missing one."""
     try:
         for batch in _open(handle).iter_batches(ROWS, columns=["text"]):

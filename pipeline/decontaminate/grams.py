@@ -1,0 +1,120 @@
+"""Tables of n-grams of the evaluation sets: 64-bit hashes, sorted, with filters in front that few others pass.
+
+Two filters, one by the upper and one by the lower bits of a hash, spare nearly all others the search. Memory: 24 bytes
+for each distinct n-gram, 8 for each place of one, and 16 to 32 for the filters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.near_duplicates.shingles import Hashes
+
+Places = npt.NDArray[np.int64]
+
+FILTER_BITS = (16, 28)  # the least and the most that number the entries of a filter, a byte each
+SPARSE = 8  # entries of a filter for each n-gram, at the least
+
+
+class GramTable:
+    """N-grams by their hashes.
+
+    Attributes:
+        hashes: Those of the distinct ones, sorted [G].
+        first: Where each stands first [G].
+        starts: Where the places of each begin in ``places`` [G + 1].
+        places: All places, by n-gram, ascending.
+    """
+
+    def __init__(self, hashes: Hashes, places: Places) -> None:
+        """Makes the table.
+
+        Args:
+            hashes: The hash at each place.
+            places: The places, ascending.
+        """
+        order = np.argsort(hashes, kind="stable")
+        ordered = hashes[order]
+        new = np.ones(len(ordered), bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        self.hashes, self.places = ordered[new], places[order]
+        self.starts = np.append(np.flatnonzero(new), len(ordered))
+        self.first = self.places[self.starts[:-1]]
+        bits = max(FILTER_BITS[0], min(FILTER_BITS[1], int(SPARSE * len(self.hashes)).bit_length()))
+        self._shift = np.uint64(64 - bits)
+        self._mask = np.uint64((1 << bits) - 1)
+        self._upper, self._lower = np.zeros(1 << bits, bool), np.zeros(1 << bits, bool)
+        self._upper[self.hashes >> self._shift] = True
+        self._lower[self.hashes & self._mask] = True
+
+    def __len__(self) -> int:
+        """How many distinct n-grams there are."""
+        return len(self.hashes)
+
+    @property
+    def nbytes(self) -> int:
+        """Its memory."""
+        return sum(
+            array.nbytes for array in (self.hashes, self.places, self.starts, self.first, self._upper, self._lower)
+        )
+
+    def counts(self, numbers: Places) -> Places:
+        """In how many places some n-grams stand."""
+        counts: Places = self.starts[numbers + 1] - self.starts[numbers]
+        return counts
+
+    def find(self, hashes: Hashes) -> tuple[Places, Places]:
+        """Which of some hashes are in the table.
+
+        Returns:
+            Their indices, and the numbers of their n-grams.
+        """
+        if not len(self):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        at = np.flatnonzero(self._upper[hashes >> self._shift])
+        at = at[self._lower[hashes[at] & self._mask]]
+        numbers = np.minimum(np.searchsorted(self.hashes, hashes[at]), len(self) - 1)
+        same = self.hashes[numbers] == hashes[at]
+        return at[same], numbers[same]
+
+
+def spread(starts: Places, numbers: Places) -> tuple[Places, Places]:
+    """Lists that lie one after the other, put together.
+
+    Args:
+        starts: Where each begins, and the end.
+        numbers: Which are wanted.
+
+    Returns:
+        For each entry of these, which of ``numbers`` it is of, and its index.
+    """
+    counts = starts[numbers + 1] - starts[numbers]
+    owners = np.repeat(np.arange(len(numbers)), counts)
+    before = np.cumsum(counts) - counts
+    return owners, np.arange(len(owners)) - before[owners] + starts[numbers][owners]
+
+
+def covered(firsts: Places, lengths: Places, size: int) -> npt.NDArray[np.bool_]:
+    """Which places of a stream some runs cover [size].
+
+    Args:
+        firsts: Where runs begin.
+        lengths: Their lengths.
+        size: Of the stream.
+    """
+    edges = np.zeros(size + 1, np.int64)
+    np.add.at(edges, firsts, 1)
+    np.add.at(edges, firsts + lengths, -1)
+    return np.cumsum(edges[:-1]) > 0
+
+
+def sums_by(ends: Places, values: npt.NDArray[np.bool_]) -> Places:
+    """How many of the values of each sample are true.
+
+    Args:
+        ends: Where each sample ends in the stream.
+        values: Of all places of the stream.
+    """
+    totals = np.concatenate(([0], np.cumsum(values)))
+    return totals[ends] - totals[np.concatenate(([0], ends[:-1]))]
