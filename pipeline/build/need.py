@@ -98,10 +98,17 @@ def next_units(
     return chosen
 
 
-def share_of(units: Sequence[Unit], need: Need, made: Yield) -> float:
-    """The share of what all units hold that is thought to be enough, rounded up to three digits; 1 for all of it."""
+def share_of(units: Sequence[Unit], need: Need, made: Yield, least: float = 0.0) -> float:
+    """The share of what all units hold that is thought to be enough, rounded up to three digits; 1 for all of it.
+
+    Args:
+        units: All units.
+        need: What is needed.
+        made: What came of a smaller share.
+        least: No smaller one is taken.
+    """
     there = sum(need.size(unit, made) for unit in units)
-    wanted = (made.raw_bytes + need.missing_bytes(made)) / there if there else 1.0
+    wanted = max(least, (made.raw_bytes + need.missing_bytes(made)) / there if there else 1.0)
     if wanted >= 1:
         return 1.0
     unit = 10.0 ** (math.floor(math.log10(wanted)) - SHARE_DIGITS + 1) if wanted > 0 else LEAST_SHARE

@@ -90,14 +90,16 @@ class SourceMaker:
         left = [unit for unit in self.units(stage) if unit.name not in {*record.units, *record.passed_over}]
         if source.share is not None:
             there = [unit for unit in self.units(stage) if unit.name not in record.passed_over]
-            return there if left or self._share(there, need, made) > record.share else []
+            is_short = need is not None and need.missing_bytes(made) > 0 and record.share < 1
+            return there if left or is_short else []
         pilot = source.grows and not counted
         chosen = next_units(left, need, made, pilot=pilot, least=self._least(stage, record))
         return self._at_once(chosen, need, made) if source.grows else chosen
 
-    def _share(self, units: Sequence[Unit], need: Need | None, made: Yield) -> float:
-        """The share of all units that is thought to be enough of a source that takes one."""
-        return 1.0 if need is None else share_of(units, need, made)
+    def _share(self, stage: Stage, record: Record, units: Sequence[Unit]) -> float:
+        """The share that is taken next of a source that takes one."""
+        need, least = self._need(stage), LEAST_STEP * record.share if record.raw_bytes else 0.0
+        return 1.0 if need is None else share_of(units, need, self._yield(stage, record), least)
 
     def _at_once(self, units: Sequence[Unit], need: Need | None, made: Yield) -> list[Unit]:
         """The first of some units that are made in one run: no more than the disk is to hold, and in whole scopes."""
@@ -179,8 +181,7 @@ class SourceMaker:
         earlier = [] if source.grows and batch else [known[n] for n in record.units if n in known and n not in named]
         before = record.share
         if source.share is not None and batch:
-            share = self._share(batch, self._need(stage), self._yield(stage, record))
-            record.share = max(share, min(1.0, LEAST_STEP * record.share)) if record.raw_bytes else share
+            record.share = self._share(stage, record, batch)
         self._guard(stage, record, [*earlier, *batch])
         have, gone = self.taken(stage, [*earlier, *batch])
         record.passed_over.update(gone)

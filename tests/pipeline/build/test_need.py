@@ -90,6 +90,7 @@ def test_a_share_of_all_units_is_reckoned_from_the_budget_and_corrected_by_what_
     assert 0.15 < half < 0.18
     assert share_of(UNITS, NEED, Yield(20_000.0, 200, 5000.0)) == 0.2  # enough
     assert share_of(UNITS[:50], NEED, Yield()) == 1
+    assert share_of(UNITS, NEED, Yield(), least=1.5 * 0.287) == 0.431
     assert share_of(UNITS, Need(1e-9, 0.5, 4.0, 100.0, 0.05), Yield()) == 1e-6
 
 
