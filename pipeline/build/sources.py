@@ -86,6 +86,8 @@ class SourceMaker:
         """
         assert stage.source is not None
         source, need = stage.source, self._need(stage)
+        if record.units and record.status != DONE and not source.grows:
+            return []  # what was begun is finished first: until then nothing tells what it yields
         made = self._yield(stage, record)
         left = [unit for unit in self.units(stage) if unit.name not in {*record.units, *record.passed_over}]
         if source.share is not None:

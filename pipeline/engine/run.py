@@ -98,7 +98,7 @@ def run_source(
         options: How to run.
         console: Where progress shows.
         prepare: A pass of the source's own before the rest, given the scopes that are missing; where nothing is, it is
-            not called. It keeps what must survive a kill in the scopes' work folders, and uses ``run_beam``. Given a
+            not called. It keeps what must survive a kill in the scopes' work folders, and uses ``run_each``. Given a
             part, it does that part's share, and waits for the others.
 
     Returns:
