@@ -59,8 +59,8 @@ class _Model(ctypes.Structure):
 class UnigramScorer:
     """Encodes texts with a unigram model and scores their pieces, as the two libraries do, to the last bit.
 
-    Words whose pieces are the same wherever they stand are kept: see ``encode`` in unigram.c. What is kept changes the time,
-    never a result.
+    Words whose pieces are the same wherever they stand are kept: see ``encode`` in unigram.c. What is kept changes the
+    time, never a result.
 
     Memory: some megabytes; while it works about 30 bytes for a byte of text. Not thread-safe.
     """
