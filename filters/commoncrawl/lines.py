@@ -82,9 +82,7 @@ def stripped_lines(body: bytes, *, use_compiled: bool = True) -> bytes:
     if use_compiled and (library := compiled()):
         lines = np.empty(len(body), np.uint8)
         library.stripped_lines.restype = ctypes.c_int64
-        size = library.stripped_lines(
-            ctypes.c_char_p(body), ctypes.c_int64(len(body)), ctypes.c_void_p(address(lines))
-        )
+        size = library.stripped_lines(ctypes.c_char_p(body), ctypes.c_int64(len(body)), ctypes.c_void_p(address(lines)))
         return lines[:size].tobytes()
     text = body.decode("utf-8", "surrogateescape")
     plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

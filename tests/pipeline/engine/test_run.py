@@ -44,7 +44,7 @@ def files(raw: Path) -> list[str]:
 
 
 def test_raw_files_are_read_once(raw, tmp_path, expected, monkeypatch):
-    """Dedup and writing are two passes; the second has what the first kept, by the same bytes, with the same accounts."""
+    """Dedup and writing are two passes; the second has what the first kept, with the same accounts."""
     opened = []
     read = LineSource.read
 
