@@ -87,7 +87,7 @@ def scan(corpus: Corpus, against: Path, *, words: bool = True, tokens: bool = Tr
             pass
 
     seconds, _ = cpu_seconds(lambda: look(file))
-    return seconds, summarize(str(report), data, indexes), indexes
+    return seconds, summarize(str(report), data, indexes, DIRTY), indexes
 
 
 def recall(root: Path, tokenizer: str, samples: int) -> dict[str, dict[str, dict[str, list[float]]]]:

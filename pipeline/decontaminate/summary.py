@@ -36,6 +36,7 @@ class FoundDocument:
         share: How much of its words, or of its ids where that is more; 0 for a short sample.
         samples: Of how many it has anything.
         short: How many of them are short.
+        over: The samples of which it has as much as is too much.
     """
 
     path: str
@@ -48,6 +49,7 @@ class FoundDocument:
     share: float
     samples: int
     short: int
+    over: tuple[int, ...] = ()
 
 
 @dataclass
@@ -73,16 +75,17 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def summarize(root: str, data: Data, indexes: Indexes) -> Summary:
+def summarize(root: str, data: Data, indexes: Indexes, threshold: float) -> Summary:
     """Reads what was found in all files.
 
     Args:
         root: The folder of the report.
         data: What was looked through.
         indexes: The samples.
+        threshold: The share of a sample that is too much.
     """
     count = len(indexes.samples.samples)
-    gather = _Gather(indexes, count)
+    gather = _Gather(indexes, count, threshold)
     drawn = data.drawn()
     for file in data.files:
         table = _read(join(root, *found_name(file.path).split("/")), gather.counts)
@@ -118,8 +121,8 @@ def _by_row(runs: npt.NDArray[np.int64], rows: Places) -> list[npt.NDArray[np.in
 class _Gather:
     """Adds up what was found, file by file."""
 
-    def __init__(self, indexes: Indexes, count: int) -> None:
-        self._indexes = indexes
+    def __init__(self, indexes: Indexes, count: int, threshold: float) -> None:
+        self._indexes, self._threshold = indexes, threshold
         self.counts = dict.fromkeys(("files", "documents", "text_bytes", "tokens"), 0)
         self._tally = indexes.words.tally() if indexes.words else None
         self._longest = indexes.tokens.no_runs() if indexes.tokens else None
@@ -168,7 +171,8 @@ class _Gather:
         self._best[better] = len(self._found)
         self._best_share[samples] = np.maximum(self._best_share[samples], shares)
         self._documents[samples] += 1
-        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples), len(hits.short)))
+        over = tuple(hits.samples[hits.shares >= self._threshold].tolist())
+        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples), len(hits.short), over))
 
     def summary(self) -> Summary:
         words, tokens = self._indexes.words, self._indexes.tokens

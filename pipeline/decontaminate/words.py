@@ -31,7 +31,7 @@ _SEPARATOR = "\0"  # between the texts of a batch
 _NO_CHARACTER = re.compile(r"&#[0-9]{20,}")  # no entity, and over 4,300 digits more than Python reads as a number
 _NOTHING = ("\u200c", "\u200d", "\u2060", "\ufeff")  # seen by nobody, in the midst of words
 # What parts words as a space does, and is all that many an English text has beyond ASCII: so it becomes ASCII.
-_SPACES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u2013", "\u2014", "\u2026", "\u00a0", "\u2022")
+SPACES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u2013", "\u2014", "\u2026", "\u00a0", "\u2022")
 
 
 def normal(text: str) -> str:
@@ -41,7 +41,7 @@ def normal(text: str) -> str:
             text = html.unescape(_NO_CHARACTER.sub(" ", text))
     text = text.replace(_SEPARATOR, " ")
     if not text.isascii():
-        for character in _SPACES:
+        for character in SPACES:
             text = text.replace(character, " ")
         for character in _NOTHING:
             text = text.replace(character, "")
@@ -228,6 +228,29 @@ class WordIndex:
             for k in range(run.grams):
                 one = run._replace(start=run.start + k, grams=1, place=run.place + k)
                 yield from self._verified(words, one)
+
+    def marked(self, text: str, samples: Places) -> npt.NDArray[np.bool_]:
+        """Which words of a text stand in n-grams of some samples, each compared to the letter [W].
+
+        N-grams that are in many places of the sets count no more than in ``hits``.
+        """
+        words, table = TextWords(self._hasher, [text]), self._tables[self.n]
+        at, numbers = table.find(rolling(words.hashes, self.n))
+        owners, index = spread(table.starts, numbers)
+        of_samples = np.isin(self._words.owners(table.places[index]), samples)
+        wanted = (np.bincount(owners, of_samples, len(at)) > 0) & (table.counts(numbers) <= COMMON)
+        firsts = [
+            place
+            for place, first in zip(at[wanted].tolist(), table.first[numbers[wanted]].tolist(), strict=True)
+            if words.words(place, self.n) == self._words.words(first, self.n)
+        ]
+        return covered(np.array(firsts, np.int64), np.full(len(firsts), self.n), len(words))
+
+    def places(self, text: str) -> Places:
+        """Where the words of a text stand in it, as ``places.word_places`` has it [W, 2]."""
+        from pipeline.decontaminate.places import word_places  # noqa: PLC0415 - it needs what is here
+
+        return word_places(self._hasher, text)
 
     def tally(self) -> WordTally:
         """What adds up runs of many documents."""

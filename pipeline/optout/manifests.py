@@ -28,6 +28,7 @@ from pipeline.mix.folder import (
     write_documents_to,
     write_kept_out_to,
 )
+from pipeline.mix.masks import fingerprints_before, mask_kept
 from pipeline.mix.rows import ShardFolder
 from pipeline.optout.journal import Journal
 from pipeline.storage.filesystem import join
@@ -81,6 +82,7 @@ def stage_end(
         "shards": shard_entries(accounts),
         "files": sums,
         "fingerprint": set_fingerprint(manifest["configuration"], accounts),
+        **mask_kept(manifest, [account.masked for account in accounts]),
     }
     manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
     then = before.manifest.get("optout", {})
@@ -105,14 +107,13 @@ def _optout(
     """What lists of removals did to a set so far, as its manifest has it."""
     then = before.get("optout", {})
     changed = [account.optout for account in accounts if account.optout]
-    earlier = then.get("earlier", [])
     filled = np.sum([np.zeros(len(before["sources"]), np.int64), *(entry["filled"] for entry in changed)], axis=0)
     return {
         "lists": [*then.get("lists", []), *(one for one in lists if one not in then.get("lists", []))],
         "documents": sum(len(file.removed) for file in files),
         "rows_out": sum(entry["rows_out"] for entry in changed),
         "filled": filled.tolist(),
-        "earlier": earlier if now == before["fingerprint"] else [*earlier, before["fingerprint"]],
+        "earlier": then.get("earlier", []) if now == before["fingerprint"] else fingerprints_before(before, now=now),
     }
 
 

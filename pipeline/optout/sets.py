@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,18 +142,49 @@ def stage_edit(
     Returns:
         The new account, which is in the journal.
     """
-    manifest, file = folder.manifest, folder.manifest["shards"][shard]["file"]
+    file = folder.manifest["shards"][shard]["file"]
     before = read_account(Layout(folder.root), file.removesuffix(".arrow"))
-    count = ShardCount(manifest["seq_len"] + 1)
     gaps = gaps_after(before.rows, before.gaps, edit.out)
-    count.gaps, documents = np.array(gaps, np.int64), np.zeros(len(manifest["sources"]), np.int64)
+    after = replace(before, rows=before.rows - len(edit.out), optout=_changes(before, gaps, edit))
+    return stage_shard(folder, form, shard, edited_batches(folder, file, edit), after, journal, below)
+
+
+def stage_shard(
+    folder: ShardFolder,
+    form: ShardForm,
+    shard: int,
+    batches: Iterable[pa.RecordBatch],
+    account: ShardAccount,
+    journal: Journal,
+    below: str = "",
+) -> ShardAccount:
+    """Writes a shard anew beside its place, and counts it again.
+
+    Args:
+        folder: The set.
+        form: Of its shards, as they were planned.
+        shard: The number of the shard.
+        batches: Its record batches, as they will be.
+        account: Its account as far as it is known: its rows, and what lists of removals changed.
+        journal: Of the shard.
+        below: The set's folder below that of the journal, with its slash.
+
+    Returns:
+        The new account, which is in the journal.
+
+    Raises:
+        OutputError: The shard is damaged.
+    """
+    manifest, file = folder.manifest, folder.manifest["shards"][shard]["file"]
+    count = ShardCount(manifest["seq_len"] + 1, gaps=np.array(account.gaps, np.int64))
+    documents = np.zeros(len(manifest["sources"]), np.int64)
     with journal.file(f"{below}{file}") as handle:
         digest, writer = HashingWriter(handle), None
-        for batch in edited_batches(folder, file, edit):
+        for batch in batches:
             if writer is None:
                 writer = pa.ipc.new_stream(pa.PythonFile(digest, "w"), batch.schema)
             if batch.num_rows:
-                documents += _begun(batch, count, before.rows - len(edit.out), len(documents))
+                documents += _begun(batch, count, account.rows, len(documents))
                 verify_batch(folder, f"{file}, row {count.rows}", batch, count, {})
                 writer.write_batch(batch)
         if writer is not None:
@@ -164,7 +195,7 @@ def stage_edit(
     shares = [float(entry["share_asked"]) for entry in manifest["mixture"].values()]
     found = prefixes(by_row.astype(np.float64), shares, form, shard)
     account = replace(
-        before,
+        account,
         rows=count.rows,
         bytes=digest.size,
         sha256=digest.digest.hexdigest(),
@@ -172,7 +203,7 @@ def stage_edit(
         documents=documents.tolist(),
         prefix_tokens=found.tokens,
         prefix_error=found.error,
-        optout=_changes(before, gaps, edit),
+        masked=count.masked(len(shares)),
     )
     journal.json(f"{below}_stats/{file.removesuffix('.arrow')}.json", account.as_json())
     return account

@@ -187,7 +187,8 @@ def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--mask"], "--mask is not there: shards have no place for a loss that is off"),
+        (["--mask"], "--mask changes token shards: give their folder alone"),
+        (["--mask", "--drop"], "--mask keeps documents, and --drop takes them out"),
         (["--ngram", "2"], "--ngram must be 5 to 50, it is 2"),
         (["--threshold", "0"], "--threshold must be above 0 and at most 1"),
         (["--method", "tokens"], "has no token files to look through"),
