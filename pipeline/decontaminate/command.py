@@ -50,11 +50,13 @@ examples:
   python -m pipeline.decontaminate corpus/ --against evals/ --fields question,choices --report overlap/
   python -m pipeline.decontaminate corpus/ shards/ --against evals/ --report overlap/ --drop --threshold 0.5
   python -m pipeline.verify corpus/ shards/ --absent overlap/dropped.tsv
+  python -m pipeline.decontaminate shards/ --against evals/ --report overlap/ --mask
 
 in the folder of --report: report.md and report.json (tables for each set), samples.jsonl (each sample: its shares and
 subsets), documents.tsv (each document with anything of a sample), removals.tsv (the ids of those that hold --threshold
 of a sample or more, as python -m pipeline.optout takes it). --drop applies that list: the documents leave the corpus,
-its token files, and the shards that are given, and what left is added to dropped.tsv.
+its token files, and the shards that are given, and what left is added to dropped.tsv. --mask keeps the documents, and
+writes into the shards that the loss is off for what they hold of these samples: no id changes.
 
 The same command again looks through only what is new. Every flag of Apache Beam passes through; --direct_num_workers
 N takes N cores."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import MANIFEST, Layout
 from pipeline.decontaminate.data import Data, DataFile
-from pipeline.decontaminate.places import marked_ids, runs_of, spans_of
+from pipeline.decontaminate.places import marked_ids, runs_of, spans_of, word_places
 from pipeline.decontaminate.report import against_of
 from pipeline.decontaminate.scan import Indexes, Question
 from pipeline.decontaminate.summary import FoundDocument
@@ -119,7 +119,7 @@ def _marked(
     marked = np.zeros(len(ids), np.bool_)
     if indexes.words is not None:
         words = indexes.words.marked(text, samples)
-        spans = spans_of(words, indexes.words.places(text)) if words.any() else []
+        spans = spans_of(words, word_places(indexes.words.hasher, text)) if words.any() else []
         marked[first:stop] = marked_ids(encoder, text, ids[first:stop], spans)
     if indexes.tokens is not None:
         marked |= indexes.tokens.marked(ids, samples)

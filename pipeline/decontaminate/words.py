@@ -153,6 +153,7 @@ class WordIndex:
         sizes: Words of each sample [S].
         ends: Where each ends in the words of all [S].
         n: Words of an n-gram.
+        hasher: Finds words.
     """
 
     def __init__(self, samples: Samples, n: int) -> None:
@@ -162,8 +163,8 @@ class WordIndex:
             InputError: They are too many.
         """
         self.n = n
-        self._hasher = ShingleHasher(n)
-        self._words = TextWords(self._hasher, [sample.text for sample in samples.samples])
+        self.hasher = ShingleHasher(n)
+        self._words = TextWords(self.hasher, [sample.text for sample in samples.samples])
         self.ends = self._words.ends
         self.sizes = np.diff(self.ends, prepend=0)
         if len(self._words) > MAX_WORDS:
@@ -198,7 +199,7 @@ class WordIndex:
 
     def scan(self, texts: Sequence[str]) -> list[Run]:
         """Finds the n-grams of the samples in some texts; each is compared word by word."""
-        words = TextWords(self._hasher, texts)
+        words = TextWords(self.hasher, texts)
         runs: list[Run] = []
         for size, table in self._tables.items():
             at, numbers = table.find(rolling(words.hashes, size))
@@ -234,7 +235,7 @@ class WordIndex:
 
         N-grams that are in many places of the sets count no more than in ``hits``.
         """
-        words, table = TextWords(self._hasher, [text]), self._tables[self.n]
+        words, table = TextWords(self.hasher, [text]), self._tables[self.n]
         at, numbers = table.find(rolling(words.hashes, self.n))
         owners, index = spread(table.starts, numbers)
         of_samples = np.isin(self._words.owners(table.places[index]), samples)
@@ -245,12 +246,6 @@ class WordIndex:
             if words.words(place, self.n) == self._words.words(first, self.n)
         ]
         return covered(np.array(firsts, np.int64), np.full(len(firsts), self.n), len(words))
-
-    def places(self, text: str) -> Places:
-        """Where the words of a text stand in it, as ``places.word_places`` has it [W, 2]."""
-        from pipeline.decontaminate.places import word_places  # noqa: PLC0415 - it needs what is here
-
-        return word_places(self._hasher, text)
 
     def tally(self) -> WordTally:
         """What adds up runs of many documents."""
