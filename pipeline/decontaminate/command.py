@@ -39,7 +39,7 @@ tokens  runs of more than L tokens of a sample, of which 4 may differ, but none 
         (Llama 2, appendix A.6); where the folder is token shards, or --tokenizer says whose token files are meant.
 
 Every hit is compared to the letter, and traced to the document's id, address and raw file. Samples below 13 words are
-compared as a whole and counted apart; those below 5 are named as not compared."""
+compared as a whole and counted apart; of those below 5 ("tiny") only whether they stand anywhere is told."""
 
 EPILOG = """\
 evaluation sets are JSON lines (an object a line), Parquet, and task files of lm-evaluation-harness whose data lie

@@ -15,7 +15,7 @@ from pipeline.decontaminate.data import Data, DataFile
 from pipeline.decontaminate.grams import Places
 from pipeline.decontaminate.scan import TOKENS, WORDS, Indexes, account_of, found_name
 from pipeline.decontaminate.tokens import CLEAN, DIRTY, LENGTHS, SEED
-from pipeline.decontaminate.words import WordHits
+from pipeline.decontaminate.words import SHORTEST, WordHits
 from pipeline.errors import OutputError
 from pipeline.storage.filesystem import join, open_input
 
@@ -134,11 +134,13 @@ class _Gather:
         method = table["method"].to_numpy()
         runs = np.stack([table[name].to_numpy() for name in ("row", "start", "count", "size")], axis=1)
         words, tokens = runs[method == WORDS], runs[method == TOKENS]
+        tiny = (method == WORDS) & (runs[:, 3] < SHORTEST)  # these tell of no document
         if self._tally is not None:
             self._tally.add(words[:, 1:])
         if self._longest is not None:
             np.maximum.at(self._longest, tokens[:, 1], tokens[:, 2])
-        tokens = tokens[tokens[:, 2] > LENGTHS[0]]
+        tokens, words = tokens[tokens[:, 2] > LENGTHS[0]], runs[(method == WORDS) & ~tiny]
+        runs, table = runs[~tiny], table.filter(pa.array(~tiny))
         rows, firsts = np.unique(runs[:, 0], return_index=True)
         of_words, of_tokens = (_by_row(some, rows) for some in (words, tokens))
         for k, row in enumerate(rows.tolist()):
@@ -212,7 +214,8 @@ def word_table(summary: Summary, indexes: Indexes) -> Iterator[tuple[str, dict[s
                 "dirty": int((long & (share >= DIRTY)).sum()),
                 "short": int((own & index.is_short).sum()),
                 "short found": int((own & index.is_short & (share > 0)).sum()),
-                "too short": int((own & index.is_tiny).sum()),
+                "tiny": int((own & index.is_tiny).sum()),
+                "tiny found": int((own & index.is_tiny & (share > 0)).sum()),
             },
         )
 

@@ -24,7 +24,7 @@ from pipeline.decontaminate.grams import GramTable, Places, covered, spread, sum
 from pipeline.decontaminate.samples import Samples
 from pipeline.errors import InputError
 
-SHORTEST = 5  # words of a sample that is compared: fewer say nothing
+SHORTEST = 5  # words of a sample by which documents are told: where fewer stand says nothing, but that they stand
 COMMON = 100  # places of an n-gram in the sets; one with more is a phrase of theirs, and no sign of one sample
 MAX_WORDS = 200_000_000  # of all sets
 _SEPARATOR = "\0"  # between the texts of a batch
@@ -99,6 +99,9 @@ class Run(NamedTuple):
     place: int
 
 
+Unmet = dict[int, npt.NDArray[np.bool_]]  # by the number of words: of each n-gram whether it was not found yet
+
+
 class WordHits(NamedTuple):
     """What one document has of the samples.
 
@@ -169,7 +172,7 @@ class WordIndex:
         self.sizes = np.diff(self.ends, prepend=0)
         if len(self._words) > MAX_WORDS:
             raise InputError(f"the evaluation sets have {len(self._words):,} words, over {MAX_WORDS:,}: give fewer")
-        lengths = np.unique(self.sizes[(self.sizes >= SHORTEST) & (self.sizes < n)])
+        lengths = np.unique(self.sizes[(self.sizes > 0) & (self.sizes < n)])
         self._tables = {n: self._table(n), **{int(length): self._table(int(length)) for length in lengths}}
 
     def _table(self, size: int) -> GramTable:
@@ -189,7 +192,7 @@ class WordIndex:
 
     @property
     def is_tiny(self) -> npt.NDArray[np.bool_]:
-        """The samples that are not compared."""
+        """The samples of so few words that only whether they stand anywhere is told; those of none stand nowhere."""
         return self.sizes < SHORTEST
 
     @property
@@ -197,8 +200,17 @@ class WordIndex:
         """Memory of the tables."""
         return sum(table.nbytes for table in self._tables.values()) + 24 * len(self._words)
 
-    def scan(self, texts: Sequence[str]) -> list[Run]:
-        """Finds the n-grams of the samples in some texts; each is compared word by word."""
+    def unmet(self) -> Unmet:
+        """For ``scan``: the tiny samples of which none was found yet."""
+        return {size: np.ones(len(table), bool) for size, table in self._tables.items() if size < SHORTEST}
+
+    def scan(self, texts: Sequence[str], unmet: Unmet) -> list[Run]:
+        """Finds the n-grams of the samples in some texts; each is compared word by word.
+
+        Args:
+            texts: The texts.
+            unmet: Of tiny samples, those that are yet to be found; each is found once.
+        """
         words = TextWords(self.hasher, texts)
         runs: list[Run] = []
         for size, table in self._tables.items():
@@ -206,8 +218,22 @@ class WordIndex:
             if len(at):
                 owners = words.owners(at)
                 inside = owners == words.owners(at + size - 1)
+                if size in unmet:
+                    runs += self._first(words, owners[inside], at[inside], numbers[inside], size, unmet[size])
+                    continue
                 runs += self._runs(words, owners[inside], at[inside], table.first[numbers[inside]], size)
         return runs
+
+    def _first(
+        self, words: TextWords, owners: Places, at: Places, numbers: Places, size: int, unmet: npt.NDArray[np.bool_]
+    ) -> Iterator[Run]:
+        """The first hit of each n-gram that was not found before; it is not looked for any more then."""
+        new = np.flatnonzero(unmet[numbers])
+        for hit in new[np.unique(numbers[new], return_index=True)[1]].tolist():
+            run = Run(int(owners[hit]), int(self._tables[size].first[numbers[hit]]), 1, size, int(at[hit]))
+            for verified in self._verified(words, run):
+                unmet[numbers[hit]] = False
+                yield verified
 
     def _runs(self, words: TextWords, owners: Places, at: Places, first: Places, size: int) -> Iterator[Run]:
         """Hits put together where they stand together in both; the first of each n-gram in each text."""

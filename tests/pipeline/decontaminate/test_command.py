@@ -46,7 +46,8 @@ def made(tmp_path_factory):
         make_source(root, name)
     write_model(root)
     mix(root, recipe({"a": 70, "b": 30}, shard_rows=150, heldout_tokens=160), budget=6000)
-    short = [{"question": "is it", "id": "7"}, {"question": lines[1].split("\t")[2][:60].rpartition(" ")[0]}]
+    tiny = [{"question": "is it", "id": "7"}, {"question": "Harbour!"}, {"question": "1 0:"}, {"question": "?!"}]
+    short = [*tiny, {"question": lines[1].split("\t")[2][:60].rpartition(" ")[0]}]
     write_lines(root / "evals" / f"{SET}.jsonl", samples)
     write_lines(root / "evals" / "short.jsonl", short)
     return root
@@ -79,9 +80,10 @@ def test_the_report_tells_of_each_set_each_sample_and_each_document(reported):
     words = report["tables"]["words (13-grams)"]
     assert words[SET] == {
         **{"samples": 8, "compared": 8, "any": 4, "not clean": 4, "dirty": 3},
-        **{"short": 0, "short found": 0, "too short": 0},
+        **{"short": 0, "short found": 0, "tiny": 0, "tiny found": 0},
     }
-    assert (words["short"]["short"], words["short"]["short found"], words["short"]["too short"]) == (1, 1, 1)
+    counts = {"short": 1, "short found": 1, "tiny": 4, "tiny found": 2}
+    assert {key: words["short"][key] for key in counts} == counts
     tokens = report["tables"]["tokens (L = 20)"][SET]
     assert (tokens["clean"], tokens["not clean"], tokens["dirty"], tokens["not dirty"]) == (6, 2, 1, 7)
     looked = report["looked_through"]
