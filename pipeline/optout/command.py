@@ -41,9 +41,9 @@ tells what it finds, and changes nothing.
 
 Of a corpus the documents leave their Parquet files, and the ledger counts them as dropped: opt_out; rejects of theirs
 lose their text. Their ids are cut out of token files. In token shards, for training and held out, their places are
-filled by documents of the same source that were not drawn; where there are none left, the rows are taken out. All
-that is not listed keeps its bytes. Killed at any point, the same command ends what it began; a second time, the same
-list changes nothing."""
+filled by documents of the same source that were not drawn, then by those that were, once more each; where these do
+not suffice, rows are taken out. All that is not listed keeps its bytes. Killed at any point, the same command ends
+what it began; a second time, the same list changes nothing."""
 
 EPILOG = """\
 a list is UTF-8: a line a removal, its kind, a tab, its value; behind another tab, a note for the report. Empty lines
@@ -318,8 +318,8 @@ class Work:
         with self._watch("look", [root, join(root, HELDOUT)]) as watcher:
             done = shards.take_out(following, self._date, watcher.count)
         self.say(
-            f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['rows_out']:,} rows "
-            "taken out for want of any."
+            f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['again']:,} of them with "
+            f"such as were drawn before; {done['rows_out']:,} rows taken out for want of any."
         )
         off = shards.share_error(root)
         if off > SHARE_TOLERANCE:

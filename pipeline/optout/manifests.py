@@ -60,7 +60,7 @@ def stage_end(
         kept_out: What training may not have.
         lists: The checksums of the lists that took documents out now.
         end: The journal.
-        done: Gets the rows that were taken out, and the ids that were filled.
+        done: Gets the rows that were taken out, the ids that were filled, and those of them with what was drawn before.
     """
     below, manifest = below_root(root, before), dict(before.manifest)
     sums = dict(manifest.get("files", {}))
@@ -87,7 +87,8 @@ def stage_end(
     manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
     then = before.manifest.get("optout", {})
     done["rows_out"] += manifest["optout"]["rows_out"] - then.get("rows_out", 0)
-    done["filled"] += sum(manifest["optout"]["filled"]) - sum(then.get("filled", ()))
+    for key in ("filled", "again"):
+        done[key] += sum(manifest["optout"][key]) - sum(then.get(key, ()))
     end.json(f"{below}{MANIFEST}", manifest)
 
 
@@ -107,12 +108,16 @@ def _optout(
     """What lists of removals did to a set so far, as its manifest has it."""
     then = before.get("optout", {})
     changed = [account.optout for account in accounts if account.optout]
-    filled = np.sum([np.zeros(len(before["sources"]), np.int64), *(entry["filled"] for entry in changed)], axis=0)
+    none = np.zeros(len(before["sources"]), np.int64)
+    filled, again = (
+        np.sum([none, *(entry.get(key, none) for entry in changed)], axis=0) for key in ("filled", "again")
+    )
     return {
         "lists": [*then.get("lists", []), *(one for one in lists if one not in then.get("lists", []))],
         "documents": sum(len(file.removed) for file in files),
         "rows_out": sum(entry["rows_out"] for entry in changed),
         "filled": filled.tolist(),
+        "again": again.tolist(),
         "earlier": then.get("earlier", []) if now == before["fingerprint"] else fingerprints_before(before, now=now),
     }
 

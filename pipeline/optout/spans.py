@@ -60,6 +60,7 @@ class Filling:
         offset: Which of the document's ids comes first.
         ids: All that is written, a bos that is not the document's own at their head where it begins inside it.
         given: 1 where there is such a bos.
+        again: Whether its document was drawn before.
     """
 
     source: int
@@ -67,6 +68,7 @@ class Filling:
     offset: int
     ids: Ids
     given: int
+    again: bool = False
 
 
 def find_spans(rows: Mapping[int, Row], removed: frozenset[int], gaps: frozenset[int], seq_len: int) -> list[Span]:
