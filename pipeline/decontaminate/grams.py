@@ -41,7 +41,8 @@ class GramTable:
         new = np.ones(len(ordered), bool)
         np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
         self.hashes, self.places = ordered[new], places[order]
-        self.starts = np.append(np.flatnonzero(new), len(ordered))
+        del order, ordered  # what is left needs room
+        self.starts = np.append(np.flatnonzero(new), len(places))
         self.first = self.places[self.starts[:-1]]
         bits = max(FILTER_BITS[0], min(FILTER_BITS[1], int(SPARSE * len(self.hashes)).bit_length()))
         self._shift = np.uint64(64 - bits)
