@@ -150,7 +150,7 @@ class Work:
             self._mask(data, question, indexes, summary)
         elif dropped:
             self._drop(data)
-        elif listed and not args.drop:
+        elif listed and not args.drop and data.is_ours:
             self._say(f"Nothing was taken out. --drop takes out {listed:,} documents.")
 
     def _check_shards(self, data: Data) -> None:
@@ -159,6 +159,11 @@ class Work:
         for root in self._args.folders[1:]:
             if not is_shard_folder(root):
                 raise InputError(f"{root} is no folder of token shards: give one corpus, first, and then its shards")
+        if self._args.drop and not data.is_ours:
+            raise InputError(
+                f"{self._args.folders[0]} is a folder of Parquet files without manifest, of which --drop takes nothing "
+                "out: without it, documents.tsv tells files and rows."
+            )
         if self._args.mask and (data.shards is None or self._args.folders[1:]):
             raise InputError(
                 "--mask changes token shards: give their folder alone, one at a time. Of a corpus --drop takes "

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.leaks import LEAKS, sample, write_lines
+from benchmarks.leaks import LEAKS, sample, whole, write_lines
 from pipeline.decontaminate.command import main
 from pipeline.decontaminate.data import find_data
 from pipeline.decontaminate.scan import Indexes, Question, ScanFile
@@ -206,3 +207,21 @@ def test_what_cannot_be_is_refused(made, capsys, words, message):
     assert ended.value.code
     assert message in capsys.readouterr().err
     assert not (made / "overlap").exists()
+
+
+def test_a_folder_of_parquet_files_of_any_origin_is_looked_through(made, tmp_path, capsys):
+    leaked = json.loads((made / "evals" / f"{SET}.jsonl").read_text().splitlines()[0])
+    (tmp_path / "theirs/sub").mkdir(parents=True)
+    pq.write_table(pa.table({"text": ["other", None, f"so {whole(leaked)}"]}), tmp_path / "theirs/sub/a.parquet")
+    words = ["--against", str(made / "evals"), "--report", str(tmp_path / "overlap"), "--quiet"]
+    main([str(tmp_path / "theirs"), *words])
+    (found,) = csv.DictReader((tmp_path / "overlap/documents.tsv").open(), delimiter="\t")
+    assert (found["file"], found["row"], found["id"], found["share"]) == ("sub/a.parquet", "2", "", "1.0000")
+    pq.write_table(pa.table({"body": ["other"]}), tmp_path / "theirs/sub/b.parquet")
+    for more, message in (
+        (["--drop"], "a folder of Parquet files without manifest, of which --drop takes nothing out"),
+        ([], "it has no column text; it has body"),
+    ):
+        with pytest.raises(SystemExit):
+            main([str(tmp_path / "theirs"), *words, *more])
+        assert message in capsys.readouterr().err
