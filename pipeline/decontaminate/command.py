@@ -233,7 +233,7 @@ class Work:
             f"{len(summary.found):,} documents have something of a sample, {over:,} of them {threshold:.0%} of one or "
             f"more: {join(root, report.PAGE)}"
         )
-        if over > listed:
+        if over > listed and not self._args.mask:
             warn(f"{over - listed:,} of these have no id, or one with others: they cannot be listed by it")
         return summary, listed
 

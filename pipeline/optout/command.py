@@ -22,6 +22,7 @@ from pipeline.engine.state import held
 from pipeline.errors import InputError
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.rows import is_shard_folder, open_folder
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.mix.token_files import TOKEN_FILES
 from pipeline.optout import corpus as documents
 from pipeline.optout import shards, token_files
@@ -321,6 +322,10 @@ class Work:
             f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['again']:,} of them with "
             f"such as were drawn before; {done['rows_out']:,} rows taken out for want of any."
         )
+        if done["filled"] and LOSS_MASK in following.folder.manifest:
+            self.say(
+                "  What fills places has no loss mask yet: run the same python -m pipeline.decontaminate --mask again."
+            )
         off = shards.share_error(root)
         if off > SHARE_TOLERANCE:
             warn(

@@ -56,6 +56,8 @@ CURE_AFTER_REMOVALS = (
     "python -m pipeline.mix, to another --output."
 )
 
+AND_MASK = " What is made anew has no loss mask: run the same python -m pipeline.decontaminate --mask again then."
+
 Spans = Mapping[int, list[tuple[int, int]]]
 
 
@@ -98,7 +100,8 @@ def cure(root: str) -> str:
         manifest = read_manifest(Layout(root)) or {}
     except OutputError:
         manifest = {}
-    return CURE_AFTER_REMOVALS if "optout" in manifest else CURE
+    cure_ = CURE_AFTER_REMOVALS if "optout" in manifest else CURE
+    return cure_ + AND_MASK if LOSS_MASK in manifest else cure_
 
 
 def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:

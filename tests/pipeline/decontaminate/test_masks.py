@@ -19,7 +19,7 @@ from pipeline.mix.tracing import main as trace
 from pipeline.optout.command import main as take_out
 from pipeline.optout.sets import read_rows
 from pipeline.publish.command import main as publish
-from pipeline.verify.shards import verify_shards
+from pipeline.verify.shards import cure, verify_shards
 from tests.pipeline.mix.corpora import mix, recipe, snapshot, write_model
 from tests.pipeline.optout.made import make_source, write_list, write_raw
 from tokenizer.encode import Encoder
@@ -212,7 +212,7 @@ def test_trace_shows_it(masked, capsys):
     assert f"loss off ids {at} to " in capsys.readouterr().out
 
 
-def test_opt_out_keeps_the_masks_of_what_stays(masked, tmp_path):
+def test_opt_out_keeps_the_masks_of_what_stays(masked, tmp_path, capsys):
     """One of the masked documents goes: its place is filled by others, which have a loss; the rest is as it was."""
     root = tmp_path / "root"
     shutil.copytree(masked, root)
@@ -220,6 +220,7 @@ def test_opt_out_keeps_the_masks_of_what_stays(masked, tmp_path):
     write_list(root / "removals.tsv", "url\thttps://a.example/1/0")
     folders = [str(root / "corpus"), str(root / "shards"), "--corpus", str(root / "corpus")]
     take_out([*folders, "--list", str(root / "removals.tsv"), "--apply", "--date", "2026-03-31", "--quiet"])
+    assert "What fills places has no loss mask yet" in capsys.readouterr().out
     folder, after = off_by_document(root)
     assert verify_shards(str(root / "shards"), corpus=str(root / "corpus"))[1] == []
     gone = before.keys() - after.keys()
@@ -291,6 +292,7 @@ def test_verify_names_a_mask_that_is_wrong(masked, tmp_path, fault):
         "nulls": "loss_mask holds nulls",
     }
     assert any(expected[fault] in one for one in faults), faults
+    assert cure(str(root / "shards")).endswith("run the same python -m pipeline.decontaminate --mask again then.")
 
 
 def break_mask(root, fault):
