@@ -240,11 +240,13 @@ class Work:
     def _mask(self, data: Data, question: Question, indexes: Indexes, summary: Summary) -> None:
         """Has the loss off, in the shards, for what was found of samples of which a document holds too much."""
         from pipeline.decontaminate.masks import find_masks, mask_shards  # noqa: PLC0415
+        from pipeline.optout.command import CountWatcher  # noqa: PLC0415
 
         assert data.shards is not None
-        done = mask_shards(
-            data.shards, find_masks(data, indexes, summary.found), question, indexes, self._args.threshold
-        )
+        over = sum(bool(document.over) for document in summary.found)
+        with CountWatcher("mask", over, self._progress, "documents") as watcher:
+            spans = find_masks(data, indexes, summary.found, watcher.count)
+        done = mask_shards(data.shards, spans, question, indexes, self._args.threshold)
         off = ", ".join(f"{name} {count:,}" for name, count in done.after.items() if count) or "none"
         self._say(f"{data.shards.root}: the loss is off for these ids: {off}. Shards written anew: {done.shards:,}.")
         if done.before != done.after:

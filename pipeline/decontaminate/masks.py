@@ -60,13 +60,16 @@ class Masked:
     after: dict[str, int]
 
 
-def find_masks(data: Data, indexes: Indexes, found: Sequence[FoundDocument]) -> dict[int, list[tuple[int, int]]]:
+def find_masks(
+    data: Data, indexes: Indexes, found: Sequence[FoundDocument], seen: list[int] | None = None
+) -> dict[int, list[tuple[int, int]]]:
     """The ids of documents, by their number, for which the loss is to be off; an id is counted in its document's own.
 
     Args:
         data: Token shards and what they were made of.
         indexes: The samples.
         found: What was found; of documents with too much of no sample nothing is masked.
+        seen: Counts the documents.
 
     Raises:
         UserError: The corpus or its token files are not there any more, or damaged.
@@ -81,6 +84,8 @@ def find_masks(data: Data, indexes: Indexes, found: Sequence[FoundDocument]) -> 
     for file in data.files:
         for number, marked in _masks_of(data, indexes, encoder, file, listed.get(file.path, ())):
             spans[number] = runs_of(marked)
+            if seen is not None:
+                seen[0] += 1
     return spans
 
 

@@ -192,18 +192,19 @@ def _corpus_of(root: str, given: Folders, corpus: str | None) -> str:
 
 
 class CountWatcher(Watcher):
-    """Shows how many shards are done.
+    """Shows how many shards, or other things, are done.
 
     Args:
         name: Of the step.
         total: How many there are.
         console: Where it shows.
+        things: What they are.
     """
 
-    def __init__(self, name: str, total: int, console: Console) -> None:
+    def __init__(self, name: str, total: int, console: Console, things: str = "shards") -> None:
         super().__init__(console, False)
         self.count = [0]
-        self._name, self._total = name, total
+        self._name, self._total, self._things = name, total, things
 
     def __enter__(self) -> CountWatcher:
         super().__enter__()
@@ -219,7 +220,7 @@ class CountWatcher(Watcher):
     def line(self) -> str:
         """One line for a log."""
         left = time_left(self.count[0], self._total, time.monotonic() - self._started)
-        return f"{self._name}: {self.count[0]:,}/{self._total:,} shards, {left}"
+        return f"{self._name}: {self.count[0]:,}/{self._total:,} {self._things}, {left}"
 
 
 class Work:

@@ -267,6 +267,9 @@ def test_datasets_opens_masked_shards_and_their_parquet(masked, tmp_path):
     with pytest.raises(SystemExit) as ended:
         publish([str(masked / "shards"), "--to", str(out)])
     assert not ended.value.code
+    masked_ids = json.loads((masked / "shards/manifest.json").read_text())["loss_mask"]["tokens"]["a"]
+    card = (out / "README.md").read_text()
+    assert f"For {masked_ids:,} tokens it is not: those of documents that hold samples of clean, leaked." in card
     again = datasets.load_dataset(str(out), "shards", cache_dir=str(tmp_path / "cache"))
     on = [True] * len(rows[0].ids)
     assert again["train"]["loss_mask"][:] == [one or on for one in opened["loss_mask"]]
