@@ -1,14 +1,16 @@
 """Batches from shards: which samples a rank takes at a step, and how they reach its device.
 
 There are no worker processes: one thread copies rows from the page cache into a pinned buffer while the
-    device computes.
+    device computes. It reads some micro-batches at a time: one alone is too little to hand from thread to thread.
 """
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,10 @@ from trainer_bridge.order import Order
 from trainer_bridge.shards import Segments, ShardReader
 
 STRETCH = 4096  # samples whose order is computed at one time: NumPy costs little more for 4,096 than for 4
-AHEAD = 2  # batches read before they are asked for: one in transfer, one being filled
+AHEAD = 2  # pieces read before they are asked for: one in transfer, one being filled
+PIECE_IDS = (
+    1 << 16
+)  # ids of a piece, which is some micro-batches, at least one; larger ones leave the processor's cache
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,13 @@ class Batch:
     def sources(self) -> NDArray[np.uint8]:
         """Source of each id [B, T + 1]."""
         return self._spread(self.segments.sources)
+
+    @property
+    def target_sources(self) -> NDArray[np.uint8]:
+        """Source of each target [B, T]."""
+        lengths = self._lengths.copy()
+        lengths[np.cumsum(self.segments.counts) - self.segments.counts] -= 1
+        return np.repeat(self.segments.sources, lengths).reshape(len(self.ids), -1)
 
     @property
     def documents(self) -> NDArray[np.int32]:
@@ -98,7 +110,11 @@ class Samples:
 
     def batch(self, start: int, stop: int) -> Batch:
         """Reads the samples start, ..., stop - 1."""
-        rows = self.rows(start, stop)
+        return self.read([(start, stop)])
+
+    def read(self, spans: Sequence[tuple[int, int]]) -> Batch:
+        """Reads spans of samples, as one batch."""
+        rows = np.concatenate([self.rows(start, stop) for start, stop in spans])
         ids = np.empty((len(rows), self.seq_len + 1), np.int32)
         return Batch(rows, ids, self.reader.read(rows, ids))
 
@@ -213,8 +229,13 @@ class Feeder:
         self._samples, self._share, self._config, self._device = samples, share, config, device
         self._pin = device.type == "cuda"
         self._stream: Any = torch.cuda.Stream(device) if self._pin else None  # type: ignore[no-untyped-call]
-        self._queue: queue.Queue[Any] = queue.Queue(AHEAD)
-        self._stopped = threading.Event()
+        # Both block in C: a queue with a bound, and waits with a time-out, cost as much as the reading.
+        self._handed: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        for _ in range(AHEAD):
+            self._wanted.put(True)
+        self._ready: deque[tuple[Any, ...]] = deque()
+        self._stopped = False
         self._thread = threading.Thread(target=self._read, args=(consumed,), name="feeder", daemon=True)
         self._thread.start()
 
@@ -223,50 +244,60 @@ class Feeder:
 
     def __next__(self) -> DeviceBatch:
         """The next micro-batch; raises here what the reading thread met."""
-        host = self._queue.get()
-        if isinstance(host, BaseException):
-            raise host
-        return self._to_device(host)
+        if not self._ready:
+            piece = self._handed.get()
+            if isinstance(piece, BaseException):
+                raise piece
+            self._wanted.put(True)
+            self._ready.extend(piece)
+        return self._to_device(self._ready.popleft())
 
     def close(self) -> None:
         """Stops the reading thread."""
-        self._stopped.set()
-        while self._thread.is_alive():
-            try:
-                self._queue.get(timeout=0.01)  # it may be waiting for a place
-            except queue.Empty:
-                continue
+        self._stopped = True
+        self._wanted.put(False)
+        self._thread.join()
         self._samples.reader.close()
 
     def _read(self, consumed: int) -> None:
         try:
-            order, window = self._samples.order, None
-            for start, stop in self._share.spans(consumed):
+            pieces = self._pieces(consumed)
+            while self._wanted.get() and not self._stopped:
+                self._handed.put(next(pieces))
+        except Exception as error:  # handed to the training thread, which raises it
+            self._handed.put(error)
+
+    def _pieces(self, consumed: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Some micro-batches at a time, without end."""
+        order, window = self._samples.order, None
+        spans = self._share.spans(consumed)
+        count = max(1, PIECE_IDS // (self._share.micro * self._samples.seq_len))
+        while True:
+            piece = list(islice(spans, count))
+            for start, _ in piece:
                 if window != (window := order.window_number(start)):
                     self._samples.reader.will_need(order.window_rows(start))
-                self._put(self._host_tensors(self._samples.batch(start, stop)))
-                if self._stopped.is_set():
-                    return
-        except Exception as error:  # handed to the training thread, which raises it
-            self._put(error)
-
-    def _put(self, item: Any) -> None:
-        while not self._stopped.is_set():
             try:
-                self._queue.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+                yield self._micro_batches(piece)
+            except TrainerError:  # one of them is damaged: those before it are still to be had
+                for span in piece:
+                    yield self._micro_batches([span])
 
-    def _host_tensors(self, batch: Batch) -> tuple[Any, ...]:
+    def _micro_batches(self, spans: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
+        """The tensors of each micro-batch, on the host; they are parts of those of all."""
+        batch, micro = self._samples.read(spans), self._share.micro
+        targets = batch.targets(self._config.predict_across_documents)
         arrays = (
-            batch.ids[:, :-1],
-            batch.targets(self._config.predict_across_documents),
-            batch.sources[:, 1:],
-            batch.documents[:, :-1] if self._config.document_mask else None,
+            np.ascontiguousarray(batch.ids[:, :-1]),
+            # A device makes them wide itself; fewer bytes travel.
+            np.ascontiguousarray(targets) if self._pin else targets.astype(np.int64),
+            batch.target_sources if self._pin else batch.target_sources.astype(np.int64),
+            np.ascontiguousarray(batch.documents[:, :-1]) if self._config.document_mask else None,
         )
-        tensors = [None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
-        return tuple(t.pin_memory() if self._pin and t is not None else t for t in tensors)
+        tensors = [None if a is None else torch.from_numpy(a) for a in arrays]
+        whole = [t.pin_memory() if self._pin and t is not None else t for t in tensors]
+        parts = [[None] * len(spans) if t is None else torch.split(t, micro) for t in whole]
+        return list(zip(*parts, strict=True))
 
     def _to_device(self, host: tuple[Any, ...]) -> DeviceBatch:
         """Copies on a side stream, beside the computation; narrow integers grow wide on the device."""
@@ -282,4 +313,6 @@ class Feeder:
                     # its memory may not be reused before the computation read it
                     tensor.record_stream(current)
             inputs, targets, sources, documents = moved
+        if documents is not None:
+            documents = documents - documents[0, 0]
         return DeviceBatch(inputs, targets.long(), sources.long(), documents)
