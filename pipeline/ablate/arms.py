@@ -195,6 +195,12 @@ def batch_tokens(arm: Arm) -> int:
     return max(1, given // arm.mixture.seq_len) * arm.mixture.seq_len
 
 
+def model_shape(arm: Arm) -> int:
+    """The weights of an arm's model, without its embeddings, which cost no products: 12 for each layer and dim^2."""
+    dim, layers = (int(trainer_value(arm.recipe.train, f"model.{key}")) for key in ("dim", "layers"))
+    return 12 * layers * dim * dim
+
+
 def length_of(arms: Sequence[Arm], tokens: int) -> Length:
     """The length of all runs: the largest number of tokens, up to a given one, that is whole steps of every arm.
 

@@ -171,7 +171,8 @@ class Experiment:
             self._compare(arm, folder)
         self.folder.done(f"{arm.name}/corpus", {"sources": sources, "touched": list(arm.touched)})
         self._display.end(step, f"made {', '.join(arm.touched)}" if arm.touched else "all is the baseline's")
-        self.outcome.made += 1
+        with self._guard:
+            self.outcome.made += 1
 
     def _damage(self, arm: Arm, step: str, log: Path) -> None:
         """Writes the baseline's sources with some of their documents damaged."""
@@ -262,7 +263,7 @@ class Experiment:
         """Scores the held-out documents with all runs that are not scored, in as many processes as are allowed."""
         groups: dict[int, list[tuple[Arm, int]]] = {}
         for arm, seed in runs:
-            is_done = self.folder.record(f"{arm.name}/seed-{seed}/scores") is not None
+            is_done = (self.folder.seed(arm.name, seed) / SCORES).exists()  # it appears when it is whole
             if not is_done and arm.name not in self.outcome.failed:
                 groups.setdefault(arm.mixture.seq_len, []).append((arm, seed))
         tasks = []
@@ -280,10 +281,9 @@ class Experiment:
         self._display.begin(name, log)
         with self._device() as environment:
             self._call(name, log, "trainer_bridge.score", words, environment=environment)
-        for arm, seed in runs:
-            self.folder.done(f"{arm.name}/seed-{seed}/scores", {})
         self._display.end(name, f"{len(runs):,} runs")
-        self.outcome.made += 1
+        with self._guard:
+            self.outcome.made += 1
 
     # commands
 
