@@ -20,7 +20,7 @@ from pipeline.ablate.display import Display
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.paper import paper
 from pipeline.ablate.recipe import BASELINE, AblationRecipe, built_in, load_ablation
-from pipeline.ablate.run import Experiment
+from pipeline.ablate.run import CORPORA, SHARDS, Experiment
 from pipeline.build.checks import check_recipe
 from pipeline.build.process import StoppedError
 from pipeline.build.recipe import built_in as built_in_recipes
@@ -61,7 +61,7 @@ examples:
 an arm is a name, a colon, and keys, as often as needed:
   SOURCE.key=value      of a source's own recipe:     commoncrawl.dedup.enabled=false (python -m sources.SOURCE --keys)
   SOURCE=null           without the source
-  mixture.key=value     of the mixture:               mixture.sources.c4.share=10     (python -m pipeline.mix --keys)
+  mixture.key=value     of the mixture:               mixture.max_epochs=4            (python -m pipeline.mix --keys)
   tokenizer.key=value   a flag of tokenizer.train:    tokenizer.vocab_size=16000
   train.key=value       of the trainer:               train.optimizer.lr=1e-3         (python -m trainer_bridge.recipe)
   key=value             of the build's recipe:        mixture.proportions=redpajama   (python -m pipeline.build --keys)
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     add("--output", metavar="DIR", type=folder, default=OUTPUT, help=f"the folder (default: {OUTPUT})")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the experiment")
     add_keys(result, lambda _: recipe_keys(AblationRecipe))
+    add("--until", choices=(CORPORA, SHARDS), help="end when the arms' corpora, or their token shards, are made")
     add("--jobs", metavar="N", type=int, default=1, help="arms, and runs, that are made at a time (default: 1)")
     add("--title", default=TITLE, help=f"of the page (default: {TITLE})")
     add("--dry-run", action="store_true", help="say what would be made, shared and trained, and do nothing")
@@ -158,11 +159,12 @@ def _run(
         with Display(console) as display:
             run = Experiment(experiment, arms, place, display, lock, args.jobs, flags)
             try:
-                length = run.run()
+                length = run.run(args.until)
             except StoppedError as error:
                 print_error(error)
                 return 1
-        return _end(run, length, args.title, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return _end(run, None if args.until else length, args.title, seconds)
 
 
 def _identity(experiment: AblationRecipe, arms: Sequence[Arm]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -172,15 +174,15 @@ def _identity(experiment: AblationRecipe, arms: Sequence[Arm]) -> tuple[Mapping[
     return settings, {arm.name: {"overrides": list(arm.overrides), "recipe": as_mapping(arm.recipe)} for arm in arms}
 
 
-def _end(run: Experiment, length: Length, title: str, seconds: float) -> int:
-    """Compares, writes what came out, and tells it; gives the exit status."""
+def _end(run: Experiment, length: Length | None, title: str, seconds: float) -> int:
+    """Compares where all was trained, writes what came out, and tells it; gives the exit status."""
     from pipeline.ablate.page import write_page  # noqa: PLC0415 - plots
     from pipeline.ablate.results import measure, sentence, summarise, write_results  # noqa: PLC0415
 
     arms = [arm for arm in run.arms if arm.name not in run.outcome.failed]
     say = Console(highlight=False, soft_wrap=True, markup=False).print
     root = shlex.quote(os.path.join(str(run.folder.root), ""))
-    if len(arms) > 1:
+    if len(arms) > 1 and length is not None:
         measured = measure(run.experiment, arms, run.folder)
         result = summarise(run.experiment, arms, run.folder, measured, length)
         write_results(run.folder, result, measured)
@@ -204,6 +206,7 @@ def _end(run: Experiment, length: Length, title: str, seconds: float) -> int:
         else "Nothing to do: all was made before."
     )
     say("Next:")
-    say(f"  open {root}index.html")
+    if length is not None:
+        say(f"  open {root}index.html")
     say(f"  python -m pipeline.inspect {root}arms/{arms[-1].name}/corpus --dropped -n 3")
     return 0

@@ -63,7 +63,10 @@ def changed(baseline: BuildRecipe, overrides: Sequence[str], where: str) -> Chan
             _lay(settings, key.strip(), text, f"{where}: {key.strip()}")
     settings["sources"] = {name: value for name, value in settings["sources"].items() if value is not None}
     recipe = from_mapping(BuildRecipe, settings, where)
-    load_mixture(recipe.mixture.proportions, recipe.mixture.set)
+    try:
+        load_mixture(recipe.mixture.proportions, recipe.mixture.set)
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from error
     return Changed(recipe, damage)
 
 

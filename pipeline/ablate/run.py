@@ -35,6 +35,7 @@ from pipeline.corpus.shard import write_json
 from pipeline.errors import InputError, UserError
 from pipeline.mix.recipe import load_mixture, parse_tokens
 
+CORPORA = "corpora"
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DISK_SECONDS = 2.0  # between two looks at the disk
 LOG_LINES = 3
@@ -88,8 +89,11 @@ class Experiment:
         self._looked, self._full = 0.0, ""
         self.outcome = Outcome()
 
-    def run(self) -> Length:
+    def run(self, until: str | None = None) -> Length:
         """Makes what is missing, up to the scores of every run.
+
+        Args:
+            until: ``corpora`` or ``shards``, where it ends then; None for all.
 
         Raises:
             UserError: What all arms need cannot be made.
@@ -100,9 +104,13 @@ class Experiment:
         self._make_arm(self.arms[0])
         self._each([(arm, partial(self._make_arm, arm)) for arm in self.arms[1:]])
         length = self._length()
+        if until == CORPORA:
+            return length
         runs = [(arm, seed) for seed in range(self.experiment.seeds) for arm in self.arms]
         own = [(arm, seed) for arm, seed in runs if not arm.shares_data]
         self._each([(arm, partial(self._mix, arm, seed, length)) for arm, seed in own])
+        if until == SHARDS:
+            return length
         self._each([(arm, partial(self._train, arm, seed, length)) for arm, seed in runs])
         self._score(runs)
         return length
