@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from trainer_bridge.checkpoint import latest_checkpoint, list_checkpoints, load_model, read_info, run_of
+from trainer_bridge.checkpoint import latest_checkpoint, list_checkpoints, load_model, read_info, run_of, step_of
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loss import IGNORE
 from trainer_bridge.model import Transformer
@@ -154,11 +154,25 @@ def score_checkpoint(checkpoint: Path, documents: Sequence[Document], window: in
     return score(model, vocabulary, documents, length, batch)
 
 
+def chosen_checkpoints(run: Path, steps: Sequence[int] | None) -> list[Path]:
+    """The checkpoints of some steps; the newest where None.
+
+    Raises:
+        TrainerError: the run has none of a step.
+    """
+    if steps is None:
+        return [latest_checkpoint(run)]
+    there = {step_of(checkpoint): checkpoint for checkpoint in list_checkpoints(run)}
+    if lacking := [step for step in steps if step not in there]:
+        raise TrainerError(
+            f"{run} has no checkpoint of step {lacking[0]}, but of {', '.join(map(str, there)) or 'none'}"
+        )
+    return [there[step] for step in steps]
+
+
 def rows_of(run: Path, documents: Sequence[Document], options: argparse.Namespace) -> Iterator[list[object]]:
-    """The rows of a run's newest checkpoint, or of all that it has."""
-    newest = latest_checkpoint(run)
-    chosen = list_checkpoints(run) if options.every_checkpoint and newest != run else [newest]
-    for checkpoint in chosen:
+    """The rows of a run: for each checkpoint a row for each document."""
+    for checkpoint in chosen_checkpoints(run, options.steps):
         step = int(read_info(checkpoint)["step"])
         sys.stderr.write(f"{run}, step {step:,}: {len(documents):,} documents\n")
         scores = score_checkpoint(checkpoint, documents, options.window, options.batch)
@@ -187,7 +201,7 @@ def main() -> None:
     parser.add_argument(
         "--output", required=True, nargs="+", type=local_path, help=f"a CSV file for each run: {', '.join(COLUMNS)}"
     )
-    parser.add_argument("--every-checkpoint", action="store_true", help="score all checkpoints; default: the newest")
+    parser.add_argument("--steps", nargs="+", type=int, help="score these checkpoints; default: the newest")
     parser.add_argument("--window", type=int, help="tokens predicted in one piece; default: the model's context")
     parser.add_argument("--batch", type=int, default=8, help="windows at a time")
     options = parser.parse_args()

@@ -187,6 +187,10 @@ class Length:
         """Steps between two places at which the held-out documents are judged."""
         return max(1, math.ceil(self.steps[arm] / points))
 
+    def places(self, arm: str, points: int) -> list[int]:
+        """The steps at which they are, the last one among them."""
+        return [*range(self.save_every(arm, points), self.steps[arm], self.save_every(arm, points)), self.steps[arm]]
+
 
 def batch_tokens(arm: Arm) -> int:
     """Tokens that a step of an arm trains on: whole rows, as the trainer has it."""

@@ -11,7 +11,7 @@ from pipeline.ablate.charts import Curve, colours, curves, ends_text, intervals
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.recipe import BASELINE, CONTROL
 from pipeline.ablate.run import RUN
-from pipeline.ablate.statistics import ALL, NONE, UNKNOWN
+from pipeline.ablate.statistics import ALL, BETTER, NONE, UNKNOWN, WORSE
 from pipeline.report.charts import Chart, Table
 from pipeline.report.content import Text, Texts
 from pipeline.report.harmless import harmless, one_line
@@ -200,7 +200,8 @@ def _differences(result: Mapping[str, Any], arms: Sequence[str]) -> Table:
         for name in arms:
             value, low, high = ends_text(result["arms"][name]["difference"][source])
             verdict = result["arms"][name]["verdict"][source]
-            cells.append(f"{value} ({low} to {high}): {verdict}" if low else f"{value}: {verdict}")
+            shown = f" {verdict}" if verdict in (BETTER, WORSE) else ""
+            cells.append(f"{value} ({low} to {high}){shown}" if low else value)
         rows.append([_source(source), *cells])
     return Table(["source", *map(_title, arms)], rows)
 
@@ -208,7 +209,8 @@ def _differences(result: Mapping[str, Any], arms: Sequence[str]) -> Table:
 def _by_source_note(result: Mapping[str, Any], arms: Sequence[str]) -> str:
     return (
         f"The {counted(len(arms) * len(result['weights']), 'interval')} of single sources hold together with "
-        f"{share(result['confidence'])}, and so are wider than those over all; those over all hold as above."
+        f"{share(result['confidence'])}, and so are wider than those over all; those over all hold as above. What "
+        "is said to be neither better nor worse shows no difference."
     )
 
 

@@ -29,6 +29,7 @@ from pipeline.ablate.recipe import BASELINE, AblationRecipe
 from pipeline.ablate.sharing import RAW, link, share, write_recipe
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
+from pipeline.build.sources import WHOLE
 from pipeline.build.stages import WORK, stages_of
 from pipeline.build.work import Work
 from pipeline.corpus.shard import write_json
@@ -39,6 +40,7 @@ CORPORA = "corpora"
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DISK_SECONDS = 2.0  # between two looks at the disk
 LOG_LINES = 3
+SPARE = 100  # checkpoints beyond those that are scored: one that is stopped writes one, too
 SHARDS, RUN, SCORES, KEPT = "shards", "run", "scores.csv", "kept.json"
 
 
@@ -112,7 +114,7 @@ class Experiment:
         if until == SHARDS:
             return length
         self._each([(arm, partial(self._train, arm, seed, length)) for arm, seed in runs])
-        self._score(runs)
+        self._score(runs, length)
         return length
 
     def _expected(self) -> int:
@@ -142,8 +144,9 @@ class Experiment:
 
     @property
     def _budget(self) -> str:
-        """The budget, as ``pipeline.build`` takes it."""
-        return self.experiment.tokens
+        """The budget, as ``pipeline.build`` takes it: where all raw data are taken whole, none is cut by it."""
+        is_whole = all(source.raw.get(WHOLE) for arm in self.arms for source in arm.recipe.sources.values())
+        return "auto" if is_whole else self.experiment.tokens
 
     def _prepare(self, folder: Path, recipe: BuildRecipe) -> Path:
         """Makes the folder of a build, with its recipe; gives the recipe's path."""
@@ -265,26 +268,30 @@ class Experiment:
         words += [*train.arguments, "run.steps=null", f"run.tokens={length.tokens}", f"run.seed={seed}"]
         words += [f"data.seed={arm.data_seed + seed}", f"run.save_every={length.save_every(arm.name, points)}"]
         with self._device() as environment:
-            self._step(step, "trainer_bridge.train", [*words, f"run.keep={points + 1}"], environment=environment)
+            self._step(step, "trainer_bridge.train", [*words, f"run.keep={points + SPARE}"], environment=environment)
 
-    def _score(self, runs: Sequence[tuple[Arm, int]]) -> None:
+    def _score(self, runs: Sequence[tuple[Arm, int]], length: Length) -> None:
         """Scores the held-out documents with all runs that are not scored, in as many processes as are allowed."""
-        groups: dict[int, list[tuple[Arm, int]]] = {}
+        groups: dict[tuple[int, ...], list[tuple[Arm, int]]] = {}  # of one window, and of the same steps
         for arm, seed in runs:
             is_done = (self.folder.seed(arm.name, seed) / SCORES).exists()  # it appears when it is whole
             if not is_done and arm.name not in self.outcome.failed:
-                groups.setdefault(arm.mixture.seq_len, []).append((arm, seed))
-        tasks = []
-        for window, members in groups.items():
-            parts = [members[start :: self._jobs] for start in range(min(self._jobs, len(members)))]
-            for number, part in enumerate(parts, 1):
-                tasks.append((part[0][0], partial(self._score_some, f"scores-{number}", window, part)))
+                steps = length.places(arm.name, self.experiment.points)
+                groups.setdefault((arm.mixture.seq_len, *steps), []).append((arm, seed))
+        tasks: list[tuple[Arm, Callable[[], None]]] = []
+        for (window, *steps), members in groups.items():
+            for start in range(min(self._jobs, len(members))):
+                name = f"scores-{len(tasks) + 1}"
+                tasks.append(
+                    (members[start][0], partial(self._score_some, name, window, steps, members[start :: self._jobs]))
+                )
         self._each(tasks)
 
-    def _score_some(self, name: str, window: int, runs: Sequence[tuple[Arm, int]]) -> None:
+    def _score_some(self, name: str, window: int, steps: Sequence[int], runs: Sequence[tuple[Arm, int]]) -> None:
         folders = [self.folder.seed(arm.name, seed) for arm, seed in runs]
         words = [*(str(folder / RUN) for folder in folders), "--documents", str(self.folder.documents)]
-        words += ["--every-checkpoint", "--window", str(window), "--output", *(str(f / SCORES) for f in folders)]
+        words += ["--window", str(window), "--steps", *map(str, steps)]
+        words += ["--output", *(str(folder / SCORES) for folder in folders)]
         log = self.folder.log(name)
         self._display.begin(name, log)
         with self._device() as environment:

@@ -47,7 +47,7 @@ def share(arm: Arm, base: Arm, folder: Path, baseline: Path) -> None:
     work = Work(str(folder))
     with work.held():
         link(folder / RAW, folder.parents[1] / RAW)
-        if arm.shares_data:
+        if not arm.touched:
             for name in ("corpus", "models", TOKENS):
                 if (baseline / name).exists():
                     link(folder / name, baseline / name)

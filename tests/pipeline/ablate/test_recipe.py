@@ -46,7 +46,7 @@ test_arms_of_a_command_line = results(
 test_arms_that_are_none = refusals(
     lambda text: parse_arms([text]),
     RecipeError,
-    {text: "must be a name, a colon, and what it overrides" for text in ("a", "a=b", "a:", ": c4=null", "a b: c4=null")},
+    dict.fromkeys(("a", "a=b", "a:", ": c4=null", "a b: c4=null"), "must be a name, a colon, and what it overrides"),
 )
 
 test_experiments_that_are_refused = refusals(
@@ -167,9 +167,7 @@ def test_what_is_trained_on_a_source_follows_it(tmp_path):
 def test_every_source_of_every_arm_keeps_the_held_out_documents_out():
     arms = arms_of(experiment("web: commoncrawl.dedup.enabled=false"), "auto", check=False)
     for arm in arms:
-        assert {source.set[-1] for source in arm.recipe.sources.values()} == {
-            "optout={work}/../../heldout/optout.tsv"
-        }
+        assert {source.set[-1] for source in arm.recipe.sources.values()} == {"optout={work}/../../heldout/optout.tsv"}
         assert arm.mixture.heldout_tokens == 0
     assert "optout" not in str(plain_recipe(experiment()))
 

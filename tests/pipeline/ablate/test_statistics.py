@@ -83,7 +83,10 @@ def test_what_seeds_have_in_common_drops_out():
 
 
 def test_sources_count_by_their_weights():
-    both = {**scores(base=[[20, 20]] * 2, arm=[[22, 22]] * 2), "code": scores(base=[[9, 9]] * 2, arm=[[5, 5]] * 2)["web"]}
+    both = {
+        **scores(base=[[20, 20]] * 2, arm=[[22, 22]] * 2),
+        "code": scores(base=[[9, 9]] * 2, arm=[[5, 5]] * 2)["web"],
+    }
     found = differences(both, {"web": 0.75, "code": 0.25}, "arm", "base", 0.95)
     assert found[ALL].value == pytest.approx(0.75 * 0.2 - 0.25 * 0.4)
     assert levels(both, {"web": 0.75, "code": 0.25}, "base", 0.95)[ALL].value == pytest.approx(0.75 * 2 + 0.25 * 0.9)
@@ -105,7 +108,7 @@ def test_intervals_that_are_to_hold_together_are_wider():
 
 
 def simulated(generator: np.random.Generator, effect: float) -> dict[str, Scores]:
-    """Four arms, three seeds, twenty documents: noise of seeds, of documents, and of both; the first arm has an effect."""
+    """Four arms, three seeds, twenty documents: noise of seeds, of documents, and of both; one arm has an effect."""
     sizes = generator.integers(200, 4000, 20).astype(float)
     hard, arms = generator.normal(2.5, 0.4, 20), {}
     shared = generator.normal(0, 0.05, (3, 1))
