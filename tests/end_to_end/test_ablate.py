@@ -91,10 +91,9 @@ def corpora(tmp_path_factory):
     copies = texts[BAD : BAD + COPIED] + [f"{text} and more" for text in texts[BAD + COPIED : BAD + 2 * COPIED]]
     folder = written(tmp_path_factory.mktemp("corpora"), [*texts, *copies], 400)
     arm = ["--arm", "bad: lines.bad_word=nothing", "--set", "heldout.share=0.4", "--until", "corpora"]
-    for log in ("heldout.log", "baseline.corpus.log"):
-        kill(words_of(folder, "killed", *arm), folder / "killed" / "_ablation" / "logs" / log)
+    kill(words_of(folder, "killed", *arm), folder / "killed" / "_ablation" / "logs" / "baseline.corpus.log")
     for output in ("killed", "whole"):
-        run("pipeline.ablate", *words_of(folder, output, *arm))
+        run("pipeline.ablate", *words_of(folder, output, *arm, "--jobs", "2"))
     return folder
 
 
@@ -179,10 +178,8 @@ def test_what_an_arm_kept_beside_the_baseline(corpora):
     [
         (["--arm", "bad: lines.bad_word=other"], "has another arm bad"),
         (["--set", "heldout.share=0.3"], "holds another experiment (heldout.share: 0.4 -> 0.3)"),
-        (["--arm", "x: lines.bad_wrd=other"], "Did you mean lines.bad_word?"),
         (["mine.yaml"], "the experiment comes first"),
         (["--jobs", "0"], "--jobs must be at least 1"),
-        (["--seeds", "0"], "seeds must be at least 1"),
         (["--model", "huge"], "huge"),
     ],
 )
@@ -223,9 +220,9 @@ def trained(tmp_path_factory):
             letters.append(after[letters[-1]] if draw.random() < 0.9 else draw.randrange(26))
         texts.append(" ".join(chr(ord("a") + letter) for letter in letters))
     folder = written(tmp_path_factory.mktemp("trained"), texts, 320)
-    words = ["--arm", "damaged: damage=0.5", "--seeds", "2", "--tokens", "51200"]
+    words = ["--arm", "damaged: damage=0.5", "--seeds", "2", "--tokens", "30720"]
     words += ["--set", "heldout={share: 0.2, overlap: 1.01}", "--set", "points=2"]
-    words = words_of(folder, "out", *words, "--jobs", "2")
+    words = words_of(folder, "out", *words)
     kill(words, folder / "out" / "arms" / "baseline" / "seed-0" / "run" / "metrics.jsonl")
     run("pipeline.ablate", *words)
     return folder / "out", words
@@ -246,9 +243,9 @@ def test_all_runs_are_as_long_and_judge_the_same_documents(trained):
         for seed in ("seed-0", "seed-1"):
             with (folder / "arms" / arm / seed / "scores.csv").open(newline="") as file:
                 scores = list(csv.DictReader(file))
-            assert [(row["step"], row["document"]) for row in scores] == [(s, n) for s in ("50", "100") for n in names]
+            assert [(row["step"], row["document"]) for row in scores] == [(s, n) for s in ("30", "60") for n in names]
             manifest = json.loads((folder / "arms" / arm / seed / "shards" / "manifest.json").read_text())
-            assert manifest["mixture"]["lines"]["tokens"] >= 51200
+            assert manifest["mixture"]["lines"]["tokens"] >= 30720
     control, base = (
         json.loads((folder / "arms" / arm / "seed-0" / "shards" / "configuration.json").read_text())["recipe"]
         for arm in ("control", "baseline")
