@@ -7,12 +7,14 @@ no order. An experiment that does not find a model worse that was trained on it 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,9 +22,9 @@ import pyarrow.parquet as pq
 
 from pipeline.command_line import command_parser, errors_told, exit_with, folder
 from pipeline.corpus.manifest import read_manifest
-from pipeline.corpus.shard import Layout
+from pipeline.corpus.shard import MANIFEST, STATS, Layout, read_json, write_json
 from pipeline.errors import InputError
-from pipeline.storage.filesystem import atomic_output, remove_temporaries
+from pipeline.storage.filesystem import atomic_output, file_sha256, remove_temporaries
 from pipeline.storage.ownership import check_apart, claim_folder
 from pipeline.terminal import run_main
 from pipeline.text import encodable
@@ -34,8 +36,9 @@ _ALL = 1 << 64
 
 DESCRIPTION = """\
 Writes the documents of a source with the words of some of them shuffled: what an ablation must find to be worse. The
-places of white space stay, so characters, bytes and lines are as many as before. All other columns are copied. The
-output has no manifest: it is a folder of Parquet files, which pipeline.mix reads as it reads your own."""
+places of white space stay, so characters, bytes and lines are as many as before. All other columns are copied, what is
+not changed is linked, and the accounts add up: the output is a source as the other commands know it. Its manifest says
+what was done to it."""
 
 
 def is_drawn(identifier: str, share: float, seed: int) -> bool:
@@ -76,12 +79,37 @@ def damage(source: str, output: str, share: float, seed: int) -> tuple[int, int]
     if manifest is None:
         raise InputError(f"{source} has no manifest: give the folder of a source that a command made")
     check_apart(output, [source])
+    stats = sorted(path.name for path in Path(source, STATS).glob("*.json"))
     names = [entry["path"] for entry in manifest["outputs"]]
     owned = claim_folder(output, COMMAND)
     remove_temporaries(output)
-    owned.expect(names)
+    owned.expect([*names, *(f"{STATS}/{name}" for name in stats), MANIFEST])
     counts = [_damage_file(Path(source, name), Path(output, name), share, seed) for name in names]
+    sums = {name: _sums(Path(output, name)) for name in names}
+    for name in stats:
+        write_json(str(Path(output, STATS, name)), _with_sums(read_json(str(Path(source, STATS, name))), sums))
+    _link_rest(Path(source), Path(output))
+    write_json(str(Path(output, MANIFEST)), _with_sums({**manifest, "damage": {"share": share, "seed": seed}}, sums))
     return sum(damaged for damaged, _ in counts), sum(rows for _, rows in counts)
+
+
+def _sums(path: Path) -> dict[str, Any]:
+    """What accounts say of a file's bytes."""
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(str(path))}
+
+
+def _with_sums(account: Mapping[str, Any], sums: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Stats, or a manifest, of the files that were written; documents and characters are as many as before."""
+    return {**account, "outputs": [{**entry, **sums[entry["path"]]} for entry in account["outputs"]]}
+
+
+def _link_rest(source: Path, output: Path) -> None:
+    """Links what damage does not change: rejects, ids, the configuration, and lists."""
+    for path in sorted(source.iterdir()):
+        target = output / path.name
+        if not path.name.startswith(".") and not target.exists() and path.name not in (STATS, MANIFEST):
+            with contextlib.suppress(FileExistsError):  # a link that leads nowhere any more
+                target.symlink_to(os.path.relpath(path, output))
 
 
 def _damage_file(source: Path, target: Path, share: float, seed: int) -> tuple[int, int]:
