@@ -116,7 +116,8 @@ class Folder:
                 "make it what it was."
             )
         for name, recipe in arms.items():
-            if name in known["arms"] and known["arms"][name] != recipe:
+            is_made = self.record(f"{name}/corpus") is not None  # one that failed may be mended
+            if is_made and known["arms"].get(name, recipe) != recipe:
                 raise OutputError(
                     f"{self.root} has another arm {name} ({'; '.join(difference(known['arms'][name], recipe)[:3])}). "
                     "Give this one another name."

@@ -31,7 +31,7 @@ from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE
 from pipeline.build.stages import WORK, stages_of
-from pipeline.build.work import Work
+from pipeline.build.work import FAILED, Work
 from pipeline.corpus.shard import write_json
 from pipeline.errors import InputError, UserError
 from pipeline.mix.recipe import load_mixture, parse_tokens
@@ -343,6 +343,8 @@ class Experiment:
         if status:
             lines = last_lines(log, LOG_LINES)
             told = next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "")
+            if of_stages := _of_stages(given):
+                raise InputError(f"{step}: {of_stages}")
             message = told.removeprefix("error:").strip()
             raise InputError(f"{step}: {message} (status {status}; {log} has all that it said)")
 
@@ -405,6 +407,15 @@ class Experiment:
             yield {DEVICES: device}
         finally:
             self._devices.put(device)
+
+
+def _of_stages(words: Sequence[str]) -> str:
+    """Why the stages of a build failed, where a command line is that of one."""
+    if "--keep-raw" not in words:
+        return ""
+    work = Work(words[words.index("--output") + 1])
+    records = {name: work.record(name) for name in work.records()}
+    return "; ".join(f"{name}: {r.message}" for name, r in records.items() if r is not None and r.status == FAILED)
 
 
 def _devices(jobs: int) -> queue.Queue[str] | None:
