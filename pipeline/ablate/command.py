@@ -195,7 +195,7 @@ def _end(run: Experiment, length: Length | None, title: str, seconds: float) -> 
         for arm in arms[1:]:
             say(f"  {sentence(arm.name, result['arms'][arm.name])}")
     if run.outcome.failed:
-        for message in run.outcome.failed.values():
+        for message in dict.fromkeys(run.outcome.failed.values()):
             print_error(message)
         print_error(f"failed: {', '.join(run.outcome.failed)}. Mend that, and the same command goes on.")
         return 1

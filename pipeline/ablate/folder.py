@@ -135,5 +135,9 @@ class Folder:
         """Keeps that a step is done, and of what."""
         write_json(str(self._step(step)), dict(about))
 
+    def forget(self, step: str) -> None:
+        """Takes back that a step is done: what it made is lost, and made again."""
+        self._step(step).unlink(missing_ok=True)
+
     def _step(self, step: str) -> Path:
         return self.root / OWN / "steps" / f"{step.replace('/', '.')}.json"

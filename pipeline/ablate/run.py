@@ -130,6 +130,7 @@ class Experiment:
             return
         recipe = plain_recipe(self.experiment)
         build, log = self.folder.heldout / "build", self.folder.log("heldout")
+        self.folder.forget("heldout")
         self._display.begin("heldout", log)
         path = self._prepare(build, recipe)
         last = [stage.name for stage in stages_of(recipe, self._budget) if stage.is_source][-1]
@@ -166,6 +167,7 @@ class Experiment:
             self._display.passed()
             return
         step, log = f"{arm.name}: corpus", self.folder.log(f"{arm.name}/corpus")
+        self.folder.forget(f"{arm.name}/corpus")
         self._display.begin(step, log)
         if arm.name != BASELINE:
             share(arm, self.arms[0], folder, self.folder.baseline)
@@ -294,8 +296,13 @@ class Experiment:
         words += ["--output", *(str(folder / SCORES) for folder in folders)]
         log = self.folder.log(name)
         self._display.begin(name, log)
-        with self._device() as environment:
-            self._call(name, log, "trainer_bridge.score", words, environment=environment)
+        try:
+            with self._device() as environment:
+                self._call(name, log, "trainer_bridge.score", words, environment=environment)
+        except InputError as error:
+            with self._guard:
+                self.outcome.failed |= {arm.name: str(error) for arm, _ in runs}
+            raise
         self._display.end(name, f"{len(runs):,} runs")
         with self._guard:
             self.outcome.made += 1
@@ -313,6 +320,7 @@ class Experiment:
     ) -> None:
         """Runs the command of a step, and keeps that it is done."""
         log, began = self.folder.log(step), time.monotonic()
+        self.folder.forget(step)
         self._display.begin(step, log)
         self._call(step, log, module, words, beam=beam, environment=environment)
         self.folder.done(step, {"seconds": round(time.monotonic() - began, 1)})
