@@ -57,7 +57,7 @@ def changed(baseline: BuildRecipe, overrides: Sequence[str], where: str) -> Chan
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             raise RecipeError(f"{where}: {override!r} must look like key=value")
-        if key.strip() == DAMAGE:
+        if is_damage(override):
             damage = _share(text, where)
         else:
             _lay(settings, key.strip(), text, f"{where}: {key.strip()}")
@@ -68,6 +68,11 @@ def changed(baseline: BuildRecipe, overrides: Sequence[str], where: str) -> Chan
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from error
     return Changed(recipe, damage)
+
+
+def is_damage(override: str) -> bool:
+    """Whether an override damages the baseline."""
+    return override.partition("=")[0].strip() == DAMAGE
 
 
 def _share(text: str, where: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.ablate.charts import Curve, colours, curves, ends_text, intervals
 from pipeline.ablate.folder import Folder
+from pipeline.ablate.keys import is_damage
 from pipeline.ablate.recipe import BASELINE, CONTROL
 from pipeline.ablate.run import RUN
 from pipeline.ablate.statistics import ALL, BETTER, NONE, UNKNOWN, WORSE
@@ -251,15 +252,16 @@ def _heldout_notes(result: Mapping[str, Any]) -> Iterator[str]:
 def _arm(name: str, arm: Mapping[str, Any]) -> ArmPart:
     facts = [
         ("what differs", ", ".join(map(one_line, arm["overrides"])) or "another seed of the data"),
-        ("made anew", ", ".join(map(one_line, arm["made"])) or "the token shards" if name == CONTROL else _made(arm)),
+        ("made anew", "the token shards" if name == CONTROL else _made(arm)),
         ("bits per byte by seed", ", ".join(f"{value:.4f}" for value in arm["by_seed"])),
     ]
-    note = "It has all documents that the baseline has, and no others."
+    note = "No source of it was made anew: its documents are the baseline's, but for sources that it leaves out."
     return ArmPart(_title(name), facts, [_source_part(source) for source in arm["kept"]], note)
 
 
 def _made(arm: Mapping[str, Any]) -> str:
-    return ", ".join(map(one_line, arm["made"])) or "nothing but the training"
+    damaged = ["all sources, damaged"] if any(map(is_damage, arm["overrides"])) else []
+    return ", ".join([*damaged, *map(one_line, arm["made"])]) or "nothing but the training"
 
 
 def _source_part(kept: Mapping[str, Any]) -> SourcePart:
