@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline.ablate.arms import Arm, Length, arms_of
 from pipeline.ablate.display import Display
+from pipeline.ablate.fit import fits_of, sentences, table
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.paper import paper
 from pipeline.ablate.recipe import BASELINE, AblationRecipe, built_in, load_ablation
@@ -37,6 +38,7 @@ from pipeline.errors import InputError, OutputError, RecipeError
 from pipeline.recipe import as_mapping
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import is_remote
+from pipeline.terminal import print_whole
 
 OUTPUT = "ablation"
 TITLE = "Ablation"
@@ -96,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
     add("--until", choices=(CORPORA, SHARDS), help="end when the arms' corpora, or their token shards, are made")
     add("--jobs", metavar="N", type=int, default=1, help="arms, and runs, that are made at a time (default: 1)")
     add("--title", default=TITLE, help=f"of the page (default: {TITLE})")
+    fitted = "make nothing: carry the differences of several experiments, of other models or budgets, on to 7B"
+    add("--fit", metavar="DIR", nargs="+", help=fitted)
     add("--dry-run", action="store_true", help="say what would be made, shared and trained, and do nothing")
     add("--quiet", action="store_true", help="no progress, only the end report")
     return result
@@ -113,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.jobs < 1:
         commands.error(f"--jobs must be at least 1, it is {args.jobs}")
     with errors_told(stopped="What is finished is kept: the same command goes on from here."):
+        if args.fit:
+            exit_with(_fit(args.fit))
         if is_remote(args.output):
             raise OutputError(f"an experiment needs a folder on a disk; {args.output} is none")
         experiment, place = _experiment(name, args), Folder(args.output)
@@ -123,6 +129,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             paper(experiment, arms, place, args.jobs, Console(highlight=False))
             exit_with(0)
         exit_with(_run(experiment, arms, place, args, flags))
+
+
+def _fit(folders: Sequence[str]) -> int:
+    fits, console = fits_of(folders), Console(highlight=False)
+    print_whole(console, table(fits))
+    for sentence in sentences(fits):
+        console.print(sentence, markup=False, soft_wrap=True)
+    return 0
 
 
 def _experiment(name: str | None, args: argparse.Namespace) -> AblationRecipe:

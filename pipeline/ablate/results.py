@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.ablate.arms import Arm, Length
+from pipeline.ablate.arms import Arm, Length, model_shape
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import overlaps, read_heldout
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
@@ -157,6 +157,7 @@ def summarise(
         "format": FORMAT,
         "baseline": experiment.baseline,
         "model": arms[0].recipe.train.model,
+        "parameters": model_shape(arms[0]),
         "tokens": length.tokens,
         "seeds": experiment.seeds,
         "confidence": experiment.confidence,
