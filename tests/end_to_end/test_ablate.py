@@ -212,7 +212,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(corpora):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """An experiment on texts in which a word follows from the one before: killed in a training, and ended."""
+    """An experiment on texts in which a word follows from the one before."""
     draw = random.Random(1)
     after = draw.sample(range(26), 26)
     texts = []
@@ -225,7 +225,6 @@ def trained(tmp_path_factory):
     words = ["--arm", "damaged: damage=0.5", "--seeds", "2", "--tokens", "30720"]
     words += ["--set", "heldout={share: 0.2, overlap: 1.01}", "--set", "points=2"]
     words = words_of(folder, "out", *words)
-    kill(words, folder / "out" / "arms" / "baseline" / "seed-0" / "run" / "metrics.jsonl")
     run("pipeline.ablate", *words)
     return folder / "out", words
 
