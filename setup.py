@@ -32,7 +32,7 @@ SHARED = ["numpy>=1.26", "pyarrow>=16", "sentencepiece>=0.2", "PyYAML>=6"]
 # Inner loops in C, called by ctypes: optional, for without a compiler all works and gives the same bytes, more slowly.
 COMPILED = Extension(
     "filters.native._compiled",
-    sources=[f"filters/native/{name}.c" for name in ("bpe", "lines", "ngrams", "unigram", "words")],
+    sources=[f"filters/native/{name}.c" for name in ("bpe", "lines", "ngrams", "normalize", "unigram", "words")],
     depends=["filters/native/native.h"],
     extra_compile_args=["-O3"],
     optional=True,

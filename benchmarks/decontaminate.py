@@ -19,16 +19,19 @@ import json
 import os
 import platform
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.leaks import LEAKS, sample, sentence, write_lines
+from benchmarks.leaks import LEAKS, WORDS, sample, sentence, write_lines
 from benchmarks.optout import cpu_seconds
 from benchmarks.result import RESULTS, result_file, write_result
 from pipeline.decontaminate.data import Data, DataFile, find_data
@@ -45,6 +48,20 @@ OVER = 20  # L of the table by tokens
 PAGE = 4000  # characters of a document of clean text
 PASSAGE = 60  # words of a sample of clean text
 SHOWN = 25
+# The evaluation sets of the LLaMA paper (sections 3 to 5): rows of the split that is evaluated, and how many words
+# a row has in all its fields, rounded up.
+LLAMA_SETS = {
+    **{"boolq": (3270, 130), "piqa": (1838, 55), "siqa": (1954, 40), "hellaswag": (10042, 190)},
+    **{"winogrande": (1267, 30), "arc_easy": (2376, 45), "arc_challenge": (1172, 55), "openbookqa": (500, 30)},
+    **{"natural_questions": (3610, 20), "triviaqa": (11313, 60), "race_middle": (1436, 280), "race_high": (3498, 420)},
+    **{"math": (5000, 180), "gsm8k": (1319, 160), "humaneval": (164, 300), "mbpp": (500, 120), "mmlu": (14042, 100)},
+    **{
+        "truthfulqa": (817, 150),
+        "realtoxicityprompts": (99442, 30),
+        "crows_pairs": (1508, 35),
+        "winogender": (720, 25),
+    },
+}
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmn" for vowel in "aeiou"]
 
 
@@ -87,7 +104,7 @@ def scan(corpus: Corpus, against: Path, *, words: bool = True, tokens: bool = Tr
             pass
 
     seconds, _ = cpu_seconds(lambda: look(file))
-    return seconds, summarize(str(report), data, indexes), indexes
+    return seconds, summarize(str(report), data, indexes, DIRTY), indexes
 
 
 def recall(root: Path, tokenizer: str, samples: int) -> dict[str, dict[str, dict[str, list[float]]]]:
@@ -185,7 +202,7 @@ def false_alarms(root: Path, tokenizer: str, clean: Sequence[Path], samples: Pat
 def speed(root: Path, tokenizer: str, megabytes: int, samples: int) -> dict[str, float]:
     """MB of text a second, by words and by tokens."""
     rng = np.random.default_rng(0)
-    words = np.array([one + two + three for one in SYLLABLES for two in SYLLABLES for three in SYLLABLES])
+    words = made_words()
     made = [{"question": " ".join(rng.choice(words, 100))} for _ in range(samples)]
     against = write_lines(root / "speed.jsonl", made)
     corpus, page = Corpus(root / "speed", tokenizer), 3000
@@ -211,6 +228,42 @@ def speed(root: Path, tokenizer: str, megabytes: int, samples: int) -> dict[str,
     }
 
 
+def made_words() -> npt.NDArray[np.str_]:
+    """64,000 words that are none."""
+    return np.array([one + two + three for one in SYLLABLES for two in SYLLABLES for three in SYLLABLES])
+
+
+def memory(root: Path, tokenizer: str) -> dict[str, float]:
+    """What the tables of sets as large as LLaMA's take, in a process of their own, and what it takes for one sample."""
+    rng, words = np.random.default_rng(0), np.array(WORDS)
+    for name, (rows, length) in LLAMA_SETS.items():
+        lines = ({"text": " ".join(rng.choice(words, length))} for _ in range(rows))
+        write_lines(root / "sets" / f"{name}.jsonl", list(lines))
+    write_lines(root / "few" / "few.jsonl", [{"text": " ".join(rng.choice(words, 50))}])
+    found = {}
+    for name in ("few", "sets"):
+        code = (
+            "import json, resource, sys; from pipeline.decontaminate.scan import Indexes, Question; "
+            "made = Indexes(Question((sys.argv[1],), (), 13, True, True, sys.argv[2])); "
+            "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024; "
+            "print(json.dumps([made.nbytes, most, int(made.words.sizes.sum()), int(made.tokens.sizes.sum())]))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(root / name), tokenizer], check=True, capture_output=True, text=True
+        )
+        found[name] = json.loads(done.stdout)
+    tables, most, of_words, of_ids = found["sets"]
+    return {
+        "sets": len(LLAMA_SETS),
+        "samples": sum(rows for rows, _ in LLAMA_SETS.values()),
+        "words": of_words,
+        "tokens": of_ids,
+        "table_megabytes": round(tables / 1e6, 1),
+        "peak_megabytes": round(most / 1e6, 1),
+        "peak_of_few_megabytes": round(found["few"][1] / 1e6, 1),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", default=MODEL, help="a SentencePiece model (that of the samples)")
@@ -228,6 +281,8 @@ def main() -> None:
         root = Path(name)
         measured["speed"] = speed(root, args.tokenizer, args.megabytes, args.samples_of_speed)
         print(json.dumps(measured["speed"], indent=1), flush=True)
+        measured["memory"] = memory(root, args.tokenizer)
+        print(json.dumps(measured["memory"], indent=1), flush=True)
         if args.clean:
             measured["clean"] = false_alarms(root, args.tokenizer, args.clean, args.samples)
             print(json.dumps(measured["clean"], indent=1), flush=True)

@@ -100,6 +100,23 @@ class Rows:
             yield torch.from_numpy(ids[0].copy())
 
 
+def write_for_litdata(folder: Path, place: str) -> int:
+    """Writes the rows of a shard directory in litdata's format; gives the ids of a row."""
+    litdata = importlib.import_module("litdata")
+    samples = Samples(DataConfig(), folder)
+    spans = [range(at, min(at + 4096, samples.order.rows)) for at in range(0, samples.order.rows, 4096)]
+    litdata.optimize(
+        Rows(folder),
+        spans,
+        place,
+        chunk_bytes="64MB",
+        num_workers=1,
+        item_loader=litdata.TokensLoader(),
+        verbose=False,
+    )
+    return samples.seq_len + 1
+
+
 def measure_litdata(folder: Path, batch: int, seconds: float = 5.0) -> None:
     """Prints tokens per second of litdata on the rows of a shard directory."""
     try:
@@ -107,20 +124,10 @@ def measure_litdata(folder: Path, batch: int, seconds: float = 5.0) -> None:
     except ImportError as error:
         print(f"litdata: not installed ({error})")
         return
-    samples = Samples(DataConfig(), folder)
     with tempfile.TemporaryDirectory() as place:
-        spans = [range(at, min(at + 4096, samples.order.rows)) for at in range(0, samples.order.rows, 4096)]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            litdata.optimize(
-                Rows(folder),
-                spans,
-                place,
-                chunk_bytes="64MB",
-                num_workers=1,
-                item_loader=litdata.TokensLoader(),
-                verbose=False,
-            )
-        loader = litdata.TokensLoader(block_size=samples.seq_len + 1)
+            size = write_for_litdata(folder, place)
+        loader = litdata.TokensLoader(block_size=size)
         data = litdata.StreamingDataset(place, item_loader=loader, shuffle=True, drop_last=True)
         batches = iter(litdata.StreamingDataLoader(data, batch_size=batch, num_workers=0))
         for _ in islice(batches, 4):

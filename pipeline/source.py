@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.shard import Shard
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
+from pipeline.readings import read_once
 from pipeline.recipe import as_mapping
 from pipeline.removals.matching import Removals, load_removals
 from pipeline.removals.step import without_listed
@@ -298,6 +299,7 @@ def read_shard(
     cache: Path | None,
     counters: Counter[str],
     inputs: list[dict[str, Any]] | None = None,
+    reading: str | None = None,
 ) -> Iterator[Document | Refused]:
     """Reads all raw files of a shard; an unreadable one, or what follows an error, becomes one failed record.
 
@@ -310,8 +312,12 @@ def read_shard(
         counters: The read step's counters.
         inputs: Gets for each file path, bytes and SHA-256, start and end where it is a part, and how many records it
             gave and how many of them failed; where given.
+        reading: Where what is read is kept for the next pass, or lies from the one before; None for one pass alone.
     """
-    items = _read_files(source, shard, cache, counters, inputs)
+    if reading is None:
+        items = _read_files(source, shard, cache, counters, inputs)
+    else:
+        items = read_once(reading, shard, partial(_read_files, source, shard, cache), counters, inputs)
     if (removals := removals_of(source)) is None:
         yield from items
         return

@@ -19,7 +19,7 @@ FLOORS = (
     ("recipe", "recipe_keys"),
     ("storage",),
     ("corpus", "command_line", "service_options"),
-    ("formats", "steps"),
+    ("formats", "steps", "readings"),
     ("removals",),
     ("survey",),
     ("source",),

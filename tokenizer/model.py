@@ -98,9 +98,9 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
 
 def library_spans(message: bytes) -> NDArray[np.int64]:
     """Id, first byte and end of each piece [T, 3], out of the library's ``SentencePieceText``."""
-    pieces = [dict(_fields(_nested(value))) for number, value in _fields(message) if number == TEXT_PIECES]
-    numbers = [[_number(piece.get(field, 0)) for field in (TEXT_ID, TEXT_BEGIN, TEXT_END)] for piece in pieces]
-    return np.array(numbers, np.int64).reshape(-1, 3)
+    pieces = (dict(_fields(_nested(value))) for number, value in _fields(message) if number == TEXT_PIECES)
+    numbers = (_number(piece.get(field, 0)) for piece in pieces for field in (TEXT_ID, TEXT_BEGIN, TEXT_END))
+    return np.fromiter(numbers, np.int64).reshape(-1, 3)
 
 
 def oddity(model: ModelFile, types: Container[str]) -> str | None:

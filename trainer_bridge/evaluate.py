@@ -86,7 +86,10 @@ def evaluate(
         limit: rows to score, from the first on; None: all.
 
     Returns:
-        The score of each source that has any targets, then ``all``.
+        The score of each source that has any targets, then ``all``; targets whose loss is off count nowhere.
+
+    Raises:
+        TrainerError: there is no target at all.
     """
     manifest = samples.reader.manifest
     device = model.output.weight.device
@@ -105,6 +108,8 @@ def evaluate(
             totals[2] += np.bincount(part.sources[:, 1:].ravel(), counted.ravel(), len(manifest.sources))
     scores = {name: Score(n, int(t), int(b)) for name, (n, t, b) in zip(manifest.sources, totals.T, strict=True) if t}
     everything = totals.sum(1)
+    if not everything[1]:
+        raise TrainerError(f"{samples.reader.folder}: the loss is off for all of its ids, so there is nothing to score")
     return {**scores, "all": Score(float(everything[0]), int(everything[1]), int(everything[2]))}
 
 

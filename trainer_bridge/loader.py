@@ -62,13 +62,18 @@ class Batch:
         return self._spread(np.arange(len(self.segments.starts), dtype=np.int32))
 
     def targets(self, predict_across_documents: bool) -> NDArray[np.int32]:
-        """Ids to predict [B, T]; ``IGNORE`` for a document's first id unless those are predicted too."""
+        """Ids to predict [B, T]; ``IGNORE`` where the shards' mask says so.
+
+        A document's first id is ``IGNORE``, too, unless those are predicted.
+        """
         targets = self.ids[:, 1:]
         if not predict_across_documents:
             owner = np.repeat(np.arange(len(self.rows)), self.segments.counts)
             begins = self.segments.starts > 0
             targets = targets.copy()
             targets[owner[begins], self.segments.starts[begins] - 1] = IGNORE
+        if self.segments.loss is not None:
+            targets = np.where(self.segments.loss[:, 1:], targets, np.int32(IGNORE))
         return targets
 
 
@@ -105,11 +110,12 @@ class Samples:
     def resume(self, state: dict[str, Any], events: list[str]) -> int:
         """Checks a state against the data that is here; gives the number of samples consumed.
 
-        Rows in which a list of removals put other documents in the place of some are still the run's own rows.
+        Rows in which a list of removals put other documents in the place of some are still the run's own rows, and so
+        are those of which the loss mask changed.
 
         Args:
             state: what ``state`` gave.
-            events: gets a sentence where rows changed so.
+            events: gets a sentence for each such change.
 
         Raises:
             TrainerError: other data or another order, key by key.
@@ -121,7 +127,8 @@ class Samples:
             for key in sorted({*state[part], *here[part]})
             if state[part].get(key) != here[part].get(key)
         ]
-        removed = state["dataset"].get("fingerprint") in self.reader.manifest.earlier
+        before = state["dataset"].get("fingerprint")
+        removed, masked = (before in seen for seen in (self.reader.manifest.earlier, self.reader.manifest.before_masks))
         if removed and state["dataset"].get("rows") != here["dataset"]["rows"]:
             raise TrainerError(
                 f"since this run was reading {self.reader.folder}, rows were taken out of it, as a list of removals "
@@ -133,6 +140,12 @@ class Samples:
                 "the shards changed since: a list of removals had documents replaced by others, which manifest.json "
                 "counts (optout). The order of the samples is the same"
             )
+        if masked and len(changes) == 1:
+            events.append(
+                "the shards changed since: a loss mask was written, by which the loss is off for some ids, which "
+                "manifest.json counts (loss_mask). The order of the samples is the same"
+            )
+        if (removed or masked) and len(changes) == 1:
             changes = []
         if changes:
             raise TrainerError(

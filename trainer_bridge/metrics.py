@@ -110,7 +110,8 @@ class Metrics:
     def _progress(self, record: dict[str, Any]) -> None:
         step, spent = record["step"], time.monotonic() - self._began
         left = spent / max(1, step - self._first) * (self._steps - step)
-        loss = "not finite" if record["loss"] is None else f"{record['loss']:.4f}"
+        nothing = "not finite" if record["loss_by_source"] else "none"
+        loss = nothing if record["loss"] is None else f"{record['loss']:.4f}"
         parts = [f"step {step}/{self._steps}", f"loss {loss}", f"lr {record['lr']:.2e}"]
         parts += [f"{record['tokens_per_second']:,.0f} tokens/s"]
         if record.get("mfu_full") is not None:

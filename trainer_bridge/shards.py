@@ -2,7 +2,8 @@
 
 The directory is what ``datasets.load_from_disk`` opens (state.json names the files, in order), with a
 manifest.json that says what the ids are. Columns: ``input_ids`` fixed_size_list<uint16 or uint32>[seq_len +
-1], ``doc_starts`` list<uint16>, ``doc_sources`` list<uint8>, ``doc_numbers`` list<uint64>.
+1], ``doc_starts`` list<uint16>, ``doc_sources`` list<uint8>, ``doc_numbers`` list<uint64>; and in files with ids for
+which the loss is off, ``loss_mask`` fixed_size_list<bool>[seq_len + 1]: whether an id is to be predicted.
 """
 
 import json
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from trainer_bridge.errors import TrainerError
 
 COLUMNS = ("input_ids", "doc_starts", "doc_sources", "doc_numbers")
+LOSS_MASK = "loss_mask"
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow format, "IPC Streaming Format"
 ROWS_CHECKED_FOR_BOS = 1000
 
@@ -38,10 +40,11 @@ class Manifest:
     rows: int
     fingerprint: str
     earlier: tuple[str, ...] = ()  # the fingerprints that they had before lists of removals changed rows
+    before_masks: tuple[str, ...] = ()  # those that they had before a loss mask was written, or another one
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its resumption, for a comparison key by key."""
-        values = {key: value for key, value in self.__dict__.items() if key != "earlier"}
+        values = {key: value for key, value in self.__dict__.items() if key not in ("earlier", "before_masks")}
         return {**values, "sources": list(self.sources)}
 
 
@@ -70,6 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
             rows=int(values["rows"]),
             fingerprint=str(values["fingerprint"]),
             earlier=tuple(str(one) for one in (values.get("optout") or {}).get("earlier", ())),
+            before_masks=tuple(str(one) for one in (values.get(LOSS_MASK) or {}).get("earlier", ())),
         )
     except KeyError as error:
         raise TrainerError(f"{path} lacks the key {error.args[0]!r}") from error
@@ -103,12 +107,14 @@ class Segments:
         starts: position in its row where each segment begins; 0 for one that runs on from the row before.
         sources: source id of each segment.
         numbers: global document number of each segment.
+        loss: whether each id is to be predicted [rows, seq_len + 1]; None where all are.
     """
 
     counts: NDArray[np.int64]
     starts: NDArray[np.int64]
     sources: NDArray[np.uint8]
     numbers: NDArray[np.uint64]
+    loss: NDArray[np.bool_] | None = None
 
 
 def _numpy(array: Any) -> NDArray[Any]:
@@ -116,13 +122,22 @@ def _numpy(array: Any) -> NDArray[Any]:
     return values
 
 
+def _bits(mask: Any, count: int) -> tuple[NDArray[np.uint8], int]:
+    """The bytes of a column of bits, least bit first, and which bit is the first row's first; ValueError: too short."""
+    values = mask.values
+    data = np.frombuffer(values.buffers()[1], np.uint8) if len(values) else np.empty(0, np.uint8)
+    if values.null_count or len(values) < count or 8 * len(data) < values.offset + count:
+        raise ValueError("the loss mask is too short, or holds nulls")
+    return data, int(values.offset)
+
+
 class RecordBatchView:
     """Zero-copy NumPy views of one record batch of one file."""
 
     def __init__(self, path: Path, number: int, columns: list[Any], manifest: Manifest) -> None:
         self.where = f"{path}, record batch {number}"
-        width = manifest.seq_len + 1
-        ids, starts, sources, numbers = columns
+        width = self._width = manifest.seq_len + 1
+        ids, starts, sources, numbers, mask = columns
         try:
             for lists in (starts, sources, numbers):
                 # a flipped bit in an offset must not become a read outside the file
@@ -131,11 +146,26 @@ class RecordBatchView:
             self.start_offsets, self.starts = _numpy(starts.offsets), _numpy(starts.values)
             self.source_offsets, self.sources = _numpy(sources.offsets), _numpy(sources.values)
             number_offsets, self.numbers = _numpy(numbers.offsets), _numpy(numbers.values)
+            self._bits: NDArray[np.uint8] | None = None
+            if mask is not None:
+                self._bits, self._first_bit = _bits(mask, len(ids) * width)
         except (pa.ArrowException, ValueError) as error:
             raise TrainerError(f"damaged shard: {self.where}: {error}") from error
         if not np.array_equal(number_offsets, self.source_offsets):
             raise TrainerError(f"damaged shard: {self.where}: sources and numbers of documents differ in count")
         self._check_documents(manifest)
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether it has a loss mask; else all ids are to be predicted."""
+        return self._bits is not None
+
+    def loss(self, row: int) -> NDArray[np.bool_]:
+        """Whether each id of a row is to be predicted [seq_len + 1]; only of a batch that has a mask."""
+        assert self._bits is not None
+        first, last = (self._first_bit + number * self._width for number in (row, row + 1))
+        bits = np.unpackbits(self._bits[first // 8 : -(-last // 8)], bitorder="little")
+        return bits[first % 8 : first % 8 + self._width].view(np.bool_)
 
     def _check_documents(self, manifest: Manifest) -> None:
         """Sources index the metrics and starts index the row: checked here once, so that reading a row need not."""
@@ -222,9 +252,13 @@ class ShardReader:
         batches = np.searchsorted(self.starts, rows, side="right") - 1
         inside = (rows - self.starts[batches]).tolist()
         starts, sources, numbers, counts = [], [], [], []
+        loss: NDArray[np.bool_] | None = None
         for i, (batch, row) in enumerate(zip(batches.tolist(), inside, strict=True)):
             view = self._views.get(batch) or self._view(batch)
             out[i] = view.ids[row]
+            if view.has_mask:
+                loss = np.ones(out.shape, np.bool_) if loss is None else loss
+                loss[i] = view.loss(row)
             part = view.starts[view.start_offsets[row] : view.start_offsets[row + 1]]
             if not len(part) or part[0]:  # a document runs on from the row before
                 starts.append(_ZERO)
@@ -239,6 +273,7 @@ class ShardReader:
             np.concatenate(starts, dtype=np.int64),
             np.concatenate(sources),
             np.concatenate(numbers),
+            loss,
         )
 
     def _check_ids(self, rows: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
@@ -294,7 +329,10 @@ def _allow_open_files(count: int) -> None:
 
 
 def _open_columns(path: Path, manifest: Manifest) -> tuple[list[list[Any]], int]:
-    """Maps a file; gives its four columns as lists of arrays, one a record batch, and the address of the map."""
+    """Maps a file; gives its columns as lists of arrays, one a record batch, and the address of the map.
+
+    The last column is the loss mask; its arrays are None in a file without.
+    """
     if not path.is_file():
         raise TrainerError(f"missing shard: {path}")
     try:
@@ -310,12 +348,14 @@ def _open_columns(path: Path, manifest: Manifest) -> tuple[list[list[Any]], int]
         raise TrainerError(
             f"damaged shard: {path} ends after record batch {_batches(table) - 1}: the end mark is missing"
         )
-    columns = [table.column(name).chunks for name in COLUMNS]
+    columns: list[list[Any]] = [table.column(name).chunks for name in COLUMNS]
+    masked = LOSS_MASK in table.schema.names
+    columns.append(table.column(LOSS_MASK).chunks if masked else [None] * len(columns[0]))
     for number, array in enumerate(columns[0]):
         address = array.values.buffers()[1].address if len(array) else whole.address
         if not whole.address <= address < whole.address + whole.size:
             raise TrainerError(f"{path}, record batch {number} is compressed; write the shards without compression")
-        if any(column[number].null_count for column in columns):
+        if any(column[number].null_count for column in columns if column[number] is not None):
             raise TrainerError(f"damaged shard: {path}, record batch {number} holds nulls")
     return columns, whole.address
 
@@ -349,6 +389,9 @@ def _check_schema(path: Path, schema: Any, manifest: Manifest) -> None:
     width = manifest.seq_len + 1
     if ids not in (pa.list_(pa.uint16(), width), pa.list_(pa.uint32(), width)):
         raise TrainerError(f"{path}: input_ids is {ids}, not fixed_size_list<uint16 or uint32>[{width}]")
+    if LOSS_MASK in schema.names and schema.field(LOSS_MASK).type != pa.list_(pa.bool_(), width):
+        found = schema.field(LOSS_MASK).type
+        raise TrainerError(f"{path}: {LOSS_MASK} is {found}, not fixed_size_list<bool>[{width}]")
     for name, kind in (("doc_starts", pa.uint16()), ("doc_sources", pa.uint8()), ("doc_numbers", pa.uint64())):
         found = schema.field(name).type
         if not pa.types.is_list(found) or found.value_type != kind:

@@ -347,7 +347,7 @@ class Trainer:
         record: dict[str, Any] = {
             "step": step,
             "tokens": step * self.batch_tokens,
-            "loss": finite(sum(sums) / max(1.0, sum(counts))),
+            "loss": finite(sum(sums) / sum(counts)) if sum(counts) else None,
             "loss_by_source": by_source,
             "grad_norm": finite(norm),
             "lr": lr,

@@ -48,7 +48,7 @@ _ASCII_DELETED = bytes(code for code in [*range(0x20), 0x7F] if code != ord("\n"
 _digest = methodcaller("digest")
 
 
-def split_wet_text(body: str) -> tuple[str, str]:
+def split_wet_text(body: str, *, use_compiled: bool = True) -> tuple[str, str]:
     r"""Splits the body of a WET record into its title and its text, as CCNet does.
 
     CCNet reads the file line by line in text mode, so a line ends at ``\n``, ``\r`` or ``\r\n``, and the
@@ -58,14 +58,40 @@ def split_wet_text(body: str) -> tuple[str, str]:
 
     Args:
         body: The record's body as decoded text, without the two line ends that follow it in the file.
+        use_compiled: Whether to use the compiled loop, where there is one.
 
     Returns:
         The title, and the text: the other lines joined by one ``\n``.  Both are empty for an empty body.
 
     Source: cc_net ``process_wet_file.py``, ``group_by_docs`` and ``parse_doc``.
     """
-    plain = body.replace("\r\n", "\n").replace("\r", "\n") if "\r" in body else body
-    lines = "\n".join("\n".join(map(str.strip, block.split("\n"))) for block in _blocks(plain))
+    lines = stripped_lines(body.encode("utf-8", _SURROGATES), use_compiled=use_compiled)
+    return title_and_text(lines.decode("utf-8", _SURROGATES))
+
+
+def stripped_lines(body: bytes, *, use_compiled: bool = True) -> bytes:
+    r"""Strips every line of a body; the first step of :func:`split_wet_text`.
+
+    Args:
+        body: UTF-8, or whatever stands for it: bytes that are none stay, and are no white space.
+        use_compiled: Whether to use the compiled loop, where there is one.
+
+    Returns:
+        The lines, joined by one ``\n``.
+    """
+    if use_compiled and (library := compiled()):
+        lines = np.empty(len(body), np.uint8)
+        library.stripped_lines.restype = ctypes.c_int64
+        size = library.stripped_lines(ctypes.c_char_p(body), ctypes.c_int64(len(body)), ctypes.c_void_p(address(lines)))
+        return lines[:size].tobytes()
+    text = body.decode("utf-8", "surrogateescape")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    stripped = ("\n".join(map(str.strip, block.split("\n"))) for block in _blocks(plain))
+    return "\n".join(stripped).encode("utf-8", "surrogateescape")
+
+
+def title_and_text(lines: str) -> tuple[str, str]:
+    """Splits stripped lines into title and text; the second step of :func:`split_wet_text`."""
     title, newline, text = lines.partition("\n")
     if not newline:
         return title, ""

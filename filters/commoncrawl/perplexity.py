@@ -15,6 +15,7 @@ segmentations, and that costs more than all else saves as soon as 2 words in 100
 """
 
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,6 +67,7 @@ LARGEST_COUNTED = 1e6  # so that counts by distinct value, of one decimal, have 
 UNICODE_WHITESPACE = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
 KENLM_BINARY = b"mmap lm http://kheafield.com/code"  # lm/binary_format.cc, kMagicBeforeVersion
+SURROGATE = re.compile(b"\xed[\xa0-\xbf]")
 PROBED_PIECES = 500
 PROBE_SECONDS = 60  # on a slow disk a whole model answers in this time; a damaged one may never
 PROBE = """
@@ -132,9 +134,9 @@ class PerplexityModel:
         Args:
             text: the document; lone surrogates count as U+FFFD.
         """
-        normalized = self._normalized(text)
-        found = self._unigram.score(normalized.encode()) if self._unigram else None
-        return _rounded(*(found or self._score(*self._joined_pieces(normalized))))
+        if self._unigram and (found := self._unigram.score(self._encoded(text))):
+            return _rounded(*found)
+        return _rounded(*self._score(*self._joined_pieces(self._encoded(text).decode())))
 
     def perplexities(self, texts: Iterable[str]) -> list[float | None]:
         """Returns the perplexity of each document.
@@ -145,7 +147,7 @@ class PerplexityModel:
         """
         if self._unigram:
             return list(map(self.perplexity, texts))
-        joined = [self._joined_pieces(self._normalized(text)) for text in texts]
+        joined = [self._joined_pieces(self._encoded(text).decode()) for text in texts]
         return [_rounded(*self._score(*pieces)) for pieces in joined]
 
     def _checked(self, scorer: UnigramScorer | None, pieces: Sequence[str]) -> UnigramScorer | None:
@@ -158,14 +160,13 @@ class PerplexityModel:
     def _score(self, joined: bytes, pieces: int) -> tuple[float, int]:
         return self._log10(joined) if pieces else 0.0, pieces
 
-    def _normalized(self, text: str) -> str:
-        """Returns a document as the models see it, in characters that UTF-8 has."""
-        normalized = self._normalize(text)
-        try:
-            normalized.encode("utf-8")
-        except UnicodeEncodeError:
-            return normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return normalized
+    def _encoded(self, text: str) -> bytes:
+        """Returns a document as the models see it, in UTF-8; half of a surrogate pair becomes U+FFFD."""
+        encoded = self._normalize.encoded(text)
+        if SURROGATE.search(encoded):
+            normalized = encoded.decode("utf-8", "surrogatepass")
+            return normalized.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        return encoded
 
     def _joined_pieces(self, normalized: str) -> tuple[bytes, int]:
         """Returns a document's pieces joined by one space, and how many words CCNet would count in that."""

@@ -97,7 +97,7 @@ class LogitEvaluator:
     all but the vocabulary is forgotten. What is kept changes the time, never a result beyond its bound.
 
     Memory: four bytes times (rows of the input matrix + vocabulary + ``cache_words``) times (width + 2), where width
-    is the smaller of the model's dimension and its number of logits; 20 bytes times two to four times (vocabulary
+    is the smaller of the model's dimension and its number of logits; 24 bytes times two to four times (vocabulary
     + ``cache_words``); four bytes per bucket of a pruned model; 1 MB. For lid.176.ftz and 65,536 words: 26 MB.
 
     Args:

@@ -20,9 +20,7 @@ class _Model(ctypes.Structure):
     """``word_model`` of words.c."""
 
     _fields_ = (
-        ("low", ctypes.c_void_p),
-        ("high", ctypes.c_void_p),
-        ("row", ctypes.c_void_p),
+        ("slots", ctypes.c_void_p),
         ("bits", ctypes.c_int64),
         ("probes", ctypes.c_int64),
         ("sums", ctypes.c_void_p),
@@ -124,9 +122,9 @@ class WordSums:
             (sums, shape (sums, width); the number of each document's first sum; how many rows are in use now).
         """
         assert block <= MAX_BLOCK
-        low, high, row, bits = table.slots
+        slots, bits = table.slots
         model = self._model
-        model.low, model.high, model.row, model.bits = address(low), address(high), address(row), bits
+        model.slots, model.bits = address(slots), bits
         model.used = used
         ends = np.cumsum(np.fromiter(map(len, documents), np.int64, len(documents)))
         room = len(documents) + sum((len(document) + 1) // 2 // block + 1 for document in documents)

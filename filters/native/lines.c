@@ -1,5 +1,5 @@
-/* Hashes of the lines of a text, as filters.commoncrawl.lines has them: each is stripped, its characters go through a
-   table, and what is left is hashed by SHA-1 (FIPS 180-4), of which the first 64 bits count. */
+/* The lines of a text, stripped; and their hashes, as filters.commoncrawl.lines has them: each is stripped, its characters
+   go through a table, and what is left is hashed by SHA-1 (FIPS 180-4), of which the first 64 bits count. */
 
 #include "native.h"
 
@@ -57,6 +57,39 @@ static int is_white(uint32_t c) {
     if (c < 0x80) return (c >= 9 && c <= 13) || (c >= 28 && c <= 32);
     return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
            c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+/* The size of the white character that bytes begin with, or of the one that they end with; 0 for none. Its first byte is no
+   continuation of another's, so these bytes are that character whatever stands beside them, UTF-8 or not. */
+static int64_t white_at(const uint8_t *p, int64_t left) {
+    if (*p < 0x80) return is_white(*p);
+    if (left >= 2 && *p == 0xC2) return p[1] == 0x85 || p[1] == 0xA0 ? 2 : 0;
+    if (left < 3 || *p < 0xE1 || *p > 0xE3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80) return 0;
+    return is_white((uint32_t)(*p & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3F)) ? 3 : 0;
+}
+
+static int64_t white_before(const uint8_t *p, int64_t left) {
+    if (p[-1] < 0x80) return is_white(p[-1]);
+    if (left >= 2 && white_at(p - 2, 2) == 2) return 2;
+    return left >= 3 && white_at(p - 3, 3) == 3 ? 3 : 0;
+}
+
+/* Strips each line of a text, which ends at \n, \r or \r\n; between the lines stands one \n. out: room for size bytes.
+   Returns how many there are. */
+int64_t stripped_lines(const uint8_t *text, int64_t size, uint8_t *out) {
+    const uint8_t *p = text, *end = text + size;
+    uint8_t *to = out;
+    for (;; *to++ = '\n') {
+        const uint8_t *first = p;
+        while (p < end && *p != '\n' && *p != '\r') p++;
+        const uint8_t *last = p;
+        for (int64_t n; first < last && (n = white_at(first, last - first));) first += n;
+        for (int64_t n; first < last && (n = white_before(last, last - first));) last -= n;
+        memcpy(to, first, (size_t)(last - first));
+        to += last - first;
+        if (p == end) return to - out;
+        p += *p == '\r' && p + 1 < end && p[1] == '\n' ? 2 : 1;
+    }
 }
 
 static uint32_t decode(const uint8_t **p, const uint8_t *end) {

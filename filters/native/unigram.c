@@ -8,6 +8,11 @@
 #define BLOCKS_TRIED 16        /* the last so many blocks are searched for room */
 #define MAX_MATCHES 32         /* kMaxTrieResultsSize */
 #define RESET 100000.0f        /* kScoreResetThreshold */
+#define CACHED_BYTES 16        /* of a word, its space not counted; and the most pieces it can then have, with the space */
+#define CACHED_PIECES 4
+#define CACHE_BITS 15
+#define STEEPEST 1000.0f       /* no score of a piece is below -STEEPEST, or no word is cached */
+#define MARGIN 0.5f            /* see unigram_score */
 
 /* A trie of pieces as a double array: the child of a node by a byte is at its base, exclusive-or the byte, and has that
    byte for a label. No two nodes have one base. No piece has the byte 0, the label of free slots. */
@@ -15,6 +20,14 @@ typedef struct {
     uint32_t base_label;       /* base << 8 | label */
     int32_t piece;             /* the number of the piece that ends here, or -1 */
 } node;
+
+/* A word whose best pieces are beyond doubt: its bytes, their number, and their scores and numbers in the n-gram model. */
+typedef struct {
+    uint64_t low, high;
+    uint16_t size, pieces;     /* 0 pieces where the entry is free */
+    float scores[CACHED_PIECES];
+    uint32_t words[CACHED_PIECES];
+} cached_word;
 
 typedef struct {
     const node *trie;
@@ -27,6 +40,8 @@ typedef struct {
     uint64_t charsmap_units;
     const uint8_t *rewritten;  /* what becomes of it, each with a zero behind it */
     uint64_t rewritten_size;
+    uint64_t plain[2];         /* bits of the ASCII characters that stay as they are, if another of ASCII follows */
+    cached_word *cache;        /* 1 << CACHE_BITS entries; null where the pieces of a word depend on its neighbours */
 } unigram_model;
 
 typedef struct {
@@ -115,6 +130,18 @@ static int64_t rule(const unigram_model *m, const uint8_t *text, int64_t size, u
     return length && *result < m->rewritten_size ? length : 0;
 }
 
+/* Whether any rule begins with two bytes. */
+static int follows(const unigram_model *m, const uint8_t *text) {
+    if (!m->charsmap) return 0;
+    uint64_t at = (m->charsmap[0] >> 10) << ((m->charsmap[0] & 0x200) >> 6);
+    for (int i = 0; i < 2; i++) {
+        at ^= text[i];
+        if (at >= m->charsmap_units || (m->charsmap[at] & 0x800000FF) != text[i]) return 0;
+        at ^= (m->charsmap[at] >> 10) << ((m->charsmap[at] & 0x200) >> 6);
+    }
+    return 1;
+}
+
 /* What a text begins with, rewritten: its size goes to *size; returns how many bytes of the text it stands for. */
 static int64_t prefix(const unigram_model *m, const uint8_t *text, int64_t left, const uint8_t **out, int64_t *size) {
     uint64_t result = 0;
@@ -128,6 +155,25 @@ static int64_t prefix(const unigram_model *m, const uint8_t *text, int64_t left,
     *out = text;
     return *size = length < left ? length : left;
 }
+
+/* Finds what of ASCII stays as it is (plain): no rule begins with it that has ASCII, or nothing, behind it. Returns the
+   bytes of a cache. */
+int64_t unigram_prepare(unigram_model *m) {
+    m->plain[0] = m->plain[1] = 0;
+    for (int c = 1; c < 128; c++) {
+        uint8_t text[2] = {(uint8_t)c, 0};
+        uint64_t result;
+        int kept = c != ' ' && !rule(m, text, 1, &result);
+        for (int next = 1; next < 128 && kept; next++) {
+            text[1] = (uint8_t)next;
+            kept = !follows(m, text);
+        }
+        if (kept) m->plain[c >> 6] |= 1ULL << (c & 63);
+    }
+    return (int64_t)sizeof(cached_word) << CACHE_BITS;
+}
+
+static int is_plain(const unigram_model *m, uint8_t c) { return c < 0x80 && m->plain[c >> 6] >> (c & 63) & 1; }
 
 static const uint8_t SPACE[3] = {0xE2, 0x96, 0x81};
 
@@ -148,6 +194,12 @@ static int64_t normalize(const unigram_model *m, const uint8_t *text, int64_t si
         n = 3;
     }
     for (; at < size; at += taken) {
+        if (at + 1 < size && n < room && is_plain(m, text[at]) && text[at + 1] < 0x80) {
+            out[n++] = text[at];
+            after_space = 0;
+            taken = 1;
+            continue;
+        }
         taken = prefix(m, text + at, size - at, &found, &length);
         while (after_space && length && *found == ' ') found++, length--;
         if (n + 3 * length > room) return -1;
@@ -169,17 +221,32 @@ static int64_t normalize(const unigram_model *m, const uint8_t *text, int64_t si
 typedef struct {
     float score;
     int32_t start, piece;      /* of the best last piece that ends here; -1 for none, or for no piece */
+    float second;              /* the score of the second best */
 } ending;
 
-/* The best segmentation of a normalised text, by the ends of its pieces. ends: size + 1 of them. */
-static void segment(const unigram_model *m, const uint8_t *text, int64_t size, ending *ends) {
-    int64_t frontier = 0;
-    for (int64_t i = 0; i <= size; i++) ends[i] = (ending){0, -1, -1};
-    for (int64_t start = 0; start < size;) {
+#define LOWEST (-3.0e38f)
+
+static void offer(ending *end, float candidate, int64_t start, int32_t piece) {
+    if (end->start == -1) {
+        *end = (ending){candidate, (int32_t)start, piece, LOWEST};
+    } else if (candidate > end->score) {
+        *end = (ending){candidate, (int32_t)start, piece, end->score};
+    } else if (candidate > end->second) {
+        end->second = candidate;
+    }
+}
+
+/* The best segmentation of a part of a normalised text over whose ends no piece reaches, by the ends of its pieces.
+
+   ends: of the whole text; the score of the part's beginning is given. */
+static void segment(const unigram_model *m, const uint8_t *text, int64_t start, int64_t size, ending *ends) {
+    int64_t frontier = start;
+    for (int64_t i = start + 1; i <= size; i++) ends[i].start = -1;
+    while (start < size) {
         float score = ends[start].score;
         if (score < -RESET || score > RESET) {
             for (int64_t i = start; i <= frontier; i++)
-                if (i == start || ends[i].start != -1) ends[i].score -= score;
+                if (i == start || ends[i].start != -1) ends[i].score -= score, ends[i].second -= score;
             score = 0;
         }
         int64_t width = width_of(text[start]), single = 0;
@@ -191,20 +258,120 @@ static void segment(const unigram_model *m, const uint8_t *text, int64_t size, e
             base = child->base_label >> 8;
             at++;
             if (child->piece < 0) continue;
-            float candidate = m->scores[child->piece] + score;
             if (at > frontier) frontier = at;
-            if (ends[at].start == -1 || candidate > ends[at].score)
-                ends[at] = (ending){candidate, (int32_t)start, child->piece};
+            offer(&ends[at], m->scores[child->piece] + score, start, child->piece);
             single |= at - start == width;
         }
         if (!single) {
-            float candidate = m->unknown + score;
-            ending *end = &ends[start + width];
             if (start + width > frontier) frontier = start + width;
-            if (end->start == -1 || candidate > end->score) *end = (ending){candidate, (int32_t)start, -1};
+            offer(&ends[start + width], m->unknown + score, start, -1);
         }
         start += width;
     }
+}
+
+/* The pieces of a text as they are found. */
+typedef struct {
+    const ngram_model *ngrams;
+    const uint8_t *text;
+    uint32_t *words;           /* their numbers in the n-gram model */
+    int64_t count, unknown;    /* how many there are; where the run of unknown ones begins that is being read, or -1 */
+} pieces;
+
+static void end_unknown(pieces *p, int64_t end) {
+    if (p->unknown >= 0) p->words[p->count++] = ngram_word(p->ngrams, p->text + p->unknown, end - p->unknown);
+    p->unknown = -1;
+}
+
+/* Adds the best pieces of a part, as segment has left them; a run of unknown ones is one. way: room for the part's size.
+
+   Returns 0 where white space or a zero stayed in an unknown piece. */
+static int follow(const unigram_model *m, pieces *p, int64_t start, int64_t size, const ending *ends, int32_t *way) {
+    int64_t steps = 0;
+    for (int64_t end = size; end > start; end = ends[end].start) way[steps++] = (int32_t)end;
+    for (; steps; start = way[steps]) {
+        const ending *end = &ends[way[--steps]];
+        if (end->piece >= 0) {
+            end_unknown(p, start);
+            p->words[p->count++] = m->words[end->piece];
+            continue;
+        }
+        if (p->unknown < 0) p->unknown = start;
+        for (int64_t i = start; i < way[steps]; i++)
+            if (is_space(p->text[i]) || !p->text[i]) return 0;
+    }
+    return 1;
+}
+
+/* Whether the pieces of a part, as segment has left them, are the same whatever the score it begins with; then they are
+   kept. */
+static void keep(const unigram_model *m, int64_t start, int64_t size, const ending *ends, cached_word *entry,
+                 uint64_t low, uint64_t high) {
+    cached_word found = {low, high, (uint16_t)(size - start - 3), 0, {0}, {0}};
+    int32_t way[CACHED_PIECES];
+    int64_t count = 0;
+    for (int64_t end = size; end > start; end = ends[end].start) {
+        if (count == CACHED_PIECES || ends[end].piece < 0 || ends[end].score - ends[end].second < MARGIN) return;
+        way[count++] = ends[end].piece;
+    }
+    for (found.pieces = (uint16_t)count; count; count--) {
+        int64_t at = found.pieces - count;
+        found.scores[at] = m->scores[way[count - 1]];
+        found.words[at] = m->words[way[count - 1]];
+    }
+    *entry = found;
+}
+
+/* Where the word ends that begins at a place: before the next space. */
+static int64_t word_end(const uint8_t *text, int64_t at, int64_t size) {
+    for (at++; at < size; at++)
+        if (text[at] == SPACE[0] && at + 2 < size && text[at + 1] == SPACE[1] && text[at + 2] == SPACE[2]) break;
+    return at;
+}
+
+/* Encodes a normalised text. ends, way: room for n + 1. Returns 0 where the libraries must be asked.
+
+   Where no piece has a space but at its beginning, the pieces of a word depend on its neighbours by the score alone at which
+   it begins, for float32 rounds a large sum more than a small one. Up to RESET a sum is rounded by 1/256 at the most. The at
+   most 19 pieces of a word of CACHED_BYTES and a space can so shift two sums by 0.15 against each other: where the best is
+   better by MARGIN, whatever its beginning, than the second at each end on its way, it is the best from any beginning. While
+   no place in a word can be lower than RESET, the library does not begin anew there. The sum of the pieces' scores is the
+   library's to the last bit, for it is added up in the same order. */
+static int encode(const unigram_model *m, pieces *p, int64_t n, ending *ends, int32_t *way) {
+    const uint8_t *text = p->text;
+    float score = 0;
+    ends[0] = (ending){0, -1, -1, LOWEST};
+    for (int64_t at = 0, end; at < n; at = end) {
+        end = m->cache ? word_end(text, at, n) : n;
+        int64_t size = end - at - 3;
+        cached_word *entry = 0;
+        uint64_t low = 0, high = 0;
+        if (m->cache && size > 0 && size <= CACHED_BYTES && text[at] == SPACE[0] && text[at + 1] == SPACE[1] &&
+            text[at + 2] == SPACE[2] && score > -RESET + (CACHED_BYTES + 3) * STEEPEST && score <= 0) {
+            memcpy(&low, text + at + 3, 8);
+            memcpy(&high, text + at + 11, 8);
+            if (size < 8) low &= (1ULL << (8 * size)) - 1;
+            if (size <= 8) high = 0;
+            else if (size < 16) high &= (1ULL << (8 * (size - 8))) - 1;
+            uint64_t mixed = (low * 0x9E3779B97F4A7C15ULL ^ high) * 0xBF58476D1CE4E5B9ULL;
+            entry = &m->cache[mixed >> (64 - CACHE_BITS)];
+            if (entry->pieces && entry->size == size && entry->low == low && entry->high == high) {
+                end_unknown(p, at);
+                for (int i = 0; i < entry->pieces; i++) {
+                    score = entry->scores[i] + score;
+                    p->words[p->count++] = entry->words[i];
+                }
+                continue;
+            }
+        }
+        ends[at].score = score;
+        segment(m, text, at, end, ends);
+        if (!follow(m, p, at, end, ends, way)) return 0;
+        if (entry) keep(m, at, end, ends, entry, low, high);
+        score = ends[end].score;
+    }
+    end_unknown(p, n);
+    return 1;
 }
 
 /* Scores a text of valid UTF-8: its log10 probability goes to *score.
@@ -213,39 +380,23 @@ static void segment(const unigram_model *m, const uint8_t *text, int64_t size, e
    a zero stayed in an unknown piece. */
 int64_t unigram_score(const unigram_model *m, const ngram_model *ngrams, const uint8_t *text, int64_t size,
                       float *score) {
-    int64_t room = 3 * size + 64, count = 0, from, unknown_end = -1;
-    uint8_t *normal = malloc((size_t)room);
+    int64_t room = 3 * size + 64, count = -1;
+    uint8_t *normal = malloc((size_t)room + CACHED_BYTES);
     int64_t n = normal && size < INT32_MAX / 4 ? normalize(m, text, size, normal, room) : -1;
-    ending *ends = n > 0 ? malloc((size_t)(n + 1) * sizeof *ends) : 0;
-    uint32_t *words = n > 0 ? malloc((size_t)(n + 2) * sizeof *words) : 0;
-    if (n < 0 || (n && (!ends || !words))) count = -1;
-    if (n > 0 && count == 0) {
-        segment(m, normal, n, ends);
-        /* From the end: words[from ...] are the pieces so far; a run of unknown ones is one. */
-        from = n + 1;
-        for (int64_t end = n; end > 0 && count >= 0; end = ends[end].start) {
-            int64_t start = ends[end].start;
-            if (ends[end].piece >= 0) {
-                words[--from] = m->words[ends[end].piece];
-                unknown_end = -1;
-                continue;
-            }
-            for (int64_t i = start; i < end; i++)
-                if (is_space(normal[i]) || !normal[i]) count = -1;
-            if (unknown_end < 0) {
-                unknown_end = end;
-                from--;
-            }
-            if (start == 0 || ends[start].piece >= 0) words[from] = ngram_word(ngrams, normal + start, unknown_end - start);
-        }
-        if (count == 0) {
-            count = n + 1 - from;
-            memmove(words, words + from, (size_t)count * sizeof *words);
+    if (n == 0) count = 0;
+    if (n > 0) {
+        ending *ends = malloc((size_t)(n + 1) * sizeof *ends);
+        int32_t *way = malloc((size_t)(n + 1) * sizeof *way);
+        uint32_t *words = malloc((size_t)(n + 2) * sizeof *words);
+        pieces found = {ngrams, normal, words, 0, -1};
+        if (ends && way && words && encode(m, &found, n, ends, way)) {
+            count = found.count;
             *score = ngram_score(ngrams, words, count);
         }
+        free(ends);
+        free(way);
+        free(words);
     }
     free(normal);
-    free(ends);
-    free(words);
     return count;
 }

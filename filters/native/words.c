@@ -17,10 +17,14 @@ static int COUNT(uint64_t bits) { int n = 0; for (; bits; bits &= bits - 1) n++;
 #define MAX_BLOCK 64
 #define NGRAMS 256 /* whose rows are looked up together */
 
+/* A word of the table: its bytes, and its row; free where low is 0. */
 typedef struct {
-    /* The table: slots of low, high and row. */
-    uint64_t *low, *high;
-    int32_t *row;
+    uint64_t low, high;
+    int64_t row;
+} slot;
+
+typedef struct {
+    slot *slots;               /* the table */
     int64_t bits, probes;
     /* The matrix of sums; the last two columns are the number of rows and the sum of their norms. */
     float *sums;
@@ -76,21 +80,20 @@ static key key_of(const uint8_t *word, int64_t size, const uint8_t *end) {
 }
 
 static int32_t find(const word_model *m, const key *k) {
-    uint64_t mask = (1ULL << m->bits) - 1, slot = k->mixed >> (64 - m->bits);
-    for (int64_t probe = 0; probe < m->probes; probe++, slot = (slot + 1) & mask) {
-        if (m->low[slot] == k->low && m->high[slot] == k->high) return m->row[slot];
-        if (!m->low[slot]) return 0;
+    uint64_t mask = (1ULL << m->bits) - 1, number = k->mixed >> (64 - m->bits);
+    for (int64_t probe = 0; probe < m->probes; probe++, number = (number + 1) & mask) {
+        const slot *at = &m->slots[number];
+        if (at->low == k->low && at->high == k->high) return (int32_t)at->row;
+        if (!at->low) return 0;
     }
     return 0;
 }
 
 static void insert(word_model *m, const key *k, int32_t row) {
-    uint64_t mask = (1ULL << m->bits) - 1, slot = k->mixed >> (64 - m->bits);
-    for (int64_t probe = 0; probe < m->probes; probe++, slot = (slot + 1) & mask) {
-        if (!m->low[slot]) {
-            m->low[slot] = k->low;
-            m->high[slot] = k->high;
-            m->row[slot] = row;
+    uint64_t mask = (1ULL << m->bits) - 1, number = k->mixed >> (64 - m->bits);
+    for (int64_t probe = 0; probe < m->probes; probe++, number = (number + 1) & mask) {
+        if (!m->slots[number].low) {
+            m->slots[number] = (slot){k->low, k->high, row};
             return;
         }
     }
@@ -171,7 +174,9 @@ static void add_ngrams(const word_model *m, const uint8_t *word, int64_t size, d
     add_rows(m, buckets, count, sum);
 }
 
-static int separates(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' || c == 0; }
+#define SEPARATORS (1ULL << 32 | 1ULL << 9 | 1ULL << 13 | 1ULL << 11 | 1ULL << 12 | 1ULL) /* space, tab, return, both feeds, 0 */
+
+static int separates(uint8_t c) { return c <= 32 && SEPARATORS >> c & 1; }
 
 /* The row of a word that is not known: the sum of its n-grams' rows. It is kept if the word comes a second time. */
 static void sum_of_ngrams(word_model *m, const uint8_t *word, int64_t size, const key *k, float *own) {
@@ -237,10 +242,9 @@ int64_t word_sums(word_model *m, const uint8_t *text, const int64_t *ends, int64
                 words[count] = text + start;
                 sizes[count] = at - start;
                 keys[count] = key_of(text + start, at - start, end);
-                uint64_t slot = keys[count].mixed >> (64 - m->bits);
-                FETCH(m->low + slot);
-                FETCH(m->high + slot);
-                FETCH(m->row + slot);
+                const slot *at_first = m->slots + (keys[count].mixed >> (64 - m->bits));
+                FETCH(at_first);
+                FETCH((const uint8_t *)(at_first + 1) - 1);
                 count++;
             }
             if (count || sums == first[document]) add_words(m, words, sizes, keys, count, out + m->width * sums++);

@@ -20,13 +20,13 @@ SHINGLE_WORDS = 13  # the n-gram of GPT-3's overlap analysis (Brown et al. 2020,
 # A hyphen between letters, with the line end behind it if there is one: editions break lines elsewhere, and write
 # to-morrow for tomorrow.
 _HYPHEN = re.compile(r"-(?<=[^\W\d_].)(?:[ \t]*\r?\n[ \t]*)?(?=[^\W\d_])")
-_OTHER_HYPHENS = "\u00ac\u00ad\u2010\u2011"
+OTHER_HYPHENS = "\u00ac\u00ad\u2010\u2011"
 
 _CHUNK = 1 << 15  # characters hashed at a time: the arrays of a chunk stay in the processor's cache
 _LONGEST_WORD = 1 << 20  # a longer run of letters is cut, so that one without end does not fill the memory
 _CODES = 0x30000  # code points with a table entry; those above have no letters but rare ideographs
 # Scripts that put no space between words: each character counts as a word.
-_ALONE = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x30000))
+ALONE = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x30000))
 _CHARACTER_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
 _WORD_BASE = 0xD6E8FEB86659FD93
 
@@ -65,7 +65,7 @@ def _character_tables() -> tuple[Hashes, npt.NDArray[np.bool_]]:
             folded[code] = 0
     values = fmix64(folded)  # 0 stays 0
     alone = np.zeros(_CODES, bool)
-    for first, last in _ALONE:
+    for first, last in ALONE:
         alone[first : last + 1] = True
     return values, alone & (values != 0)
 
@@ -93,7 +93,7 @@ class Words(NamedTuple):
 
 def tidy(text: str) -> str:
     """A text in Unicode's composed form (NFC), without the hyphens between letters and the line ends behind these."""
-    for hyphen in _OTHER_HYPHENS:
+    for hyphen in OTHER_HYPHENS:
         text = text.replace(hyphen, "-")
     text = _HYPHEN.sub("", text)
     return text if text.isascii() else unicodedata.normalize("NFC", text)
@@ -188,7 +188,7 @@ class ShingleHasher:
         np.not_equal(inside[1:], inside[:-1], out=edges[1:-1])
         bounds = np.flatnonzero(edges)
         starts, ends = bounds[0::2], bounds[1::2]
-        if codes.dtype != np.uint8 and codes.max() >= _ALONE[0][0]:
+        if codes.dtype != np.uint8 and codes.max() >= ALONE[0][0]:
             starts, ends = _part_alone(inside, self._alone[indices])
         sums = np.empty(len(codes) + 1, np.uint64)
         sums[0] = 0

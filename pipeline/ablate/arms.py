@@ -82,6 +82,10 @@ def arms_of(experiment: AblationRecipe, tokens: str, *, check: bool = True) -> l
         made = changed(base, overrides, where)
         if made.damage is not None and len(overrides) > 1:
             raise RecipeError(f"{where}: damage stands alone: it is the baseline, damaged")
+        if own_lists(made.recipe) != [path for path in own_lists(base) if path in own_lists(made.recipe)]:
+            raise RecipeError(
+                f"{where}: an arm has no list of removals of its own; give it to all, as set: [optout=LIST]"
+            )
         if check:
             check_keys(_prepared(made.recipe), _prepared(base), where)
         arms.append(_compared(_arm(name, overrides, _prepared(made.recipe), made.damage, tokens), arms[0]))
@@ -95,6 +99,14 @@ def plain_recipe(experiment: AblationRecipe) -> BuildRecipe:
     """The recipe of the baseline before anything is held out."""
     base = _baseline(experiment)
     return replace(base, mixture=replace(base.mixture, set=(*base.mixture.set, "heldout_tokens=0")))
+
+
+def own_lists(recipe: BuildRecipe) -> list[str]:
+    """The lists of removals that a recipe has: those of the build and of its sources."""
+    given = [
+        word.partition("=")[2] for source in recipe.sources.values() for word in source.set if word[:7] == "optout="
+    ]
+    return list(dict.fromkeys([*([recipe.optout] if recipe.optout else []), *given]))
 
 
 def judged_sources(experiment: AblationRecipe, base: BuildRecipe) -> list[str]:
@@ -135,7 +147,8 @@ def _prepared(recipe: BuildRecipe) -> BuildRecipe:
         return replace(source, set=(*source.set, f"{OPTOUT}={LIST}"))
 
     mixture = replace(recipe.mixture, set=(*recipe.mixture.set, "heldout_tokens=0"))
-    return replace(recipe, sources={n: without(s) for n, s in recipe.sources.items()}, mixture=mixture)
+    sources = {name: without(source) for name, source in recipe.sources.items()}
+    return replace(recipe, sources=sources, mixture=mixture, optout=None)  # whose removals the list has, too
 
 
 def _arm(name: str, overrides: Sequence[str], recipe: BuildRecipe, damage: float | None, tokens: str) -> Arm:

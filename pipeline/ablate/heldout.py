@@ -25,6 +25,7 @@ from pipeline.errors import InputError
 from pipeline.mix.corpus import CorpusFile, corpus_files
 from pipeline.mix.recipe import MixRecipe
 from pipeline.removals.kinds import KINDS
+from pipeline.removals.lists import read_list
 from pipeline.removals.matching import NONE, Removals, load_removals
 from pipeline.storage.filesystem import atomic_output, join, open_input, write_bytes
 from pipeline.text import encodable
@@ -140,12 +141,20 @@ def _read(
             }
 
 
-def write_heldout(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes the documents, the list that keeps them out, and their texts as a set that corpora are searched for."""
+def write_heldout(folder: Path, rows: Sequence[Mapping[str, Any]], lists: Sequence[str] = ()) -> None:
+    """Writes the documents, the list that keeps them out, and their texts as a set that corpora are searched for.
+
+    Args:
+        folder: Where they go.
+        rows: The documents, as ``choose`` gives them.
+        lists: Lists of removals whose lines join the list: a source takes one.
+    """
     table = pa.Table.from_pylist([{name: row[name] for name in SCHEMA.names} for row in rows], SCHEMA)
     with atomic_output(str(folder / "documents.parquet")) as handle:
         pq.write_table(table, handle, compression="zstd")
-    write_bytes(str(folder / "optout.tsv"), "".join(f"{line}\n" for line in _lines(rows)).encode())
+    others = [f"{one.kind}\t{one.value}" for path in lists for one in read_list(path).removals]
+    lines = [*_lines(rows), *others]
+    write_bytes(str(folder / "optout.tsv"), "".join(f"{line}\n" for line in lines).encode())
     samples = "".join(f"{json.dumps({'id': str(n), 'text': row['text']})}\n" for n, row in enumerate(rows))
     write_bytes(str(folder / "texts.jsonl"), samples.encode())
 

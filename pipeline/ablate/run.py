@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.ablate.arms import Arm, Length, judged_sources, length_of, plain_recipe
+from pipeline.ablate.arms import Arm, Length, judged_sources, length_of, own_lists, plain_recipe
 from pipeline.ablate.display import Display
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import (
@@ -138,7 +138,7 @@ class Experiment:
         mixture = load_mixture(recipe.mixture.proportions, recipe.mixture.set)
         wanted = judged_sources(self.experiment, recipe)
         rows = choose(str(build / "corpus"), mixture, wanted, self.experiment.heldout)
-        write_heldout(self.folder.heldout, rows)
+        write_heldout(self.folder.heldout, rows, own_lists(recipe))
         self.folder.done("heldout", {"documents": len(rows), "left_out": too_few(wanted, rows)})
         self._display.end("heldout", f"{len(rows):,} documents")
         self.outcome.made += 1

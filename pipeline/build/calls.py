@@ -13,7 +13,7 @@ from pipeline.build.need import Need
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.progress import Display
 from pipeline.build.recipe import BuildRecipe
-from pipeline.build.stages import WORK, Command, Stage
+from pipeline.build.stages import CUTOFFS_STAGE, OPTOUT, WORK, Command, Stage
 from pipeline.build.units import Unit
 from pipeline.build.work import Work
 from pipeline.errors import InputError
@@ -80,7 +80,7 @@ class Calls:
             StoppedError: The disk is all but full.
         """
         root, log = str(self.work.root), self.work.log(stage.name)
-        filled = [word.replace(WORK, root) for word in words]
+        filled = [*(word.replace(WORK, root) for word in words), *self._without_removals(stage)]
         if command.beam:
             filled += self.options.flags
         line = f"python -m {command.module} {' '.join(filled)}"
@@ -101,6 +101,30 @@ class Calls:
             told = next((line for line in reversed(lines) if line.startswith("error:")), lines[-1] if lines else "")
             message = f"{told.removeprefix('error:').strip()} (status {status}; {log} has all that it said)"
             raise CommandError(message, status)
+
+    def _without_removals(self, stage: Stage) -> list[str]:
+        """What has a source leave out what a list of removals names.
+
+        Raises:
+            InputError: One was applied to the build, and none is given.
+        """
+        if not (stage.is_source or stage.name == CUTOFFS_STAGE):
+            return []
+        self.check_removals()
+        optout = self.options.recipe.optout
+        return [] if optout is None else ["--set", f"{OPTOUT}={optout}"]
+
+    def check_removals(self) -> None:
+        """Refuses to make or bring back anything without a list of removals where one was applied.
+
+        Raises:
+            InputError: It is so.
+        """
+        if self.options.recipe.optout is None and (log := self.work.removals()) is not None:
+            raise InputError(
+                f"a list of removals was applied to what this build made ({log}), and what is made now, or comes back, "
+                "would not leave out what it names. Give it: --set optout=LIST, or optout: LIST in the recipe"
+            )
 
     def waiting(self, stage: Stage) -> Callable[[], str | None]:
         """What is called while a stage waits for raw files: ``watch``, and progress shows."""

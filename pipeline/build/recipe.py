@@ -163,6 +163,8 @@ class BuildRecipe:
         tokenizer: The tokenizer.
         mixture: The mixture.
         train: A model to train on the shards.
+        optout: A list of removals (docs/optout.md): every source leaves out what it names, and what is made already
+            loses it; null for none. It may grow: nothing else is made anew for it.
     """
 
     tokens: str = "auto"
@@ -176,6 +178,7 @@ class BuildRecipe:
     tokenizer: TokenizerBuild = TokenizerBuild()
     mixture: MixtureBuild = MixtureBuild()
     train: TrainBuild = TrainBuild()
+    optout: str | None = None
 
     def __post_init__(self) -> None:
         if not self.sources:

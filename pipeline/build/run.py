@@ -13,7 +13,7 @@ from pipeline.build.process import StoppedError, last_lines
 from pipeline.build.progress import Display
 from pipeline.build.publishers import FILES
 from pipeline.build.sources import WHOLE, SourceMaker, own_files
-from pipeline.build.stages import COMMONCRAWL, Stage, stages_of
+from pipeline.build.stages import COMMONCRAWL, CUTOFFS_STAGE, Stage, stages_of
 from pipeline.build.told import told
 from pipeline.build.units import Unit
 from pipeline.build.work import CHANGED, DONE, FAILED, WITHOUT, Record, Work
@@ -24,7 +24,7 @@ from pipeline.storage.download import FetchError
 
 WRONG = 2  # the exit status of a command whose command line is wrong
 ROUNDS = 8  # of making more of a source that turned out to be short, once its tokens are counted
-ENCODE, TRAIN, REFERENCE, CUTOFFS = "encode", "train", "reference", "cutoffs"
+ENCODE, TRAIN, REFERENCE = "encode", "train", "reference"
 
 
 @dataclass
@@ -147,7 +147,8 @@ class Build:
 
     def _fail(self, stage: Stage, identity: Mapping[str, Any], message: str, seconds: float) -> None:
         record = self._work.record(stage.name) or Record(identity)
-        self._work.write(stage.name, replace(record, status=FAILED, message=message))
+        if not identity or record.identity == identity:  # else what another recipe made is as it was
+            self._work.write(stage.name, replace(record, status=FAILED, message=message))
         self.outcome.failed[stage.name] = message
         self._work.note(f"{stage.name}: failed: {message}")
         self._display.failed(stage.name, seconds, message)
@@ -192,7 +193,7 @@ class Build:
         if stage.source is None:
             return []
         crawl = next(other for other in self.stages if other.name == COMMONCRAWL)
-        if stage.name == CUTOFFS:
+        if stage.name == CUTOFFS_STAGE:
             found = (self._maker.taken(stage, [unit])[0] for unit in reversed(self._maker.units(crawl)))
             units = next(([*unit] for unit in found if unit), [])
         else:
@@ -214,6 +215,7 @@ class Build:
                 self._work.write(stage.name, replace(record, status=DONE))
             return
         if record is not None and stage.outputs and not (record.status == FAILED and not record.identity):
+            self._calls.check_removals()
             place = self._work.set_aside(stage.name, stage.outputs)
             self._display.say(f"{stage.name} has changed; what was made of it before is in {place}")
         elif record is not None:

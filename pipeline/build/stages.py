@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.build.recipe import BuildRecipe, SourceBuild
 from pipeline.mix.recipe import load_mixture
 from pipeline.recipe import RECIPES
+from pipeline.removals.lists import read_list
 from pipeline.storage.filesystem import beside, file_sha256
 
 WORK = "{work}"  # stands for the folder in a command line
@@ -27,6 +28,8 @@ CALIBRATION = f"{WORK}/_build/calibration"
 # Keys of publishers that say where raw data are fetched from: what is made of them is the same from a mirror.
 PLACES = frozenset({"url", "dumps", "archive", "metadata", "catalog", "requester_pays"})
 WIKIPEDIA, COMMONCRAWL = "wikipedia", "commoncrawl"
+CUTOFFS_STAGE = "cutoffs"
+OPTOUT = "optout"  # the stage, and the key of every source's recipe
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _source(recipe: BuildRecipe, name: str) -> Stage:
     needs: list[str] = []
     if name == COMMONCRAWL and recipe.perplexity.train:
         words += _perplexity_words()
-        needs += ["perplexity", *(["cutoffs"] if recipe.perplexity.calibrate else [])]
+        needs += ["perplexity", *([CUTOFFS_STAGE] if recipe.perplexity.calibrate else [])]
     if name == COMMONCRAWL and recipe.reference.train:
         needs.append("reference")
     command = Command(
@@ -199,7 +202,7 @@ def _cutoffs(recipe: BuildRecipe, crawl: SourceBuild) -> Stage:
         CUTOFFS,
     )
     return Stage(
-        "cutoffs",
+        CUTOFFS_STAGE,
         (score, calibrate),
         {"set": list(crawl.set), "recipe": _content(crawl.recipe or COMMONCRAWL, "")},
         ("perplexity",),
@@ -230,13 +233,19 @@ def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
     mix = Command("pipeline.mix", (*common, "--tokens", tokens, "--output", SHARDS), beam=True)
     yield Stage("encode", (encode,), keys, needs, leaves=("_build/counts.json", "tokens"), follows=needs)
     yield Stage("mixture", (mix,), {**keys, "tokens": tokens}, ("encode",), ("shards",), follows=("encode",))
+    last = ("mixture",)
+    if recipe.optout is not None:  # what comes back from an earlier recipe, or was made before the list named it
+        takes = (CORPUS, SHARDS, "--list", recipe.optout, "--apply")
+        listed = {"list": read_list(recipe.optout).sha256}
+        yield Stage(OPTOUT, (Command("pipeline.optout", takes),), listed, last, follows=last)
+        last = (OPTOUT,)
     trace = Command("pipeline.trace", (SHARDS, "--row", "0", "--token", "5"))
     verify = (Command("pipeline.verify", (CORPUS, SHARDS)), trace)
-    yield Stage("verify", verify, {}, ("mixture",), follows=("mixture",))
+    yield Stage("verify", verify, {}, last, follows=last)
     report = Command("pipeline.report", (CORPUS, SHARDS, "--output", f"{WORK}/report"))
-    yield Stage("report", (report,), {}, ("mixture",), leaves=("report/index.html",), follows=("mixture",))
+    yield Stage("report", (report,), {}, last, leaves=("report/index.html",), follows=last)
     card = Command("pipeline.card", (CORPUS, SHARDS, "--output", f"{CORPUS}/README.md"))
-    yield Stage("card", (card,), {}, ("mixture",), leaves=("corpus/README.md",), follows=("mixture",))
+    yield Stage("card", (card,), {}, last, leaves=("corpus/README.md",), follows=last)
     if recipe.train.model is not None:
         run = f"{WORK}/run"
         trains = ("--model", recipe.train.model, "--data", SHARDS, "--output", run, *recipe.train.arguments)
@@ -244,9 +253,9 @@ def _mixture(recipe: BuildRecipe, tokens: str) -> Iterator[Stage]:
             "train",
             (Command("trainer_bridge.train", trains),),
             asdict(recipe.train) | {"arguments": list(recipe.train.arguments)},
-            ("mixture",),
+            last,
             ("run",),
-            follows=("mixture",),
+            follows=("mixture",),  # a run goes on with shards from which documents were taken out
         )
 
 

@@ -187,6 +187,11 @@ class Work:
         """Removes the record of a stage that leaves nothing but what is written over."""
         self.path(BUILD, "stages", f"{stage}.json").unlink(missing_ok=True)
 
+    def removals(self) -> Path | None:
+        """The log of a list of removals that was applied to what is there, or was set aside; None for none."""
+        logs = ("corpus/*", "shards", f"{BUILD}/aside/*/corpus/*", f"{BUILD}/aside/*/shards")
+        return next((log for folder in logs for log in sorted(self.root.glob(f"{folder}/_optout/log.jsonl"))), None)
+
     def note(self, line: str) -> None:
         """Adds a line to the log of the build."""
         with self.path(BUILD, "build.log").open("a", encoding="utf-8", errors="backslashreplace") as log:

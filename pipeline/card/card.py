@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline.card.origins import ORIGINS, UNKNOWN
 from pipeline.corpus.ledger import Tally
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.recipe import fingerprint
 from pipeline.report.content import flat
 from pipeline.report.corpus import Corpora, Mixture, SourceCorpus
@@ -99,10 +100,21 @@ def shards_card(mixture: Mixture, title: str, header: Mapping[str, Any] | None =
             for share in shares
         ],
         terms=[(title_of(s.source), ORIGINS.get(s.source, UNKNOWN)) for s in shares],
+        masked=_masked(manifest),
         versions=_versions([manifest]),
         fingerprint=code(str(manifest.get("fingerprint"))[:16]),
     )
     return _tidy(card)
+
+
+def _masked(manifest: Mapping[str, Any]) -> str:
+    """For how many tokens the loss is off, and why; empty without a loss mask."""
+    record = manifest.get(LOSS_MASK)
+    if not record:
+        return ""
+    sets = ", ".join(dict.fromkeys(entry["set"] for entry in record["against"]))
+    of = f": those of documents that hold samples of {sets}" if sets else ""
+    return f"For {sum(record['tokens'].values()):,} tokens it is not{of}."
 
 
 def _template(name: str) -> Template:

@@ -36,6 +36,7 @@ from pipeline.storage.filesystem import InputFile, join, list_names, read_bytes,
 STATS = "_stats"
 TIMING = "_timing"
 WORK = "_work"
+READINGS = "readings"
 PARTS = ".parts"
 PART = ".part"
 SCOPES = "_scopes"
@@ -189,6 +190,10 @@ class Layout:
     def hashed_inputs(self, scope: str, shard: str) -> str:
         """Sizes and checksums of a shard's raw files when they were hashed."""
         return join(self.root, WORK, scope, "inputs", f"{shard}.json")
+
+    def reading(self, scope: str, shard: str) -> str:
+        """What a pass read of a shard's raw files, for the next."""
+        return join(self.root, WORK, scope, READINGS, f"{shard}.pickle")
 
     def decisions(self, scope: str, number: int) -> str:
         """For each group of shards of a scope, what was decided in one range of partitions."""

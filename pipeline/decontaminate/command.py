@@ -22,6 +22,7 @@ from pipeline.terminal import make_light, print_whole
 if TYPE_CHECKING:
     from pipeline.decontaminate.data import Data
     from pipeline.decontaminate.scan import Indexes, Question
+    from pipeline.decontaminate.summary import Summary
 
 COMMAND = "pipeline.decontaminate"
 NGRAM = 13  # words: of GPT-3 (Brown et al. 2020, appendix C), dolma, and lm-evaluation-harness
@@ -38,7 +39,7 @@ tokens  runs of more than L tokens of a sample, of which 4 may differ, but none 
         (Llama 2, appendix A.6); where the folder is token shards, or --tokenizer says whose token files are meant.
 
 Every hit is compared to the letter, and traced to the document's id, address and raw file. Samples below 13 words are
-compared as a whole and counted apart; those below 5 are named as not compared."""
+compared as a whole and counted apart; of those below 5 ("tiny") only whether they stand anywhere is told."""
 
 EPILOG = """\
 evaluation sets are JSON lines (an object a line), Parquet, and task files of lm-evaluation-harness whose data lie
@@ -49,11 +50,13 @@ examples:
   python -m pipeline.decontaminate corpus/ --against evals/ --fields question,choices --report overlap/
   python -m pipeline.decontaminate corpus/ shards/ --against evals/ --report overlap/ --drop --threshold 0.5
   python -m pipeline.verify corpus/ shards/ --absent overlap/dropped.tsv
+  python -m pipeline.decontaminate shards/ --against evals/ --report overlap/ --mask
 
 in the folder of --report: report.md and report.json (tables for each set), samples.jsonl (each sample: its shares and
 subsets), documents.tsv (each document with anything of a sample), removals.tsv (the ids of those that hold --threshold
 of a sample or more, as python -m pipeline.optout takes it). --drop applies that list: the documents leave the corpus,
-its token files, and the shards that are given, and what left is added to dropped.tsv.
+its token files, and the shards that are given, and what left is added to dropped.tsv. --mask keeps the documents, and
+writes into the shards that the loss is off for what they hold of these samples: no id changes.
 
 The same command again looks through only what is new. Every flag of Apache Beam passes through; --direct_num_workers
 N takes N cores."""
@@ -86,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"share of a sample that is too much ({THRESHOLD})",
     )
     add("--drop", action="store_true", help="take out the documents that hold so much of a sample")
-    add("--mask", action="store_true", help=argparse.SUPPRESS)
+    add("--mask", action="store_true", help="of token shards: have the loss off for what they hold of such samples")
     add("--quiet", action="store_true", help="no progress, only the tables")
     return result
 
@@ -95,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line, looks, tells, and acts where it is told to."""
     commands = parser()
     args, flags = parse(commands, arguments)
-    if args.mask:
-        commands.error("--mask is not there: shards have no place for a loss that is off. --drop takes documents out.")
+    if args.mask and args.drop:
+        commands.error("--mask keeps documents, and --drop takes them out: give one of the two")
     if not NGRAMS[0] <= args.ngram <= NGRAMS[1]:
         commands.error(f"--ngram must be {NGRAMS[0]} to {NGRAMS[1]}, it is {args.ngram}")
     if not 0 < args.threshold <= 1:
@@ -130,7 +133,7 @@ class Work:
         check_apart(report, args.folders, "DIR")
         check_folder(report, COMMAND)
         data = find_data(args.folders[0], args.corpus, args.tokenizer, args.token_files)
-        self._check_shards()
+        self._check_shards(data)
         question = self._question(data)
         indexes = Indexes(question)
         self._say(
@@ -141,19 +144,31 @@ class Work:
             owned = claim_folder(report, COMMAND)
             owned.remove_temporaries()
             self._scan(data, question, indexes, owned)
-            listed = self._tell(data, question, indexes, owned)
+            summary, listed = self._tell(data, question, indexes, owned)
             dropped = self._list_dropped(owned) if args.drop else 0
-        if dropped:
+        if args.mask:
+            self._mask(data, question, indexes, summary)
+        elif dropped:
             self._drop(data)
-        elif listed and not args.drop:
+        elif listed and not args.drop and data.is_ours:
             self._say(f"Nothing was taken out. --drop takes out {listed:,} documents.")
 
-    def _check_shards(self) -> None:
+    def _check_shards(self, data: Data) -> None:
         from pipeline.mix.rows import is_shard_folder  # noqa: PLC0415
 
         for root in self._args.folders[1:]:
             if not is_shard_folder(root):
                 raise InputError(f"{root} is no folder of token shards: give one corpus, first, and then its shards")
+        if self._args.drop and not data.is_ours:
+            raise InputError(
+                f"{self._args.folders[0]} is a folder of Parquet files without manifest, of which --drop takes nothing "
+                "out: without it, documents.tsv tells files and rows."
+            )
+        if self._args.mask and (data.shards is None or self._args.folders[1:]):
+            raise InputError(
+                "--mask changes token shards: give their folder alone, one at a time. Of a corpus --drop takes "
+                "documents out."
+            )
 
     def _question(self, data: Data) -> Question:
         from pipeline.decontaminate.scan import Question  # noqa: PLC0415
@@ -202,13 +217,13 @@ class Work:
         if lost := [file.path for file in missing if not is_done(root, file, indexes.key)]:
             raise OutputError(f"the run ended without {len(lost):,} files, {lost[0]} among them; run it again")
 
-    def _tell(self, data: Data, question: Question, indexes: Indexes, owned: Owned) -> int:
-        """Writes the report, and shows its tables; gives how many documents are listed for removal."""
+    def _tell(self, data: Data, question: Question, indexes: Indexes, owned: Owned) -> tuple[Summary, int]:
+        """Writes the report, and shows its tables; gives what was found, and how many documents removal lists."""
         from pipeline.decontaminate import report  # noqa: PLC0415
         from pipeline.decontaminate.summary import summarize  # noqa: PLC0415
 
         root, threshold = self._args.report, self._args.threshold
-        summary = summarize(root, data, indexes)
+        summary = summarize(root, data, indexes, threshold)
         owned.expect(name for name in report.NAMES if name != report.DROPPED)
         listed = report.write_report(root, data, question, indexes, summary, threshold)
         for table in report.tables_shown(summary, indexes):
@@ -218,9 +233,24 @@ class Work:
             f"{len(summary.found):,} documents have something of a sample, {over:,} of them {threshold:.0%} of one or "
             f"more: {join(root, report.PAGE)}"
         )
-        if over > listed:
+        if over > listed and not self._args.mask:
             warn(f"{over - listed:,} of these have no id, or one with others: they cannot be listed by it")
-        return listed
+        return summary, listed
+
+    def _mask(self, data: Data, question: Question, indexes: Indexes, summary: Summary) -> None:
+        """Has the loss off, in the shards, for what was found of samples of which a document holds too much."""
+        from pipeline.decontaminate.masks import find_masks, mask_shards  # noqa: PLC0415
+        from pipeline.optout.command import CountWatcher  # noqa: PLC0415
+
+        assert data.shards is not None
+        over = sum(bool(document.over) for document in summary.found)
+        with CountWatcher("mask", over, self._progress, "documents") as watcher:
+            spans = find_masks(data, indexes, summary.found, watcher.count)
+        done = mask_shards(data.shards, spans, question, indexes, self._args.threshold)
+        off = ", ".join(f"{name} {count:,}" for name, count in done.after.items() if count) or "none"
+        self._say(f"{data.shards.root}: the loss is off for these ids: {off}. Shards written anew: {done.shards:,}.")
+        if done.before != done.after:
+            self._say("A run of the trainer that goes on with them is told so; a new one just leaves these ids out.")
 
     def _list_dropped(self, owned: Owned) -> int:
         """Adds what is listed to what was dropped before; gives how many ids that makes."""

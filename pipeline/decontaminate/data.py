@@ -51,6 +51,7 @@ class Data:
         store: Its token files; None where no tokenizer is known.
         model: The tokenizer.
         shards: The token shards whose documents alone are meant; None where all of the corpus are.
+        is_ours: Whether documents can be taken out of it: not of a folder of Parquet files that nothing accounts for.
     """
 
     corpus: str
@@ -58,6 +59,7 @@ class Data:
     store: TokenStore | None = None
     model: str | None = None
     shards: ShardFolder | None = None
+    is_ours: bool = True
 
     @property
     def without_tokens(self) -> int:
@@ -130,7 +132,7 @@ def _of_corpus(root: str, tokenizer: str | None, token_files: str | None) -> Dat
         if not any(part.startswith(("_", ".")) for part in name.split("/")):
             version = sums.get(path) or version_of(join(root, *name.split("/")))
             files.append(DataFile(path, size, f"{size}-{version}"[:200] if path not in sums else sums[path]))
-    data = Data(corpus, tuple(files))
+    data = Data(corpus, tuple(files), is_ours=bool(sums))
     if tokenizer is None:
         return data
     return replace(data, store=_store(corpus, tokenizer, token_files or join(corpus, TOKEN_FILES)), model=tokenizer)

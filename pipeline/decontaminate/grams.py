@@ -1,7 +1,7 @@
 """Tables of n-grams of the evaluation sets: 64-bit hashes, sorted, with filters in front that few others pass.
 
 Two filters, one by the upper and one by the lower bits of a hash, spare nearly all others the search. Memory: 24 bytes
-for each distinct n-gram, 8 for each place of one, and 16 to 32 for the filters.
+for each distinct n-gram, 8 for each place of one, and 4 to 8 for the filters.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import numpy.typing as npt
 from filters.near_duplicates.shingles import Hashes
 
 Places = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 
-FILTER_BITS = (16, 28)  # the least and the most that number the entries of a filter, a byte each
-SPARSE = 8  # entries of a filter for each n-gram, at the least
+FILTER_BITS = (16, 31)  # the least and the most that number the entries of a filter, a bit each
+SPARSE = 16  # entries of a filter for each n-gram, at the least
+_EIGHTH, _IN_BYTE = np.uint64(3), np.uint64(7)
 
 
 class GramTable:
@@ -39,14 +41,14 @@ class GramTable:
         new = np.ones(len(ordered), bool)
         np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
         self.hashes, self.places = ordered[new], places[order]
-        self.starts = np.append(np.flatnonzero(new), len(ordered))
+        del order, ordered  # what is left needs room
+        self.starts = np.append(np.flatnonzero(new), len(places))
         self.first = self.places[self.starts[:-1]]
         bits = max(FILTER_BITS[0], min(FILTER_BITS[1], int(SPARSE * len(self.hashes)).bit_length()))
         self._shift = np.uint64(64 - bits)
         self._mask = np.uint64((1 << bits) - 1)
-        self._upper, self._lower = np.zeros(1 << bits, bool), np.zeros(1 << bits, bool)
-        self._upper[self.hashes >> self._shift] = True
-        self._lower[self.hashes & self._mask] = True
+        self._upper = _filter(self.hashes >> self._shift, bits)
+        self._lower = _filter(np.sort(self.hashes & self._mask), bits)
 
     def __len__(self) -> int:
         """How many distinct n-grams there are."""
@@ -72,11 +74,31 @@ class GramTable:
         """
         if not len(self):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        at = np.flatnonzero(self._upper[hashes >> self._shift])
-        at = at[self._lower[hashes[at] & self._mask]]
+        at = self._passing(hashes)
         numbers = np.minimum(np.searchsorted(self.hashes, hashes[at]), len(self) - 1)
         same = self.hashes[numbers] == hashes[at]
         return at[same], numbers[same]
+
+    def _passing(self, hashes: Hashes) -> Places:
+        """The indices of the hashes that both filters let pass."""
+        at = np.flatnonzero(_passes(self._upper, hashes >> self._shift))
+        return at[np.flatnonzero(_passes(self._lower, hashes[at] & self._mask))]
+
+
+def _filter(entries: Hashes, bits: int) -> Bytes:
+    """A filter with some of its entries set, which come sorted."""
+    found = np.zeros(1 << (bits - 3), np.uint8)
+    if len(entries):
+        places, values = entries >> _EIGHTH, np.uint8(1) << (entries & _IN_BYTE).astype(np.uint8)
+        first = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+        found[places[first]] = np.bitwise_or.reduceat(values, first)
+    return found
+
+
+def _passes(entries: Bytes, hashes: Hashes) -> Bytes:
+    """Whether entries of a filter are set, as 0 and 1."""
+    some = entries.take((hashes >> _EIGHTH).view(np.int64), mode="clip")  # none is outside: this spares the check
+    return (some >> (hashes & _IN_BYTE).astype(np.uint8)) & np.uint8(1)
 
 
 def spread(starts: Places, numbers: Places) -> tuple[Places, Places]:

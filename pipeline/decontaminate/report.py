@@ -92,7 +92,7 @@ def write_report(
     tables = tables_of(summary, indexes)
     content = {
         "format": 1,
-        "against": _against(indexes),
+        "against": against_of(indexes),
         "options": {"ngram": question.n, "threshold": threshold, "words": question.words, "tokens": question.tokens},
         "looked_through": {**summary.counts, "token_shards": data.shards is not None},
         "without_token_file": data.without_tokens if question.tokens else None,
@@ -119,7 +119,8 @@ def removals(ids: Iterable[str]) -> bytes:
     return (head + "".join(f"id\t{name}\n" for name in ids)).encode("utf-8", "replace")
 
 
-def _against(indexes: Indexes) -> list[dict[str, Any]]:
+def against_of(indexes: Indexes) -> list[dict[str, Any]]:
+    """The evaluation sets: name, file, checksum, fields, and how many samples."""
     counts = [0] * len(indexes.samples.sets)
     for sample in indexes.samples.samples:
         counts[sample.number] += 1

@@ -26,7 +26,7 @@ from pipeline.mix.token_files import TokenReader, TokenStore
 from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import atomic_output, exists, join, open_input
 
-FORMAT = 1
+FORMAT = 2
 FOUND = "found"  # the folder of what is found
 WORDS, TOKENS = 0, 1  # how a run was found
 _TRACED = ("id", "url", "origin")
@@ -163,11 +163,11 @@ class ScanFile:
 
     def _words(self, file: DataFile, index: WordIndex, account: dict[str, Any]) -> npt.NDArray[np.int64]:
         place, row = join(self._corpus, *file.path.split("/")), 0
-        found = []
+        found, unmet = [], index.unmet()
         try:
             with open_input(place) as handle:
                 for texts in texts_of(handle):
-                    found += [(WORDS, row + r.text, r.start, r.grams, r.size) for r in index.scan(texts)]
+                    found += [(WORDS, row + r.text, r.start, r.grams, r.size) for r in index.scan(texts, unmet)]
                     row += len(texts)
                     account["text_bytes"] += sum(len(text.encode("utf-8", "replace")) for text in texts)
         except (DamagedFile, OSError) as error:

@@ -15,7 +15,7 @@ from pipeline.decontaminate.data import Data, DataFile
 from pipeline.decontaminate.grams import Places
 from pipeline.decontaminate.scan import TOKENS, WORDS, Indexes, account_of, found_name
 from pipeline.decontaminate.tokens import CLEAN, DIRTY, LENGTHS, SEED
-from pipeline.decontaminate.words import WordHits
+from pipeline.decontaminate.words import SHORTEST, WordHits
 from pipeline.errors import OutputError
 from pipeline.storage.filesystem import join, open_input
 
@@ -36,6 +36,7 @@ class FoundDocument:
         share: How much of its words, or of its ids where that is more; 0 for a short sample.
         samples: Of how many it has anything.
         short: How many of them are short.
+        over: The samples of which it has as much as is too much.
     """
 
     path: str
@@ -48,6 +49,7 @@ class FoundDocument:
     share: float
     samples: int
     short: int
+    over: tuple[int, ...] = ()
 
 
 @dataclass
@@ -73,16 +75,17 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def summarize(root: str, data: Data, indexes: Indexes) -> Summary:
+def summarize(root: str, data: Data, indexes: Indexes, threshold: float) -> Summary:
     """Reads what was found in all files.
 
     Args:
         root: The folder of the report.
         data: What was looked through.
         indexes: The samples.
+        threshold: The share of a sample that is too much.
     """
     count = len(indexes.samples.samples)
-    gather = _Gather(indexes, count)
+    gather = _Gather(indexes, count, threshold)
     drawn = data.drawn()
     for file in data.files:
         table = _read(join(root, *found_name(file.path).split("/")), gather.counts)
@@ -118,8 +121,8 @@ def _by_row(runs: npt.NDArray[np.int64], rows: Places) -> list[npt.NDArray[np.in
 class _Gather:
     """Adds up what was found, file by file."""
 
-    def __init__(self, indexes: Indexes, count: int) -> None:
-        self._indexes = indexes
+    def __init__(self, indexes: Indexes, count: int, threshold: float) -> None:
+        self._indexes, self._threshold = indexes, threshold
         self.counts = dict.fromkeys(("files", "documents", "text_bytes", "tokens"), 0)
         self._tally = indexes.words.tally() if indexes.words else None
         self._longest = indexes.tokens.no_runs() if indexes.tokens else None
@@ -131,11 +134,13 @@ class _Gather:
         method = table["method"].to_numpy()
         runs = np.stack([table[name].to_numpy() for name in ("row", "start", "count", "size")], axis=1)
         words, tokens = runs[method == WORDS], runs[method == TOKENS]
+        tiny = (method == WORDS) & (runs[:, 3] < SHORTEST)  # these tell of no document
         if self._tally is not None:
             self._tally.add(words[:, 1:])
         if self._longest is not None:
             np.maximum.at(self._longest, tokens[:, 1], tokens[:, 2])
-        tokens = tokens[tokens[:, 2] > LENGTHS[0]]
+        tokens, words = tokens[tokens[:, 2] > LENGTHS[0]], runs[(method == WORDS) & ~tiny]
+        runs, table = runs[~tiny], table.filter(pa.array(~tiny))
         rows, firsts = np.unique(runs[:, 0], return_index=True)
         of_words, of_tokens = (_by_row(some, rows) for some in (words, tokens))
         for k, row in enumerate(rows.tolist()):
@@ -168,7 +173,8 @@ class _Gather:
         self._best[better] = len(self._found)
         self._best_share[samples] = np.maximum(self._best_share[samples], shares)
         self._documents[samples] += 1
-        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples), len(hits.short)))
+        over = tuple(hits.samples[hits.shares >= self._threshold].tolist())
+        self._found.append(FoundDocument(file.path, row, *trace, sample, share, len(samples), len(hits.short), over))
 
     def summary(self) -> Summary:
         words, tokens = self._indexes.words, self._indexes.tokens
@@ -208,7 +214,8 @@ def word_table(summary: Summary, indexes: Indexes) -> Iterator[tuple[str, dict[s
                 "dirty": int((long & (share >= DIRTY)).sum()),
                 "short": int((own & index.is_short).sum()),
                 "short found": int((own & index.is_short & (share > 0)).sum()),
-                "too short": int((own & index.is_tiny).sum()),
+                "tiny": int((own & index.is_tiny).sum()),
+                "tiny found": int((own & index.is_tiny & (share > 0)).sum()),
             },
         )
 

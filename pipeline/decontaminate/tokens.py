@@ -93,9 +93,22 @@ class TokenIndex:
         if not parts:
             none = np.empty(0, np.int64)
             return TokenRuns(none, none, none)
-        return longest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        documents, starts, _, lengths = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return longest(documents, starts, lengths)
 
-    def _scan_chunk(self, ids: Ids, offsets: Offsets, at: int) -> list[tuple[Places, Places, Places]]:
+    def marked(self, ids: Ids, samples: Places) -> npt.NDArray[np.bool_]:
+        """Which ids of one document stand in runs of some samples of more than ``LENGTHS[0]`` ids [T].
+
+        Those that differ inside a run are among them.
+        """
+        offsets, found = np.array([0, len(ids)], np.int64), np.zeros(len(ids), bool)
+        for at in range(0, len(ids), CHUNK):
+            for _, p, q, length in self._scan_chunk(ids, offsets, at):
+                wanted = (length > LENGTHS[0]) & np.isin(np.searchsorted(self.ends, p, side="right"), samples)
+                found |= covered(q[wanted], length[wanted], len(ids))
+        return found
+
+    def _scan_chunk(self, ids: Ids, offsets: Offsets, at: int) -> list[tuple[Places, Places, Places, Places]]:
         hits, numbers = self._table.find(_seeds(ids[at : at + CHUNK + SEED - 1]))
         few = self._table.counts(numbers) <= COMMON
         hits, numbers = hits[few] + at, numbers[few]
@@ -109,8 +122,10 @@ class TokenIndex:
             result.append(self._runs(ids, offsets, p, q, d))
         return result
 
-    def _runs(self, ids: Ids, offsets: Offsets, p: Places, q: Places, d: Places) -> tuple[Places, Places, Places]:
-        """The runs that begin at pairs of places in sets and documents: document, first id, length."""
+    def _runs(
+        self, ids: Ids, offsets: Offsets, p: Places, q: Places, d: Places
+    ) -> tuple[Places, Places, Places, Places]:
+        """The runs that begin at pairs of places in sets and documents: document, first id in both, length."""
         ends = self._end_of(p)
         begins = ends - self.sizes[np.searchsorted(self.ends, p, side="right")]
         same = np.ones(len(p), bool)
@@ -121,7 +136,7 @@ class TokenIndex:
         p, q, d, ends, begins = p[keep], q[keep], d[keep], ends[keep], begins[keep]
         back = self._extend_back(ids, p, q, np.minimum(p - begins, q - offsets[d]))
         length = self._extend(ids, p, q, np.minimum(ends - p, offsets[d + 1] - q))
-        return d, p - back, length + back
+        return d, p - back, q - back, length + back
 
     def _extend_back(self, ids: Ids, p: Places, q: Places, limit: Places) -> Places:
         """How many ids right before are the same."""

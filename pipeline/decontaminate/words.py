@@ -24,14 +24,14 @@ from pipeline.decontaminate.grams import GramTable, Places, covered, spread, sum
 from pipeline.decontaminate.samples import Samples
 from pipeline.errors import InputError
 
-SHORTEST = 5  # words of a sample that is compared: fewer say nothing
+SHORTEST = 5  # words of a sample by which documents are told: where fewer stand says nothing, but that they stand
 COMMON = 100  # places of an n-gram in the sets; one with more is a phrase of theirs, and no sign of one sample
 MAX_WORDS = 200_000_000  # of all sets
 _SEPARATOR = "\0"  # between the texts of a batch
 _NO_CHARACTER = re.compile(r"&#[0-9]{20,}")  # no entity, and over 4,300 digits more than Python reads as a number
 _NOTHING = ("\u200c", "\u200d", "\u2060", "\ufeff")  # seen by nobody, in the midst of words
 # What parts words as a space does, and is all that many an English text has beyond ASCII: so it becomes ASCII.
-_SPACES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u2013", "\u2014", "\u2026", "\u00a0", "\u2022")
+SPACES = ("\u2018", "\u2019", "\u201c", "\u201d", "\u2013", "\u2014", "\u2026", "\u00a0", "\u2022")
 
 
 def normal(text: str) -> str:
@@ -41,7 +41,7 @@ def normal(text: str) -> str:
             text = html.unescape(_NO_CHARACTER.sub(" ", text))
     text = text.replace(_SEPARATOR, " ")
     if not text.isascii():
-        for character in _SPACES:
+        for character in SPACES:
             text = text.replace(character, " ")
         for character in _NOTHING:
             text = text.replace(character, "")
@@ -99,6 +99,9 @@ class Run(NamedTuple):
     place: int
 
 
+Unmet = dict[int, npt.NDArray[np.bool_]]  # by the number of words: of each n-gram whether it was not found yet
+
+
 class WordHits(NamedTuple):
     """What one document has of the samples.
 
@@ -153,6 +156,7 @@ class WordIndex:
         sizes: Words of each sample [S].
         ends: Where each ends in the words of all [S].
         n: Words of an n-gram.
+        hasher: Finds words.
     """
 
     def __init__(self, samples: Samples, n: int) -> None:
@@ -162,13 +166,13 @@ class WordIndex:
             InputError: They are too many.
         """
         self.n = n
-        self._hasher = ShingleHasher(n)
-        self._words = TextWords(self._hasher, [sample.text for sample in samples.samples])
+        self.hasher = ShingleHasher(n)
+        self._words = TextWords(self.hasher, [sample.text for sample in samples.samples])
         self.ends = self._words.ends
         self.sizes = np.diff(self.ends, prepend=0)
         if len(self._words) > MAX_WORDS:
             raise InputError(f"the evaluation sets have {len(self._words):,} words, over {MAX_WORDS:,}: give fewer")
-        lengths = np.unique(self.sizes[(self.sizes >= SHORTEST) & (self.sizes < n)])
+        lengths = np.unique(self.sizes[(self.sizes > 0) & (self.sizes < n)])
         self._tables = {n: self._table(n), **{int(length): self._table(int(length)) for length in lengths}}
 
     def _table(self, size: int) -> GramTable:
@@ -188,7 +192,7 @@ class WordIndex:
 
     @property
     def is_tiny(self) -> npt.NDArray[np.bool_]:
-        """The samples that are not compared."""
+        """The samples of so few words that only whether they stand anywhere is told; those of none stand nowhere."""
         return self.sizes < SHORTEST
 
     @property
@@ -196,17 +200,40 @@ class WordIndex:
         """Memory of the tables."""
         return sum(table.nbytes for table in self._tables.values()) + 24 * len(self._words)
 
-    def scan(self, texts: Sequence[str]) -> list[Run]:
-        """Finds the n-grams of the samples in some texts; each is compared word by word."""
-        words = TextWords(self._hasher, texts)
+    def unmet(self) -> Unmet:
+        """For ``scan``: the tiny samples of which none was found yet."""
+        return {size: np.ones(len(table), bool) for size, table in self._tables.items() if size < SHORTEST}
+
+    def scan(self, texts: Sequence[str], unmet: Unmet) -> list[Run]:
+        """Finds the n-grams of the samples in some texts; each is compared word by word.
+
+        Args:
+            texts: The texts.
+            unmet: Of tiny samples, those that are yet to be found; each is found once.
+        """
+        words = TextWords(self.hasher, texts)
         runs: list[Run] = []
         for size, table in self._tables.items():
             at, numbers = table.find(rolling(words.hashes, size))
             if len(at):
                 owners = words.owners(at)
                 inside = owners == words.owners(at + size - 1)
+                if size in unmet:
+                    runs += self._first(words, owners[inside], at[inside], numbers[inside], size, unmet[size])
+                    continue
                 runs += self._runs(words, owners[inside], at[inside], table.first[numbers[inside]], size)
         return runs
+
+    def _first(
+        self, words: TextWords, owners: Places, at: Places, numbers: Places, size: int, unmet: npt.NDArray[np.bool_]
+    ) -> Iterator[Run]:
+        """The first hit of each n-gram that was not found before; it is not looked for any more then."""
+        new = np.flatnonzero(unmet[numbers])
+        for hit in new[np.unique(numbers[new], return_index=True)[1]].tolist():
+            run = Run(int(owners[hit]), int(self._tables[size].first[numbers[hit]]), 1, size, int(at[hit]))
+            for verified in self._verified(words, run):
+                unmet[numbers[hit]] = False
+                yield verified
 
     def _runs(self, words: TextWords, owners: Places, at: Places, first: Places, size: int) -> Iterator[Run]:
         """Hits put together where they stand together in both; the first of each n-gram in each text."""
@@ -228,6 +255,23 @@ class WordIndex:
             for k in range(run.grams):
                 one = run._replace(start=run.start + k, grams=1, place=run.place + k)
                 yield from self._verified(words, one)
+
+    def marked(self, text: str, samples: Places) -> npt.NDArray[np.bool_]:
+        """Which words of a text stand in n-grams of some samples, each compared to the letter [W].
+
+        N-grams that are in many places of the sets count no more than in ``hits``.
+        """
+        words, table = TextWords(self.hasher, [text]), self._tables[self.n]
+        at, numbers = table.find(rolling(words.hashes, self.n))
+        owners, index = spread(table.starts, numbers)
+        of_samples = np.isin(self._words.owners(table.places[index]), samples)
+        wanted = (np.bincount(owners, of_samples, len(at)) > 0) & (table.counts(numbers) <= COMMON)
+        firsts = [
+            place
+            for place, first in zip(at[wanted].tolist(), table.first[numbers[wanted]].tolist(), strict=True)
+            if words.words(place, self.n) == self._words.words(first, self.n)
+        ]
+        return covered(np.array(firsts, np.int64), np.full(len(firsts), self.n), len(words))
 
     def tally(self) -> WordTally:
         """What adds up runs of many documents."""

@@ -61,7 +61,8 @@ def make_missing(
     mine = {shard.name for shard in (shards_of(missing) if part is None else part.shards(scopes))}
     own = [Scope(scope.name, tuple(s for s in scope.shards if s.name in mine)) for scope in missing]
     remote, rounds, surveyed = is_remote(layout.root), rounds_of(source), survey_of(source) is not None
-    worker = Worker(source, layout, options.cache, tuple(options.flags))
+    keeps = is_local(options.flags) and part is None and not remote
+    worker = Worker(source, layout, options.cache, tuple(options.flags), keeps)
     earlier = [round_.name for round_ in rounds[:-1]]
     by_files = shared or is_local(options.flags)
     exchange = _exchange(worker, missing) if by_files else []

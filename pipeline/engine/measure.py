@@ -54,6 +54,7 @@ def measure_shard(
     steps: Sequence[Step],
     cache: Path | None,
     decided: Sequence[Decided],
+    reading: str | None = None,
 ) -> None:
     """Measures the documents of a shard; nothing happens where that was done.
 
@@ -66,6 +67,7 @@ def measure_shard(
         steps: The steps that measure, with their models loaded.
         cache: The cache folder for fetched files.
         decided: What the rounds of dedup decided.
+        reading: Where what is read is kept for the next pass; None to keep nothing.
     """
     path = layout.measured(work, shard.name)
     if exists(path):
@@ -75,7 +77,7 @@ def measure_shard(
     chain = Chain([*deduplicating(rounds_of(source), decided), *before, *steps], source.name)
     inputs: list[dict[str, Any]] = []
     rows: list[Row] = []
-    for item in chain.run(read_shard(source, shard, cache, Counter(), inputs)):
+    for item in chain.run(read_shard(source, shard, cache, Counter(), inputs, reading)):
         document = item if isinstance(item, Document) else item.document
         row = survey.row(document)
         if row is not None:

@@ -23,6 +23,7 @@ from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.memory import peak_bytes
 from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
+from pipeline.readings import forget
 from pipeline.removals.step import DropListedTexts, written_reject
 from pipeline.source import DropDuplicates, Round, Source, read_shard, removals_of, rounds_of, tells_overlap
 from pipeline.steps import READ_STEP, Chain, Step
@@ -55,6 +56,7 @@ def hash_shard(
     position: int,
     cache: Path | None,
     earlier: Sequence[Decided] = (),
+    reading: str | None = None,
 ) -> None:
     """Dedup pass 1 for one shard; nothing happens where its hash file is there.
 
@@ -67,6 +69,7 @@ def hash_shard(
         position: Its place in the scope.
         cache: The cache folder for fetched files.
         earlier: What the earlier rounds decided; their number tells which round this is.
+        reading: Where what is read is kept for the next pass; None to keep nothing.
     """
     path = layout.hashes(work, position)
     if exists(path):
@@ -76,7 +79,7 @@ def hash_shard(
     this = rounds[len(earlier)]
     chain = Chain([*deduplicating(rounds, earlier), *loaded(this.steps)], source.name)
     inputs: list[dict[str, Any]] = []
-    items = read_shard(source, shard, cache, Counter(), inputs)
+    items = read_shard(source, shard, cache, Counter(), inputs, reading)
 
     def units() -> Iterator[Units]:
         for item in chain.run(items):
@@ -119,6 +122,7 @@ def write_shard(
     cache: Path | None,
     earlier: Sequence[Decided] = (),
     measured_inputs: list[dict[str, Any]] | None = None,
+    reading: str | None = None,
 ) -> None:
     """Reads a shard, applies every step, writes its outputs, and last its stats.
 
@@ -132,6 +136,7 @@ def write_shard(
         cache: The cache folder for fetched files.
         earlier: What the rounds of dedup before that decided.
         measured_inputs: Path, size and checksum of each raw file when a survey read it; None where there is none.
+        reading: Where a pass before kept what it read; None where nothing is kept. It is removed.
 
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
@@ -144,7 +149,7 @@ def write_shard(
     last = [DropListedTexts(removals)] if removals is not None and removals.judges_texts else []
     chain = Chain([*dedup, *before, *steps, *last], source.name)
     inputs: list[dict[str, Any]] = []
-    items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs)
+    items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs, reading)
     are_records, ids = tells_overlap(source), list[int]()  # else of what is kept: verify holds these to be unique
     messages: dict[tuple[str, str], str] = {}
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
@@ -188,6 +193,7 @@ def write_shard(
         },
     )
     fulfil(layout, shard.name, files)
+    forget(reading)
     write_timing(layout, shard.name, started, chain)
 
 

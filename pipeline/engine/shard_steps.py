@@ -28,7 +28,9 @@ class MeasureShard(WorkerStep):
             if self._steps is None:
                 self._steps = loaded(self._survey.steps())
             decided = w.decided(task, len(w.rounds()))
-            measure_shard(w.source, self._survey, w.layout, task.shard, task.work, self._steps, w.cache, decided)
+            measure_shard(
+                w.source, self._survey, w.layout, task.shard, task.work, self._steps, w.cache, decided, w.reading(task)
+            )
         yield task.work, task
 
 
@@ -76,5 +78,5 @@ class WriteShard(WorkerStep):
                 if isinstance(step, SettledStep):
                     step.settle(found.settled, found.measured)
         steps = list(self._steps or ())
-        write_shard(w.source, w.layout, task.shard, steps, last, stats, w.cache, decided, inputs)
+        write_shard(w.source, w.layout, task.shard, steps, last, stats, w.cache, decided, inputs, w.reading(task))
         yield task.shard.name

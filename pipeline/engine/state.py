@@ -18,6 +18,7 @@ from pipeline.corpus.shard import (
     MANIFEST,
     PART,
     PARTS,
+    READINGS,
     REDO,
     SCOPES,
     SEEN,
@@ -56,7 +57,7 @@ from pipeline.storage.ownership import RECORD, Owned, check_folder, delete_names
 DAMAGED = ("truncated_", "corrupt_")
 # What files below _work are called that are of no one shard: of a partition, a range, a month's part, a file's hash.
 _WORK_STEM = re.compile(r"\d{4,}(-\d{5})?|[0-9a-f]{16}|settled|checksum")
-_WORK_SUFFIXES = {"", ".arrow", ".blocks", ".npy", ".json", ".progress"}
+_WORK_SUFFIXES = {"", ".arrow", ".blocks", ".npy", ".json", ".progress", ".pickle"}
 
 
 @contextlib.contextmanager
@@ -198,7 +199,8 @@ def remove_work(layout: Layout, shards: Set[str], folder: str = "") -> None:
     prefix = f"{WORK}/{folder}/" if folder else f"{WORK}/"
     names = [prefix + name for name in file_sizes(below, "") if _is_work(name, shards)]
     delete_names(layout.root, [name for name in names if not name.startswith(f"{WORK}/{PROMISED}/")])
-    remove_empty(layout.root, [WORK, f"{WORK}/{PROMISED}"])
+    readings = [f"{prefix}{READINGS}", prefix.rstrip("/")] if folder else []  # whose files may be gone already
+    remove_empty(layout.root, [*readings, WORK, f"{WORK}/{PROMISED}"])
 
 
 def remove_marks(layout: Layout) -> None:

@@ -88,12 +88,14 @@ class Worker:
         layout: Where its files lie.
         cache: Where fetched files are cached.
         flags: Beam's flags: local worker processes are not told them, and S3 needs some.
+        keeps_readings: Whether what a pass read is kept for the next: all run on this machine, and write to its disk.
     """
 
     source: Source
     layout: Layout
     cache: Path | None
     flags: tuple[str, ...]
+    keeps_readings: bool = False
 
     def connect(self) -> None:
         """Tells Beam's file systems their options, in a worker process, and spares the process what serves nothing.
@@ -123,6 +125,11 @@ class Worker:
     def goes_on(self, task: ShardTask, number: int) -> bool:
         """Whether a shard is needed behind a round of dedup: what is done is, too, for later rounds and a survey."""
         return task.write or number < len(self.rounds()) - 1 or self.survey() is not None
+
+    def reading(self, task: ShardTask) -> str | None:
+        """Where what a pass reads of a task's shard is kept for the next; None where nothing is."""
+        again = self.keeps_readings and task.write and (self.rounds() or self.survey() is not None)
+        return self.layout.reading(task.work, task.shard.name) if again else None
 
     def decided(self, task: ShardTask, rounds: int) -> list[Decided]:
         """What the first rounds decided for a task's shard."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from pipeline.corpus.document import Document, Refused, parse_time
@@ -28,7 +28,13 @@ class Page(NamedTuple):
     body: str
 
 
-def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) -> Iterator[Page | Refused]:
+def read_pages(
+    stream: BinaryIO,
+    path: str,
+    limit: int,
+    counters: Counter[str],
+    prepare: Callable[[bytes], bytes] = bytes,
+) -> Iterator[Page | Refused]:
     """Reads the pages of a WET file, with one refusal for each record that is none.
 
     Args:
@@ -37,6 +43,7 @@ def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) 
         limit: The most bytes of a record.
         counters: Gets ``text_bytes``, and counts of the pages with ``invalid_utf8``, with a ``repaired_length`` (see
             ``WarcRecord.repair``), and with a ``repeated_id``, which the page's offset then tells from the others.
+        prepare: What is done to a body's bytes before they are decoded.
     """
     ids: set[str] = set()
     for record in read_records(stream, max_record_bytes=limit):
@@ -47,10 +54,11 @@ def read_pages(stream: BinaryIO, path: str, limit: int, counters: Counter[str]) 
             yield Refused(reason, message.format(record.kind), path, record.offset, failed=False)
         else:
             counters["text_bytes"] += len(record.body)
+            prepared = prepare(record.body)
             try:
-                body = record.body.decode()
+                body = prepared.decode()
             except UnicodeDecodeError:
-                body = record.body.decode(errors="replace")
+                body = prepared.decode(errors="replace")
                 counters["invalid_utf8"] += 1
             if record.repair in ("content_length", "missing_content_length"):
                 counters["repaired_length"] += 1

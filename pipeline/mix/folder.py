@@ -26,13 +26,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.corpus.manifest import versions
+from pipeline.corpus.manifest import read_manifest, versions
 from pipeline.corpus.shard import Layout, write_json
 from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
+from pipeline.mix.masks import mask_record
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.mix.token_files import Coding
 from pipeline.recipe import fingerprint
 from pipeline.source import HashingReader
@@ -82,6 +84,7 @@ class ShardAccount:
         prefix_tokens: The most ids by which a source is ahead of or behind its share, after any row of the shard.
         prefix_error: The most, of all ids up to there (see ``balance.Prefixes``).
         optout: What a list of removals changed (see ``pipeline.optout.shards``); None where none did.
+        masked: Ids of each source for which the loss is off, counted as ``tokens`` are; None without a loss mask.
     """
 
     configuration: str
@@ -94,6 +97,7 @@ class ShardAccount:
     prefix_tokens: int
     prefix_error: float
     optout: dict[str, Any] | None = None
+    masked: list[int] | None = None
 
     @property
     def gaps(self) -> list[int]:
@@ -102,8 +106,8 @@ class ShardAccount:
 
     def as_json(self) -> dict[str, Any]:
         """The account as it stands in the stats file."""
-        values = asdict(self)
-        return values if self.optout is not None else {key: values[key] for key in values if key != "optout"}
+        unused = [key for key in ("optout", "masked") if getattr(self, key) is None]
+        return {key: value for key, value in asdict(self).items() if key not in unused}
 
     def write(self, layout: Layout) -> None:
         """Writes the stats file."""
@@ -288,6 +292,8 @@ def finish_set(
         "shards": shard_entries(accounts),
     }
     manifest["fingerprint"] = set_fingerprint(configuration, accounts)
+    if (masks := _masks(layout, manifest, accounts)) is not None:
+        manifest[LOSS_MASK] = masks
     state = {
         "_data_files": [{"filename": account.file} for account in accounts],
         "_fingerprint": manifest["fingerprint"][:16],
@@ -302,6 +308,15 @@ def finish_set(
     manifest["files"] = {name: sha256_of(path) for name in BESIDE if exists(path := join(layout.root, name))}
     write_json(layout.manifest, manifest)
     return manifest
+
+
+def _masks(layout: Layout, manifest: Mapping[str, Any], accounts: Sequence[ShardAccount]) -> dict[str, Any] | None:
+    """What the manifest says of loss masks: of which sets only where no shard was made anew since, without its mask."""
+    before = read_manifest(layout) or {}
+    then = before.get(LOSS_MASK) or {}
+    same = before.get("fingerprint") == manifest["fingerprint"]
+    masked = [account.masked for account in accounts]
+    return mask_record(manifest, masked, then.get("against", ()) if same else (), then.get("earlier", ()))
 
 
 def set_fingerprint(configuration: Mapping[str, Any], accounts: Sequence[ShardAccount]) -> str:

@@ -16,6 +16,7 @@ from pipeline.corpus.shard import Layout
 from pipeline.errors import InputError, OutputError, UserError
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.folder import DOCUMENTS, FORMAT, TOKENIZER, read_documents
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.storage.filesystem import exists, is_remote, join, open_input
 
 STATE = "state.json"
@@ -45,10 +46,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its ids [seq_len + 1] and the documents in it."""
+    """A row.
+
+    Attributes:
+        ids: Its ids [seq_len + 1].
+        segments: The documents in it.
+        loss: Whether each id is to be predicted [seq_len + 1]; None where all are.
+    """
 
     ids: npt.NDArray[Any]
     segments: list[Segment]
+    loss: npt.NDArray[np.bool_] | None = None
 
     def at(self, token: int) -> Segment:
         """The document of an id."""
@@ -169,6 +177,24 @@ def read_row(path: str, row: int) -> Row:
     raise OutputError(f"{path} has fewer rows than the manifest says")
 
 
+def loss_of(batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
+    """Whether each id of a record batch is to be predicted [rows, seq_len + 1]; None where it has no loss mask.
+
+    Raises:
+        ValueError: The mask has nulls, or is of another kind.
+    """
+    if LOSS_MASK not in batch.schema.names:
+        return None
+    column = batch.column(LOSS_MASK)
+    kind = batch.schema.field("input_ids").type
+    if column.type != pa.list_(pa.bool_(), kind.list_size):
+        raise ValueError(f"{LOSS_MASK} is {column.type}, not fixed_size_list<bool>[{kind.list_size}]")
+    values = column.flatten()
+    if column.null_count or values.null_count:
+        raise ValueError(f"{LOSS_MASK} holds nulls")
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.bool_).reshape(-1, kind.list_size)
+
+
 def row_of(batch: pa.RecordBatch, row: int) -> Row:
     """One row of a record batch."""
     ids = np.array(batch.column("input_ids")[row].values)
@@ -180,7 +206,9 @@ def row_of(batch: pa.RecordBatch, row: int) -> Row:
     if len(sources) > len(starts):
         starts, begins = [0, *starts], [False, *begins]
     stops = [*starts[1:], len(ids)]
-    return Row(ids, [Segment(*fields) for fields in zip(starts, stops, sources, numbers, begins, offsets, strict=True)])
+    segments = [Segment(*fields) for fields in zip(starts, stops, sources, numbers, begins, offsets, strict=True)]
+    loss = loss_of(batch.slice(row, 1))
+    return Row(ids, segments, None if loss is None else loss[0])
 
 
 def read_document(

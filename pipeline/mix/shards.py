@@ -19,6 +19,7 @@ from pipeline.mix.token_files import Ids
 from pipeline.storage.filesystem import atomic_output, refusals_told
 
 BATCH_ROWS = 1024  # of a record batch: 4 MB
+LOSS_MASK = "loss_mask"  # the column that a shard has where the loss is off for some of its ids
 
 
 def interleave(sources: npt.NDArray[np.uint8], lengths: Numbers, shuffled: Sequence[Numbers]) -> Numbers:
@@ -102,6 +103,11 @@ def pack(buffer: Ids, pieces: Pieces, length: int, bos: int | None, key: Sequenc
     starts = np.append(0, ends[:-1])
     count = int(np.searchsorted(starts, length))
     return Packed(buffer, pieces.take(order[:count]), starts[:count], length, bos)
+
+
+def mask_field(seq_len: int) -> pa.Field:
+    """The column of a shard that says of each id whether it is to be predicted; without it all are."""
+    return pa.field(LOSS_MASK, pa.list_(pa.bool_(), seq_len + 1))
 
 
 def shard_schema(dtype: str, seq_len: int, metadata: dict[str, str]) -> pa.Schema:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from pipeline.command_line import command_parser, errors_told, parse
 from pipeline.errors import UserError
 from pipeline.mix.encode import load_encoder
@@ -61,11 +63,14 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
         for segment in row.segments:
             yield ""
             yield from _document_lines(folder, segment, read_document(folder, segment.number))
+            yield from _mask_lines(row, segment)
         return
     segment = row.at(token)
     special = {folder.manifest[name]: name for name in ("bos", "eos")}
     token_id = int(row.ids[token])
     yield f"token {token}: id {token_id}, {special.get(token_id) or repr(encoder.decode([token_id]))}"
+    if row.loss is not None and not row.loss[token]:
+        yield "the loss is off for it: nothing is learnt where it would be predicted"
     yield ""
     document = read_document(folder, segment.number)
     yield from _document_lines(folder, segment, document)
@@ -88,6 +93,15 @@ def _document_lines(folder: ShardFolder, segment: Segment, document: tuple[str, 
         yield f"  {'raw':<9}{origin['file']}, offset {origin['offset']}"
     yield f"  {'parquet':<9}{join(folder.corpus, *path.split('/'))}, row {row}"
     yield f"  {'text':<9}{len(columns['text']):,} characters"
+
+
+def _mask_lines(row: Row, segment: Segment) -> Iterator[str]:
+    """For which ids of a document in a row the loss is off."""
+    if row.loss is None or row.loss[segment.start : segment.stop].all():
+        return
+    off = np.concatenate(([False], ~row.loss[segment.start : segment.stop], [False]))
+    edges = (np.flatnonzero(off[1:] != off[:-1]) + segment.start).reshape(-1, 2).tolist()
+    yield f"  {'loss off':<9}ids " + ", ".join(f"{first} to {end - 1}" for first, end in edges)
 
 
 def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:

@@ -22,6 +22,7 @@ from pipeline.engine.state import held
 from pipeline.errors import InputError
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.rows import is_shard_folder, open_folder
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.mix.token_files import TOKEN_FILES
 from pipeline.optout import corpus as documents
 from pipeline.optout import shards, token_files
@@ -41,9 +42,9 @@ tells what it finds, and changes nothing.
 
 Of a corpus the documents leave their Parquet files, and the ledger counts them as dropped: opt_out; rejects of theirs
 lose their text. Their ids are cut out of token files. In token shards, for training and held out, their places are
-filled by documents of the same source that were not drawn; where there are none left, the rows are taken out. All
-that is not listed keeps its bytes. Killed at any point, the same command ends what it began; a second time, the same
-list changes nothing."""
+filled by documents of the same source that were not drawn, then by those that were, once more each; where these do
+not suffice, rows are taken out. All that is not listed keeps its bytes. Killed at any point, the same command ends
+what it began; a second time, the same list changes nothing."""
 
 EPILOG = """\
 a list is UTF-8: a line a removal, its kind, a tab, its value; behind another tab, a note for the report. Empty lines
@@ -191,18 +192,19 @@ def _corpus_of(root: str, given: Folders, corpus: str | None) -> str:
 
 
 class CountWatcher(Watcher):
-    """Shows how many shards are done.
+    """Shows how many shards, or other things, are done.
 
     Args:
         name: Of the step.
         total: How many there are.
         console: Where it shows.
+        things: What they are.
     """
 
-    def __init__(self, name: str, total: int, console: Console) -> None:
+    def __init__(self, name: str, total: int, console: Console, things: str = "shards") -> None:
         super().__init__(console, False)
         self.count = [0]
-        self._name, self._total = name, total
+        self._name, self._total, self._things = name, total, things
 
     def __enter__(self) -> CountWatcher:
         super().__enter__()
@@ -218,7 +220,7 @@ class CountWatcher(Watcher):
     def line(self) -> str:
         """One line for a log."""
         left = time_left(self.count[0], self._total, time.monotonic() - self._started)
-        return f"{self._name}: {self.count[0]:,}/{self._total:,} shards, {left}"
+        return f"{self._name}: {self.count[0]:,}/{self._total:,} {self._things}, {left}"
 
 
 class Work:
@@ -318,9 +320,13 @@ class Work:
         with self._watch("look", [root, join(root, HELDOUT)]) as watcher:
             done = shards.take_out(following, self._date, watcher.count)
         self.say(
-            f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['rows_out']:,} rows "
-            "taken out for want of any."
+            f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['again']:,} of them with "
+            f"such as were drawn before; {done['rows_out']:,} rows taken out for want of any."
         )
+        if done["filled"] and LOSS_MASK in following.folder.manifest:
+            self.say(
+                "  What fills places has no loss mask yet: run the same python -m pipeline.decontaminate --mask again."
+            )
         off = shards.share_error(root)
         if off > SHARE_TOLERANCE:
             warn(

@@ -28,6 +28,7 @@ from pipeline.mix.folder import (
     write_documents_to,
     write_kept_out_to,
 )
+from pipeline.mix.masks import fingerprints_before, mask_kept
 from pipeline.mix.rows import ShardFolder
 from pipeline.optout.journal import Journal
 from pipeline.storage.filesystem import join
@@ -59,7 +60,7 @@ def stage_end(
         kept_out: What training may not have.
         lists: The checksums of the lists that took documents out now.
         end: The journal.
-        done: Gets the rows that were taken out, and the ids that were filled.
+        done: Gets the rows that were taken out, the ids that were filled, and those of them with what was drawn before.
     """
     below, manifest = below_root(root, before), dict(before.manifest)
     sums = dict(manifest.get("files", {}))
@@ -81,11 +82,13 @@ def stage_end(
         "shards": shard_entries(accounts),
         "files": sums,
         "fingerprint": set_fingerprint(manifest["configuration"], accounts),
+        **mask_kept(manifest, [account.masked for account in accounts]),
     }
     manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
     then = before.manifest.get("optout", {})
     done["rows_out"] += manifest["optout"]["rows_out"] - then.get("rows_out", 0)
-    done["filled"] += sum(manifest["optout"]["filled"]) - sum(then.get("filled", ()))
+    for key in ("filled", "again"):
+        done[key] += sum(manifest["optout"][key]) - sum(then.get(key, ()))
     end.json(f"{below}{MANIFEST}", manifest)
 
 
@@ -105,14 +108,17 @@ def _optout(
     """What lists of removals did to a set so far, as its manifest has it."""
     then = before.get("optout", {})
     changed = [account.optout for account in accounts if account.optout]
-    earlier = then.get("earlier", [])
-    filled = np.sum([np.zeros(len(before["sources"]), np.int64), *(entry["filled"] for entry in changed)], axis=0)
+    none = np.zeros(len(before["sources"]), np.int64)
+    filled, again = (
+        np.sum([none, *(entry.get(key, none) for entry in changed)], axis=0) for key in ("filled", "again")
+    )
     return {
         "lists": [*then.get("lists", []), *(one for one in lists if one not in then.get("lists", []))],
         "documents": sum(len(file.removed) for file in files),
         "rows_out": sum(entry["rows_out"] for entry in changed),
         "filled": filled.tolist(),
-        "earlier": earlier if now == before["fingerprint"] else [*earlier, before["fingerprint"]],
+        "again": again.tolist(),
+        "earlier": then.get("earlier", []) if now == before["fingerprint"] else fingerprints_before(before, now=now),
     }
 
 

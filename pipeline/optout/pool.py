@@ -1,7 +1,8 @@
 """What fills the places of removed documents: documents of the same source that no shard of a set has drawn.
 
-Of training these are whole documents of which nothing is drawn and nothing is held out; of the held-out set, what is
-kept out of training and not written to it. In what order they come, the seed and their names decide.
+Of training these are whole documents of which nothing is drawn and nothing is held out, and once these are used up,
+those that were drawn, each once more: as a mixture of what is left would draw them. Of the held-out set they are what
+is kept out of training and not written to it. In what order they come, the seed and their names decide.
 
 Memory: the marks of one token file, and a byte for each document of the corpus.
 """
@@ -34,6 +35,7 @@ class Candidate:
         start: Its first id in the document.
         stop: The one behind its last.
         hash: Of the whole document.
+        again: Whether it was drawn before.
     """
 
     file: TokenFile
@@ -42,6 +44,7 @@ class Candidate:
     start: int
     stop: int
     hash: int
+    again: bool = False
 
 
 class Pool:
@@ -110,7 +113,8 @@ class Pool:
             if given:
                 ids = np.concatenate((np.array([self._bos], ids.dtype), ids))
             ids = ids[: length - sum(len(filling.ids) for filling in fillings)]
-            fillings.append(Filling(candidate.file.source, candidate.number, candidate.start, ids, given))
+            source, again = candidate.file.source, candidate.again
+            fillings.append(Filling(source, candidate.number, candidate.start, ids, given, again))
         return fillings
 
 
@@ -129,7 +133,14 @@ def read_part(opened: Open, candidate: Candidate) -> Ids:
 
 
 def undrawn(
-    opened: Open, files: Sequence[TokenFile], source: int, drawn: Flags, apart: frozenset[int], seed: int
+    opened: Open,
+    files: Sequence[TokenFile],
+    source: int,
+    drawn: Flags,
+    apart: frozenset[int],
+    seed: int,
+    *,
+    again: bool = False,
 ) -> Iterator[Candidate]:
     """The documents of a source of which training has nothing, and of which nothing is held out.
 
@@ -138,22 +149,23 @@ def undrawn(
         files: Those of all sources.
         source: The source.
         drawn: For each document, by number, whether any shard has any of it.
-        apart: The numbers of those of which something is held out.
+        apart: The numbers of those of which something is held out, or that may not come for another reason.
         seed: The recipe's.
+        again: Those of which training has something, instead.
     """
     own = [file for file in files if file.source == source and file.rows]
     for place in permutation(len(own), seed, source, "fill").tolist():
         file = own[place]
         numbers = file.numbers()
-        if drawn[numbers].all():
+        if (drawn[numbers] != again).all():
             continue
         with opened(file) as reader:
             marks = reader.all_marks()
         sizes = np.diff(marks["offset"])
         for row in permutation(file.rows, seed, file.path, "fill").tolist():
             number = int(numbers[row])
-            if not drawn[number] and sizes[row] and number not in apart:
-                yield Candidate(file, row, number, 0, int(sizes[row]), int(marks["hash"][row]))
+            if drawn[number] == again and sizes[row] and number not in apart:
+                yield Candidate(file, row, number, 0, int(sizes[row]), int(marks["hash"][row]), again)
 
 
 def kept_apart(

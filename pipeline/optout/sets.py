@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from pipeline.errors import OutputError
 from pipeline.mix.balance import prefixes
 from pipeline.mix.folder import ShardAccount, read_account
 from pipeline.mix.quotas import ShardForm
-from pipeline.mix.rows import Row, ShardFolder, read_batches, row_of
+from pipeline.mix.rows import Row, ShardFolder, loss_of, read_batches, row_of
 from pipeline.optout.journal import Journal
 from pipeline.optout.pool import Flags, Pool
 from pipeline.optout.spans import Filling, Span, fill, find_spans, row_batch
@@ -34,11 +34,13 @@ class Drawn:
         documents: For each document, by number, whether any shard has any of it.
         rows: For each shard with removed documents, the rows that have any of them, ascending.
         begun: Of a held-out set: by document, with which of its ids pieces begin.
+        masked: The documents with ids for which the loss is off.
     """
 
     documents: Flags
     rows: dict[str, list[int]] = field(default_factory=dict)
     begun: dict[int, set[int]] = field(default_factory=dict)
+    masked: set[int] = field(default_factory=set)
 
 
 def look_through(folder: ShardFolder, removed: Numbers, seen: list[int] | None = None) -> Drawn:
@@ -68,12 +70,21 @@ def look_through(folder: ShardFolder, removed: Numbers, seen: list[int] | None =
                     numbers.tolist(), batch.column("doc_offsets").flatten().to_pylist(), strict=True
                 ):
                     drawn.begun.setdefault(number, set()).add(offset)
+            drawn.masked |= masked_documents(batch)
             first += len(column)
         if rows:
             drawn.rows[entry["file"]] = rows
         if seen is not None:
             seen[0] += 1
     return drawn
+
+
+def masked_documents(batch: pa.RecordBatch) -> set[int]:
+    """The documents of a record batch with ids for which the loss is off."""
+    loss = loss_of(batch)
+    rows = [] if loss is None else [row_of(batch, row) for row in np.flatnonzero(~loss.all(axis=1)).tolist()]
+    segments = ((row.loss, segment) for row in rows for segment in row.segments)
+    return {one.number for mask, one in segments if mask is not None and not mask[one.start : one.stop].all()}
 
 
 def read_rows(folder: ShardFolder, file: str, rows: Sequence[int]) -> dict[int, Row]:
@@ -100,11 +111,13 @@ class Edit:
         rows: The rows that change, as they will be.
         out: Those that are taken out.
         filled: How many ids of each source were filled.
+        again: How many of these with documents that were drawn before.
     """
 
     rows: dict[int, Row]
     out: frozenset[int]
     filled: list[int]
+    again: list[int]
 
 
 def plan_edit(
@@ -112,7 +125,7 @@ def plan_edit(
 ) -> Edit:
     """Fills the spans of removed documents in a shard, one after the other; where a pool is empty their rows go."""
     seq_len, changed = folder.manifest["seq_len"], read_rows(folder, file, rows)
-    filled, out = [0] * len(folder.manifest["sources"]), set[int]()
+    (filled, again), out = ([0] * len(folder.manifest["sources"]) for _ in range(2)), set[int]()
     for span in spans_of(folder, file, rows, removed):
         if out.issuperset(span.rows):
             continue
@@ -121,9 +134,10 @@ def plan_edit(
             out.update(span.rows)
             continue
         filled[span.source] += len(span)
+        again[span.source] += sum(len(filling.ids) for filling in fillings if filling.again)
         for number in span.rows:
             changed[number] = fill(changed[number], number, span, fillings, seq_len)
-    return Edit({number: row for number, row in changed.items() if number not in out}, frozenset(out), filled)
+    return Edit({number: row for number, row in changed.items() if number not in out}, frozenset(out), filled, again)
 
 
 def stage_edit(
@@ -142,18 +156,49 @@ def stage_edit(
     Returns:
         The new account, which is in the journal.
     """
-    manifest, file = folder.manifest, folder.manifest["shards"][shard]["file"]
+    file = folder.manifest["shards"][shard]["file"]
     before = read_account(Layout(folder.root), file.removesuffix(".arrow"))
-    count = ShardCount(manifest["seq_len"] + 1)
     gaps = gaps_after(before.rows, before.gaps, edit.out)
-    count.gaps, documents = np.array(gaps, np.int64), np.zeros(len(manifest["sources"]), np.int64)
+    after = replace(before, rows=before.rows - len(edit.out), optout=_changes(before, gaps, edit))
+    return stage_shard(folder, form, shard, edited_batches(folder, file, edit), after, journal, below)
+
+
+def stage_shard(
+    folder: ShardFolder,
+    form: ShardForm,
+    shard: int,
+    batches: Iterable[pa.RecordBatch],
+    account: ShardAccount,
+    journal: Journal,
+    below: str = "",
+) -> ShardAccount:
+    """Writes a shard anew beside its place, and counts it again.
+
+    Args:
+        folder: The set.
+        form: Of its shards, as they were planned.
+        shard: The number of the shard.
+        batches: Its record batches, as they will be.
+        account: Its account as far as it is known: its rows, and what lists of removals changed.
+        journal: Of the shard.
+        below: The set's folder below that of the journal, with its slash.
+
+    Returns:
+        The new account, which is in the journal.
+
+    Raises:
+        OutputError: The shard is damaged.
+    """
+    manifest, file = folder.manifest, folder.manifest["shards"][shard]["file"]
+    count = ShardCount(manifest["seq_len"] + 1, gaps=np.array(account.gaps, np.int64))
+    documents = np.zeros(len(manifest["sources"]), np.int64)
     with journal.file(f"{below}{file}") as handle:
         digest, writer = HashingWriter(handle), None
-        for batch in edited_batches(folder, file, edit):
+        for batch in batches:
             if writer is None:
                 writer = pa.ipc.new_stream(pa.PythonFile(digest, "w"), batch.schema)
             if batch.num_rows:
-                documents += _begun(batch, count, before.rows - len(edit.out), len(documents))
+                documents += _begun(batch, count, account.rows, len(documents))
                 verify_batch(folder, f"{file}, row {count.rows}", batch, count, {})
                 writer.write_batch(batch)
         if writer is not None:
@@ -164,7 +209,7 @@ def stage_edit(
     shares = [float(entry["share_asked"]) for entry in manifest["mixture"].values()]
     found = prefixes(by_row.astype(np.float64), shares, form, shard)
     account = replace(
-        before,
+        account,
         rows=count.rows,
         bytes=digest.size,
         sha256=digest.digest.hexdigest(),
@@ -172,7 +217,7 @@ def stage_edit(
         documents=documents.tolist(),
         prefix_tokens=found.tokens,
         prefix_error=found.error,
-        optout=_changes(before, gaps, edit),
+        masked=count.masked(len(shares)),
     )
     journal.json(f"{below}_stats/{file.removesuffix('.arrow')}.json", account.as_json())
     return account
@@ -180,9 +225,12 @@ def stage_edit(
 
 def _changes(before: ShardAccount, gaps: list[int], edit: Edit) -> dict[str, Any]:
     """What lists of removals changed in a shard so far."""
-    then = before.optout or {"rows_out": 0, "filled": [0] * len(edit.filled)}
-    filled = [old + new for old, new in zip(then["filled"], edit.filled, strict=True)]
-    return {"rows_out": then["rows_out"] + len(edit.out), "filled": filled, "gaps": gaps}
+    then, none = before.optout or {}, [0] * len(edit.filled)
+    filled, again = (
+        [old + new for old, new in zip(then.get(key, none), now, strict=True)]
+        for key, now in (("filled", edit.filled), ("again", edit.again))
+    )
+    return {"rows_out": then.get("rows_out", 0) + len(edit.out), "filled": filled, "again": again, "gaps": gaps}
 
 
 def gaps_after(rows: int, gaps: Sequence[int], out: frozenset[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """Takes documents out of a folder of token shards: from both of its sets, as the corpus's record of changes says.
 
 A shard is written anew only where it has any id of a document that went. The places of these are filled by documents of
-the same source (``pool``); where there are none left, the rows are taken out. All other rows keep their bytes, and all
+the same source (``pool``); where these do not suffice, rows are taken out. All other rows keep their bytes, and all
 other documents their numbers. The lists of documents and the manifests come last: by them it is known what was done.
 """
 
@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def take_out(following: Following, date: str, seen: list[int] | None = None) -> 
     removed = frozenset(following.removed)
     kept_out = _kept_out(following.heldout, removed)
     end = Journal(root, END)
-    done = {"rows_out": 0, "filled": 0}
+    done = {"rows_out": 0, "filled": 0, "again": 0}
     for before in following.sets:
         folder = replace(before, files=files)
         drawn = look_through(folder, np.array(following.removed, np.int64), seen)
@@ -216,8 +217,8 @@ def _pools(folder: ShardFolder, opened: Open, drawn: Drawn, kept_out: KeptOut) -
             )
         else:
             apart = frozenset(kept_out)
-            candidates = undrawn(opened, files, source, drawn.documents, apart, manifest["seed"])
-            pools[source] = Pool(candidates, opened, bos)
+            of = partial(undrawn, opened, files, source, drawn.documents, seed=manifest["seed"])
+            pools[source] = Pool(chain(of(apart=apart), of(apart=apart | drawn.masked, again=True)), opened, bos)
     return pools
 
 

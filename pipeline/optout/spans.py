@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.mix.rows import Row, Segment
+from pipeline.mix.shards import LOSS_MASK
 
 Ids = npt.NDArray[Any]
 
@@ -59,6 +60,7 @@ class Filling:
         offset: Which of the document's ids comes first.
         ids: All that is written, a bos that is not the document's own at their head where it begins inside it.
         given: 1 where there is such a bos.
+        again: Whether its document was drawn before.
     """
 
     source: int
@@ -66,6 +68,7 @@ class Filling:
     offset: int
     ids: Ids
     given: int
+    again: bool = False
 
 
 def find_spans(rows: Mapping[int, Row], removed: frozenset[int], gaps: frozenset[int], seq_len: int) -> list[Span]:
@@ -94,7 +97,7 @@ def find_spans(rows: Mapping[int, Row], removed: frozenset[int], gaps: frozenset
 
 
 def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len: int) -> Row:
-    """A row with a span of it filled.
+    """A row with a span of it filled; the loss is on for what fills it.
 
     Args:
         row: The row.
@@ -104,8 +107,11 @@ def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len
         seq_len: Tokens predicted in a row.
     """
     base, ids = number * seq_len, row.ids.copy()
+    loss = None if row.loss is None else row.loss.copy()
     low, high = max(span.start, base) - base, min(span.stop, base + seq_len + 1) - base
     ids[low:high] = np.concatenate([filling.ids for filling in fillings])[low + base - span.start :][: high - low]
+    if loss is not None:
+        loss[low:high] = True
     segments = [s for s in row.segments if not (s.number == span.number and low <= s.start < high)]
     place = span.start
     for filling in fillings:
@@ -113,7 +119,7 @@ def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len
         if place < base + seq_len + 1 and stop > base:
             segments.append(_segment(filling, place - base, min(stop - base, seq_len + 1)))
         place = stop
-    return Row(ids, sorted(segments, key=lambda segment: segment.start))
+    return Row(ids, sorted(segments, key=lambda segment: segment.start), loss)
 
 
 def _segment(filling: Filling, start: int, stop: int) -> Segment:
@@ -122,6 +128,12 @@ def _segment(filling: Filling, start: int, stop: int) -> Segment:
         return Segment(start, stop, filling.source, filling.number, True, filling.offset)
     offset = filling.offset + max(0, -start - filling.given)
     return Segment(0, stop, filling.source, filling.number, False, offset)
+
+
+def mask_column(losses: Sequence[npt.NDArray[np.bool_] | None], width: int) -> pa.FixedSizeListArray:
+    """The loss mask of some rows of so many ids; None is one by which all are to be predicted."""
+    bits = np.concatenate([np.ones(width, np.bool_) if loss is None else loss for loss in losses])
+    return pa.FixedSizeListArray.from_arrays(pa.array(bits), type=pa.list_(pa.bool_(), width))
 
 
 def row_batch(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
@@ -137,4 +149,6 @@ def row_batch(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
     ids = pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate([row.ids for row in rows])), width)
     arrays = [ids.cast(schema.field("input_ids").type)]
     arrays += [pa.array(values, schema.field(name).type) for name, values in columns.items()]
+    if LOSS_MASK in schema.names:
+        arrays.append(mask_column([row.loss for row in rows], width))
     return pa.record_batch(arrays, schema=schema)

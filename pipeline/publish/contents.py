@@ -19,6 +19,7 @@ from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import MANIFEST, Layout
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.folder import HELDOUT
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.report.corpus import Corpora, Mixture, SourceCorpus
 from pipeline.report.paper import in_paper_order
 from pipeline.storage.filesystem import file_sizes, is_remote, join
@@ -46,6 +47,7 @@ class Item:
         size: Its bytes here; where it is converted, those of what it is made from.
         sha256: Its checksum, where an account has it; likewise.
         converted: Whether it goes as Parquet, and is Arrow here.
+        masked: Whether it has a column for the loss mask then, whether it has one here or not: as others of its set.
     """
 
     name: str
@@ -53,6 +55,12 @@ class Item:
     size: int
     sha256: str | None = None
     converted: bool = False
+    masked: bool = False
+
+    @property
+    def origin(self) -> str:
+        """What a converted file says that it was made from."""
+        return f"{self.sha256}{'+' + LOSS_MASK if self.masked else ''}"
 
 
 @dataclass(frozen=True)
@@ -119,9 +127,11 @@ def contents_of(corpora: Corpora, *, rejects: bool) -> Contents:
         data += found[0]
         accounts += found[1]
         configurations += found[2]
-    # The library takes one reader for a repository: where there are documents, all is Parquet.
+    # The library takes one reader for a repository: where there are documents, all is Parquet. So it is where a set has
+    # a loss mask: all files must have the same columns then, and most shards have none.
+    convert = bool(sources) or any(_is_masked(mixture) for mixture in corpora.mixtures)
     for mixture in corpora.mixtures:
-        found = _mixture(mixture, convert=bool(sources))
+        found = _mixture(mixture, convert=convert)
         data += found[0]
         accounts += found[1]
         configurations += found[2]
@@ -167,6 +177,11 @@ def _configurations(source: SourceCorpus, items: Mapping[Any, Item]) -> list[Con
     return [Configuration(source.name, tuple(splits.values()), parts[0].example, is_whole=True), *parts]
 
 
+def _is_masked(mixture: Mixture) -> bool:
+    """Whether any set of a mixture has a loss mask."""
+    return LOSS_MASK in mixture.manifest or LOSS_MASK in (read_manifest(Layout(join(mixture.root, HELDOUT))) or {})
+
+
 def _mixture(mixture: Mixture, *, convert: bool) -> tuple[list[Item], list[Item], list[Configuration]]:
     root = mixture.root if is_remote(mixture.root) else os.path.abspath(mixture.root)
     name = root.rstrip("/").rpartition("/")[2]
@@ -183,7 +198,8 @@ def _mixture(mixture: Mixture, *, convert: bool) -> tuple[list[Item], list[Item]
             rows = int(manifest["rows"])
         except (KeyError, TypeError, ValueError) as error:
             raise OutputError(f"{root}/{below}{MANIFEST} is damaged: {error!r}. Run pipeline.mix again.") from error
-        shards = [_as_parquet(item) if convert else item for item in _listed(name, root, entries, there)]
+        shards = _listed(name, root, entries, there)
+        shards = [_as_parquet(item, _is_masked(mixture)) for item in shards] if convert else shards
         inside = {path.removeprefix(below): size for path, size in there.items() if path.startswith(below)}
         place = f"{name}/{below}".rstrip("/")
         accounts += _accounts(place, join(root, *below.split("/")[:-1]), inside, _OF_SHARDS)
@@ -193,8 +209,9 @@ def _mixture(mixture: Mixture, *, convert: bool) -> tuple[list[Item], list[Item]
     return data, accounts, [Configuration(_name(name), tuple(splits), data[0], is_whole=True)] if data else []
 
 
-def _as_parquet(item: Item) -> Item:
-    return Item(item.name.removesuffix(ARROW) + PARQUET, item.path, item.size, item.sha256, converted=True)
+def _as_parquet(item: Item, masked: bool) -> Item:
+    name = item.name.removesuffix(ARROW) + PARQUET
+    return Item(name, item.path, item.size, item.sha256, converted=True, masked=masked)
 
 
 def _listed(name: str, root: str, entries: Iterable[Mapping[str, Any]], there: Mapping[str, int]) -> list[Item]:

@@ -76,7 +76,7 @@ class Folder:
             return False
         path = self._owned.path(item.name)
         if item.converted:
-            return made_from(path) == item.sha256
+            return made_from(path) == item.origin
         return there[item.name] == item.size and _digest(path) == (item.sha256 or _digest(item.path))
 
 
@@ -88,7 +88,7 @@ def _copy(item: Item, path: str) -> None:
     """
     with atomic_output(path) as output:
         if item.converted:
-            write_as_parquet(item.path, item.sha256, output)
+            write_as_parquet(item.path, item.origin, output, masked=item.masked)
             return
         with open_input(item.path) as source:
             digest = _pass(source, output)

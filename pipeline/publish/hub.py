@@ -162,7 +162,7 @@ class Hub:
         if entry is None:
             return False
         if item.converted:
-            return made_from(str(replace(self._at(self._state.head), name=item.name))) == item.sha256
+            return made_from(str(replace(self._at(self._state.head), name=item.name))) == item.origin
         if entry.size != item.size:
             return False
         if entry.lfs is not None:
@@ -240,7 +240,7 @@ def _local(item: Item, folder: str) -> bytes | str:
     handle, path = tempfile.mkstemp(dir=folder)
     with contextlib.closing(os.fdopen(handle, "wb")) as output:
         if item.converted:
-            write_as_parquet(item.path, item.sha256, output)
+            write_as_parquet(item.path, item.origin, output, masked=item.masked)
         else:
             with open_input(item.path) as source:
                 shutil.copyfileobj(source, output, COPY_CHUNK)

@@ -238,12 +238,13 @@ def delete_files(paths: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_output(path: str, buffer: int = -1) -> Iterator[BinaryIO]:
+def atomic_output(path: str, buffer: int = -1, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Opens an output that appears under its final name only when the block ends well.
 
     Args:
         path: The final path, local or on an object store.
         buffer: The bytes that are gathered before they are written; -1 for Python's own choice.
+        durable: Whether the name must hold these bytes behind a power cut, too, not only behind a kill.
 
     Yields:
         A binary handle with ``tell``; it may be closed in the block.
@@ -262,7 +263,8 @@ def atomic_output(path: str, buffer: int = -1) -> Iterator[BinaryIO]:
                 yield handle
                 handle.close()
                 if not remote:
-                    to_disk(temporary)
+                    if durable:
+                        to_disk(temporary)
                     os.replace(temporary, path)
         if remote:
             with open(temporary, "rb") as source:

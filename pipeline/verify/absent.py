@@ -68,25 +68,29 @@ def absent_from_shards(root: str, removals: Removals, corpus: str | None = None)
         held = join(root, HELDOUT)
         sets = [folder, *([open_folder(held, corpus)] if exists(join(held, "manifest.json")) else [])]
         faults = [*_pending(root), *_of_other_files(folder)]
-        faults += [fault for one in sets for fault in _absent(one, removals)]
-        return faults
+        return faults or [fault for one in sets for fault in _absent(one, removals)]
     except UserError as error:
         return [str(error)]
 
 
 def _of_other_files(folder: ShardFolder) -> Iterator[str]:
     """The files of documents must be those of which the shards were made: else their rows tell nothing."""
-    sums: dict[str, dict[str, str]] = {}
+    sums: dict[str, dict[str, str] | None] = {}
     for file in folder.files:
         source, _, name = _split(file.path)
         if source not in sums:
-            manifest = read_manifest(Layout(join(folder.corpus, *source.split("/")))) or {"outputs": []}
-            sums[source] = {entry["path"]: entry["sha256"] for entry in manifest["outputs"]}
-        known = sums[source].get(name)
-        if file.rows and known is not None and known != file.sha256:
+            manifest = read_manifest(Layout(join(folder.corpus, *source.split("/"))))
+            sums[source] = manifest and {entry["path"]: entry["sha256"] for entry in manifest["outputs"]}
+        known = sums[source]
+        if known is None:  # a folder without a manifest: what there is is read
+            there = file.sha256 if exists(join(folder.corpus, *file.path.split("/"))) else None
+        else:
+            there = known.get(name)
+        if file.rows and there != file.sha256:
             yield (
-                f"{file.path} changed since the shards were made: python -m pipeline.optout {folder.corpus} "
-                f"{folder.root} --list LIST --apply has them follow what was removed from it"
+                f"{file.path} {'changed' if there else 'is gone'} since the shards were made: "
+                f"python -m pipeline.optout {folder.corpus} {folder.root} --list LIST --apply has them follow what was "
+                "removed from it"
             )
 
 

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.mix.blocks import TokenFile
-from pipeline.mix.rows import ShardFolder
+from pipeline.mix.rows import ShardFolder, loss_of
 from pipeline.mix.token_files import hash_ids
 
 Numbers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Losses = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -30,6 +31,7 @@ class ShardCount:
         faults: What is wrong with it.
         gaps: The rows before which rows were taken out.
         end: The last id of all, and of what it is.
+        off: For each batch with a loss mask, ids of each source for which the loss is off, counted likewise.
     """
 
     width: int
@@ -39,6 +41,7 @@ class ShardCount:
     faults: list[str] = field(default_factory=list)
     gaps: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     end: End | None = None
+    off: list[Numbers] = field(default_factory=list)
 
     def counts(self, sources: int) -> Numbers:
         """Ids of each source up to the end of each row [rows, sources]; the shard's last id at its end."""
@@ -47,6 +50,16 @@ class ShardCount:
             counts[-1, self.end.source] += 1
         return counts
 
+    def masked(self, sources: int) -> list[int] | None:
+        """Ids of each source for which the loss is off; None where there is no loss mask."""
+        if not self.off:
+            return None
+        counts = np.sum(self.off, axis=0)
+        if self.end is not None and not self.end.loss:
+            counts[self.end.source] += 1
+        found: list[int] = counts.tolist()
+        return found
+
     def hashes(self) -> Hashes:
         """The hashes of all documents that stand in one row as a whole."""
         return np.concatenate([np.empty(0, np.uint64), *self.whole])
@@ -54,12 +67,13 @@ class ShardCount:
 
 @dataclass(frozen=True)
 class End:
-    """The last id of a record batch: its source, its document, and which id of the document would follow."""
+    """The last id of a record batch: its source, its document, which id of the document would follow, and its loss."""
 
     id: int
     source: int
     number: int
     offset: int
+    loss: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,8 @@ def verify_batch(
         count.faults.append(f"{where} and following: the lists of documents do not match")
         return
     manifest, starts = folder.manifest, found.is_start
-    before, count.end = count.end, _end(folder, found, ids)
+    loss = loss_of(batch)
+    before, count.end = count.end, _end(folder, found, ids, loss)
     linked = np.append(ids[0, 0] if before is None else before.id, ids[:-1, -1])
     gaps = count.gaps[(count.gaps >= count.rows) & (count.gaps < count.rows + len(ids))] - count.rows
     linked[gaps] = ids[gaps, 0]
@@ -123,6 +138,8 @@ def verify_batch(
         and (ids[found.rows[starts], found.begins[starts]] != manifest["bos"]).any(),
         "a document is listed under another source": (_sources_of(folder.files, found.numbers) != found.sources).any(),
         "a document does not go on where the row before left it": not _goes_on(folder, found, before, gaps),
+        "a row has a loss for its first id that the row before has not": not _masks_agree(loss, before, gaps),
+        "only some record batches have a loss mask": count.rows and bool(count.off) != (loss is not None),
     }
     count.faults += [f"{where} and following: {fault}" for fault, wrong in faults.items() if wrong]
     if kept_out and _holds(folder, found, kept_out):
@@ -133,6 +150,12 @@ def verify_batch(
     ends = _last_of_rows(found, gaps[gaps > 0] - 1)
     np.add.at(by_row, (found.rows[ends], found.sources[ends]), 1)
     count.by_row.append(by_row)
+    if loss is not None:
+        off = _off_by_source(found, loss, len(manifest["sources"]))
+        if before is not None and len(gaps) and gaps[0] == 0:
+            off[before.source] += not before.loss
+        np.add.at(off, found.sources[ends], ~loss[found.rows[ends], -1])
+        count.off.append(off)
     count.whole.append(_whole(folder, found, ids))
     count.rows += len(ids)
 
@@ -175,11 +198,11 @@ def _sources_of(files: list[TokenFile], numbers: Hashes) -> Numbers:
     return found
 
 
-def _end(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> End:
+def _end(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> End:
     reached = found.offsets + found.stops - found.begins - found.got_bos(folder.manifest["inserts_bos"])
-    return End(
-        int(ids[-1, -1]), int(found.sources[-1]), int(found.numbers[-1]), int(max(reached[-1], found.offsets[-1]))
-    )
+    reach = int(max(reached[-1], found.offsets[-1]))
+    on = loss is None or bool(loss[-1, -1])
+    return End(int(ids[-1, -1]), int(found.sources[-1]), int(found.numbers[-1]), reach, on)
 
 
 def _last_of_rows(found: Segments, rows: Numbers) -> Numbers:
@@ -202,6 +225,21 @@ def _goes_on(folder: ShardFolder, found: Segments, before: End | None, gaps: Num
         running = running[1:]
     same = found.numbers[running] == found.numbers[running - 1]
     return bool((same & (found.offsets[running] == reached[running - 1])).all())
+
+
+def _masks_agree(loss: Losses | None, before: End | None, gaps: Numbers) -> bool:
+    """Whether rows that share an id have the same loss for it."""
+    if loss is None:
+        return True
+    linked = np.append(loss[0, 0] if before is None else before.loss, loss[:-1, -1])
+    linked[gaps] = loss[gaps, 0]
+    return bool((loss[:, 0] == linked).all())
+
+
+def _off_by_source(found: Segments, loss: Losses, sources: int) -> Numbers:
+    """Ids of each source for which the loss is off; a row's last id is left to the next."""
+    of_id = np.repeat(found.sources, found.stops - found.begins).reshape(len(loss), -1)
+    return np.bincount(of_id[~loss[:, :-1]], minlength=sources).astype(np.int64)
 
 
 def _holds(folder: ShardFolder, found: Segments, kept_out: Mapping[int, list[tuple[int, int]]]) -> bool:

@@ -3,9 +3,10 @@
 Checked: the files are those that the manifest and state.json list, with their checksums; rows overlap as they must,
 and documents go on from row to row; every id is in the vocabulary, and every document begins with bos where the
 manifest says so; documents are of the source that they are listed under; tokens, recounted for each source after each
-row, are those of the manifest and of the stats, and reach the shares; nothing that is held out is in training, and no
-copy of it; the corpus and the token files are those of which the shards were made; and a sample of rows has, id for
-id, what the tokenizer makes of the corpus.
+row, are those of the manifest and of the stats, and reach the shares; a loss mask is as long as the rows, rows agree in
+it on the id that they share, and it is off for as many ids as manifest and stats say; nothing that is held out is in
+training, and no copy of it; the corpus and the token files are those of which the shards were made; and a sample of
+rows has, id for id, what the tokenizer makes of the corpus.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out, sha256_of
+from pipeline.mix.masks import mask_kept
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.rows import Segment, ShardFolder, open_folder, read_batches, read_document, read_row
+from pipeline.mix.shards import LOSS_MASK
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input
@@ -52,6 +55,8 @@ CURE_AFTER_REMOVALS = (
     "command that made them cannot mend them. Where only shares are named, use them as they are, or make shards anew: "
     "python -m pipeline.mix, to another --output."
 )
+
+AND_MASK = " What is made anew has no loss mask: run the same python -m pipeline.decontaminate --mask again then."
 
 Spans = Mapping[int, list[tuple[int, int]]]
 
@@ -95,7 +100,8 @@ def cure(root: str) -> str:
         manifest = read_manifest(Layout(root)) or {}
     except OutputError:
         manifest = {}
-    return CURE_AFTER_REMOVALS if "optout" in manifest else CURE
+    cure_ = CURE_AFTER_REMOVALS if "optout" in manifest else CURE
+    return cure_ + AND_MASK if LOSS_MASK in manifest else cure_
 
 
 def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:
@@ -206,6 +212,9 @@ def _verify_account(
     for name, claimed in (("manifest", (entry["rows"], entry["tokens"])), ("stats", (account.rows, account.tokens))):
         if claimed != counted:
             yield f"{path} holds {counted[0]} rows with {counted[1]} ids by source, the {name} says {claimed}"
+    masked = count.masked(len(folder.manifest["sources"]))
+    if masked != account.masked:
+        yield f"{path}: the loss is off for {masked} ids by source, the stats say {account.masked}"
     if (entry["sha256"], entry["bytes"]) != (account.sha256, account.bytes):
         yield f"{path}: manifest and stats differ"
 
@@ -226,6 +235,10 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
         if abs(reached - entry["share_asked"]) > slack:
             yield f"{folder.root}: {name} has a share of {reached:.3%}, asked were {entry['share_asked']:.3%}"
     yield from _verify_balance(folder, counts)
+    expected = mask_kept(manifest, [count.masked(len(manifest["sources"])) for count in counts])
+    found_tokens, said = (value.get(LOSS_MASK, {}).get("tokens") for value in (expected, manifest))
+    if found_tokens != said:
+        yield f"{folder.root}: the loss is off for {found_tokens} ids by source, its manifest says {said}"
 
 
 def _verify_balance(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[str]:

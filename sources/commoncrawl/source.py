@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.commoncrawl.lines import hash_lines, split_wet_text
+from filters.commoncrawl.lines import hash_lines, stripped_lines, title_and_text
 from pipeline.corpus.document import Document, Refused
 from pipeline.formats.wet import page_document, read_pages
 from pipeline.source import OfRecipe
@@ -89,11 +89,12 @@ class CommonCrawl(OfRecipe):
 
     def read(self, stream: BinaryIO, file: InputFile, counters: Counter[str]) -> Iterator[Document | Refused]:
         """Reads the ``conversion`` records of a WET file; the title line is kept apart from the text, as in CCNet."""
-        for page in read_pages(stream, file.path, self.recipe.max_record_megabytes << 20, counters):
+        limit = self.recipe.max_record_megabytes << 20
+        for page in read_pages(stream, file.path, limit, counters, stripped_lines):
             if isinstance(page, Refused):
                 yield page
             else:
-                title, text = split_wet_text(page.body)
+                title, text = title_and_text(page.body)
                 yield page_document(page, file.path, self.name, text, title=title)
 
     def steps_before_dedup(self) -> list[Step]:

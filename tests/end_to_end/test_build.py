@@ -112,6 +112,29 @@ def test_the_samples_become_shards_and_the_report_says_of_what(sample):
     assert "all accounts add up" in (output / "_build" / "logs" / "verify.log").read_text()
 
 
+def test_what_was_taken_out_comes_back_by_no_recipe(tmp_path):
+    work, listed = tmp_path / "work", tmp_path / "removals.tsv"
+    listed.write_text(
+        "url-prefix\thttps://collections.marlbymuseum.example/object/\ndomain\tmarlby-university.example\n"
+    )
+    without = ("sample", "--without", "commoncrawl,github,wikipedia,books,arxiv", "--until", "mixture")
+    other, third = ((*without, "--set", f"sources.c4.set=[rejects.keep={keep}]") for keep in ("none", "all"))
+    build(work, *without)
+    build(work, *other)  # c4 as it was is set aside, with all that the list names
+    folders = (work / "corpus", work / "shards")
+    run("pipeline.optout", *folders, "--list", listed, "--apply")
+    before = made(work)
+    for late in (without, third):
+        refused = build(work, *late, status=1)
+        assert "a list of removals was applied to what this build made" in refused.stderr
+    assert made(work) == before
+    assert "Nothing to do" in build(work, *other).stdout
+    for words, said in ((without, "c4 was made so before, and comes back"), (third, "c4 has changed")):
+        done = build(work, *words, "--set", f"optout={listed}", "--until", "optout")
+        assert said in done.stderr
+        assert "nothing is left of 2 removals" in run("pipeline.verify", *folders, "--absent", listed).stdout
+
+
 def test_a_build_that_is_killed_ten_times_gives_the_same_bytes(sample, tmp_path):
     recipe, whole, _ = sample
     words = (recipe, "--until", "verify", "--direct_num_workers", "2")  # the whole one was made by one worker

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainer_bridge import runs
+from tests.trainer_bridge import runs, tiny
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.signals import StopSignal
@@ -42,7 +42,10 @@ def launch(ranks, *arguments):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return runs.shards(tmp_path_factory.mktemp("data"))
+    """With a loss mask, so that rows, and ranks with them, differ in how many targets they have."""
+    length = sum(len(document.ids) for document in tiny.random_documents(120))
+    loss = [n % 3 > 0 if n // 40 % 2 else n % 10 == 0 for n in range(length)]
+    return runs.shards(tmp_path_factory.mktemp("data"), loss=loss)
 
 
 @pytest.fixture(scope="module")

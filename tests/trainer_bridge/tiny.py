@@ -51,14 +51,19 @@ def write_shards(
     batch_rows: int = 4,
     dtype: pa.DataType | None = None,
     tokenizer_sha256: str = "0" * 64,
+    loss: Sequence[bool] | None = None,
+    masked: Sequence[int] = (0, 1),
 ) -> Path:
-    """Writes a directory in the mixer's format: documents end to end, cut into rows that overlap by one."""
+    """Writes a directory in the mixer's format: documents end to end, cut into rows that overlap by one.
+
+    With ``loss``, of each id in turn, the shards that are ``masked`` have a loss mask.
+    """
     documents = list(documents)
     stream = np.concatenate([np.asarray(doc.ids) for doc in documents])
     starts = np.cumsum([0] + [len(doc.ids) for doc in documents])[:-1]
     rows = [_row(stream, starts, documents, at, seq_len) for at in range(0, len(stream) - seq_len, seq_len)]
     dtype = dtype or pa.uint16()
-    schema = pa.schema(
+    plain = pa.schema(
         {
             "input_ids": pa.list_(dtype, seq_len + 1),
             "doc_starts": pa.list_(pa.uint16()),
@@ -70,6 +75,11 @@ def write_shards(
     names = [f"data-{i:05d}-of-{shards:05d}.arrow" for i in range(shards)]
     bounds = [len(rows) * i // shards for i in range(shards + 1)]
     for i, name in enumerate(names):
+        if loss is not None and i in masked:
+            rows = [(*row[:4], list(loss[k * seq_len : (k + 1) * seq_len + 1])) for k, row in enumerate(rows)]
+            schema = plain.append(pa.field("loss_mask", pa.list_(pa.bool_(), seq_len + 1)))
+        else:
+            schema = plain
         with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
             for at in range(bounds[i], bounds[i + 1], batch_rows):
                 part = rows[at : min(at + batch_rows, bounds[i + 1])]
@@ -86,7 +96,7 @@ def write_shards(
         "inserts_bos": True,
         "inserts_eos": True,
         "rows": len(rows),
-        "fingerprint": hashlib.sha256(stream.tobytes()).hexdigest(),
+        "fingerprint": hashlib.sha256(stream.tobytes() + str(loss or "").encode()).hexdigest(),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in names]}))

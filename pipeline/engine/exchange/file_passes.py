@@ -33,10 +33,8 @@ class HashUnits(RoundStep):
         """Hashes one shard, unless that was done."""
         if not exists(self._layout.hashes(self._dedup.work(task), task.position)):
             earlier = self._worker.decided(task, self._dedup.number)
-            work, grid = self._dedup.work(task), self._dedup.grid(task)
-            hash_shard(
-                self._worker.source, self._layout, task.shard, work, grid, task.position, self._worker.cache, earlier
-            )
+            w, work, grid = self._worker, self._dedup.work(task), self._dedup.grid(task)
+            hash_shard(w.source, self._layout, task.shard, work, grid, task.position, w.cache, earlier, w.reading(task))
         yield task
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filters.commoncrawl import lines
-from filters.commoncrawl.lines import UNICODE_PUNCT, hash_key, hash_lines, line_key, split_wet_text
+from filters.commoncrawl.lines import UNICODE_PUNCT, hash_key, hash_lines, line_key, split_wet_text, stripped_lines
 from tests.tables import results
 
 REAL = Path(__file__).parents[3].parent / "shared" / "real" / "commoncrawl"
@@ -55,8 +55,9 @@ def as_file_lines(body: str, tmp_path: Path) -> list[str]:
         ("", "", ""),
     ],
 )
-def test_split_wet_text(body, title, text):
-    assert split_wet_text(body) == (title, text)
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_split_wet_text(body, title, text, use_compiled):
+    assert split_wet_text(body, use_compiled=use_compiled) == (title, text)
 
 
 @given(st.text(st.one_of(st.sampled_from("\n\r \tab\x0b\x1c\u2028"), st.characters()), max_size=40))
@@ -64,15 +65,29 @@ def test_split_wet_text(body, title, text):
 def test_split_wet_text_is_what_a_reader_of_lines_sees(tmp_path_factory, body):
     found = as_file_lines(body, tmp_path_factory.mktemp("wet"))
     last = -2 if found[-2:] == ["", ""] else None
-    assert split_wet_text(body) == (found[0], "\n".join(found[1:last]))
+    for use_compiled in (True, False):
+        assert split_wet_text(body, use_compiled=use_compiled) == (found[0], "\n".join(found[1:last]))
+
+
+whites = [c.encode() for c in map(chr, range(sys.maxunicode)) if c.isspace()]
+pieces = st.sampled_from([*whites, b"\r", b"\n", b"a", b"\xe2", b"\x80", b"\xa0", b"\xc2", b"\xe3\x80", b"\xf0\x90"])
+
+
+@given(st.lists(pieces | st.binary(max_size=2), max_size=12).map(b"".join))
+@settings(max_examples=500)
+def test_lines_of_bytes_that_are_no_utf8_are_stripped_as_what_is_read_of_them(body):
+    found = stripped_lines(body)
+    assert found == stripped_lines(body, use_compiled=False)
+    decoded = body.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    assert found.decode(errors="replace") == "\n".join(line.strip() for line in decoded.split("\n"))
 
 
 def test_split_wet_text_across_blocks(monkeypatch):
     body = "Title\n" + " ab \n" * 1000 + "\n" * 50 + "z" * 300 + "\n \n"
-    expected = split_wet_text(body)
+    expected = split_wet_text(body, use_compiled=False)
     assert expected == ("Title", "ab\n" * 1000 + "\n" * 50 + "z" * 300 + "\n")
     monkeypatch.setattr(lines, "_BLOCK_CHARACTERS", 7)
-    assert split_wet_text(body) == expected
+    assert split_wet_text(body, use_compiled=False) == expected
 
 
 test_line_key = results(

@@ -79,12 +79,16 @@ def test_newlines_can_become_spaces():
 )
 def test_fast_equals_plain_on_every_character(separator, join_lines, end):
     text = separator.join(map(chr, range(end)))
-    assert LanguageModelNormalizer(join_lines)(text) == normalize_plain(text, join_lines)
+    plain = normalize_plain(text, join_lines)
+    assert LanguageModelNormalizer(join_lines)(text) == plain
+    assert LanguageModelNormalizer(join_lines, use_compiled=False)(text) == plain
 
 
 @given(st.text(st.sampled_from(ODD)), st.sampled_from(["fuse", "space"]))
 def test_fast_equals_plain_on_odd_text(text, join_lines):
-    assert LanguageModelNormalizer(join_lines)(text) == normalize_plain(text, join_lines)
+    plain = normalize_plain(text, join_lines)
+    assert LanguageModelNormalizer(join_lines)(text) == plain
+    assert LanguageModelNormalizer(join_lines, use_compiled=False)(text) == plain
 
 
 @given(st.text())
@@ -97,10 +101,20 @@ def test_fast_equals_plain_on_any_text(text):
 )
 def test_marks_are_reordered_as_in_the_whole_text(text):
     assert LanguageModelNormalizer()(text) == normalize_plain(text)
+    assert LanguageModelNormalizer(use_compiled=False)(text) == normalize_plain(text)
+
+
+def test_every_character_alone_and_beside_each_kind_of_mark():
+    """What the compiled loop keeps of a character serves wherever it stands."""
+    normalize = LanguageModelNormalizer()
+    for beside in ("", "\u0301", "\u302e", "\u0345", "Σ", "\ud800"):
+        for start in range(0x80, 0x20000, 0x800):
+            for text in (beside.join(map(chr, range(start, start + 0x800))), chr(start) + beside):
+                assert normalize(text) == normalize_plain(text)
 
 
 def test_caches_are_bounded_and_change_nothing():
-    normalize = LanguageModelNormalizer()
+    normalize = LanguageModelNormalizer(use_compiled=False)
     runs = [
         f"é{chr(0x4E00 + number % 20000)}{chr(0x4E00 + number // 20000)}" for number in range(MAX_CACHED_RUNS + 500)
     ]

@@ -157,9 +157,9 @@ def test_a_full_table_says_what_it_left_out_and_grows():
     assert len(left) >= 200 - 64
     found = table.find(keys_of(words)).tolist()
     assert found == [0 if number in left else number + 1 for number in range(200)]
-    assert table.nbytes == 64 * 20
+    assert table.nbytes == 64 * 24
     for _ in range(3):
         table.grow()
-    assert table.nbytes == 512 * 20
+    assert table.nbytes == 512 * 24
     assert table.insert(keys_of(words), rows).tolist() == []
     assert table.find(keys_of(words)).tolist() == rows.tolist()

@@ -69,6 +69,9 @@ def test_ids_that_fit_no_line_are_not_chosen_and_addresses_that_are_none_not_lis
     write_heldout(tmp_path, chosen)
     kinds = [removal.kind for removal in read_list(str(tmp_path / "optout.tsv")).removals]
     assert kinds.count("id") == kinds.count("sha256") == len(chosen)
+    (tmp_path / "own.tsv").write_text("domain\texample.net\n")
+    write_heldout(tmp_path, chosen, [str(tmp_path / "own.tsv")])
+    assert [removal.kind for removal in read_list(str(tmp_path / "optout.tsv")).removals] == [*kinds, "domain"]
 
 
 def test_a_held_out_document_in_an_arm_is_found_by_id_or_address(root, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.ablate.arms import arms_of, length_of, plain_recipe
+from pipeline.ablate.arms import arms_of, length_of, own_lists, plain_recipe
 from pipeline.ablate.keys import changed
 from pipeline.ablate.recipe import AblationRecipe, HeldoutRecipe, built_in, load_ablation, parse_arms
 from pipeline.build.recipe import load_build
@@ -169,7 +169,16 @@ def test_every_source_of_every_arm_keeps_the_held_out_documents_out():
     for arm in arms:
         assert {source.set[-1] for source in arm.recipe.sources.values()} == {"optout={work}/../../heldout/optout.tsv"}
         assert arm.mixture.heldout_tokens == 0
-    assert "optout" not in str(plain_recipe(experiment()))
+    assert own_lists(plain_recipe(experiment())) == []
+
+
+def test_lists_of_the_baselines_own_are_for_all_arms():
+    words = ["optout=samples/removals.tsv", "c4.optout=own.tsv"]
+    base, _ = arms_of(experiment(set=words), "auto", check=False)
+    assert own_lists(plain_recipe(experiment(set=words))) == ["samples/removals.tsv", "own.tsv"]
+    assert (base.recipe.optout, base.recipe.sources["c4"].set[-1][:12]) == (None, "optout={work")
+    with pytest.raises(RecipeError, match="arm x: an arm has no list of removals of its own"):
+        arms_of(experiment("x: c4.optout=own.tsv"), "auto", check=False)
 
 
 def test_the_length_is_that_of_the_experiment_whatever_the_recipe_says():

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.leaks import LEAKS, sample, write_lines
+from benchmarks.leaks import LEAKS, sample, whole, write_lines
 from pipeline.decontaminate.command import main
 from pipeline.decontaminate.data import find_data
 from pipeline.decontaminate.scan import Indexes, Question, ScanFile
@@ -46,7 +47,8 @@ def made(tmp_path_factory):
         make_source(root, name)
     write_model(root)
     mix(root, recipe({"a": 70, "b": 30}, shard_rows=150, heldout_tokens=160), budget=6000)
-    short = [{"question": "is it", "id": "7"}, {"question": lines[1].split("\t")[2][:60].rpartition(" ")[0]}]
+    tiny = [{"question": "is it", "id": "7"}, {"question": "Harbour!"}, {"question": "1 0:"}, {"question": "?!"}]
+    short = [*tiny, {"question": lines[1].split("\t")[2][:60].rpartition(" ")[0]}]
     write_lines(root / "evals" / f"{SET}.jsonl", samples)
     write_lines(root / "evals" / "short.jsonl", short)
     return root
@@ -79,9 +81,10 @@ def test_the_report_tells_of_each_set_each_sample_and_each_document(reported):
     words = report["tables"]["words (13-grams)"]
     assert words[SET] == {
         **{"samples": 8, "compared": 8, "any": 4, "not clean": 4, "dirty": 3},
-        **{"short": 0, "short found": 0, "too short": 0},
+        **{"short": 0, "short found": 0, "tiny": 0, "tiny found": 0},
     }
-    assert (words["short"]["short"], words["short"]["short found"], words["short"]["too short"]) == (1, 1, 1)
+    counts = {"short": 1, "short found": 1, "tiny": 4, "tiny found": 2}
+    assert {key: words["short"][key] for key in counts} == counts
     tokens = report["tables"]["tokens (L = 20)"][SET]
     assert (tokens["clean"], tokens["not clean"], tokens["dirty"], tokens["not dirty"]) == (6, 2, 1, 7)
     looked = report["looked_through"]
@@ -187,7 +190,8 @@ def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--mask"], "--mask is not there: shards have no place for a loss that is off"),
+        (["--mask"], "--mask changes token shards: give their folder alone"),
+        (["--mask", "--drop"], "--mask keeps documents, and --drop takes them out"),
         (["--ngram", "2"], "--ngram must be 5 to 50, it is 2"),
         (["--threshold", "0"], "--threshold must be above 0 and at most 1"),
         (["--method", "tokens"], "has no token files to look through"),
@@ -203,3 +207,21 @@ def test_what_cannot_be_is_refused(made, capsys, words, message):
     assert ended.value.code
     assert message in capsys.readouterr().err
     assert not (made / "overlap").exists()
+
+
+def test_a_folder_of_parquet_files_of_any_origin_is_looked_through(made, tmp_path, capsys):
+    leaked = json.loads((made / "evals" / f"{SET}.jsonl").read_text().splitlines()[0])
+    (tmp_path / "theirs/sub").mkdir(parents=True)
+    pq.write_table(pa.table({"text": ["other", None, f"so {whole(leaked)}"]}), tmp_path / "theirs/sub/a.parquet")
+    words = ["--against", str(made / "evals"), "--report", str(tmp_path / "overlap"), "--quiet"]
+    main([str(tmp_path / "theirs"), *words])
+    (found,) = csv.DictReader((tmp_path / "overlap/documents.tsv").open(), delimiter="\t")
+    assert (found["file"], found["row"], found["id"], found["share"]) == ("sub/a.parquet", "2", "", "1.0000")
+    pq.write_table(pa.table({"body": ["other"]}), tmp_path / "theirs/sub/b.parquet")
+    for more, message in (
+        (["--drop"], "a folder of Parquet files without manifest, of which --drop takes nothing out"),
+        ([], "it has no column text; it has body"),
+    ):
+        with pytest.raises(SystemExit):
+            main([str(tmp_path / "theirs"), *words, *more])
+        assert message in capsys.readouterr().err

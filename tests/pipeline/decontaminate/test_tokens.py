@@ -95,3 +95,20 @@ def test_what_stands_in_very_many_places_begins_no_run_but_is_part_of_one(encode
     np.maximum.at(longest, runs.starts, runs.lengths)
     found = index.found(np.flatnonzero(longest), longest[longest > 0], 10)
     assert found[7] == index.sizes[7]
+
+
+def test_the_ids_of_a_document_that_stand_in_runs_of_some_samples(encoder):
+    """The plain reading the other way round: of the document, and of each place where it has a sample."""
+    rng = np.random.default_rng(1)
+    texts = [text for text in prose(60, 6, longest=40) if len(text) > 60][:4]
+    index = index_of(encoder, *texts)
+    samples = [encoder.encode(text) for text in texts]
+    for _ in range(6):
+        parts = [samples[0], samples[1], encoder.encode("then"), samples[0], samples[3][:9]]
+        document = np.concatenate([part.copy() for part in parts]).astype(np.uint16)
+        for place in rng.integers(0, len(document), 8):
+            document[place] = rng.integers(300, 390)
+        for chosen in ([0], [1], [0, 1], [2]):
+            expected = np.any([plain_marks(document, samples[k], LENGTHS[0]) for k in chosen], axis=0)
+            assert index.marked(document, np.array(chosen)).tolist() == expected.tolist()
+    assert expected.sum() == 0

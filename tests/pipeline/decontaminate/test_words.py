@@ -25,7 +25,7 @@ def index_of(*texts: str, n: int = 13) -> WordIndex:
 def shares(index: WordIndex, *texts: str) -> list[float]:
     """How much of each sample is found in some texts."""
     tally = index.tally()
-    tally.add(np.array([[r.start, r.grams, r.size] for r in index.scan(texts)], np.int64).reshape(-1, 3))
+    tally.add(np.array([[r.start, r.grams, r.size] for r in index.scan(texts, index.unmet())], np.int64).reshape(-1, 3))
     return (tally.found() / index.sizes).tolist()
 
 
@@ -81,12 +81,16 @@ def test_a_run_of_n_words_is_found_and_one_of_fewer_is_not():
     assert shares(index_of(" ".join(words), n=8), " ".join(words[5:13])) == [8 / 40]
 
 
-def test_short_samples_are_compared_whole_and_the_shortest_are_not():
+def test_short_samples_are_compared_whole_and_the_shortest_are_met_once():
     index = index_of("which planet is the largest", "only four words here", "yes")
     assert index.is_short.tolist() == [True, False, False]
     assert index.is_tiny.tolist() == [False, True, True]
-    assert shares(index, "Q: Which planet is the LARGEST? Only four words here. Yes.") == [1, 0, 0]
-    assert shares(index, "which planet is the smallest", "which planet is", "the largest") == [0, 0, 0]
+    text = "Q: Which planet is the LARGEST? Only four words here. Yes. Yes!"
+    assert shares(index, text) == [1, 1, 1]
+    assert shares(index, "which planet is the smallest", "which planet is", "the largest", "only four") == [0, 0, 0]
+    unmet = index.unmet()
+    assert [run.size for run in index.scan([text, text], unmet)] == [1, 4, 5, 5]
+    assert [run.size for run in index.scan([text], unmet)] == [5]
 
 
 def test_what_samples_share_is_found_in_all_of_them_and_a_phrase_of_very_many_marks_no_document():
@@ -95,7 +99,7 @@ def test_what_samples_share_is_found_in_all_of_them_and_a_phrase_of_very_many_ma
     texts = [f"{passage} question {k}" for k in range(3)] + [f"{phrase} {sentence(rng, 30)}" for _ in range(COMMON + 1)]
     index = index_of(*texts)
     assert [share > 0.9 for share in shares(index, passage)[:3]] == [True] * 3
-    runs = np.array([[r.start, r.grams, r.size] for r in index.scan([passage + " " + phrase])], np.int64)
+    runs = np.array([[r.start, r.grams, r.size] for r in index.scan([passage + " " + phrase], index.unmet())], np.int64)
     hits = index.hits(runs)
     assert hits.samples.tolist() == [0, 1, 2]
     assert min(hits.shares) > 0.9
@@ -109,5 +113,5 @@ def test_hashes_that_are_alike_by_chance_are_no_hit():
     index = index_of(text)
     scanned = index_of(other)
     index._tables = scanned._tables
-    assert index.scan([other]) == []
-    assert len(scanned.scan([other])) == 1
+    assert index.scan([other], index.unmet()) == []
+    assert len(scanned.scan([other], scanned.unmet())) == 1

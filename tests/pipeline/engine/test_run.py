@@ -43,6 +43,21 @@ def files(raw: Path) -> list[str]:
     return sorted(str(raw / name) for name in FILES)
 
 
+def test_raw_files_are_read_once(raw, tmp_path, expected, monkeypatch):
+    """Dedup and writing are two passes; the second has what the first kept, with the same accounts."""
+    opened = []
+    read = LineSource.read
+
+    def counted(self, stream, file, counters):
+        opened.append(file.path)
+        yield from read(self, stream, file, counters)
+
+    monkeypatch.setattr(LineSource, "read", counted)
+    result = run(raw, tmp_path / "out")
+    assert snapshot(Path(result.layout.root)) == expected
+    assert sorted(opened) == files(raw)
+
+
 class TestFullRun:
     def test_what_is_kept(self, first):
         root = Path(first.layout.root)
