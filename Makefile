@@ -16,7 +16,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) corpus demo report lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
+.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) corpus demo report ablate lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -68,6 +68,9 @@ report: $(SETUP) ## that, and a page of all that the runs did: work/report/index
 
 demo: $(TRAINER) ## that, and a tiny LLaMA that trains on the shards
 	@$(BIN)/python -m pipeline.build --output $(WORK)
+
+ablate: $(TRAINER) ## what two filters are worth on the samples, and an arm that must be found worse: ablation/index.html
+	@$(BIN)/python -m pipeline.ablate sample --output ablation --jobs 2
 
 lint: $(TESTS) ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -71,20 +71,25 @@ class _Inputs(argparse.Action):
         setattr(namespace, self.dest, found)
 
 
-def add_keys(parser: argparse.ArgumentParser, keys: Callable[[], Iterable[RecipeKey]]) -> None:
+def add_keys(parser: argparse.ArgumentParser, keys: Callable[[argparse.Namespace], Iterable[RecipeKey]]) -> None:
     """Adds ``--keys``, which lists the keys of the recipe and ends the command, as ``--help`` does.
 
     Args:
         parser: The command's parser.
-        keys: Gives the keys.
+        keys: Gives the keys with their values, by the flags that stand before; what these have wrong ends the command.
     """
 
     class Keys(argparse.Action):
-        def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-            sys.stdout.write(listing(keys()))
+        def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
+            try:
+                sys.stdout.write(listing(keys(namespace)))
+            except UserError as error:
+                parser.exit(2, f"error: {error}\n")
             parser.exit()
 
-    parser.add_argument("--keys", action=Keys, nargs=0, help="list the keys of the recipe with their defaults, and end")
+    parser.add_argument(
+        "--keys", action=Keys, nargs=0, help="list the keys of the recipe, as flags before it have them, and end"
+    )
 
 
 def folder(name: str) -> str:

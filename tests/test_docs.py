@@ -47,9 +47,14 @@ LONGEST_README = 150
 ONE = ["--direct_num_workers", "1"]
 FOUR_STEPS = ["--set", 'train.arguments=[--steps, "4"]']
 EXTRA = {"sources": ONE, "pipeline.mix": ONE, "pipeline.build": FOUR_STEPS, "trainer_bridge.train": ["--steps", "4"]}
-WITH_RECIPE = ("sources.", "pipeline.mix", "pipeline.build")
+WITH_RECIPE = ("sources.", "pipeline.mix", "pipeline.build", "pipeline.ablate")
 IN_PARTS = ("filters.perplexity", "samples.make_commoncrawl")
-WITHOUT_KEYS = ("sources.wikipedia.references", "sources.wikipedia.templates", "sources.publishers")
+WITHOUT_KEYS = (
+    "pipeline.ablate.damage",
+    "sources.wikipedia.references",
+    "sources.wikipedia.templates",
+    "sources.publishers",
+)
 
 _FENCE = re.compile(r"^```(?P<mark>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
 _INLINE = re.compile(r"`((?:python -m|make) [^`]+)`")

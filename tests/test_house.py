@@ -29,6 +29,7 @@ FLOORS = (
     ("inspect", "card"),
     ("publish", "build", "optout"),
     ("decontaminate",),
+    ("ablate",),
 )
 
 # What each room may import of the others. All read settings alike, and keep the law of outputs. One library holds all
@@ -127,6 +128,7 @@ def test_commands_start_without_what_only_their_work_needs():
     sources = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/command.py"))]
     looking = ["pipeline.verify.command", "pipeline.inspect.command", "pipeline.mix.tracing", "pipeline.mix.command"]
     looking += ["pipeline.build.command", "pipeline.optout.command", "pipeline.decontaminate.command"]
+    looking += ["pipeline.ablate.command"]
     heavy = {"apache_beam", "pandas", "datasets", "torch", "plotly"}
     program = f"import sys, {', '.join([*sources, *looking])}; sys.exit(' '.join({heavy!r} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

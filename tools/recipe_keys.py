@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipeline.ablate.recipe import AblationRecipe
 from pipeline.build.recipe import BuildRecipe
 from pipeline.mix.recipe import MixRecipe, load_mixture
 from pipeline.plan.command import FACTS
@@ -46,6 +47,14 @@ def sections() -> Iterator[tuple[Path, str]]:
     for name, kind in SOURCES.items():
         built_in = f"Defaults are those of [recipes/{name}.yaml](../recipes/{name}.yaml). {OF_A_RECIPE}"
         yield DOCS / f"{name}.md", section(built_in, recipe_keys(kind, load_recipe(kind, name)))
+    yield (
+        DOCS / "ablation.md",
+        section(
+            "Defaults are those of the dataclass; [recipes/ablate](../recipes/ablate) has `sample`. "
+            f"{OF_A_RECIPE.removeprefix('`--recipe NAME|FILE` takes a YAML file, ')}",
+            recipe_keys(AblationRecipe),
+        ),
+    )
     yield (
         DOCS / "build.md",
         section(

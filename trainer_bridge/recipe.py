@@ -1,16 +1,22 @@
-"""A run's configuration out of a YAML recipe and the command line: right types in, one clear line out."""
+"""A run's configuration out of a YAML recipe and the command line: right types in, one clear line out.
 
+``python -m trainer_bridge.recipe --model tiny optimizer.lr=1e-4`` lists it, and needs no torch.
+"""
+
+import argparse
 import dataclasses
 import difflib
+import sys
 import types
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import RecipeError
+from pipeline.recipe_keys import listing, recipe_keys
 from pipeline.settings import parse_flag, parse_yaml
 from trainer_bridge.config import TrainConfig
-from trainer_bridge.errors import TrainerError
+from trainer_bridge.errors import TrainerError, run_command
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
 T = TypeVar("T")
@@ -146,3 +152,17 @@ def load_config(recipe: str, overrides: list[str], flags: dict[str, Any] | None 
 def to_dict(config: Any) -> dict[str, Any]:
     """The configuration as plain nested values, for JSON; ``build`` reads it back."""
     return dataclasses.asdict(config)
+
+
+def listed(arguments: list[str]) -> str:
+    """The keys of the recipe that a command line names, overrides laid over it; the defaults where it names none."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--model")
+    options, rest = parser.parse_known_args(arguments)
+    overrides = [word for word in rest if "=" in word and not word.startswith("-")]
+    config = None if options.model is None else load_config(options.model, overrides)
+    return listing(recipe_keys(TrainConfig, config))
+
+
+if __name__ == "__main__":
+    run_command(lambda: sys.stdout.write(listed(sys.argv[1:])) and None)

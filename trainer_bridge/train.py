@@ -15,12 +15,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from pipeline.recipe_keys import listing, recipe_keys
 from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
-from trainer_bridge.recipe import load_config, recipe_names
+from trainer_bridge.recipe import listed, load_config, recipe_names
 from trainer_bridge.remote import local_path, local_shards
 from trainer_bridge.shards import Manifest, read_manifest
 from trainer_bridge.signals import STOPPED, StopSignal
@@ -42,10 +41,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--resume-from", type=int, metavar="STEP", help="go on from this checkpoint, not the newest one"
     )
     parser.add_argument("--tokenizer", help="SentencePiece model of the shards, checked and kept with the run")
-    parser.add_argument("--keys", action="store_true", help="list the keys of the recipe with their defaults, and end")
+    parser.add_argument(
+        "--keys", action="store_true", help="list the keys of the recipe, or their defaults without --model, and end"
+    )
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="any key of the recipe (--keys)")
     if "--keys" in arguments:  # which ends the command, like --help; it needs none of the flags that must be given
-        sys.stdout.write(listing(recipe_keys(TrainConfig)))
+        sys.stdout.write(listed(arguments))
         parser.exit()
     return parser.parse_intermixed_args(arguments)  # overrides may stand on both sides of a flag
 

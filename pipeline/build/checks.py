@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.build.publishers import FILES, PUBLISHERS
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE, given_inputs, own_files
+from pipeline.build.stages import WORK
 from pipeline.errors import InputError, RecipeError, name_a_few
 from pipeline.recipe import RECIPES
 from pipeline.storage.filesystem import is_remote, model_exists
@@ -32,7 +33,8 @@ def check_recipe(recipe: BuildRecipe) -> None:
             raise RecipeError(f"sources.{name}: there is no command {module}; give the source's own as module")
         _check_raw(name, source.raw)
     model = recipe.tokenizer.model
-    if model is not None and not is_remote(model) and not model_exists(model):
+    is_own = model is not None and model.startswith(WORK)  # {work}/...: below the folder of the build
+    if model is not None and not is_own and not is_remote(model) and not model_exists(model):
         raise RecipeError(f"tokenizer.model: there is no {model}")
     trained = recipe.train.model
     if trained is not None and not (Path(trained).exists() or (RECIPES / "train" / f"{trained}.yaml").exists()):

@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     add("--tokens", metavar="N", help="tokens to write: 1B, 500M, a number, or auto (default: what the recipe says)")
     add("--output", metavar="DIR", type=folder, default=WORK, help=f"the folder of the build (default: {WORK})")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
-    add_keys(result, lambda: recipe_keys(BuildRecipe, load_build(DEFAULT)))
+    add_keys(result, lambda _: recipe_keys(BuildRecipe, load_build(DEFAULT)))
     add(
         "--without", metavar="SOURCE", action="append", default=[], help="leave a source out; the others share its part"
     )

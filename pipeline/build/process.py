@@ -63,7 +63,7 @@ def run_command(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=handle,
-            env=_environment(environment or {}),
+            env=own_environment(environment or {}),
             pass_fds=inherits,
             start_new_session=True,  # Ctrl-C of a terminal comes to the build alone, which hands it on once
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call, no locks
@@ -80,7 +80,7 @@ def run_command(
     return process.returncode
 
 
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
+def own_environment(more: Mapping[str, str]) -> dict[str, str]:
     """That of this process, and more; what runs is this program, whatever folder the build was started in."""
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}

@@ -75,7 +75,7 @@ def source_parser(
         default=[],
         help="override one key of the recipe, as often as needed",
     )
-    add_keys(parser, lambda: recipe_keys(kind, load_recipe(kind, recipe)))
+    add_keys(parser, lambda args: recipe_keys(kind, load_recipe(kind, args.recipe, args.set)))
     parser.add_argument(
         "--cache",
         metavar="DIR",

@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--token-files", metavar="DIR", help="where token files are kept (_tokens in the corpus)")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
-    add_keys(result, lambda: recipe_keys(MixRecipe, load_mixture("llama1")))
+    add_keys(result, lambda args: recipe_keys(MixRecipe, load_mixture(args.proportions, args.set)))
     add("--dry-run", action="store_true", help="encode what is new, show the plan, and write no shard")
     add("--json", action="store_true", help="with --dry-run: print the plan as JSON")
     add("--quiet", action="store_true", help="no progress, only the plan and the summary")

@@ -50,19 +50,28 @@ def render(title: str, overview: Overview, sections: Sequence[Section]) -> str:
         overview: Its first part.
         sections: The parts of the sources.
     """
-    first = _numbered("overview", overview.charts)
-    mixtures = [_numbered(f"mixture-{i}", m.charts) for i, m in enumerate(overview.mixtures, 1)]
-    parts = [_numbered(f"source-{i}", s.charts) for i, s in enumerate(sections, 1)]
+    first = numbered("overview", overview.charts)
+    mixtures = [numbered(f"mixture-{i}", m.charts) for i, m in enumerate(overview.mixtures, 1)]
+    parts = [numbered(f"source-{i}", s.charts) for i, s in enumerate(sections, 1)]
     every = [*first, *chain.from_iterable(mixtures), *chain.from_iterable(parts)]
+    plots = {"overview": first, "mixtures": mixtures, "sections": parts}
+    return fill("report.html", every, title=title, overview=overview, sections=sections, plots=plots)
+
+
+def fill(template: str, every: Sequence[Plot], **values: Any) -> str:
+    """A page of this room's templates, with all that makes it safe and whole.
+
+    Args:
+        template: Its name.
+        every: All plots that stand on it.
+        **values: What the template names.
+    """
     library, script = inline(get_plotlyjs()), inline(_resource("report.js"))
     return (
         _environment()
-        .get_template("report.html")
+        .get_template(template)
         .render(
-            title=title,
-            overview=overview,
-            sections=sections,
-            plots={"overview": first, "mixtures": mixtures, "sections": parts},
+            **values,
             figures=json_in_html({"figures": {p.id: p.chart.figure for p in every}, "dark": palette.DARK}),
             dark=palette.DARK,
             library=library,
@@ -73,7 +82,8 @@ def render(title: str, overview: Overview, sections: Sequence[Section]) -> str:
     )
 
 
-def _numbered(prefix: str, charts: Sequence[Chart]) -> list[Plot]:
+def numbered(prefix: str, charts: Sequence[Chart]) -> list[Plot]:
+    """Plots with the ids of their places."""
     return [Plot(f"plot-{prefix}-{number}", chart) for number, chart in enumerate(charts, 1)]
 
 

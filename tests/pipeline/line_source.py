@@ -36,6 +36,7 @@ class LineRecipe:
     scope_files: int = 2
     bad_word: str = "bad"
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
+    optout: str | None = None
 
 
 def pause() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from trainer_bridge.config import ModelConfig, TrainConfig
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.recipe import build, load_config, recipe_names, to_dict
+from trainer_bridge.recipe import build, listed, load_config, recipe_names, to_dict
 from trainer_bridge.train import configure, parse
 
 
@@ -42,6 +42,14 @@ def test_overrides_take_the_keys_type():
     assert (config.optimizer.lr, config.optimizer.betas, config.run.batch_tokens) == (1e-5, (0.9, 0.99), 1024)
     assert (config.data.document_mask, config.efficiency.compile, config.run.init_from) == (True, "off", None)
     assert (config.model.kv_heads, config.run.tokens) == (4, 2.5e9)
+
+
+def test_keys_are_listed_as_a_recipe_and_its_overrides_have_them():
+    assert "run.batch_tokens = 1024\n" in listed(["--keys", "--model", "tiny"])
+    assert "optimizer.lr = 0.5\n" in listed(["--model", "tiny", "optimizer.lr=0.5", "--keys"])
+    assert "optimizer.lr = 0.0003\n" in listed(["--keys"])
+    with pytest.raises(TrainerError, match=r"did you mean optimizer\.lr\?"):
+        listed(["--model", "tiny", "optimizer.lrr=0.5"])
 
 
 def test_a_recipe_of_ones_own(tmp_path):

@@ -85,6 +85,12 @@ class TestFlags:
         assert "scope_files = " in text
         assert "rejects.fraction = 0.01\n    The share that ``sample`` keeps.\n" in text
 
+    def test_keys_are_listed_as_the_flags_before_have_them(self, capsys):
+        assert command("--set", "scope_files=7", "--keys") == 0
+        assert "scope_files = 7" in capsys.readouterr().out
+        assert command("--set", "scop_files=7", "--keys") == 2
+        assert "Did you mean scope_files?" in capsys.readouterr().err
+
 
 class TestCommand:
     def test_a_run_and_a_run_with_nothing_to_do(self, raw, tmp_path, capsys):

@@ -1,0 +1,127 @@
+"""What an arm shares with the baseline: links to what it made, and the records of stages, so that they are done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from pipeline.ablate.arms import Arm
+from pipeline.build.recipe import BuildRecipe
+from pipeline.build.stages import Stage
+from pipeline.build.work import BUILD, DONE, Work
+from pipeline.errors import OutputError
+from pipeline.mix.owned import COMMAND as MIX
+from pipeline.recipe import as_mapping
+from pipeline.storage.filesystem import write_bytes
+from pipeline.storage.ownership import claim_folder
+
+TOKENS, RAW, RECIPE = "tokens", "raw", "recipe.yaml"
+TOKENIZER_FOLDER = "models/tokenizer"
+
+
+def write_recipe(folder: Path, recipe: BuildRecipe) -> Path:
+    """Writes the recipe of a build where ``pipeline.build`` reads it; gives its path."""
+    path = folder / RECIPE
+    text = yaml.safe_dump(as_mapping(recipe), sort_keys=False, allow_unicode=True)
+    write_bytes(str(path), text.encode())
+    return path
+
+
+def share(arm: Arm, base: Arm, folder: Path, baseline: Path) -> None:
+    """Links in an arm's folder what the baseline made and the arm does not touch.
+
+    Args:
+        arm: The arm.
+        base: The baseline, which is made.
+        folder: The arm's folder.
+        baseline: The baseline's.
+
+    Raises:
+        OutputError: What is to be a link is something else.
+    """
+    work = Work(str(folder))
+    with work.held():
+        link(folder / RAW, folder.parents[1] / RAW)
+        if not arm.touched:
+            for name in ("corpus", "models", TOKENS):
+                if (baseline / name).exists():
+                    link(folder / name, baseline / name)
+            return
+        stages = [stage for stage in base.stages if stage.name in base.touched and stage.name in _names(arm)]
+        kept = [stage for stage in stages if stage.name not in arm.touched and stage.name != "tokenizer"]
+        made = [output for stage in arm.stages if stage.name in arm.touched for output in stage.outputs]
+        for stage in kept:
+            if not (arm.damage is not None and stage.is_source):
+                for output in stage.outputs:
+                    _share_output(output, made, folder, baseline)
+            _share_record(stage, work, baseline)
+        if "tokenizer" not in arm.touched and (baseline / TOKENIZER_FOLDER).exists():
+            link(folder / TOKENIZER_FOLDER, baseline / TOKENIZER_FOLDER)
+        _share_units(arm, work, baseline)
+        if arm.damage is None and "tokenizer" not in arm.touched:
+            _share_tokens([stage.name for stage in kept if stage.is_source], folder, baseline)
+
+
+def _names(arm: Arm) -> set[str]:
+    return {stage.name for stage in arm.stages}
+
+
+def _share_output(output: str, made: Sequence[str], folder: Path, baseline: Path) -> None:
+    """Links an output; where a stage of the arm writes below it, what lies there is linked one by one."""
+    source = baseline / output
+    if not any(other.startswith(f"{output}/") for other in made):
+        if source.exists():
+            link(folder / output, source)
+        return
+    (folder / output).mkdir(parents=True, exist_ok=True)
+    for child in sorted(source.iterdir()):
+        if f"{output}/{child.name}" not in made:
+            link(folder / output / child.name, child)
+
+
+def _share_record(stage: Stage, work: Work, baseline: Path) -> None:
+    """Takes over the record of a stage; its identity is the same, since nothing that it follows is touched."""
+    record = Work(str(baseline)).record(stage.name)
+    if record is not None and work.record(stage.name) is None:
+        work.write(stage.name, replace(record, status=DONE) if record.status == "changed" else record)
+
+
+def _share_units(arm: Arm, work: Work, baseline: Path) -> None:
+    """Takes over the lists of raw data: an arm that makes a source anew makes it of the same."""
+    for path in sorted((baseline / BUILD / "units").glob("*.json*")):
+        target = work.path(BUILD, "units", path.name)
+        if not target.exists() and path.stem in arm.recipe.sources:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _share_tokens(sources: Sequence[str], folder: Path, baseline: Path) -> None:
+    """Links the token files of the sources that an arm does not touch."""
+    claim_folder(str(folder / TOKENS), MIX)
+    for coding in sorted((baseline / TOKENS).glob("*")):
+        for name in sources:
+            if coding.is_dir() and (coding / name).is_dir():
+                link(folder / TOKENS / coding.name / name, coding / name)
+
+
+def link(path: Path, target: Path) -> None:
+    """Makes a relative link, which moves with the experiment.
+
+    Raises:
+        OutputError: Something else is there.
+    """
+    wanted = os.path.relpath(target, path.parent)
+    if path.is_symlink() and os.readlink(path) == wanted:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.symlink_to(wanted)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{path} is there, and is no link to {target}: move it away, or choose another --output"
+        ) from error
