@@ -123,6 +123,17 @@ def test_a_circle_is_found():
     assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
 
 
+def test_help_is_told_without_what_any_work_needs():
+    commands = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/run.py"))]
+    assert len(commands) == 7
+    parsers = "; ".join(f"{name}.parser().format_help()" for name in commands)
+    program = (
+        f"import sys, {', '.join(commands)}; {parsers}; sys.exit('numpy' in sys.modules or 'pyarrow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_commands_start_without_what_only_their_work_needs():
     """Help, refusals, runs with nothing to do, and looking into a corpus import neither Beam nor plots nor torch."""
     sources = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/command.py"))]

@@ -6,8 +6,9 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -21,16 +22,16 @@ from pipeline.command_line import (
     parse,
     print_error,
 )
-from pipeline.engine.losses import nothing_kept
 from pipeline.engine.options import RunOptions
 from pipeline.engine.parts import AGAIN, AgainError, parse_part
-from pipeline.engine.run import RunResult
-from pipeline.engine.summary import print_summary
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import default_cache, require
 from pipeline.terminal import make_light
+
+if TYPE_CHECKING:
+    from pipeline.engine.run import RunResult
 
 
 def source_parser(
@@ -39,7 +40,7 @@ def source_parser(
     epilog: str,
     *,
     recipe: str,
-    kind: type,
+    kind: type | str,
     output: str = "corpus",
     output_help: str = "corpus folder: local, gs:// or s3://",
 ) -> argparse.ArgumentParser:
@@ -50,7 +51,7 @@ def source_parser(
         description: Of what it does.
         epilog: What ``--help`` ends with.
         recipe: The name or path of its own recipe.
-        kind: The recipe's dataclass.
+        kind: The recipe's dataclass, or where it is (module:name): then ``--help`` does not import it.
         output: The folder that it writes to where none is given.
         output_help: What ``--help`` says of that.
     """
@@ -75,7 +76,7 @@ def source_parser(
         default=[],
         help="override one key of the recipe, as often as needed",
     )
-    add_keys(parser, lambda args: recipe_keys(kind, load_recipe(kind, args.recipe, args.set)))
+    add_keys(parser, lambda args: recipe_keys(_kind(kind), load_recipe(_kind(kind), args.recipe, args.set)))
     parser.add_argument(
         "--cache",
         metavar="DIR",
@@ -108,6 +109,14 @@ def source_parser(
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the summary")
     return parser
+
+
+def _kind(kind: type | str) -> type:
+    if isinstance(kind, type):
+        return kind
+    module, _, name = kind.partition(":")
+    found: type = getattr(import_module(module), name)
+    return found
 
 
 def run_options(
@@ -171,6 +180,9 @@ def main(
         except AgainError as again:
             on_errors().print(str(again), style="bold yellow", markup=False)
             exit_with(AGAIN)
+    from pipeline.engine.losses import nothing_kept  # noqa: PLC0415 - help and refusals do without
+    from pipeline.engine.summary import print_summary  # noqa: PLC0415
+
     print_summary(result, Console(highlight=False), [] if result.part else next_commands(result))
     if wrong := ("" if result.part else nothing_kept(result.manifest)) or result.error:
         print_error(wrong)
@@ -180,17 +192,20 @@ def main(
 def run_command(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,
-    command: Callable[[argparse.Namespace, Sequence[str], Console], RunResult],
-    next_commands: Callable[[RunResult], Sequence[str]],
+    work: str,
 ) -> NoReturn:
     """Parses a command line, runs the source, and ends the process.
 
     Args:
         parser: The command's parser, with the flags of ``source_parser``.
         arguments: The command line; that of the process where None.
-        command: Runs the source, given its flags, Beam's, and the console for progress.
-        next_commands: What the user may type next.
+        work: The module that is imported for the work: its ``run`` is given the command's flags, Beam's, and the
+            console for progress; its ``next_commands`` tells what the user may type next, given the result.
     """
     args, flags = parse(parser, arguments)
     make_light()
-    main(lambda console: command(args, flags, console), next_commands, args.quiet)
+    main(
+        lambda console: import_module(work).run(args, flags, console),
+        lambda result: import_module(work).next_commands(result),
+        args.quiet,
+    )

@@ -24,8 +24,9 @@ from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input, write_bytes
 from pipeline.storage.listing import match
 from pipeline.storage.ownership import check_apart, claim_folder
-from sources.commoncrawl.command import add_inputs, inputs
+from sources.commoncrawl.command import add_inputs
 from sources.commoncrawl.recipe import CommonCrawlRecipe
+from sources.commoncrawl.run import inputs
 from sources.commoncrawl.training_pages import NEGATIVE, POSITIVE, TrainingPages, hash_urls
 
 COMMAND = "sources.commoncrawl.train_reference"

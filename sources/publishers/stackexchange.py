@@ -12,7 +12,7 @@ from pipeline.errors import InputError
 from pipeline.recipe import at_least
 from sources.publishers.read import below, json_listing
 from sources.publishers.wikimedia import METADATA, archive_files
-from sources.wikipedia.dumps import ARCHIVE
+from sources.wikipedia.addresses import ARCHIVE
 
 _SITE = re.compile(r"(?P<site>[a-z0-9-]+(\.[a-z0-9-]+)*?\.[a-z0-9]+)(?P<table>-[A-Z][A-Za-z]+)?\.7z", re.I)
 

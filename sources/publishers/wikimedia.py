@@ -15,7 +15,8 @@ from pipeline.build.units import RawFile, Unit
 from pipeline.errors import InputError
 from pipeline.storage.download import FetchError
 from sources.publishers.read import below, json_listing, number
-from sources.wikipedia.dumps import ARCHIVE, DUMPS, LLAMA, languages_of
+from sources.wikipedia.addresses import ARCHIVE, DUMPS, LLAMA
+from sources.wikipedia.dumps import languages_of
 from sources.wikipedia.head import database_of
 
 METADATA = "https://archive.org/metadata/"

@@ -11,13 +11,10 @@ from pipeline.errors import InputError
 from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import cached, fetch
 from pipeline.storage.filesystem import InputFile
+from sources.wikipedia.addresses import ARCHIVE, DUMPS, LLAMA
 from sources.wikipedia.head import database_of
 from sources.wikipedia.plan import Say
 from sources.wikipedia.recipe import unknown_language
-
-DUMPS = "https://dumps.wikimedia.org/"  # keeps the dumps of the last months
-ARCHIVE = "https://archive.org/download/"  # keeps those of all years, one item for each wiki and date
-LLAMA = "llama20"  # the twenty languages of the paper, section 2.1
 
 
 def languages_of(text: str) -> list[str]:

@@ -18,7 +18,8 @@ from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError, OutputError
 from pipeline.storage.filesystem import open_input
 from pipeline.storage.s3 import client
-from sources.commoncrawl.command import inputs, parser
+from sources.commoncrawl.command import parser
+from sources.commoncrawl.run import inputs
 from tests.end_to_end.commands import ROOT, SAMPLES, commoncrawl, outputs, run
 from tests.end_to_end.object_store import CREDENTIALS, object_store
 from tests.pipeline import runs
