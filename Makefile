@@ -91,7 +91,7 @@ bench: $(TESTS) ## measure speed and memory (see benchmarks/README.md)
 pins: $(TESTS) ## write the versions of all packages, as they are newest today, into constraints.txt
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --upgrade --constraint tools/held_back.txt setup.py \
-	  $(addprefix --extra ,corpus report aws gcp hub train trackers dev) --output-file constraints.txt
+	  $(addprefix --extra ,corpus report aws gcp hub train trackers evaluation dev) --output-file constraints.txt
 
 pythons: ## set up and run all samples under every other Python (3.10 to 3.14) that this machine has
 	@VERSIONS="$(VERSIONS)" tools/try_pythons.sh

@@ -38,7 +38,7 @@ GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.
 NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": {*GROUND, "filters.native"},
-    "trainer_bridge": {*GROUND, "tokenizer.model"},
+    "trainer_bridge": {*GROUND, "tokenizer.model", "tokenizer.encode"},
     "pipeline": {"tokenizer", "filters.near_duplicates"},  # the words of texts, hashed
     "sources": {"filters", "pipeline", "tokenizer"},
 }

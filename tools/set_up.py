@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = {
     "corpus": ["corpus-base", "report"],
     "train": ["train"],
-    "test": ["corpus-base", "report", "aws", "hub", "train", "dev"],
+    "test": ["corpus-base", "report", "aws", "hub", "train", "evaluation", "dev"],
 }
 SIZES = {
     "corpus": "0.6 GB, no compiler needed",

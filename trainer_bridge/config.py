@@ -224,6 +224,48 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
+class EvaluationConfig:
+    """What is measured on the way; it changes nothing in the training.
+
+    Attributes:
+        every: Steps from evaluation to evaluation; 0: none. The last step is one, too.
+        heldout: A folder of held-out token shards, for the loss of each source; where None, ``heldout`` beside the
+            training shards, if it is there.
+        rows: Rows of it that are scored, the first ones; where None, all.
+        tasks: Tasks of lm-evaluation-harness, ``.yaml`` files in its format, or rows of the papers' tables
+            (``llama1:boolq``). Needs ``.[evaluation]``.
+        limit: Documents of each task; where None, all. The paper's curves (figure 2) are over all.
+        shots: Examples in the prompt; where None, what each task says.
+        data: A folder with the tasks' data sets; where None, the Hugging Face hub.
+        batch_tokens: Positions that one rank computes at a time.
+    """
+
+    every: int = 0
+    heldout: str | None = None
+    rows: int | None = None
+    tasks: tuple[str, ...] = ()
+    limit: int | None = 1000
+    shots: int | None = None
+    data: str | None = None
+    batch_tokens: int = 16384
+
+
+@dataclass(frozen=True)
+class CostConfig:
+    """What a run's report of its cost takes for granted (paper, section 6).
+
+    Attributes:
+        watts: Of one GPU; where None, what nvidia-smi measures meanwhile. The paper took an A100's 400.
+        pue: Power usage effectiveness: the whole data centre's energy over the devices'.
+        intensity: Kilograms of CO2 equivalent for a kilowatt hour; the default is the paper's, the mean of the USA.
+    """
+
+    watts: float | None = None
+    pue: float = 1.1
+    intensity: float = 0.385
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A whole run."""
 
@@ -232,6 +274,8 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     efficiency: EfficiencyConfig = field(default_factory=EfficiencyConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    cost: CostConfig = field(default_factory=CostConfig)
 
     def validate(self) -> None:
         """Raises TrainerError naming the first key whose value cannot be used."""
@@ -259,6 +303,10 @@ class TrainConfig:
         _above_zero("run", run, "tokens")
         for key in run.init_changes:
             _one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
+        _at_least(0, "evaluation", self.evaluation, "every", "shots")
+        _at_least(1, "evaluation", self.evaluation, "rows", "limit", "batch_tokens")
+        _at_least(0, "cost", self.cost, "watts", "intensity")
+        _at_least(1, "cost", self.cost, "pue")
         _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
         _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
 

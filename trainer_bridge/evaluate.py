@@ -1,7 +1,6 @@
 """Loss and bits per byte on held-out shards, by source: python -m trainer_bridge.evaluate RUN --data SHARDS.
 
-For task benchmarks, export the run and give it to lm-evaluation-harness:
-``lm_eval --model hf --model_args pretrained=HF_DIR --tasks hellaswag,piqa,arc_easy``.
+For task benchmarks: python -m trainer_bridge.benchmark.
 """
 
 import argparse
@@ -18,15 +17,16 @@ import torch
 
 from trainer_bridge.attention import document_mask
 from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info, run_of
-from trainer_bridge.config import DataConfig
+from trainer_bridge.config import DataConfig, ModelConfig
 from trainer_bridge.errors import TrainerError, run_command
 from trainer_bridge.loader import Batch, Samples
+from trainer_bridge.loss import source_totals
 from trainer_bridge.metrics import finite
 from trainer_bridge.model import Transformer
 from trainer_bridge.origin import stored_tokenizer
-from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.parallel import World, compute_dtype
 from trainer_bridge.remote import local_path, local_shards
-from trainer_bridge.trainer import source_totals
+from trainer_bridge.shards import Manifest
 from trainer_bridge.vocabulary import Vocabulary, check_is, find_tokenizer
 
 # Rows as they lie on disk: one block, and windows of a single row.
@@ -71,9 +71,15 @@ def target_bytes(batch: Batch, vocabulary: Vocabulary, bos: int | None) -> np.nd
     return result[:, 1:]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(
-    model: Transformer, samples: Samples, data: DataConfig, vocabulary: Vocabulary | None, batch: int, limit: int | None
+    model: Transformer,
+    samples: Samples,
+    data: DataConfig,
+    vocabulary: Vocabulary | None,
+    batch: int,
+    limit: int | None,
+    world: World | None = None,
 ) -> dict[str, Score]:
     """Scores every row once.
 
@@ -84,6 +90,7 @@ def evaluate(
         vocabulary: for bytes, or None.
         batch: rows at a time.
         limit: rows to score, from the first on; None: all.
+        world: ranks that share the rows, and may share the weights; None: this process alone.
 
     Returns:
         The score of each source that has any targets, then ``all``; targets whose loss is off count nowhere.
@@ -92,25 +99,48 @@ def evaluate(
         TrainerError: there is no target at all.
     """
     manifest = samples.reader.manifest
-    device = model.output.weight.device
-    totals = np.zeros((3, len(manifest.sources)))
+    device = model.rope.device
+    world = world or World(0, 1, device, None)
+    totals = torch.zeros(3, len(manifest.sources), dtype=torch.float64, device=device)
     rows = min(manifest.rows, limit or manifest.rows)
-    for start in range(0, rows, batch):
+    starts = range(0, rows, batch)
+    # All ranks take part in each forward pass: one that has no batch left computes the last one, and does not count it.
+    for first in range(0, len(starts), world.data_ranks):
+        number = first + world.data_rank
+        start = starts[min(number, len(starts) - 1)]
         part = samples.batch(start, min(start + batch, rows))
         targets = torch.from_numpy(part.targets(data.predict_across_documents)).long().to(device)
         sources = torch.from_numpy(part.sources[:, 1:]).long().to(device)
         inputs = torch.from_numpy(part.ids[:, :-1]).to(device)
         documents = torch.from_numpy(part.documents[:, :-1]).to(device)
-        _, losses = model(inputs, targets, document_mask(documents) if data.document_mask else None)
-        totals[:2] += source_totals(losses, targets, sources, len(manifest.sources)).cpu().numpy()
+        own, own_sources = world.own_positions(targets), world.own_positions(sources)
+        _, losses = model(inputs, own, document_mask(documents) if data.document_mask else None)
+        if number >= len(starts):
+            continue
+        totals[:2] += source_totals(losses, own, own_sources, len(manifest.sources))
         if vocabulary is not None:
-            counted = target_bytes(part, vocabulary, manifest.bos) * (targets.cpu().numpy() >= 0)
-            totals[2] += np.bincount(part.sources[:, 1:].ravel(), counted.ravel(), len(manifest.sources))
-    scores = {name: Score(n, int(t), int(b)) for name, (n, t, b) in zip(manifest.sources, totals.T, strict=True) if t}
-    everything = totals.sum(1)
-    if not everything[1]:
+            counted = torch.from_numpy(target_bytes(part, vocabulary, manifest.bos)).to(device)
+            own_bytes = world.own_positions(counted).double()
+            totals[2] += source_totals(own_bytes, own, own_sources, len(manifest.sources))[0]
+    totals = world.sum(totals)
+    scores = {
+        name: Score(n, int(t), int(b)) for name, (n, t, b) in zip(manifest.sources, totals.T.tolist(), strict=True) if t
+    }
+    nats, tokens, size = totals.sum(1).tolist()
+    if not tokens:
         raise TrainerError(f"{samples.reader.folder}: the loss is off for all of its ids, so there is nothing to score")
-    return {**scores, "all": Score(float(everything[0]), int(everything[1]), int(everything[2]))}
+    return {**scores, "all": Score(nats, int(tokens), int(size))}
+
+
+def check_fits(manifest: Manifest, config: ModelConfig, tokenizer_sha256: str | None) -> None:
+    """Raises TrainerError where a model cannot read shards; its tokenizer may be unknown."""
+    if tokenizer_sha256 not in (None, manifest.tokenizer_sha256):
+        raise TrainerError("these shards were made with another tokenizer than the run's")
+    if manifest.vocab_size != config.vocab or manifest.seq_len > config.context:
+        raise TrainerError(
+            f"the shards have {manifest.vocab_size} ids and {manifest.seq_len} positions, the model "
+            f"{config.vocab} and {config.context}"
+        )
 
 
 def _known_vocabulary(given: str | None, folders: Iterable[Path], sha256: str) -> Vocabulary | None:
@@ -155,13 +185,7 @@ def main() -> None:
     choices = {key: trained[key] for key in ("document_mask", "predict_across_documents") if key in trained}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_model(options.run, device, compute_dtype("auto", device))
-    if stored_tokenizer(info) not in (None, manifest.tokenizer_sha256):
-        raise TrainerError("these shards were made with another tokenizer than the run's")
-    if manifest.vocab_size != model.config.vocab or manifest.seq_len > model.config.context:
-        raise TrainerError(
-            f"the shards have {manifest.vocab_size} ids and {manifest.seq_len} positions, the model "
-            f"{model.config.vocab} and {model.config.context}"
-        )
+    check_fits(manifest, model.config, stored_tokenizer(info))
     scores = evaluate(model, samples, DataConfig(**choices), vocabulary, options.batch, options.limit)
     report = {name: score.report() for name, score in scores.items()}
     for name, values in report.items():

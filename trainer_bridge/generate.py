@@ -33,13 +33,29 @@ class KeyValueCache:
         return keys[:, :end], values[:, :end]
 
 
+def nucleus(logits: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
+    """What is drawn from: the fewest ids whose probabilities reach a sum (Holtzman et al. 2020).
+
+    Args:
+        logits: [B, V].
+        temperature: above 0.
+        top_p: the sum.
+
+    Returns:
+        Probabilities, largest first, 0 for ids that are left out [B, V]; the ids in that order [B, V].
+    """
+    probabilities, ids = (logits.float() / temperature).softmax(-1).sort(-1, descending=True)
+    before = probabilities.cumsum(-1) - probabilities
+    return probabilities.masked_fill(before >= top_p, 0.0), ids
+
+
 def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> Tensor:
     """Draws the next ids.
 
     Args:
         logits: [B, V].
         temperature: 0 takes the likeliest id.
-        top_p: draws among the fewest ids whose probabilities reach this sum (Holtzman et al. 2020).
+        top_p: see ``nucleus``.
         generator: of the draws, on the logits' device.
 
     Returns:
@@ -47,9 +63,7 @@ def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     """
     if temperature == 0:
         return logits.argmax(-1)
-    probabilities, ids = (logits.float() / temperature).softmax(-1).sort(-1, descending=True)
-    before = probabilities.cumsum(-1) - probabilities
-    kept = probabilities.masked_fill(before >= top_p, 0.0)
+    kept, ids = nucleus(logits, temperature, top_p)
     return ids.gather(-1, torch.multinomial(kept, 1, generator=generator)).squeeze(-1)
 
 

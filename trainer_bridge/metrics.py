@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.plot import Points, write_loss_plot
+from trainer_bridge.plot import Points, write_curves, write_loss_plot
 
 NAME = "metrics.jsonl"
+PLOT = "evaluation.svg"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -31,7 +32,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 class Metrics:
-    """Writes the records; on other ranks than the first it does nothing."""
+    """Writes the records; on other ranks than the first it does nothing.
+
+    Attributes:
+        records: all of the run so far, those of earlier starts included.
+    """
 
     def __init__(self, folder: Path, steps: int, resumed: int, config: dict[str, Any], active: bool) -> None:
         """Opens the records, and forgets those of steps after the checkpoint that the run resumes from.
@@ -46,13 +51,14 @@ class Metrics:
         self._steps, self._active, self._folder = steps, active, folder
         self._terminal = active and sys.stderr.isatty()
         self._began, self._first = time.monotonic(), resumed
+        self.records: list[dict[str, Any]] = []
         if not active:
             return
         path = folder / NAME
-        self._records = [record for record in read_metrics(path) if record.get("step", 0) <= resumed]
-        self._skipped = sum("skipped_samples" in record for record in self._records)
+        self.records = [record for record in read_metrics(path) if record.get("step", 0) <= resumed]
+        self._skipped = sum("skipped_samples" in record for record in self.records)
         partial = path.with_suffix(".tmp")
-        partial.write_text("".join(_line(record) for record in self._records), encoding="utf-8")
+        partial.write_text("".join(_line(record) for record in self.records), encoding="utf-8")
         partial.replace(path)
         self._file = path.open("a", encoding="utf-8")
         run = config["run"]
@@ -75,7 +81,7 @@ class Metrics:
         """Records some finished steps, the last of which is shown as progress."""
         if not self._active or not records:
             return
-        self._records += records
+        self.records += records
         self._skipped += sum("skipped_samples" in record for record in records)
         self._file.writelines(_line(record) for record in records)
         self._file.flush()
@@ -88,19 +94,38 @@ class Metrics:
                 self._wandb.log(flat, step=record["step"])
         self._progress(records[-1])
 
+    def evaluation(self, record: dict[str, Any]) -> None:
+        """Records what was measured at a step: ``evaluation`` holds ``heldout`` and ``tasks``."""
+        if not self._active:
+            return
+        self.records.append(record)
+        self._file.write(_line(record))
+        self._file.flush()
+        flat = evaluation_scalars(record)
+        for name, value in flat.items():
+            if self._board:
+                self._board.add_scalar(name, value, record["step"])
+        if self._wandb:
+            self._wandb.log(flat, step=record["step"])
+        self.say(f"step {record['step']}  " + _in_short(record["evaluation"]))
+
     def close(self) -> None:
         """Draws the loss and closes all writers."""
         if not self._active:
             return
         if self._terminal:
             sys.stderr.write("\n")
-        losses = [record for record in self._records if record.get("loss") is not None]
+        losses = [record for record in self.records if record.get("loss") is not None]
         names = sorted({name for record in losses for name in record["loss_by_source"]})
         by_source: dict[str, Points] = {
             name: [(r["tokens"], r["loss_by_source"][name]) for r in losses if name in r["loss_by_source"]]
             for name in names
         }
-        write_loss_plot(self._folder / "loss.svg", [(r["tokens"], r["loss"]) for r in losses], by_source)
+        curves = evaluation_curves(self.records)
+        heldout = curves.pop("heldout/loss/all", [])
+        write_loss_plot(self._folder / "loss.svg", [(r["tokens"], r["loss"]) for r in losses], by_source, heldout)
+        tasks = {name.removeprefix("tasks/"): points for name, points in curves.items() if name.startswith("tasks/")}
+        write_curves(self._folder / PLOT, "tasks", tasks)
         self._file.close()
         if self._board:
             self._board.close()
@@ -133,6 +158,41 @@ class Metrics:
             return
         sys.stderr.write(("\n" if self._terminal else "") + text + "\n")
         sys.stderr.flush()
+
+
+def evaluation_scalars(record: dict[str, Any]) -> dict[str, float]:
+    """An evaluation's numbers by flat names: ``heldout/loss/SOURCE``, ``heldout/bits_per_byte/SOURCE``,
+    ``tasks/TASK/METRIC``."""
+    found = record["evaluation"]
+    flat = {
+        f"heldout/{what}/{source}": values[what]
+        for source, values in found.get("heldout", {}).items()
+        for what in ("loss", "bits_per_byte")
+        if values.get(what) is not None
+    }
+    for task, metrics in found.get("tasks", {}).items():
+        flat |= {f"tasks/{task}/{metric}": value for metric, value in metrics.items()}
+    return flat
+
+
+def evaluation_curves(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """(tokens seen, value) of each flat name, in order; standard errors left out."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for record in records:
+        for name, value in evaluation_scalars(record).items() if "evaluation" in record else ():
+            if not name.endswith("_stderr"):
+                curves.setdefault(name, []).append((record["tokens"], value))
+    return curves
+
+
+def _in_short(found: dict[str, Any]) -> str:
+    """An evaluation in a line."""
+    loss = found.get("heldout", {}).get("all", {}).get("loss")
+    parts = [f"held-out loss {'not finite' if loss is None else f'{loss:.4f}'}"] if "heldout" in found else []
+    for task, metrics in found.get("tasks", {}).items():
+        shown = (f"{name} {value:.4g}" for name, value in metrics.items() if not name.endswith("_stderr"))
+        parts.append(f"{task} {' '.join(shown)}")
+    return "  ".join(parts)
 
 
 def finite(value: float) -> float | None:

@@ -78,8 +78,9 @@ def resume_advice(run: Path, damaged: Path) -> str:
 
 
 def config_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """One line for each key whose value differs between two configurations."""
-    before, now = (_plain(values) for values in (before, now))
+    """One line for each key whose value differs between two configurations; new sections are not compared."""
+    known = {part: now[part] for part in now if part in before}
+    before, now = _plain(before), _plain(known)
     keys = sorted({(part, key) for values in (before, now) for part in values for key in values[part]})
     return [
         f"  {part}.{key}: was {before.get(part, {}).get(key)!r}, is {now.get(part, {}).get(key)!r}"

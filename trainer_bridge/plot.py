@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 480, 62, 150, 34, 46
@@ -38,17 +38,36 @@ def _label(value: float) -> str:
     return f"{value:g}"
 
 
-def write_loss_plot(path: Path, loss: Points, by_source: dict[str, Points]) -> None:
+def write_loss_plot(path: Path, loss: Points, by_source: dict[str, Points], heldout: Points = ()) -> None:
     """Draws the loss of each step, its running mean, and the running mean of each source.
 
     Args:
         path: where to write.
         loss: (tokens seen, loss) of each step.
         by_source: the same for each source.
+        heldout: the same of held-out text, drawn as it is.
     """
     loss = [(x, y) for x, y in loss if math.isfinite(y)]
-    lines = {"all": smooth(loss), **{name: smooth(points) for name, points in by_source.items()}}
-    shown = [point for line in (loss, *lines.values()) for point in line if math.isfinite(point[1])]
+    lines: dict[str, Points] = {"all": smooth(loss), **{name: smooth(points) for name, points in by_source.items()}}
+    if heldout:
+        lines["held-out"] = heldout
+    _write(path, "training loss (nats per token)", loss, lines)
+
+
+def write_curves(path: Path, title: str, lines: Mapping[str, Points]) -> None:
+    """Draws lines as they are.
+
+    Args:
+        path: where to write; nothing is written where there are no points.
+        title: what the values are.
+        lines: (tokens seen, value) by name.
+    """
+    _write(path, title, [], lines)
+
+
+def _write(path: Path, title: str, cloud: Points, lines: Mapping[str, Points]) -> None:
+    """Draws lines, and behind them a thin one; the first line is the most visible one."""
+    shown = [point for line in (cloud, *lines.values()) for point in line if math.isfinite(point[1])]
     if not shown:
         return
     x_high = max(x for x, _ in shown) or 1.0
@@ -64,8 +83,9 @@ def write_loss_plot(path: Path, loss: Points, by_source: dict[str, Points]) -> N
         path = " ".join("{:.1f},{:.1f}".format(*place(point)) for point in thin if math.isfinite(point[1]))
         return f'<polyline points="{path}" fill="none" stroke="{colour}" {style}/>'
 
-    parts = _axes(ticks(0.0, x_high), ticks(y_low, y_high), place)
-    parts.append(polyline(loss, "#bbbbbb", 'stroke-width="0.7"'))
+    parts = _axes(title, ticks(0.0, x_high), ticks(y_low, y_high), place)
+    if cloud:
+        parts.append(polyline(cloud, "#bbbbbb", 'stroke-width="0.7"'))
     for i, (name, points) in enumerate(lines.items()):
         colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
         parts.append(polyline(points, colour, f'stroke-width="{2 if i == 0 else 1.2}"'))
@@ -77,7 +97,7 @@ def write_loss_plot(path: Path, loss: Points, by_source: dict[str, Points]) -> N
     path.write_text(f'{frame}font-size="12">\n<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n')
 
 
-def _axes(x_ticks: list[float], y_ticks: list[float], place: object) -> list[str]:
+def _axes(title: str, x_ticks: list[float], y_ticks: list[float], place: object) -> list[str]:
     """Grid lines with their numbers, and the titles."""
     assert callable(place)
     parts = []
@@ -90,5 +110,5 @@ def _axes(x_ticks: list[float], y_ticks: list[float], place: object) -> list[str
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#eeeeee"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_label(value)}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">tokens</text>')
-    parts.append(f'<text x="{LEFT}" y="{TOP - 14}">training loss (nats per token)</text>')
+    parts.append(f'<text x="{LEFT}" y="{TOP - 14}">{html.escape(title)}</text>')
     return parts

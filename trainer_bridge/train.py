@@ -141,12 +141,13 @@ def main() -> int:
     samples = Samples(config.data, folder)
     tokenizer = world.from_first(lambda: check_tokenizer(config, samples.reader.manifest, folder))
     lacking = tokenizer is not None and lacks_tokenizer(options.output, tokenizer)
-    trainer = Trainer(config, samples, options.output, world, options.resume_from, [NAME] if lacking else [])
+    names = [NAME] if lacking else []
+    trainer = Trainer(config, samples, options.output, world, options.resume_from, names, tokenizer)
     if tokenizer is not None and lacking and world.rank == 0:
         shutil.copyfile(tokenizer, options.output / NAME)
     complete = trainer.train(stop)
     if world.rank == 0:
-        sys.stderr.write(summary(trainer, complete) + "\n")
+        sys.stderr.write(f"{summary(trainer, complete)}\n{trainer.cost().line()}\n")
     if dist.is_initialized():
         dist.destroy_process_group()
     return 0 if complete else STOPPED

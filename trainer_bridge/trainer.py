@@ -24,12 +24,13 @@ from trainer_bridge.checkpoint import (
 )
 from trainer_bridge.checkpointer import Checkpointer
 from trainer_bridge.config import TrainConfig
+from trainer_bridge.cost import Cost, PowerMeter, run_cost
 from trainer_bridge.errors import SaidElsewhere, TrainerError
 from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, peak_flops
 from trainer_bridge.guard import SkipWatch, StepGuard
 from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
-from trainer_bridge.loss import IGNORE
-from trainer_bridge.metrics import Metrics, finite
+from trainer_bridge.loss import source_totals
+from trainer_bridge.metrics import PLOT, Metrics, finite
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
 from trainer_bridge.origin import check_origin, config_changes, resume_advice
 from trainer_bridge.parallel import World, build_model, check_layout, initialise
@@ -38,6 +39,7 @@ from trainer_bridge.recipe import to_dict
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import StopSignal
 from trainer_bridge.stored import Damaged
+from trainer_bridge.watch import Watch
 
 NORM_EPS = 1e-6  # torch.nn.utils.clip_grad_norm_
 
@@ -53,6 +55,7 @@ class Trainer:
         world: World,
         resume_from: int | None = None,
         names: Sequence[str] = (),
+        tokenizer: Path | None = None,
     ) -> None:
         """Builds everything; ``config`` has its vocabulary size filled in. Nothing is removed before all is accepted.
 
@@ -63,6 +66,7 @@ class Trainer:
             world: this process among the others.
             resume_from: step of the checkpoint to go on from; None: the newest.
             names: files that the caller will write into the run's directory.
+            tokenizer: the SentencePiece model of the shards, for what is evaluated on the way.
 
         Raises:
             TrainerError: a batch that cannot be divided, a directory that is not the run's own, other data or another
@@ -79,7 +83,7 @@ class Trainer:
         self.folder: RunFolder | None = None
         world.from_first(self._take_folder)
         try:
-            self._build(share, resume_from, names)
+            self._build(share, resume_from, names, tokenizer)
         except BaseException:
             self._release()
             raise
@@ -92,15 +96,18 @@ class Trainer:
         """Records what the run will write; once nothing is in its way, clears up. Gives what is to be told."""
         assert self.folder is not None
         traces = [trace_name(self.step, self.config.run.profile)] if self.config.run.profile else []
-        self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg", *traces, *names)
+        self.folder.expect("metrics.jsonl", "metrics.tmp", "loss.svg", *self._more_names(), *traces, *names)
         return self.checkpointer.begin(self.step)
+
+    def _more_names(self) -> list[str]:
+        return [PLOT] if self.config.evaluation.every else []
 
     def _release(self) -> None:
         if self.folder is not None:
             self.folder.close()
             self.folder = None
 
-    def _build(self, share: Share, resume_from: int | None, names: Sequence[str]) -> None:
+    def _build(self, share: Share, resume_from: int | None, names: Sequence[str], tokenizer: Path | None) -> None:
         config, world, run = self.config, self.world, self.run
         self.model = build_model(config.model, config.efficiency, world)
         self.optimizer = build_optimizer(self.model, config.optimizer)
@@ -110,6 +117,10 @@ class Trainer:
         self._saved = -1
         events = [self._describe(), *self._advice()]
         self.step = self._restore(events, resume_from)
+        self.watch: Watch | None = None
+        if config.evaluation.every:
+            self.watch = Watch(config, world, self.samples.reader, tokenizer)
+            events.append(self.watch.describe())
         events += world.from_first(lambda: self._begin(names))
         self.feeder = Feeder(self.samples, share, self.step * self.batch, config.data, world.device)
         self.metrics = Metrics(run, self.steps, self.step, to_dict(config), world.rank == 0)
@@ -118,6 +129,7 @@ class Trainer:
         self.profiler: StepProfiler | None = None
         if config.run.profile and self.folder is not None:
             self.profiler = StepProfiler(run, self.step, config.run.profile)
+        self.meter = PowerMeter(world.rank == 0 and world.device.type == "cuda" and config.cost.watts is None)
         self._waiting: list[tuple[int, float, Tensor]] = []  # statistics that are still on the device
         self._skips = SkipWatch(config.optimizer.skip_limit, self.steps)
         self._marked = time.perf_counter()
@@ -150,6 +162,8 @@ class Trainer:
                 self.profiler.step()
             if self.step % self.config.run.log_every == 0 or self.step == self.steps:
                 self._log()
+            if self._is_evaluated():
+                self._evaluate()
             self.checkpointer.poll()
             if self.step % self.config.run.save_every == 0 and self.step < self.steps:
                 self.save()
@@ -158,9 +172,21 @@ class Trainer:
             if stop.asked():
                 break
 
+    def _is_evaluated(self) -> bool:
+        return self.watch is not None and (self.step % self.config.evaluation.every == 0 or self.step == self.steps)
+
+    def _evaluate(self) -> None:
+        """Evaluates the model as it is; neither it, nor the data, nor any random number comes out otherwise."""
+        assert self.watch is not None
+        self._log()
+        found = self.watch.look(self.model)
+        self.metrics.evaluation({"step": self.step, "tokens": self.step * self.batch_tokens, "evaluation": found})
+        self._marked = time.perf_counter()
+
     def close(self) -> None:
         """Ends the reading thread and the records, and lets others write to the run's directory."""
         self.feeder.close()
+        self.meter.close()
         if self.profiler is not None:
             self.profiler.close()
             if not self.profiler.written:
@@ -311,7 +337,7 @@ class Trainer:
         now = time.perf_counter()
         rate = len(table) * self.batch_tokens / (now - self._marked)
         self._marked = now
-        speed = self._speed(rate)
+        speed = {**self._speed(rate), **self._power()}
         records = []
         for (step, lr, _), row in zip(self._waiting, table, strict=True):
             records.append({**self._record(step, lr, row), **speed})
@@ -368,15 +394,16 @@ class Trainer:
             "memory_gb": torch.cuda.max_memory_allocated(device) / 1e9 if cuda else None,
         }
 
+    def _power(self) -> dict[str, float]:
+        watts = self.meter.take()
+        return {} if watts is None else {"watts": watts}
+
+    def cost(self) -> Cost:
+        """What the run cost so far, over all its starts; on the first rank."""
+        return run_cost(self.metrics.records, self.world.ranks, self.world.device.type, self.config.cost)
+
     def _pause_collector(self) -> None:
         """Python's collector stops every rank at another moment; it runs at chosen steps instead (nanochat)."""
         gc.collect()
         gc.freeze()
         gc.disable()
-
-
-def source_totals(losses: Tensor, targets: Tensor, sources: Tensor, count: int) -> Tensor:
-    """Sum of losses and count of valid targets of each source, [2, count] fp64, added in an order that never varies."""
-    of_source = sources.flatten() == torch.arange(count, device=sources.device)[:, None]
-    valid = (targets.flatten() != IGNORE) & of_source
-    return torch.stack(((losses.flatten() * valid).sum(1, dtype=torch.float64), valid.sum(1).double()))

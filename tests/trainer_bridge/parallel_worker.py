@@ -42,7 +42,8 @@ def main():
     # The compiler's front half is what meets the ranks' tensors; its code generation would take a minute more.
     torch.compile = functools.partial(torch.compile, backend="aot_eager")
     world = start_world(tensor_parallel)
-    trainer = runs.trainer(data, answers / "run", world, efficiency=efficiency, run={"micro_batch": 1, "steps": 6})
+    choices = {"efficiency": efficiency, "run": {"micro_batch": 1, "steps": 6}, "evaluation": {"every": 2}}
+    trainer = runs.trainer(data, answers / "run", world, **choices)
     initial = {name: whole(parameter) for name, parameter in trainer.model.named_parameters()}
     local = sum(p.to_local().numel() for p in trainer.model.parameters())
     caught = gradients(trainer)

@@ -18,7 +18,7 @@ def record(step, loss=2.0):
         "step": step,
         "tokens": step * 100,
         "loss": loss,
-        "loss_by_source": {} if loss is None else {"a": loss},
+        "loss_by_source": {"a": loss},
         "lr": 1e-3,
         "tokens_per_second": 1234.5,
         "mfu_full": 0.5,

@@ -17,9 +17,10 @@ from trainer_bridge.signals import StopSignal
 
 ROOT = Path(__file__).parents[2]
 RUN = {"micro_batch": 1, "steps": 6}
+EVALUATION = {"every": 2}
 
 
-def launch(ranks, *arguments):
+def launch(ranks, *arguments, worker="parallel_worker"):
     """Starts one process a rank, with the environment that torchrun gives."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -33,7 +34,7 @@ def launch(ranks, *arguments):
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": runs.python_path(ROOT),
         }
-        words = [sys.executable, "-m", "tests.trainer_bridge.parallel_worker", *map(str, arguments)]
+        words = [sys.executable, "-m", f"tests.trainer_bridge.{worker}", *map(str, arguments)]
         processes.append(subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
     for process in processes:
         _, errors = process.communicate(timeout=300)
@@ -45,7 +46,9 @@ def data(tmp_path_factory):
     """With a loss mask, so that rows, and ranks with them, differ in how many targets they have."""
     length = sum(len(document.ids) for document in tiny.random_documents(120))
     loss = [n % 3 > 0 if n // 40 % 2 else n % 10 == 0 for n in range(length)]
-    return runs.shards(tmp_path_factory.mktemp("data"), loss=loss)
+    folder = runs.shards(tmp_path_factory.mktemp("data"), loss=loss)
+    tiny.write_shards(folder / "heldout", tiny.random_documents(20, seed=5), runs.SEQ_LEN)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def alone(data, tmp_path_factory):
     """One process: the records, the first weights and the first gradients."""
     from tests.trainer_bridge.parallel_worker import gradients
 
-    trainer = runs.trainer(data, tmp_path_factory.mktemp("alone"), run=RUN)
+    trainer = runs.trainer(data, tmp_path_factory.mktemp("alone"), run=RUN, evaluation=EVALUATION)
     initial = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
     caught = gradients(trainer)
     folder = trainer.metrics._folder
@@ -82,17 +85,25 @@ def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel, swi
     assert len({fact["step"] for fact in facts}) == 1
     stopped = facts[0]["step"]
     several = runs.steps(tmp_path / "run")
-    assert len(several) == stopped
-    compare(several, records[:stopped])
+    assert len([record for record in several if "loss" in record]) == stopped
+    compare(several, [record for record in records if record["step"] <= stopped])
 
     # One process goes on from there, with another micro-batch, as if nothing had been.
-    compare(runs.train(data, tmp_path / "run", run={**RUN, "micro_batch": 4}), records)
+    compare(runs.train(data, tmp_path / "run", run={**RUN, "micro_batch": 4}, evaluation=EVALUATION), records)
     assert load_model(tmp_path / "run", torch.device("cpu")).config.dim == 32
 
 
 def compare(records, expected):
     assert len(records) == len(expected)
     for one, other in zip(records, expected, strict=True):
+        assert one["step"] == other["step"]
+        if "evaluation" in other:
+            mine, theirs = (record["evaluation"]["heldout"] for record in (one, other))
+            assert {name: score["tokens"] for name, score in mine.items()} == {
+                n: s["tokens"] for n, s in theirs.items()
+            }
+            assert mine["all"]["loss"] == pytest.approx(theirs["all"]["loss"], rel=2e-5)
+            continue
         assert one["loss"] == pytest.approx(other["loss"], rel=2e-5)
         assert one["grad_norm"] == pytest.approx(other["grad_norm"], rel=2e-4)
         assert one["loss_by_source"] == pytest.approx(other["loss_by_source"], rel=2e-5)
@@ -102,11 +113,11 @@ def compare(records, expected):
 def test_more_ranks_go_on_from_one(data, alone, tmp_path):
     stop = StopSignal(1)
     stop.received = True
-    assert not runs.trainer(data, tmp_path / "run", run=RUN).train(stop)
+    assert not runs.trainer(data, tmp_path / "run", run=RUN, evaluation=EVALUATION).train(stop)
     launch(2, data, tmp_path, 1, "off")
     several = runs.steps(tmp_path / "run")
     compare(several, alone[0][: len(several)])
-    assert len(several) > 3
+    assert len(several) > 4
 
 
 def test_tensor_parallel_must_divide_the_heads():
@@ -116,7 +127,6 @@ def test_tensor_parallel_must_divide_the_heads():
         def size(self):
             return 3
 
-    from tests.trainer_bridge import tiny
     from trainer_bridge.config import EfficiencyConfig
 
     with pytest.raises(TrainerError, match=r"efficiency\.tensor_parallel = 3 does not divide model\.kv_heads = 2"):

@@ -9,10 +9,9 @@ import torch
 from tests.trainer_bridge import runs, tiny
 from trainer_bridge.checkpoint import list_checkpoints, load_model
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.loss import IGNORE
+from trainer_bridge.loss import IGNORE, source_totals
 from trainer_bridge.optimizer import learning_rate
 from trainer_bridge.signals import StopSignal
-from trainer_bridge.trainer import source_totals
 
 
 @pytest.fixture(scope="module")
