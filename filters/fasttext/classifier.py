@@ -29,7 +29,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 # Words kept beside the vocabulary; more of them make the table outgrow the processor's cache, and every look-up slower.
-CACHE_WORDS = 1 << 16
+CACHE_WORDS = 1 << 17
 # Bytes of text evaluated together.
 BATCH_BYTES = 160 << 10
 # Below this a batch is too small to pay for some hundred NumPy calls, which together take half a millisecond.
@@ -64,7 +64,7 @@ class LinearTextClassifier:
     as fast as for pruned ones, and not to be beaten on unknown words), models with word n-grams or another loss, texts
     of more than 256 KB, and batches of less than 16 KB.
 
-    Memory beside the library's own copy of the model: see :class:`filters.fasttext.logits.LogitEvaluator` (26 MB for
+    Memory beside the library's own copy of the model: see :class:`filters.fasttext.logits.LogitEvaluator` (37 MB for
     lid.176.ftz), and about 100 bytes per byte of a batch of at most 512 KB. Safe for use from several threads, which
     take turns.
 

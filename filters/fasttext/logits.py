@@ -98,7 +98,7 @@ class LogitEvaluator:
 
     Memory: four bytes times (rows of the input matrix + vocabulary + ``cache_words``) times (width + 2), where width
     is the smaller of the model's dimension and its number of logits; 24 bytes times two to four times (vocabulary
-    + ``cache_words``); four bytes per bucket of a pruned model; 1 MB. For lid.176.ftz and 65,536 words: 26 MB.
+    + ``cache_words``); four bytes per bucket of a pruned model; 1 MB. For lid.176.ftz and 131,072 words: 37 MB.
 
     Args:
         model: A model whose ``word_ngrams`` is 1.

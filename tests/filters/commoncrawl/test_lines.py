@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from filters.commoncrawl import lines
 from filters.commoncrawl.lines import UNICODE_PUNCT, hash_key, hash_lines, line_key, split_wet_text, stripped_lines
+from filters.native.library import compiled
 from tests.tables import results
 
 REAL = Path(__file__).parents[3].parent / "shared" / "real" / "commoncrawl"
