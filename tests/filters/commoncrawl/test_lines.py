@@ -168,6 +168,14 @@ def test_hash_lines_of_texts_longer_than_a_block(use_compiled):
     assert hash_lines(text, use_compiled=use_compiled).tolist() == reference(text)
 
 
+@pytest.mark.skipif(compiled() is None, reason="nothing was compiled")
+def test_the_processors_own_instructions_change_no_hash():
+    text = "\n".join("aé"[number % 2] * number for number in range(400))
+    for use_instructions in (True, False):
+        found = lines._hash_all(compiled(), text, use_instructions=use_instructions)
+        assert found.tolist() == reference(text)
+
+
 @both_ways
 def test_hash_lines_of_every_length(use_compiled):
     """SHA-1 takes 64 bytes at a time."""
