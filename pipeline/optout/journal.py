@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from pipeline.corpus.shard import read_json, write_json
-from pipeline.removals.records import BEGUN, FOLDER, JOURNAL, PENDING
+from pipeline.removals.records import BEGUN, FOLDER, JOURNAL, PENDING, UNDER_WAY
 from pipeline.storage.filesystem import (
     atomic_output,
     delete_files,
@@ -79,10 +79,15 @@ def finish_pending(root: str) -> int:
     names = sorted(list_names(pending, JOURNAL))
     for name in names:
         _carry_out(root, name)
-    left = [f"{FOLDER}/{PENDING}/{name}" for name in file_sizes(pending, "") if name != BEGUN]
+    left = [f"{FOLDER}/{PENDING}/{name}" for name in file_sizes(pending, "") if not _is_kept(name)]
     delete_files([_below(root, name) for name in left])
     _remove_folders(root, left)
     return len(names)
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a file of what is pending stays till all of it is done, not till its journal is."""
+    return name == BEGUN or name.startswith(UNDER_WAY)
 
 
 def _carry_out(root: str, name: str) -> None:
