@@ -151,7 +151,7 @@ class Work:
         elif dropped:
             self._drop(data)
         elif listed and not args.drop and data.is_ours:
-            self._say(f"Nothing was taken out. --drop takes out {listed:,} documents.")
+            self._say(f"Nothing was taken out. --drop takes out what has one of {listed:,} ids.")
 
     def _check_shards(self, data: Data) -> None:
         from pipeline.mix.rows import is_shard_folder  # noqa: PLC0415
@@ -218,14 +218,14 @@ class Work:
             raise OutputError(f"the run ended without {len(lost):,} files, {lost[0]} among them; run it again")
 
     def _tell(self, data: Data, question: Question, indexes: Indexes, owned: Owned) -> tuple[Summary, int]:
-        """Writes the report, and shows its tables; gives what was found, and how many documents removal lists."""
+        """Writes the report, and shows its tables; gives what was found, and how many ids are listed for removal."""
         from pipeline.decontaminate import report  # noqa: PLC0415
         from pipeline.decontaminate.summary import summarize  # noqa: PLC0415
 
         root, threshold = self._args.report, self._args.threshold
         summary = summarize(root, data, indexes, threshold)
         owned.expect(name for name in report.NAMES if name != report.DROPPED)
-        listed = report.write_report(root, data, question, indexes, summary, threshold)
+        listed, nameless = report.write_report(root, data, question, indexes, summary, threshold)
         for table in report.tables_shown(summary, indexes):
             print_whole(self._console, table)
         over = sum(document.share >= threshold for document in summary.found)
@@ -233,8 +233,8 @@ class Work:
             f"{len(summary.found):,} documents have something of a sample, {over:,} of them {threshold:.0%} of one or "
             f"more: {join(root, report.PAGE)}"
         )
-        if over > listed and not self._args.mask:
-            warn(f"{over - listed:,} of these have no id, or one with others: they cannot be listed by it")
+        if nameless and not self._args.mask:
+            warn(f"{nameless:,} of these have no id that a list can hold: --drop leaves them where they are")
         return summary, listed
 
     def _mask(self, data: Data, question: Question, indexes: Indexes, summary: Summary) -> None:

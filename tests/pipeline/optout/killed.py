@@ -10,7 +10,7 @@ import sys
 from pipeline.optout.command import main
 
 
-def dying(call, left, ending):
+def dying(call, left, ending=""):
     """A call that kills the process once it was made too often."""
 
     def counted(*arguments, **keys):
