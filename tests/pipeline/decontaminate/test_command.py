@@ -215,6 +215,7 @@ def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
         (["--report", "{root}/corpus/report"], "lies in"),
         (["--report", "{root}/raw"], "is not empty"),
         (["--against", "{root}/raw"], "there are no evaluation sets"),
+        (["--against", "{root}/none*"], "--against"),
     ],
 )
 def test_what_cannot_be_is_refused(made, capsys, words, message):

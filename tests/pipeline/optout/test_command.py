@@ -443,7 +443,7 @@ def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, ap
         (["nowhere"], "there is no folder"),
         (["corpus", "--list", "bad.tsv"], "bad.tsv, line 2: there is no kind 'urll'; did you mean url?"),
         (["corpus", "--list", "gone.tsv"], "cannot be read: No such file or directory"),
-        (["corpus", "--report", "tokenizer.model"], "did not write it"),
+        (["corpus", "--report", "tokenizer.model"], "did not write it. Choose another name.\n"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(made, monkeypatch, capsys, words, message):
