@@ -343,6 +343,6 @@ class Work:
 
     def _tell_next(self) -> None:
         self.say("Next:")
-        folders = " ".join(shlex.quote(root) for root in (*self._given.corpora, *self._given.shards))
+        folders = " ".join(shlex.quote(root) for root in dict.fromkeys([*self._given.corpora, *self._given.shards]))
         self.say(f"  python -m pipeline.verify {folders} --absent {shlex.quote(self._args.list)}")
         self.say("Make anew what was made of these folders elsewhere: reports, cards, published copies.")

@@ -176,6 +176,21 @@ def test_drop_takes_the_documents_out_as_opt_out_does(made, tmp_path):
     assert (root / "overlap/removals.tsv").read_text().count("\n") == 1
 
 
+def test_a_drop_that_was_killed_between_corpus_and_shards_is_ended_by_the_same_command(made, tmp_path, capsys):
+    root = tmp_path / "root"
+    shutil.copytree(made, root)
+    words = ["--corpus", str(root / "corpus"), "--report", str(root / "overlap"), "--quiet", "--drop"]
+    words = [str(root / "shards"), "--against", str(root / "evals"), *words]
+    command = [sys.executable, "-m", "tests.pipeline.decontaminate.killed", "1:.arrow", *words]
+    assert subprocess.run(command, check=False, env=os.environ).returncode == -signal.SIGKILL
+    removals = load_removals(str(root / "overlap/dropped.tsv"))
+    assert absent_from_source(str(root / "corpus/a"), removals) == []
+    assert absent_from_shards(str(root / "shards"), removals, str(root / "corpus"))
+    main(words)
+    assert "What an earlier --drop began is ended first." in capsys.readouterr().out
+    assert absent_from_shards(str(root / "shards"), removals, str(root / "corpus")) == []
+
+
 def test_documents_of_two_sources_with_one_id_are_listed_by_it(made, tmp_path, capsys):
     root = tmp_path / "root"
     shutil.copytree(made, root)

@@ -10,7 +10,13 @@ import sys
 from pipeline.optout.command import main
 
 
-def dying(call, left, ending=""):
+def told(word):
+    """How many changes are made, a list of one number, and the ending."""
+    number, _, ending = word.partition(":")
+    return [int(number)], ending
+
+
+def dying(call, left, ending):
     """A call that kills the process once it was made too often."""
 
     def counted(*arguments, **keys):
@@ -23,7 +29,6 @@ def dying(call, left, ending=""):
 
 
 if __name__ == "__main__":
-    number, _, ending = sys.argv[1].partition(":")
-    changes = [int(number)]
-    os.replace, os.remove = dying(os.replace, changes, ending), dying(os.remove, changes, ending)
+    when = told(sys.argv[1])
+    os.replace, os.remove = dying(os.replace, *when), dying(os.remove, *when)
     main(sys.argv[2:])
