@@ -300,5 +300,5 @@ def numbers_of(following: Following, found: Iterable[SourceMatches]) -> list[int
 
 
 def share_error(root: str) -> float:
-    """How far the worst share of the set for training is off, at the end of all rows."""
+    """How far the worst share of a set is off, at the end of all rows."""
     return float(open_folder(root).manifest["share_error"])

@@ -427,10 +427,14 @@ def test_exact_has_the_scopes_made_anew_with_the_list(made, tmp_path):
     assert absent_from_source(str(root / "corpus/a"), load_removals(str(root / "removals.tsv"))) == []
 
 
-def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, applied, tmp_path):
+def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, applied, tmp_path, capsys):
     root = copy(made, tmp_path)
     shutil.rmtree(root / "corpus/_tokens")
     main(arguments(root, "--apply"))
+    told = capsys.readouterr()
+    assert f" {root}/shards --corpus {root}/corpus --absent" in told.out  # it was moved
+    assert told.err.startswith(f"warning: {root}/shards/heldout: shares are off by ")
+    assert told.err.count("warning") == 1
     assert files_of(root / "shards") == files_of(applied / "shards")
 
 
