@@ -126,13 +126,12 @@ class Work:
 
     def run(self) -> None:
         """Looks, tells, and acts."""
-        from pipeline.decontaminate.data import find_data  # noqa: PLC0415 - not for --help
-        from pipeline.decontaminate.scan import Indexes  # noqa: PLC0415
+        from pipeline.decontaminate.scan import Indexes  # noqa: PLC0415 - not for --help
 
         args, report = self._args, self._args.report
         check_apart(report, args.folders, "DIR")
         check_folder(report, COMMAND)
-        data = find_data(args.folders[0], args.corpus, args.tokenizer, args.token_files)
+        data = self._find()
         self._check_shards(data)
         question = self._question(data)
         indexes = Indexes(question)
@@ -149,9 +148,25 @@ class Work:
         if args.mask:
             self._mask(data, question, indexes, summary)
         elif dropped:
-            self._drop(data)
+            self._drop()
         elif listed and not args.drop and data.is_ours:
-            self._say(f"Nothing was taken out. --drop takes out {listed:,} documents.")
+            self._say(f"Nothing was taken out. --drop takes out what has one of {listed:,} ids.")
+
+    def _find(self) -> Data:
+        """What is to be looked through; where a --drop was killed in between, its shards follow the corpus first."""
+        from pipeline.decontaminate.data import find_data  # noqa: PLC0415
+        from pipeline.decontaminate.report import DROPPED  # noqa: PLC0415
+
+        args = self._args
+        places = (args.folders[0], args.corpus, args.tokenizer, args.token_files)
+        try:
+            return find_data(*places)
+        except InputError:
+            if not args.drop or not exists(join(args.report, DROPPED)):
+                raise
+        self._say("What an earlier --drop began is ended first.")
+        self._drop()
+        return find_data(*places)
 
     def _check_shards(self, data: Data) -> None:
         from pipeline.mix.rows import is_shard_folder  # noqa: PLC0415
@@ -218,14 +233,14 @@ class Work:
             raise OutputError(f"the run ended without {len(lost):,} files, {lost[0]} among them; run it again")
 
     def _tell(self, data: Data, question: Question, indexes: Indexes, owned: Owned) -> tuple[Summary, int]:
-        """Writes the report, and shows its tables; gives what was found, and how many documents removal lists."""
+        """Writes the report, and shows its tables; gives what was found, and how many ids are listed for removal."""
         from pipeline.decontaminate import report  # noqa: PLC0415
         from pipeline.decontaminate.summary import summarize  # noqa: PLC0415
 
         root, threshold = self._args.report, self._args.threshold
         summary = summarize(root, data, indexes, threshold)
         owned.expect(name for name in report.NAMES if name != report.DROPPED)
-        listed = report.write_report(root, data, question, indexes, summary, threshold)
+        listed, nameless = report.write_report(root, data, question, indexes, summary, threshold)
         for table in report.tables_shown(summary, indexes):
             print_whole(self._console, table)
         over = sum(document.share >= threshold for document in summary.found)
@@ -233,8 +248,8 @@ class Work:
             f"{len(summary.found):,} documents have something of a sample, {over:,} of them {threshold:.0%} of one or "
             f"more: {join(root, report.PAGE)}"
         )
-        if over > listed and not self._args.mask:
-            warn(f"{over - listed:,} of these have no id, or one with others: they cannot be listed by it")
+        if nameless and not self._args.mask:
+            warn(f"{nameless:,} of these have no id that a list can hold: --drop leaves them where they are")
         return summary, listed
 
     def _mask(self, data: Data, question: Question, indexes: Indexes, summary: Summary) -> None:
@@ -265,13 +280,15 @@ class Work:
         write_bytes(join(self._args.report, DROPPED), removals(sorted(ids)))
         return len(ids)
 
-    def _drop(self, data: Data) -> None:
+    def _drop(self) -> None:
         """Takes the listed documents out, as ``pipeline.optout`` takes out any."""
         from pipeline.decontaminate.report import DROPPED  # noqa: PLC0415
+        from pipeline.mix.rows import is_shard_folder, open_folder  # noqa: PLC0415
         from pipeline.optout.command import main as take_out  # noqa: PLC0415
 
-        first, *others = self._args.folders
-        folders = [first, *others] if data.shards is None else [data.corpus, first, *others]
+        folders = list(self._args.folders)
+        if is_shard_folder(folders[0]):
+            folders.insert(0, open_folder(folders[0], self._args.corpus).corpus)
         moved = ["--corpus", self._args.corpus] if self._args.corpus else []
         quiet = ["--quiet"] if self._args.quiet else []
         take_out([*folders, "--list", join(self._args.report, DROPPED), "--apply", *moved, *quiet])
