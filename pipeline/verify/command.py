@@ -22,7 +22,7 @@ from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.runs import is_run, verify_run
 from pipeline.verify.shards import cure as shards_cure
-from pipeline.verify.shards import verify_shards
+from pipeline.verify.shards import rows_out, verify_shards
 from pipeline.verify.token_files import verify_token_files
 
 CURE = (
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sound, faults, cure = verify_run(root)
         elif is_shard_folder(root):
             count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
-            sound = f"{count:,} rows"
+            sound = f"{count:,} rows{'' if faults else rows_out(root)}"
         else:
             count, faults = verify(root, checksums=not args.quick, rejects=not args.without_rejects)
             sound = f"{count:,} documents kept{'' if faults else _failures(root)}"

@@ -61,6 +61,26 @@ AND_MASK = " What is made anew has no loss mask: run the same python -m pipeline
 Spans = Mapping[int, list[tuple[int, int]]]
 
 
+def rows_out(root: str) -> str:
+    """What to say of rows that were taken out of sound shards, and what that did to shares; nothing where none were.
+
+    Args:
+        root: The folder.
+    """
+    said = []
+    for folder in (root, join(root, HELDOUT)):
+        if not exists(Layout(folder).manifest):
+            continue
+        manifest = read_json(Layout(folder).manifest)
+        if gone := (manifest.get("optout") or {}).get("rows_out", 0):
+            asked = {name: entry["share_asked"] for name, entry in manifest["mixture"].items()}
+            total = max(1, sum(entry["tokens"] for entry in manifest["mixture"].values()))
+            off = max(abs(entry["tokens"] / total - asked[name]) for name, entry in manifest["mixture"].items())
+            where = "" if folder == root else "held out: "
+            said.append(f"; {where}{gone:,} rows were taken out for removals, and shares are off by up to {off:.2%}")
+    return "".join(said)
+
+
 def verify_shards(root: str, *, checksums: bool = True, corpus: str | None = None) -> tuple[int, list[str]]:
     """Verifies a folder of shards, and the held-out set in it.
 
@@ -227,6 +247,9 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
         yield f"{folder.root} holds {rows} rows, its manifest says {manifest['rows']}"
     tokens = sum((_tokens(folder, count) for count in counts), np.zeros(len(manifest["sources"]), np.int64))
     slack = SHARE_TOLERANCE + 2 * len(manifest["sources"]) * len(counts) / int(tokens.sum())  # rounded, and the tails
+    # Rows that were taken out for want of anything to fill them with are told, and may be missing from any share.
+    gone = (manifest.get("optout") or {}).get("rows_out", 0)
+    slack += gone / max(rows + gone, 1)
     for name, found in zip(manifest["sources"], tokens.tolist(), strict=True):
         entry = manifest["mixture"][name]
         if found != entry["tokens"]:

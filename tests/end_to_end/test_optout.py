@@ -3,6 +3,7 @@
 import hashlib
 import html
 import json
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -133,10 +134,9 @@ def test_it_is_proved_from_the_files_and_a_second_time_changes_nothing(made, app
     corpus = run("pipeline.verify", made / "corpus", "--absent", applied["removals"]).stdout
     assert corpus.count("nothing is left of") == len(INPUTS)
     assert corpus.count("all accounts add up") == len(INPUTS)
-    shards = run("pipeline.verify", made / "shards", "--absent", applied["removals"], "--quick", status=1).stdout
+    shards = run("pipeline.verify", made / "shards", "--absent", applied["removals"], "--quick").stdout
     assert "shards: nothing is left of" in shards
-    faults = [line for line in shards.splitlines() if "nothing is left" not in line and "To mend it" not in line]
-    assert all("has a share of" in line for line in faults), faults  # a tenth of the documents went, in rows
+    assert re.search(r"\d+ rows were taken out for removals, and shares are off by up to [\d.]+%", shards)
     before = files_of(made)
     run("pipeline.optout", made / "corpus", made / "shards", "--list", applied["removals"], "--apply")
     assert files_of(made) == before
