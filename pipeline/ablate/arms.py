@@ -31,6 +31,8 @@ class Arm:
         data_seed: The seed of its data in the first run; each further run has the next one.
         touched: Stages that are made for it; all others are the baseline's.
         shares_data: Whether even its token shards are the baseline's.
+        trains_alike: Whether it trains the baseline's model in its way, on tokens of its tokenizer: so its scores should
+            vary as much by seed.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Arm:
     data_seed: int = 0
     touched: tuple[str, ...] = ()
     shares_data: bool = False
+    trains_alike: bool = True
     stages: tuple[Stage, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -174,7 +177,8 @@ def _compared(arm: Arm, base: Arm) -> Arm:
     is_same = not touched and not left_out and arm.damage is None and arm.mixture == base.mixture
     if not is_same and ENCODE not in touched:
         touched.append(ENCODE)
-    return replace(arm, touched=tuple(touched), shares_data=is_same)
+    trains_alike = not own and (arm.recipe.train, arm.mixture.seq_len) == (base.recipe.train, base.mixture.seq_len)
+    return replace(arm, touched=tuple(touched), shares_data=is_same, trains_alike=trains_alike)
 
 
 def _until_encode(stages: Sequence[Stage]) -> Iterator[Stage]:

@@ -148,6 +148,7 @@ def test_an_arm_touches_what_it_must():
         "without": (("encode",), False),
         "damaged": (("encode",), False),
     }
+    assert [arm.name for arm in arms if not arm.trains_alike] == ["rate", "pieces"]
     assert {arm.name: arm.data_seed for arm in arms if arm.data_seed} == {"control": 1_000_000}
 
 
