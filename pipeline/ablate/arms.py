@@ -31,7 +31,7 @@ class Arm:
         data_seed: The seed of its data in the first run; each further run has the next one.
         touched: Stages that are made for it; all others are the baseline's.
         shares_data: Whether even its token shards are the baseline's.
-        trains_alike: Whether it trains the baseline's model in its way, on tokens of its tokenizer: so its scores should
+        trains_alike: Whether it trains the baseline's model in its way, on tokens of its tokenizer: its scores should
             vary as much by seed.
     """
 
@@ -232,8 +232,12 @@ def length_of(arms: Sequence[Arm], tokens: int) -> Length:
     unit = math.lcm(*batches.values())
     whole = tokens // unit * unit
     if not whole:
+        steps = ", ".join(f"{name} {batch:,}" for name, batch in batches.items() if batch != batches[arms[0].name])
+        each = (
+            f", which is whole steps of all arms ({arms[0].name} {batches[arms[0].name]:,}, {steps})" if steps else ""
+        )
         raise RecipeError(
-            f"{tokens:,} tokens are less than a step of {unit:,}: give more --tokens, or a smaller batch with "
+            f"{tokens:,} tokens are less than a step of {unit:,}{each}: give more --tokens, or a smaller batch with "
             "--set 'train=[run.batch_tokens=1024]'"
         )
     return Length(whole, {name: whole // batch for name, batch in batches.items()})

@@ -138,8 +138,8 @@ def _notes(result: Mapping[str, Any], arms: Sequence[str]) -> Iterator[str]:
     )
     if others := [name for name in arms if not result["arms"][name]["trains_alike"]]:
         yield (
-            f"{', '.join(map(_title, others))}: another training or tokenizer, so the deviation of a seed is taken from "
-            "its own runs and the baseline's alone; only many seeds make such intervals narrow."
+            f"{', '.join(map(_title, others))}: another training or tokenizer, so the deviation of a seed is taken "
+            "from its own runs and the baseline's alone; only many seeds make such intervals narrow."
         )
 
 
