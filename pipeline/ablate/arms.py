@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.ablate.keys import OPTOUT, changed, check_keys, trainer_value
+from pipeline.ablate.keys import OPTOUT, changed, check_keys, makes_the_same, trainer_value
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
 from pipeline.build.recipe import BuildRecipe, SourceBuild, TokenizerBuild, TrainBuild, load_build
 from pipeline.build.stages import TOKENIZER, WORK, Stage, stages_of
@@ -91,6 +91,11 @@ def arms_of(experiment: AblationRecipe, tokens: str, *, check: bool = True) -> l
             )
         if check:
             check_keys(_prepared(made.recipe), _prepared(base), where)
+            if made.damage is None and makes_the_same(made.recipe, base):
+                raise RecipeError(
+                    f"{where}: it is the baseline once more, with {', '.join(overrides)}: leave it out; the control is "
+                    "the baseline with another seed of its data"
+                )
         arms.append(_compared(_arm(name, overrides, _prepared(made.recipe), made.damage, tokens), arms[0]))
     if lacking := [name for name in names if name not in base.sources]:
         raise RecipeError(f"heldout.sources: the baseline has no source {lacking[0]}, but {', '.join(base.sources)}")
