@@ -16,7 +16,7 @@ from pipeline.ablate.arms import Arm, Length, model_shape
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import overlaps, read_heldout
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
-from pipeline.ablate.run import KEPT, SCORES
+from pipeline.ablate.run import KEPT, OVERLAP, SCORES
 from pipeline.ablate.statistics import (
     ALL,
     LN2,
@@ -117,7 +117,7 @@ def _overlap(arms: Sequence[Arm], folder: Folder, documents: int) -> list[tuple[
     """For each document the largest share of its words that an arm's corpus has, and which arm's."""
     found = [(0.0, "")] * documents
     for arm in arms:
-        for report in sorted((folder.arm(arm.name) / "overlap").glob("*")):
+        for report in sorted((folder.arm(arm.name) / OVERLAP).glob("*")):
             shares = overlaps(report, documents)
             found = [max(old, (new, arm.name)) if new > old[0] else old for old, new in zip(found, shares, strict=True)]
     return found

@@ -26,7 +26,7 @@ from pipeline.ablate.heldout import (
 )
 from pipeline.ablate.kept import compare
 from pipeline.ablate.recipe import BASELINE, AblationRecipe
-from pipeline.ablate.sharing import RAW, link, share, write_recipe
+from pipeline.ablate.sharing import RAW, link, set_aside, share, write_recipe
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE
@@ -41,7 +41,7 @@ DEVICES = "CUDA_VISIBLE_DEVICES"
 DISK_SECONDS = 2.0  # between two looks at the disk
 LOG_LINES = 3
 SPARE = 100  # checkpoints beyond those that are scored: one that is stopped writes one, too
-SHARDS, RUN, SCORES, KEPT = "shards", "run", "scores.csv", "kept.json"
+SHARDS, RUN, SCORES, KEPT, OVERLAP = "shards", "run", "scores.csv", "kept.json", "overlap"
 
 
 @dataclass
@@ -177,6 +177,9 @@ class Experiment:
             path = self._prepare(folder, arm.recipe)
             self._call(step, log, "pipeline.build", [*self._build_words(path, folder), "--until", "encode"], beam=True)
         sources = [] if arm.shares_data else arm.sources
+        for report in sorted((folder / OVERLAP).glob("*")):
+            if report.name not in sources:  # of what the arm was before it was mended
+                set_aside(folder, f"{OVERLAP}/{report.name}")
         check_absent(str(folder / "corpus"), sources, arm.mixture, self.folder.optout)
         for name in sources:
             self._overlap(step, log, folder, name)
@@ -198,7 +201,7 @@ class Experiment:
         """Looks for the held-out documents' words in a source."""
         against = str(self.folder.heldout / "texts.jsonl")
         words = [str(folder / "corpus" / source), "--against", against, "--fields", "text", "--method", "words"]
-        report = folder / "overlap" / source
+        report = folder / OVERLAP / source
         self._call(step, log, "pipeline.decontaminate", [*words, "--report", str(report), "--quiet"], beam=True)
 
     def _compare(self, arm: Arm, folder: Path) -> None:

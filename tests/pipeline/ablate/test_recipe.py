@@ -29,6 +29,10 @@ def test_arms_of_flags_join_those_of_the_file(tmp_path):
     found = load_ablation(str(path), ["heldout.share=0.1"], ["b: c4=null"], {"baseline": None})
     assert found.arms == {"a": ("c4.dedup.lines=false",), "b": ("c4=null",)}
     assert (found.seeds, found.heldout.share) == (2, 0.1)
+    with pytest.raises(RecipeError, match=r"--arm a: .*mine.yaml has an arm of this name"):
+        load_ablation(str(path), (), ["a: c4=null"], {})
+    with pytest.raises(RecipeError, match="--arm b stands twice"):
+        load_ablation(str(path), (), ["b: c4=null", "b: arxiv=null"], {})
 
 
 test_arms_of_a_command_line = results(
