@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.ablate.arms import Arm, Length, batch_tokens, judged_sources, length_of, own_lists, plain_recipe
+from pipeline.ablate.arms import ENCODE, Arm, Length, batch_tokens, judged_sources, length_of, own_lists, plain_recipe
 from pipeline.ablate.display import Display
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import (
@@ -26,7 +26,7 @@ from pipeline.ablate.heldout import (
 )
 from pipeline.ablate.kept import compare
 from pipeline.ablate.recipe import BASELINE, AblationRecipe
-from pipeline.ablate.sharing import RAW, link, set_aside, share, write_recipe
+from pipeline.ablate.sharing import RAW, describe, link, set_aside, share, write_recipe
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE
@@ -135,6 +135,7 @@ class Experiment:
         path = self._prepare(build, recipe)
         last = [stage.name for stage in stages_of(recipe, self._budget) if stage.is_source][-1]
         self._call("heldout", log, "pipeline.build", [*self._build_words(path, build), "--until", last], beam=True)
+        describe(build, build, last)
         mixture = load_mixture(recipe.mixture.proportions, recipe.mixture.set)
         wanted = judged_sources(self.experiment, recipe)
         rows = choose(str(build / "corpus"), mixture, wanted, self.experiment.heldout)
@@ -175,7 +176,8 @@ class Experiment:
             self._damage(arm, step, log)
         if arm.touched:
             path = self._prepare(folder, arm.recipe)
-            self._call(step, log, "pipeline.build", [*self._build_words(path, folder), "--until", "encode"], beam=True)
+            self._call(step, log, "pipeline.build", [*self._build_words(path, folder), "--until", ENCODE], beam=True)
+        describe(folder, self.folder.baseline, ENCODE)
         sources = [] if arm.shares_data else arm.sources
         for report in sorted((folder / OVERLAP).glob("*")):
             if report.name not in sources:  # of what the arm was before it was mended

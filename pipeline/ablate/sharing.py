@@ -54,6 +54,9 @@ def share(arm: Arm, base: Arm, folder: Path, baseline: Path) -> None:
             for name in ("corpus", "models", TOKENS):
                 if (baseline / name).exists():
                     _link_anew(folder, name, baseline)
+            for stage in base.stages:
+                if stage.name in base.touched:
+                    _share_record(stage, work, baseline)
             return
         for name in ("corpus", "models", TOKENS):
             _unlink(folder / name, baseline / name)
@@ -72,6 +75,13 @@ def share(arm: Arm, base: Arm, folder: Path, baseline: Path) -> None:
         _share_units(arm, work, baseline)
         if arm.damage is None and "tokenizer" not in arm.touched:
             _share_tokens([stage.name for stage in kept if stage.is_source], folder, baseline)
+
+
+def describe(folder: Path, baseline: Path, last: str) -> None:
+    """Keeps for ``pipeline.build status`` what a folder is to have: all up to a stage. The rest is elsewhere."""
+    work = Work(str(folder))
+    about = (work if work.has_build() else Work(str(baseline))).description()
+    work.describe({**about, "stages": about["stages"][: about["stages"].index(last) + 1]})
 
 
 def _names(arm: Arm) -> set[str]:

@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.ablate.arms import arms_of
 from pipeline.ablate.recipe import load_ablation
-from pipeline.ablate.sharing import link, share
+from pipeline.ablate.sharing import describe, link, share
 from pipeline.build.run import identity_of
+from pipeline.build.status import statuses
 from pipeline.build.work import DONE, FAILED, Record, Work
 from pipeline.errors import OutputError
 
@@ -65,6 +66,18 @@ def test_what_is_shared_is_done_and_what_is_touched_is_not(made):
     assert (folder / "corpus" / "c4" / "c4.txt").read_text() == "c4"
     assert not (folder / "corpus" / "commoncrawl").exists()
     assert [path.name for path in (folder / "tokens" / "0123456789abcdef-bos").iterdir()] == ["c4"]
+
+
+def test_the_status_of_an_arm_tells_of_all_that_is_made_in_its_folder(made):
+    (base, arm), root = made
+    folder, baseline = root / "arms" / "web", root / "arms" / "baseline"
+    names = [stage.name for stage in base.stages]
+    assert names[-3:] == ["report", "card", "train"]
+    Work(str(baseline)).describe({"recipe": "recipe.yaml", "tokens": "auto", "stages": names, "sources": {}})
+    share(replace(arm, touched=()), base, folder, baseline)
+    describe(folder, baseline, "encode")
+    found = [(entry.stage, entry.status) for entry in statuses(Work(str(folder)))]
+    assert (found[-1], {status for _, status in found}) == (("encode", DONE), {DONE})
 
 
 def test_what_an_arm_made_before_it_was_mended_goes_aside(made):
