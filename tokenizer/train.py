@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        report = run(_asked(args), Console(stderr=True, quiet=args.quiet, highlight=False))
+        report = run(asked(args), Console(stderr=True, quiet=args.quiet, highlight=False))
         print_report(report, args.output, Console(highlight=False))
     except TokenizerError as error:
         errors.print(f"error: {error}", style="bold red", markup=False)
@@ -112,7 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _asked(args: argparse.Namespace) -> TrainingRun:
+def asked(args: argparse.Namespace) -> TrainingRun:
+    """What flags ask for.
+
+    Raises:
+        TokenizerError: A value cannot be used.
+    """
     return TrainingRun(
         args.corpus,
         args.output,

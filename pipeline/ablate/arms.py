@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.ablate.keys import OPTOUT, changed, check_keys, trainer_value
+from pipeline.ablate.keys import OPTOUT, changed, check_keys, makes_the_same, trainer_value
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
 from pipeline.build.recipe import BuildRecipe, SourceBuild, TokenizerBuild, TrainBuild, load_build
 from pipeline.build.stages import TOKENIZER, WORK, Stage, stages_of
@@ -31,6 +31,8 @@ class Arm:
         data_seed: The seed of its data in the first run; each further run has the next one.
         touched: Stages that are made for it; all others are the baseline's.
         shares_data: Whether even its token shards are the baseline's.
+        trains_alike: Whether it trains the baseline's model in its way, on tokens of its tokenizer: its scores should
+            vary as much by seed.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Arm:
     data_seed: int = 0
     touched: tuple[str, ...] = ()
     shares_data: bool = False
+    trains_alike: bool = True
     stages: tuple[Stage, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -88,6 +91,11 @@ def arms_of(experiment: AblationRecipe, tokens: str, *, check: bool = True) -> l
             )
         if check:
             check_keys(_prepared(made.recipe), _prepared(base), where)
+            if made.damage is None and makes_the_same(made.recipe, base):
+                raise RecipeError(
+                    f"{where}: it is the baseline once more, with {', '.join(overrides)}: leave it out; the control is "
+                    "the baseline with another seed of its data"
+                )
         arms.append(_compared(_arm(name, overrides, _prepared(made.recipe), made.damage, tokens), arms[0]))
     if lacking := [name for name in names if name not in base.sources]:
         raise RecipeError(f"heldout.sources: the baseline has no source {lacking[0]}, but {', '.join(base.sources)}")
@@ -174,7 +182,8 @@ def _compared(arm: Arm, base: Arm) -> Arm:
     is_same = not touched and not left_out and arm.damage is None and arm.mixture == base.mixture
     if not is_same and ENCODE not in touched:
         touched.append(ENCODE)
-    return replace(arm, touched=tuple(touched), shares_data=is_same)
+    trains_alike = not own and (arm.recipe.train, arm.mixture.seq_len) == (base.recipe.train, base.mixture.seq_len)
+    return replace(arm, touched=tuple(touched), shares_data=is_same, trains_alike=trains_alike)
 
 
 def _until_encode(stages: Sequence[Stage]) -> Iterator[Stage]:
@@ -228,8 +237,12 @@ def length_of(arms: Sequence[Arm], tokens: int) -> Length:
     unit = math.lcm(*batches.values())
     whole = tokens // unit * unit
     if not whole:
+        steps = ", ".join(f"{name} {batch:,}" for name, batch in batches.items() if batch != batches[arms[0].name])
+        each = (
+            f", which is whole steps of all arms ({arms[0].name} {batches[arms[0].name]:,}, {steps})" if steps else ""
+        )
         raise RecipeError(
-            f"{tokens:,} tokens are less than a step of {unit:,}: give more --tokens, or a smaller batch with "
+            f"{tokens:,} tokens are less than a step of {unit:,}{each}: give more --tokens, or a smaller batch with "
             "--set 'train=[run.batch_tokens=1024]'"
         )
     return Length(whole, {name: whole // batch for name, batch in batches.items()})

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.ablate.arms import Arm, Length, arms_of
+from pipeline.ablate.arms import Arm, Length, arms_of, length_of
 from pipeline.ablate.display import Display
 from pipeline.ablate.fit import fits_of, sentences, table
 from pipeline.ablate.folder import Folder
@@ -35,6 +35,7 @@ from pipeline.command_line import (
     print_error,
 )
 from pipeline.errors import InputError, OutputError, RecipeError
+from pipeline.mix.recipe import parse_tokens
 from pipeline.recipe import as_mapping
 from pipeline.recipe_keys import recipe_keys
 from pipeline.storage.filesystem import is_remote
@@ -125,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arms = arms_of(experiment, experiment.tokens)
         for arm in arms:
             _check(arm)
+        if not place.record("length") and (tokens := parse_tokens(experiment.tokens)) is not None:
+            length_of(arms, tokens)  # refuses a budget that is no whole steps of all arms
         if args.dry_run:
             paper(experiment, arms, place, args.jobs, Console(highlight=False))
             exit_with(0)

@@ -99,13 +99,16 @@ def fits_of(folders: Sequence[str]) -> dict[str, Fit]:
     """The fit of each arm that all experiments have.
 
     Raises:
-        InputError: Experiments are missing, not judged, of other baselines, or of one size.
+        InputError: Experiments are missing, not judged, of other baselines or sources, or of one size.
     """
     results = [_result(folder) for folder in folders]
     if len(results) < FEWEST:
         raise InputError(f"--fit needs {FEWEST} experiments or more, of different models or budgets")
     if len({result["baseline"] for result in results}) > 1:
         raise InputError("--fit: the experiments have different baselines: " + ", ".join(_names(results)))
+    if any(result["weights"] != results[0]["weights"] for result in results):
+        told = "; ".join(", ".join(f"{name} {weight:.1%}" for name, weight in r["weights"].items()) for r in results)
+        raise InputError(f"--fit: the experiments are judged on other sources, or other shares of them: {told}")
     computes = [FLOPS_PER_WEIGHT * result["parameters"] * result["tokens"] for result in results]
     if len(set(computes)) < FEWEST:
         raise InputError("--fit: the experiments have the same compute; give them other models or budgets")

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from pipeline.ablate.recipe import HeldoutRecipe
 from pipeline.corpus.shard import read_json
-from pipeline.errors import InputError
+from pipeline.errors import InputError, OutputError
 from pipeline.mix.corpus import CorpusFile, corpus_files
 from pipeline.mix.recipe import MixRecipe
 from pipeline.removals.kinds import KINDS
@@ -178,8 +178,17 @@ def _is_address(url: str) -> bool:
 
 
 def read_heldout(path: Path) -> list[dict[str, Any]]:
-    """The held-out documents."""
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    """The held-out documents.
+
+    Raises:
+        OutputError: The file is damaged.
+    """
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, schema=SCHEMA).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise OutputError(
+            f"{path}, which all arms were judged on, cannot be read ({error}). Choose another --output."
+        ) from error
     return rows
 
 

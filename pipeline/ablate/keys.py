@@ -3,8 +3,10 @@ build. Wrong ones are refused before anything is made: each recipe is asked by t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
+import io
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,11 +22,21 @@ from pipeline.mix.recipe import MixRecipe, load_mixture
 from pipeline.recipe import as_mapping, from_mapping, with_overrides
 from pipeline.recipe_keys import NAME, recipe_keys
 from pipeline.settings import parse_flag
+from tokenizer.errors import TokenizerError
+from tokenizer.run import TrainingRun
+from tokenizer.train import asked
 from tokenizer.train import parser as tokenizer_parser
 
 DAMAGE = "damage"
 OPTOUT = "optout"  # the key of every source that keeps listed documents out
 TRAINER = "trainer_bridge.recipe"  # lists what trainer_bridge.train would take, without torch
+_SETTLED = {  # by the experiment, so that an override of them would say nothing
+    "train.run.seed": "each run has a seed of its own: see seeds",
+    "train.data.seed": "each run has a seed of its own: see seeds",
+    "train.run.save_every": "checkpoints are written where held-out documents are judged: see points",
+    "train.run.keep": "all checkpoints that are judged are kept: see points",
+    "mixture.heldout_tokens": "documents are held out before the mixture: see heldout.share",
+}
 _OWN_FLAGS = {"--help", "-h", "--corpus", "--output", "--proportions", "--renormalise", "--quiet"}  # not the user's
 
 
@@ -59,10 +71,14 @@ def changed(baseline: BuildRecipe, overrides: Sequence[str], where: str) -> Chan
             raise RecipeError(f"{where}: {override!r} must look like key=value")
         if is_damage(override):
             damage = _share(text, where)
+        elif key.strip() in _SETTLED:
+            raise RecipeError(f"{where}: {key.strip()}: {_SETTLED[key.strip()]}")
         else:
             _lay(settings, key.strip(), text, f"{where}: {key.strip()}")
     settings["sources"] = {name: value for name, value in settings["sources"].items() if value is not None}
     recipe = from_mapping(BuildRecipe, settings, where)
+    if recipe.tokenizer != baseline.tokenizer:
+        _tokenizer_run(recipe.tokenizer, where)
     try:
         load_mixture(recipe.mixture.proportions, recipe.mixture.set)
     except RecipeError as error:
@@ -95,7 +111,13 @@ def _lay(settings: dict[str, Any], key: str, text: str, where: str) -> None:
     elif head in own and rest.partition(".")[0] not in {field.name for field in dataclasses.fields(own[head])}:
         _lay_below(settings, head, rest, text, where)
     elif head in {field.name for field in dataclasses.fields(BuildRecipe)}:
-        with_overrides(settings, [f"{key}={text}"])
+        try:
+            with_overrides(settings, [f"{key}={text}"])
+        except RecipeError as error:
+            told = str(error).removeprefix(f"--set {f'{key}={text}'!r}: ")
+            source = key.removeprefix("mixture.proportions.")
+            share = f". Did you mean mixture.sources.{source}.share?" if source != key else ""
+            raise RecipeError(f"{where}: {told}{share}") from error
     else:
         close = difflib.get_close_matches(key, _known(settings), 1, 0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -137,6 +159,23 @@ def _with_flag(words: Sequence[str], flag: str, is_switch: bool, text: str, wher
     if not isinstance(value, bool):
         raise RecipeError(f"{where} must be true or false, it is {text}")
     return [*kept, flag] if value else kept
+
+
+def _tokenizer_run(tokenizer: TokenizerBuild, where: str) -> TrainingRun:
+    """What the tokenizer's command makes of its words.
+
+    Raises:
+        RecipeError: It does not take them.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return asked(tokenizer_parser().parse_args(tokenizer.arguments))
+    except TokenizerError as error:
+        raise RecipeError(f"{where}: tokenizer: {error}") from error
+    except SystemExit as error:
+        told = said.getvalue().strip().splitlines()[-1].partition("error: ")[2]
+        raise RecipeError(f"{where}: tokenizer: {told}") from error
 
 
 def _check_key(key: str, known: Sequence[str], head: str, where: str) -> None:
@@ -193,6 +232,37 @@ def check_keys(recipe: BuildRecipe, before: BuildRecipe | None, where: str) -> N
         _, error = _listed(TRAINER, ("--model", recipe.train.model, *overrides))
         if error:
             raise RecipeError(f"{where}: {error}")
+
+
+def makes_the_same(recipe: BuildRecipe, base: BuildRecipe) -> bool:
+    """Whether a recipe makes and trains what another one does, whatever words say so; keys of both were checked."""
+    parts = ("perplexity", "reference")
+    if list(recipe.sources) != list(base.sources) or any(getattr(recipe, n) != getattr(base, n) for n in parts):
+        return False
+    mixtures = [load_mixture(one.mixture.proportions, one.mixture.set) for one in (recipe, base)]
+    tokenizers = [(one.tokenizer.model, _tokenizer_run(one.tokenizer, "tokenizer")) for one in (recipe, base)]
+    return (
+        mixtures[0] == mixtures[1]
+        and tokenizers[0] == tokenizers[1]
+        and (recipe.train == base.train or _trained(recipe.train) == _trained(base.train))
+        and all(
+            one == base.sources[n] or _read(one, n) == _read(base.sources[n], n) for n, one in recipe.sources.items()
+        )
+    )
+
+
+def _read(source: SourceBuild, name: str) -> tuple[Any, ...]:
+    """A source's recipe as its command reads it, and all else of it."""
+    words = _recipe_words(source.recipe, (one for one in source.set if WORK not in one))
+    listed = _ask(source.module or f"sources.{name}", tuple(words)).stdout
+    return listed, dataclasses.replace(source, set=tuple(one for one in source.set if WORK in one), recipe=None)
+
+
+def _trained(train: TrainBuild) -> tuple[Any, ...]:
+    """The trainer's recipe as its command reads it, and its flags."""
+    overrides = [word for word in train.arguments if "=" in word and not word.startswith("-")]
+    flags = [word for word in train.arguments if word not in overrides]
+    return _ask(TRAINER, ("--model", str(train.model), *overrides)).stdout, flags
 
 
 def trainer_value(train: TrainBuild, key: str) -> str:

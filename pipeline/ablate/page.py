@@ -69,7 +69,7 @@ def write_page(folder: Folder, result: Mapping[str, Any], title: str) -> str:
         tiles=_tiles(result),
         warnings=list(_warnings(result, arms)),
         verdicts=_verdicts(result, arms),
-        notes=list(_notes(result)),
+        notes=list(_notes(result, arms)),
         rates=_rates(result),
         differences=_differences(result, arms),
         by_source=_by_source_note(result, arms),
@@ -124,7 +124,7 @@ def _verdicts(result: Mapping[str, Any], arms: Sequence[str]) -> Table:
     return Table(["arm", "what differs", "bits per byte more", "from", "to", "verdict"], rows)
 
 
-def _notes(result: Mapping[str, Any]) -> Iterator[str]:
+def _notes(result: Mapping[str, Any], arms: Sequence[str]) -> Iterator[str]:
     weights = ", ".join(f"{one_line(name)} {share(weight)}" for name, weight in result["weights"].items())
     yield (
         f"Bits per byte over all sources is their mean with the weights of the baseline's mixture ({weights}). Fewer "
@@ -136,6 +136,11 @@ def _notes(result: Mapping[str, Any]) -> Iterator[str]:
         "(Bonferroni). Where one has 0 in it, no difference is shown: that is not to say that there is none. The "
         "method is in docs/ablation.md."
     )
+    if others := [name for name in arms if not result["arms"][name]["trains_alike"]]:
+        yield (
+            f"{', '.join(map(_title, others))}: another training or tokenizer, so the deviation of a seed is taken "
+            "from its own runs and the baseline's alone; only many seeds make such intervals narrow."
+        )
 
 
 def _overview(folder: Folder, result: Mapping[str, Any], arms: Sequence[str]) -> Iterator[Chart]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.ablate.arms import ENCODE, Arm, batch_tokens, model_shape
+from pipeline.ablate.arms import ENCODE, Arm, batch_tokens, length_of, model_shape
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import counts
 from pipeline.ablate.recipe import AblationRecipe
@@ -64,7 +64,7 @@ def _sentences(experiment: AblationRecipe, arms: Sequence[Arm], folder: Folder, 
         f"{experiment.heldout.documents:,} documents at the most, are held out.",
         f"{runs:,} runs of {experiment.seeds} seeds, {done:,} of them begun or done; {jobs} at a time.",
     ]
-    tokens = _tokens(experiment, folder)
+    tokens = _tokens(experiment, arms, folder)
     if tokens is None:
         lines.append(
             "Tokens: auto, as many as the epoch limits of all arms allow, which is known when their tokens are counted."
@@ -80,14 +80,14 @@ def _sentences(experiment: AblationRecipe, arms: Sequence[Arm], folder: Folder, 
     return lines
 
 
-def _tokens(experiment: AblationRecipe, folder: Folder) -> int | None:
+def _tokens(experiment: AblationRecipe, arms: Sequence[Arm], folder: Folder) -> int | None:
     settled = folder.record("length")
     if settled:
         return int(settled["tokens"])
     asked = parse_tokens(experiment.tokens)
     if asked is None and (path := _counts(folder)).exists():
-        return int(counts(path)["tokens"])
-    return asked
+        asked = int(counts(path)["tokens"])
+    return None if asked is None else length_of(arms, asked).tokens
 
 
 def _counts(folder: Folder) -> Path:

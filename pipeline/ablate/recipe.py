@@ -106,7 +106,7 @@ def load_ablation(
     Args:
         name_or_path: A name in ``recipes/ablate/``, the path of a YAML file, or None for the defaults.
         overrides: ``key.path=value`` strings.
-        arms: Further arms, as ``NAME: KEY=VALUE KEY=VALUE``; of one name, they add up.
+        arms: Further arms, as ``NAME: KEY=VALUE KEY=VALUE``.
         flags: Values of keys, which win; None where a flag is not given.
 
     Raises:
@@ -115,8 +115,12 @@ def load_ablation(
     settings = with_overrides(read_settings(name_or_path, FOLDER) if name_or_path else {}, overrides)
     settings |= {key: value for key, value in flags.items() if value is not None}
     if arms:
-        given = settings.get("arms") or {}
-        settings["arms"] = {**(given if isinstance(given, Mapping) else {}), **parse_arms(arms)}
+        given, further = settings.get("arms") or {}, parse_arms(arms)
+        if isinstance(given, Mapping) and (twice := [name for name in further if name in given]):
+            raise RecipeError(
+                f"--arm {twice[0]}: {name_or_path or '--set arms'} has an arm of this name: take another one"
+            )
+        settings["arms"] = {**given, **further} if isinstance(given, Mapping) else given
     tokens = settings.get("tokens")
     if isinstance(tokens, int | float) and not isinstance(tokens, bool):  # a number in YAML
         settings["tokens"] = f"{tokens:.0f}"
@@ -127,7 +131,7 @@ def parse_arms(arms: Sequence[str]) -> dict[str, list[str]]:
     """Arms of a command line, by name.
 
     Raises:
-        RecipeError: One is not of the form.
+        RecipeError: One is not of the form, or stands twice.
     """
     found: dict[str, list[str]] = {}
     for arm in arms:
@@ -137,7 +141,9 @@ def parse_arms(arms: Sequence[str]) -> dict[str, list[str]]:
                 f"--arm {arm!r} must be a name, a colon, and what it overrides: --arm 'no_dedup: "
                 "commoncrawl.dedup.enabled=false'"
             )
-        found.setdefault(match["name"], []).extend(_BETWEEN.split(match["overrides"].strip()))
+        if match["name"] in found:
+            raise RecipeError(f"--arm {match['name']} stands twice: give all that an arm overrides at once")
+        found[match["name"]] = _BETWEEN.split(match["overrides"].strip())
     return found
 
 

@@ -16,7 +16,7 @@ from pipeline.ablate.arms import Arm, Length, model_shape
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import overlaps, read_heldout
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
-from pipeline.ablate.run import KEPT, SCORES
+from pipeline.ablate.run import KEPT, OVERLAP, SCORES
 from pipeline.ablate.statistics import (
     ALL,
     LN2,
@@ -117,7 +117,7 @@ def _overlap(arms: Sequence[Arm], folder: Folder, documents: int) -> list[tuple[
     """For each document the largest share of its words that an arm's corpus has, and which arm's."""
     found = [(0.0, "")] * documents
     for arm in arms:
-        for report in sorted((folder.arm(arm.name) / "overlap").glob("*")):
+        for report in sorted((folder.arm(arm.name) / OVERLAP).glob("*")):
             shares = overlaps(report, documents)
             found = [max(old, (new, arm.name)) if new > old[0] else old for old, new in zip(found, shares, strict=True)]
     return found
@@ -152,7 +152,8 @@ def summarise(
     sources = list(measured.end)
     one = together(experiment.confidence, len(compared))
     each = together(experiment.confidence, len(compared) * len(sources))
-    square, freedom = seed_variance(rates_of_all(measured.end, measured.weights)) if experiment.seeds > 1 else (0.0, 0)
+    alike = [arm.name for arm in arms if arm.trains_alike]
+    square, freedom = seed_variance(rates_of_all(measured.end, measured.weights, alike))
     result: dict[str, Any] = {
         "format": FORMAT,
         "baseline": experiment.baseline,
@@ -169,7 +170,7 @@ def summarise(
         "arms": {},
     }
     for arm in arms:
-        result["arms"][arm.name] = _arm(experiment, arm, folder, measured, length, (one, each))
+        result["arms"][arm.name] = _arm(experiment, arm, folder, measured, length, (one, each), alike)
     return result
 
 
@@ -199,11 +200,13 @@ def _arm(
     measured: Measured,
     length: Length,
     confidence: tuple[float, float],
+    alike: Sequence[str],
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "overrides": list(arm.overrides),
         "made": list(arm.touched),
         "steps": length.steps[arm.name],
+        "trains_alike": arm.trains_alike,
         "bits_per_byte": {
             name: _estimate(value)
             for name, value in levels(measured.end, measured.weights, arm.name, experiment.confidence).items()
@@ -219,8 +222,8 @@ def _arm(
     if arm.name == BASELINE:
         return found
     one, each = confidence
-    whole = differences(measured.end, measured.weights, arm.name, BASELINE, one)[ALL]
-    parts = differences(measured.end, measured.weights, arm.name, BASELINE, each)
+    whole = differences(measured.end, measured.weights, arm.name, BASELINE, one, alike)[ALL]
+    parts = differences(measured.end, measured.weights, arm.name, BASELINE, each, alike)
     found["difference"] = {ALL: _estimate(whole), **{name: _estimate(parts[name]) for name in measured.end}}
     found["verdict"] = {ALL: whole.verdict, **{name: parts[name].verdict for name in measured.end}}
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.ablate.arms import Arm, Length, judged_sources, length_of, own_lists, plain_recipe
+from pipeline.ablate.arms import ENCODE, Arm, Length, batch_tokens, judged_sources, length_of, own_lists, plain_recipe
 from pipeline.ablate.display import Display
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import (
@@ -26,7 +26,7 @@ from pipeline.ablate.heldout import (
 )
 from pipeline.ablate.kept import compare
 from pipeline.ablate.recipe import BASELINE, AblationRecipe
-from pipeline.ablate.sharing import RAW, link, share, write_recipe
+from pipeline.ablate.sharing import RAW, describe, link, set_aside, share, write_recipe
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE
@@ -41,7 +41,7 @@ DEVICES = "CUDA_VISIBLE_DEVICES"
 DISK_SECONDS = 2.0  # between two looks at the disk
 LOG_LINES = 3
 SPARE = 100  # checkpoints beyond those that are scored: one that is stopped writes one, too
-SHARDS, RUN, SCORES, KEPT = "shards", "run", "scores.csv", "kept.json"
+SHARDS, RUN, SCORES, KEPT, OVERLAP = "shards", "run", "scores.csv", "kept.json", "overlap"
 
 
 @dataclass
@@ -135,6 +135,7 @@ class Experiment:
         path = self._prepare(build, recipe)
         last = [stage.name for stage in stages_of(recipe, self._budget) if stage.is_source][-1]
         self._call("heldout", log, "pipeline.build", [*self._build_words(path, build), "--until", last], beam=True)
+        describe(build, build, last)
         mixture = load_mixture(recipe.mixture.proportions, recipe.mixture.set)
         wanted = judged_sources(self.experiment, recipe)
         rows = choose(str(build / "corpus"), mixture, wanted, self.experiment.heldout)
@@ -175,8 +176,12 @@ class Experiment:
             self._damage(arm, step, log)
         if arm.touched:
             path = self._prepare(folder, arm.recipe)
-            self._call(step, log, "pipeline.build", [*self._build_words(path, folder), "--until", "encode"], beam=True)
+            self._call(step, log, "pipeline.build", [*self._build_words(path, folder), "--until", ENCODE], beam=True)
+        describe(folder, self.folder.baseline, ENCODE)
         sources = [] if arm.shares_data else arm.sources
+        for report in sorted((folder / OVERLAP).glob("*")):
+            if report.name not in sources:  # of what the arm was before it was mended
+                set_aside(folder, f"{OVERLAP}/{report.name}")
         check_absent(str(folder / "corpus"), sources, arm.mixture, self.folder.optout)
         for name in sources:
             self._overlap(step, log, folder, name)
@@ -198,7 +203,7 @@ class Experiment:
         """Looks for the held-out documents' words in a source."""
         against = str(self.folder.heldout / "texts.jsonl")
         words = [str(folder / "corpus" / source), "--against", against, "--fields", "text", "--method", "words"]
-        report = folder / "overlap" / source
+        report = folder / OVERLAP / source
         self._call(step, log, "pipeline.decontaminate", [*words, "--report", str(report), "--quiet"], beam=True)
 
     def _compare(self, arm: Arm, folder: Path) -> None:
@@ -218,24 +223,53 @@ class Experiment:
         """How long all arms train; what was settled once stays, so that arms can be added.
 
         Raises:
-            InputError: An arm does not allow as many tokens.
+            InputError: The baseline does not allow as many tokens.
         """
-        asked = parse_tokens(self.experiment.tokens)
-        allowed = {arm.name: self._allowed(arm) for arm in self.arms if arm.name not in self.outcome.failed}
         settled = self.folder.record("length")
-        tokens = settled["tokens"] if settled else asked if asked is not None else min(allowed.values())
-        least = min(allowed, key=lambda name: allowed[name])
-        length = length_of([arm for arm in self.arms if arm.name in allowed], tokens)
-        if length.tokens > allowed[least]:
-            raise InputError(
-                f"{length.tokens:,} tokens are more than {least} allows by the epoch limits of its mixture: "
-                f"{allowed[least]:,}. Give --tokens {allowed[least]}, or a higher limit for all arms, such as --set "
-                "'set=[mixture.max_epochs=8]', in another --output."
-            )
+        asked: int | None = settled["tokens"] if settled else parse_tokens(self.experiment.tokens)
+        arms = [arm for arm in self.arms if arm.name not in self.outcome.failed]
+        if settled:
+            arms = [arm for arm in arms if self._keeps_step(arm, settled["tokens"])]
+        if asked is not None:
+            asked = length_of(arms, asked).tokens
+            arms = [arm for arm in arms if self._allows(arm, asked)]
+        length = length_of(arms, asked if asked is not None else min(map(self._allowed, arms)))
         if not settled:
             self.folder.done("length", {"tokens": length.tokens})
             self._display.say(f"Each run trains on {length.tokens:,} tokens.")
         return length
+
+    def _keeps_step(self, arm: Arm, tokens: int) -> bool:
+        """Whether what all others trained on is whole steps of an arm; it has failed where not."""
+        if tokens % (batch := batch_tokens(arm)) == 0:
+            return True
+        message = (
+            f"{arm.name}: the others train on {tokens:,} tokens, which are no whole steps of its {batch:,}: give an "
+            "arm of another name a batch that divides them, or choose another --output"
+        )
+        return self._fails(arm, message)
+
+    def _allows(self, arm: Arm, tokens: int) -> bool:
+        """Whether an arm has as many tokens; it has failed where not.
+
+        Raises:
+            InputError: It is the baseline.
+        """
+        if tokens <= (most := self._allowed(arm)):
+            return True
+        message = (
+            f"{tokens:,} tokens are more than {arm.name} allows by the epoch limits of its mixture: {most:,}. Give "
+            f"--tokens {most}, or a higher limit for all arms, such as --set 'set=[mixture.max_epochs=8]', in another "
+            "--output."
+        )
+        if arm.name == BASELINE:
+            raise InputError(message)
+        return self._fails(arm, message)
+
+    def _fails(self, arm: Arm, message: str) -> bool:
+        self.outcome.failed[arm.name] = message
+        self._display.say(f"{arm.name}: failed: {message}")
+        return False
 
     def _allowed(self, arm: Arm) -> int:
         """The largest budget of an arm."""

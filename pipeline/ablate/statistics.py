@@ -7,8 +7,10 @@ is uncertain for two reasons, and the interval holds both:
 - *documents*: others might have been held out. The variance of the ratio over documents (Cochran 1977, section 2.11),
   of differences that are averaged over seeds.
 - *seeds*: other first weights, draws and orders. A randomised block design with seeds as blocks: the mean square of
-  what is left of the arms' scores by seed without the means of arms and seeds, pooled over all arms, the control among
-  them, since three runs of one arm tell little of their variance. It holds if all arms vary alike.
+  what is left of the arms' scores by seed without the means of arms and seeds, pooled over the arms that train the same
+  model in the same way, the control among them, since three runs of one arm tell little of their variance. Another
+  trainer or tokenizer may vary many times as much (a learning rate that all but diverges), which would hide what the
+  other arms do, and be told too exactly itself: such an arm has the variance of its own differences by seed.
 
 Their sum has, by Welch and Satterthwaite, an approximate number of degrees of freedom, and the interval is Student's.
 Over ``all`` sources it is the mean with the weights of the mixture's shares. Intervals are widened (Bonferroni) so that
@@ -18,7 +20,7 @@ all of a table hold together with the stated confidence; a difference is shown w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -112,7 +114,12 @@ def _level_of_all(scores: Mapping[str, Scores], weights: Mapping[str, float], ar
 
 
 def differences(
-    scores: Mapping[str, Scores], weights: Mapping[str, float], arm: str, base: str, confidence: float
+    scores: Mapping[str, Scores],
+    weights: Mapping[str, float],
+    arm: str,
+    base: str,
+    confidence: float,
+    alike: Collection[str] | None = None,
 ) -> dict[str, Estimate]:
     """How many bits per byte more an arm needs than the baseline, by source and over all.
 
@@ -122,38 +129,49 @@ def differences(
         arm: The arm.
         base: The baseline.
         confidence: Of each of these intervals alone.
+        alike: The arms that vary alike by seed, the baseline among them; None for all.
     """
-    seeds = _seeds(scores, arm)
     found = {
-        name: _difference({name: source}, {name: 1.0}, arm, base, confidence, seeds) for name, source in scores.items()
+        name: _difference({name: source}, {name: 1.0}, arm, base, confidence, alike) for name, source in scores.items()
     }
-    found[ALL] = _difference(scores, weights, arm, base, confidence, seeds)
+    found[ALL] = _difference(scores, weights, arm, base, confidence, alike)
     return found
 
 
 def _difference(
-    scores: Mapping[str, Scores], weights: Mapping[str, float], arm: str, base: str, confidence: float, seeds: int
+    scores: Mapping[str, Scores],
+    weights: Mapping[str, float],
+    arm: str,
+    base: str,
+    confidence: float,
+    alike: Collection[str] | None,
 ) -> Estimate:
     value, parts = 0.0, list[tuple[float, float]]()
     for name, source in scores.items():
         more = source.bits[arm].mean(0) - source.bits[base].mean(0)
         value += weights[name] * float(more.sum() / source.bytes.sum())
         parts.append((weights[name] ** 2 * _ratio_variance(more, source.bytes), len(source.bytes) - 1))
+    seeds = _seeds(scores, arm)
     if seeds < 2:
         return Estimate(value, math.nan, math.nan, math.nan, math.nan)
-    square, freedom = seed_variance(rates_of_all(scores, weights))
+    pooled = (base, arm) if alike is not None and arm not in alike else alike
+    square, freedom = seed_variance(rates_of_all(scores, weights, pooled))
     return _estimate(value, [*parts, (2 * square / seeds, freedom)], confidence)
 
 
-def rates_of_all(scores: Mapping[str, Scores], weights: Mapping[str, float]) -> Numbers:
-    """Bits per byte over sources, by arm and seed [A, S]."""
-    arms = next(iter(scores.values())).bits
+def rates_of_all(
+    scores: Mapping[str, Scores], weights: Mapping[str, float], of: Collection[str] | None = None
+) -> Numbers:
+    """Bits per byte over sources, by arm and seed [A, S]; of some arms where they are named."""
+    arms = [arm for arm in next(iter(scores.values())).bits if of is None or arm in of]
     return np.array([sum(weights[name] * source.rates(arm) for name, source in scores.items()) for arm in arms])
 
 
 def seed_variance(rates: Numbers) -> tuple[float, int]:
-    """The variance of one run by its seed, of scores by arm and seed [A, S], and its degrees of freedom."""
+    """The variance of one run by its seed, of scores by arm and seed [A, S], and its degrees of freedom: 0 for none."""
     arms, seeds = rates.shape
+    if arms < 2 or seeds < 2:
+        return 0.0, 0
     left = rates - rates.mean(1, keepdims=True) - rates.mean(0, keepdims=True) + rates.mean()
     freedom = (arms - 1) * (seeds - 1)
     return float((left**2).sum() / freedom), freedom

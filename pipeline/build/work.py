@@ -28,7 +28,7 @@ from pipeline.corpus.shard import read_json, write_json
 from pipeline.errors import InputError, OutputError
 from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import atomic_output
-from pipeline.storage.locks import hold
+from pipeline.storage.locks import hold, release
 from pipeline.storage.ownership import claim_folder
 
 COMMAND = "pipeline.build"
@@ -127,6 +127,7 @@ class Work:
                 raise OutputError(
                     f"another build is at work in {self.root}: python -m pipeline.build status {self.root} shows it"
                 )
+            stack.callback(release, lock)
             if not hold(commands):
                 waits()
                 hold(commands, wait=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import IO, Any
 
 try:
@@ -28,6 +29,13 @@ def hold(file: IO[Any] | int, *, shared: bool = False, wait: bool = False) -> bo
     except OSError:  # a file system without locks
         pass
     return True
+
+
+def release(file: IO[Any] | int) -> None:
+    """Lets a file go. Closing it does not, as long as a process that a thread is just starting has a copy of it."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def is_abandoned(file: IO[Any] | int) -> bool:

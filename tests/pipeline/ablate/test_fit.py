@@ -35,11 +35,12 @@ def test_the_chance_of_a_misfit_is_chi_squares(value, freedom):
     assert _beyond(value, freedom) == pytest.approx(0.05, abs=2e-5)
 
 
-def experiment(folder, name, parameters=1000, error=0.01, baseline="sample", arm="a", overrides=("c4=null",)):
+def experiment(folder, name, parameters=1000, error=0.01, baseline="sample", source="web", overrides=("c4=null",)):
     """The results of an experiment, as far as the fit reads them."""
     arms = {"baseline": {"overrides": []}}
-    arms[arm] = {"overrides": list(overrides), "difference": {"all": {"value": 0.1, "error": error}}}
+    arms["a"] = {"overrides": list(overrides), "difference": {"all": {"value": 0.1, "error": error}}}
     result = {"baseline": baseline, "parameters": parameters, "tokens": 100, "confidence": 0.95, "arms": arms}
+    result["weights"] = {source: 1.0}
     (folder / name).mkdir()
     (folder / name / "results.json").write_text(json.dumps(result))
     return str(folder / name)
@@ -58,6 +59,7 @@ CASES = {
     "one": [{}],
     "alike": [{}, {}],
     "other baselines": [{}, {"baseline": "llama1", "parameters": 5}],
+    "other sources": [{}, {"parameters": 5, "source": "books"}],
     "other arms": [{}, {"parameters": 5, "overrides": ("books=null",)}],
     "no errors": [{}, {"parameters": 5, "error": None}],
 }
@@ -81,6 +83,7 @@ test_experiments_that_cannot_be_fitted = refusals(
         "one": "--fit needs 2 experiments or more",
         "alike": "have the same compute",
         "other baselines": "have different baselines: llama1, sample",
+        "other sources": "judged on other sources, or other shares of them: web 100.0%; books 100.0%",
         "other arms": "have no arm in common",
         "no errors": "nothing is known of the errors",
     },

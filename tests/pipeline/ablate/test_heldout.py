@@ -5,9 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.ablate.damage import is_drawn, shuffled
-from pipeline.ablate.heldout import check_absent, choose, overlaps, too_few, write_heldout
+from pipeline.ablate.heldout import check_absent, choose, overlaps, read_heldout, too_few, write_heldout
 from pipeline.ablate.recipe import HeldoutRecipe
-from pipeline.errors import InputError
+from pipeline.errors import InputError, OutputError
 from pipeline.mix.recipe import MixRecipe, SourceShare
 from pipeline.removals.lists import read_list
 
@@ -52,6 +52,16 @@ def test_of_equal_texts_one_is_held_out_and_empty_ones_are_not(tmp_path):
     assert len(set(texts)) == len(texts) < 20
     with pytest.raises(InputError, match="no source has 2 documents to hold out"):
         choose(same, MIXTURE, ["code"], HeldoutRecipe(share=0.5))
+
+
+def test_a_damaged_file_of_them_is_told(root, tmp_path):
+    chosen = choose(root, MIXTURE, ["web"], HeldoutRecipe(share=0.1))
+    write_heldout(tmp_path, chosen)
+    path = tmp_path / "documents.parquet"
+    assert [row["id"] for row in read_heldout(path)] == [row["id"] for row in chosen]
+    path.write_text("x")
+    with pytest.raises(OutputError, match=r"documents\.parquet, which all arms were judged on, cannot be read"):
+        read_heldout(path)
 
 
 def test_a_long_text_is_cut_between_characters(tmp_path):

@@ -22,6 +22,7 @@ def arm(difference=None, verdict=None, **more):
         "overrides": [],
         "made": [],
         "steps": 10,
+        "trains_alike": True,
         "bits_per_byte": {"all": LEVEL, "web": LEVEL},
         "by_seed": [1.0, 1.0],
         "curve": [{"step": 5, "bits_per_byte": 2.0}, {"step": 10, "bits_per_byte": 1.0}],
@@ -106,6 +107,11 @@ def test_no_text_of_strangers_acts_on_it(made):
 def test_a_control_that_is_found_different_is_warned_of(tmp_path):
     assert "Trust none of its verdicts" not in page(tmp_path, result())
     assert "Trust none of its verdicts" in page(tmp_path, result(arm(estimate(0.2, 0.1, 0.3), "worse")))
+
+
+def test_an_arm_that_trains_otherwise_is_said_to_be_judged_by_its_own_runs(tmp_path):
+    other = arm(estimate(0.2, -0.1, 0.5), "no difference shown", trains_alike=False)
+    assert "hot: another training or tokenizer" in page(tmp_path, result(hot=other, web=other | {"trains_alike": True}))
 
 
 def test_one_seed_is_not_judged(tmp_path):

@@ -29,6 +29,10 @@ def test_arms_of_flags_join_those_of_the_file(tmp_path):
     found = load_ablation(str(path), ["heldout.share=0.1"], ["b: c4=null"], {"baseline": None})
     assert found.arms == {"a": ("c4.dedup.lines=false",), "b": ("c4=null",)}
     assert (found.seeds, found.heldout.share) == (2, 0.1)
+    with pytest.raises(RecipeError, match=r"--arm a: .*mine.yaml has an arm of this name"):
+        load_ablation(str(path), (), ["a: c4=null"], {})
+    with pytest.raises(RecipeError, match="--arm b stands twice"):
+        load_ablation(str(path), (), ["b: c4=null", "b: arxiv=null"], {})
 
 
 test_arms_of_a_command_line = results(
@@ -102,6 +106,11 @@ test_overrides_that_are_refused = refusals(
         "tokenizer.output=x": "there is no such key",
         "mixture.max_epoch=9": "Did you mean mixture.max_epochs?",
         "mixture.sources.c4.share=10": "arm x: mix/llama1: the shares must sum to 100",
+        "tokenizer.vocab_size=many": "arm x: tokenizer: argument --vocab-size: invalid int value: 'many'",
+        "tokenizer.vocab_size=-5": "arm x: tokenizer: --vocab-size must be 1 or more, it is -5",
+        "mixture.proportions.c4=17": "it has no keys below it. Did you mean mixture.sources.c4.share?",
+        "mixture.heldout_tokens=9": "arm x: mixture.heldout_tokens: documents are held out before the mixture",
+        "train.run.seed=9": "arm x: train.run.seed: each run has a seed of its own: see seeds",
         "mixture.max_epochs=-1": "max_epochs must be above 0",
         "c4=true": "c4=null leaves it out",
         "damage=0": "damage must be a share of the documents, above 0 to 1",
@@ -119,6 +128,9 @@ test_keys_of_sources_and_trainer_are_asked_for_before_anything_is_made = refusal
         "commoncrawl.dedup.enabled?",
         "books.min_characters=few": "books: min_characters must be of type int, it is 'few'",
         "train.optimizer.lrr=1": "arm x: unknown key optimizer.lrr; did you mean optimizer.lr?",
+        "commoncrawl.dedup.enabled=true": "arm x: it is the baseline once more, with commoncrawl.dedup.enabled=true",
+        "tokenizer.vocab_size=2048": "arm x: it is the baseline once more",
+        "tokens=1M": "arm x: it is the baseline once more",
         "train.run.steps=9": "all arms train on the same number of tokens",
     },
 )
@@ -148,6 +160,7 @@ def test_an_arm_touches_what_it_must():
         "without": (("encode",), False),
         "damaged": (("encode",), False),
     }
+    assert [arm.name for arm in arms if not arm.trains_alike] == ["rate", "pieces"]
     assert {arm.name: arm.data_seed for arm in arms if arm.data_seed} == {"control": 1_000_000}
 
 

@@ -76,6 +76,22 @@ def test_without_any_noise_of_documents_it_is_the_block_design_over_seeds():
     assert found.freedom == pytest.approx(4)
 
 
+def test_an_arm_that_varies_otherwise_widens_no_other_and_has_its_own_variance():
+    rates = {"base": [20, 22, 21], "control": [21, 22, 20], "arm": [24, 25, 26], "hot": [20, 60, 100]}
+    both = scores(**{name: [[r, r] for r in row] for name, row in rates.items()})
+    without = scores(**{name: [[r, r] for r in row] for name, row in rates.items() if name != "hot"})
+    alike = ("base", "control", "arm")
+    calm = differences(both, WHOLE, "arm", "base", 0.95, alike)
+    assert calm == differences(without, WHOLE, "arm", "base", 0.95)
+    assert (calm[ALL].verdict, differences(both, WHOLE, "arm", "base", 0.95)[ALL].verdict) == (WORSE, NONE)
+    hot = differences(both, WHOLE, "hot", "base", 0.95, alike)[ALL]  # the paired t over seeds
+    assert (hot.error, hot.freedom) == (pytest.approx(np.std([0, 3.8, 7.9], ddof=1) / math.sqrt(3)), pytest.approx(2))
+
+
+def test_one_arm_alone_has_no_variance_of_seeds():
+    assert seed_variance(np.array([[1.0, 2.0]])) == (0.0, 0)
+
+
 def test_what_seeds_have_in_common_drops_out():
     base = [[20.0, 30], [40, 50], [60, 70]]
     found = differences(scores(base=base, arm=[[x + 1 for x in row] for row in base]), WHOLE, "arm", "base", 0.95)[ALL]

@@ -1,5 +1,7 @@
 """The folder of a build: whose it is, its records, and what a changed recipe moves aside."""
 
+import os
+
 import pytest
 
 from pipeline.build.units import RawFile, Unit
@@ -23,6 +25,26 @@ def test_one_build_at_a_time(tmp_path):
         with pytest.raises(OutputError, match="another build is at work"), Work(str(tmp_path / "work")).held():
             pass
     assert not work.is_held()
+
+
+def test_a_process_that_just_starts_in_another_thread_does_not_keep_a_folder_held(tmp_path):
+    work = Work(str(tmp_path))
+    with work.held():
+        lock = os.stat(tmp_path / "_build" / ".lock")
+        (mine,) = [fd for fd in range(3, 1024) if _is_open_on(fd, lock)]
+        copy = os.dup(mine)  # as a fork has it until it becomes another program
+    try:
+        with work.held():
+            assert work.is_held()
+    finally:
+        os.close(copy)
+
+
+def _is_open_on(descriptor: int, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file)
+    except OSError:
+        return False
 
 
 def test_a_folder_of_others_is_refused(tmp_path):
