@@ -6,7 +6,7 @@ Layout::
     heldout/documents.parquet           what arms are judged on; optout.tsv keeps it out of all of them
     arms/<arm>/                         a folder of pipeline.build: corpus/, models/, tokens/; what is shared are links
     arms/<arm>/seed-<n>/                shards/, run/ (a run of the trainer), scores.csv (each held-out document)
-    results.json results.csv documents.csv index.html     what came out
+    results.json results.csv documents.csv tasks.csv index.html     what came out
     raw/                                fetched files, for all arms
     _ablation/                          experiment.json, steps/ (what is done), logs/
 """

@@ -13,6 +13,7 @@ from pipeline.ablate.keys import is_damage
 from pipeline.ablate.recipe import BASELINE, CONTROL
 from pipeline.ablate.run import RUN
 from pipeline.ablate.statistics import ALL, BETTER, NONE, UNKNOWN, WORSE
+from pipeline.ablate.tasks import HIGHER, LOWER
 from pipeline.report.charts import Chart, Table
 from pipeline.report.content import Text, Texts
 from pipeline.report.harmless import harmless, one_line
@@ -73,6 +74,7 @@ def write_page(folder: Folder, result: Mapping[str, Any], title: str) -> str:
         rates=_rates(result),
         differences=_differences(result, arms),
         by_source=_by_source_note(result, arms),
+        tasks=_tasks(result, arms) if result.get("tasks") else None,
         heldout=_heldout(result),
         heldout_notes=list(_heldout_notes(result)),
         arms=[_arm(name, result["arms"][name]) for name in arms],
@@ -210,6 +212,23 @@ def _differences(result: Mapping[str, Any], arms: Sequence[str]) -> Table:
             cells.append(f"{value} ({low} to {high}){shown}" if low else value)
         rows.append([_source(source), *cells])
     return Table(["source", *map(_title, arms)], rows)
+
+
+def _tasks(result: Mapping[str, Any], arms: Sequence[str]) -> Table:
+    rows = []
+    for task, found in result["tasks"].items():
+        cells = [_number(found[BASELINE]["value"])]
+        for name in arms:
+            more, verdict = found[name]["difference"], found[name]["verdict"]
+            shown = f" {verdict}" if verdict in (HIGHER, LOWER) else ""
+            ends = "" if more["low"] is None else f" ({more['low']:+.4f} to {more['high']:+.4f}){shown}"
+            cells.append(f"{_number(more['value'], '+')}{ends}")
+        rows.append([one_line(task), *cells])
+    return Table(["task", _title(BASELINE), *map(_title, arms)], rows)
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else format(value, f"{sign}.4f")
 
 
 def _by_source_note(result: Mapping[str, Any], arms: Sequence[str]) -> str:

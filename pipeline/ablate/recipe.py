@@ -65,6 +65,10 @@ class AblationRecipe:
         points: At how many places of the training, the end among them, the held-out documents are judged.
         confidence: Of all intervals together.
         heldout: What arms are judged on.
+        tasks: On which runs are judged, too, as they train and at the end: names of lm-evaluation-harness, ``.yaml``
+            files in its format, rows of the papers' tables (``llama1:boolq``). Needs ``.[evaluation]``.
+        task_data: A folder with the tasks' data sets; where None, the Hugging Face hub.
+        task_limit: Documents of each task; where None, all.
         samples: Documents of each kind, and source, that the page shows of what only one of two arms has.
     """
 
@@ -79,6 +83,9 @@ class AblationRecipe:
     points: int = 4
     confidence: float = 0.95
     heldout: HeldoutRecipe = HeldoutRecipe()
+    tasks: tuple[str, ...] = ()
+    task_data: str | None = None
+    task_limit: int | None = 1000
     samples: int = 3
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from pipeline.ablate.arms import Arm, Length, model_shape
 from pipeline.ablate.folder import Folder
 from pipeline.ablate.heldout import overlaps, read_heldout
 from pipeline.ablate.recipe import BASELINE, CONTROL, AblationRecipe
-from pipeline.ablate.run import KEPT, OVERLAP, SCORES
+from pipeline.ablate.run import KEPT, OVERLAP, RUN, SCORES
 from pipeline.ablate.statistics import (
     ALL,
     LN2,
@@ -29,6 +29,7 @@ from pipeline.ablate.statistics import (
     seed_variance,
     together,
 )
+from pipeline.ablate.tasks import read_all, summarise_tasks
 from pipeline.corpus.shard import read_json, write_json
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.recipe import exact
@@ -38,7 +39,7 @@ FORMAT = 1
 DIGITS = 6
 _AGAIN = "Remove it, and the same command makes it anew."
 HEAD = ("arm", "source", "bits_per_byte", "low", "high", "difference", "difference_low", "difference_high", "verdict")
-RESULTS, TABLE, DOCUMENTS = "results.json", "results.csv", "documents.csv"
+RESULTS, TABLE, DOCUMENTS, TASKS = "results.json", "results.csv", "documents.csv", "tasks.csv"
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,10 @@ def summarise(
         "heldout": _heldout(experiment, folder, measured),
         "arms": {},
     }
+    if experiment.tasks:
+        runs = read_all(experiment, arms, folder, RUN)
+        count = len(compared) * len({name for values in runs.values() for run in values for name in run})
+        result["tasks"] = summarise_tasks(experiment, arms, runs, together(experiment.confidence, count))
     for arm in arms:
         result["arms"][arm.name] = _arm(experiment, arm, folder, measured, length, (one, each), alike)
     return result
@@ -251,6 +256,8 @@ def write_results(folder: Folder, result: Mapping[str, Any], measured: Measured)
     """Writes the results as JSON, and two tables: by arm and source, and by document."""
     write_json(str(folder.root / RESULTS), dict(result))
     write_bytes(str(folder.root / TABLE), _csv(_table(result)).encode("utf-8", "surrogateescape"))
+    if "tasks" in result:
+        write_bytes(str(folder.root / TASKS), _csv(_task_table(result)).encode("utf-8", "replace"))
     write_bytes(str(folder.root / DOCUMENTS), _csv(_documents(result, measured)).encode("utf-8", "replace"))
 
 
@@ -277,6 +284,14 @@ def _table(result: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
             more = arm.get("difference", {}).get(source, {})
             ends = [more.get(key) for key in ("value", "low", "high")]
             yield name, source, level["value"], level["low"], level["high"], *ends, arm.get("verdict", {}).get(source)
+
+
+def _task_table(result: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    yield ("task", "arm", "value", "difference", "difference_low", "difference_high", "verdict")
+    for task, arms in result["tasks"].items():
+        for name, entry in arms.items():
+            more = entry.get("difference", {})
+            yield task, name, entry["value"], *(more.get(key) for key in ("value", "low", "high")), entry.get("verdict")
 
 
 def _documents(result: Mapping[str, Any], measured: Measured) -> Iterator[Sequence[Any]]:

@@ -27,6 +27,7 @@ from pipeline.ablate.heldout import (
 from pipeline.ablate.kept import compare
 from pipeline.ablate.recipe import BASELINE, AblationRecipe
 from pipeline.ablate.sharing import RAW, describe, link, set_aside, share, write_recipe
+from pipeline.ablate.tasks import flags_of
 from pipeline.build.process import StoppedError, last_lines, run_command
 from pipeline.build.recipe import BuildRecipe
 from pipeline.build.sources import WHOLE
@@ -302,7 +303,8 @@ class Experiment:
         train, points = arm.recipe.train, self.experiment.points
         words = ["--model", str(train.model), "--data", str(folder / SHARDS), "--output", str(folder / RUN)]
         words += [*train.arguments, "run.steps=null", f"run.tokens={length.tokens}", f"run.seed={seed}"]
-        words += [f"data.seed={arm.data_seed + seed}", f"run.save_every={length.save_every(arm.name, points)}"]
+        every = length.save_every(arm.name, points)
+        words += [f"data.seed={arm.data_seed + seed}", f"run.save_every={every}", *flags_of(self.experiment, every)]
         with self._device() as environment:
             self._step(step, "trainer_bridge.train", [*words, f"run.keep={points + SPARE}"], environment=environment)
 

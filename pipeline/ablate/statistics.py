@@ -97,7 +97,7 @@ def levels(
         rates = source.rates(arm)
         own = float(rates.var(ddof=1)) / seeds if seeds > 1 else 0.0
         parts = [(documents, len(source.bytes) - 1), (own, seeds - 1)]
-        found[name] = _estimate(float(rates.mean()), parts, confidence)
+        found[name] = estimate_of(float(rates.mean()), parts, confidence)
     found[ALL] = _level_of_all(scores, weights, arm, confidence)
     return found
 
@@ -110,7 +110,7 @@ def _level_of_all(scores: Mapping[str, Scores], weights: Mapping[str, float], ar
     ]
     if len(rates) > 1:
         parts.append((float(rates.var(ddof=1)) / len(rates), len(rates) - 1))
-    return _estimate(float(rates.mean()), parts, confidence)
+    return estimate_of(float(rates.mean()), parts, confidence)
 
 
 def differences(
@@ -156,7 +156,7 @@ def _difference(
         return Estimate(value, math.nan, math.nan, math.nan, math.nan)
     pooled = (base, arm) if alike is not None and arm not in alike else alike
     square, freedom = seed_variance(rates_of_all(scores, weights, pooled))
-    return _estimate(value, [*parts, (2 * square / seeds, freedom)], confidence)
+    return estimate_of(value, [*parts, (2 * square / seeds, freedom)], confidence)
 
 
 def rates_of_all(
@@ -187,7 +187,7 @@ def _seeds(scores: Mapping[str, Scores], arm: str) -> int:
     return int(next(iter(scores.values())).bits[arm].shape[0])
 
 
-def _estimate(value: float, parts: Sequence[tuple[float, float]], confidence: float) -> Estimate:
+def estimate_of(value: float, parts: Sequence[tuple[float, float]], confidence: float) -> Estimate:
     """A value with the interval of a sum of variances, each with its degrees of freedom."""
     variance = sum(part for part, _ in parts)
     below = sum(part**2 / freedom for part, freedom in parts if part > 0)
