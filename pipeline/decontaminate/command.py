@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pipeline.command_line import command_parser, errors_told, folder, parse, sentences, warn
-from pipeline.corpus.shard import Layout
-from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
-from pipeline.engine.state import held
 from pipeline.errors import InputError, OutputError
-from pipeline.mix.watch import FileWatcher
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, read_bytes, require, write_bytes
 from pipeline.storage.ownership import Owned, check_apart, check_folder, claim_folder
 from pipeline.terminal import make_light, print_whole
@@ -126,8 +122,10 @@ class Work:
 
     def run(self) -> None:
         """Looks, tells, and acts."""
-        from pipeline.decontaminate.data import find_data  # noqa: PLC0415 - not for --help
+        from pipeline.corpus.shard import Layout  # noqa: PLC0415 - not for --help
+        from pipeline.decontaminate.data import find_data  # noqa: PLC0415
         from pipeline.decontaminate.scan import Indexes  # noqa: PLC0415
+        from pipeline.engine.state import held  # noqa: PLC0415
 
         args, report = self._args, self._args.report
         check_apart(report, args.folders, "DIR")
@@ -190,6 +188,8 @@ class Work:
     def _scan(self, data: Data, question: Question, indexes: Indexes, owned: Owned) -> None:
         """Looks through what was not looked through before."""
         from pipeline.decontaminate.scan import FOUND, ScanFile, found_name, is_done  # noqa: PLC0415
+        from pipeline.engine.here import run_each  # noqa: PLC0415
+        from pipeline.mix.watch import FileWatcher  # noqa: PLC0415
         from pipeline.storage.filesystem import delete_files  # noqa: PLC0415
 
         root, store = self._args.report, data.store if question.tokens else None
@@ -240,7 +240,7 @@ class Work:
     def _mask(self, data: Data, question: Question, indexes: Indexes, summary: Summary) -> None:
         """Has the loss off, in the shards, for what was found of samples of which a document holds too much."""
         from pipeline.decontaminate.masks import find_masks, mask_shards  # noqa: PLC0415
-        from pipeline.optout.command import CountWatcher  # noqa: PLC0415
+        from pipeline.optout.run import CountWatcher  # noqa: PLC0415
 
         assert data.shards is not None
         over = sum(bool(document.over) for document in summary.found)

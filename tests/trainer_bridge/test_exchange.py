@@ -93,7 +93,7 @@ def test_an_exported_tokenizer_gives_the_same_ids(trained, tmp_path):
 
 def test_an_export_in_several_files_and_another_type(trained, tmp_path, monkeypatch):
     run, _ = trained
-    monkeypatch.setattr(export, "FILE_BYTES", 20_000)
+    monkeypatch.setattr(exporting, "FILE_BYTES", 20_000)
     exporting.export(run, tmp_path / "hf", "bf16", None)
     files = sorted(path.name for path in (tmp_path / "hf").glob("*.safetensors"))
     assert files == [f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3)]

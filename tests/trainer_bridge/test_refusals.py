@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.test_exchange import command, write_meta_release
-from trainer_bridge import evaluate, export, exporting, import_weights, importing
+from trainer_bridge import evaluate, export, exporting, importing
 from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info
 from trainer_bridge.convert import from_hf_config, hf_config
 from trainer_bridge.errors import TrainerError
@@ -177,7 +177,7 @@ def test_leftovers_of_killed_imports_and_exports_are_no_obstacle(released, tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_weights, "write_sums", killed)
+        patch.setattr(importing, "write_sums", killed)
         with pytest.raises(KeyboardInterrupt):
             importing.import_weights(source, run)
     assert (run / "checkpoints" / "step-000000000.tmp").is_dir()
@@ -187,7 +187,7 @@ def test_leftovers_of_killed_imports_and_exports_are_no_obstacle(released, tmp_p
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-000000000"]
 
     with monkeypatch.context() as patch:
-        patch.setattr(export, "hf_config", killed)
+        patch.setattr(exporting, "hf_config", killed)
         with pytest.raises(KeyboardInterrupt):
             exporting.export(run, hf, "fp32", None)
     (hf / "notes.txt").write_text("mine")
