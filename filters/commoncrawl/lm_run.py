@@ -14,8 +14,9 @@ import orjson
 import pyarrow.parquet as pq
 
 from filters.commoncrawl import lm_training
+from filters.commoncrawl.buckets import PERCENTILES
 from filters.commoncrawl.kenlm_tools import find_or_build
-from filters.commoncrawl.perplexity import PERCENTILES, PerplexityModel, cutoffs_of
+from filters.commoncrawl.perplexity import PerplexityModel, cutoffs_of
 
 ROWS_AT_ONCE = 256  # bounds memory by rows, not by row groups
 HISTOGRAM_WIDTH = 40

@@ -23,7 +23,6 @@ from typing import Any, BinaryIO
 
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.manifest import read_manifest, versions
@@ -174,6 +173,8 @@ def read_origins(path: str) -> list[tuple[str, str]]:
         with open_input(path) as handle:
             table = pq.read_table(handle)
         if "removed" in table.column_names:
+            import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
             table = table.filter(pc.less(pc.list_value_length(table["removed"]), table["documents"]))
         return list(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
     except (OSError, pa.ArrowException, KeyError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -16,14 +16,12 @@ from pipeline.engine.summary import failures
 from pipeline.errors import InputError, OutputError
 from pipeline.mix.rows import is_shard_folder
 from pipeline.mix.token_files import TOKEN_FILES
-from pipeline.removals.matching import Removals, load_removals
 from pipeline.storage.filesystem import is_remote, join, list_tree, require
-from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.runs import is_run, verify_run
-from pipeline.verify.shards import cure as shards_cure
-from pipeline.verify.shards import verify_shards
-from pipeline.verify.token_files import verify_token_files
+
+if TYPE_CHECKING:
+    from pipeline.removals.matching import Removals
 
 CURE = (
     "To mend it: run {} again, with the same inputs. It makes shards again whose files are missing or cut; remove a "
@@ -63,12 +61,14 @@ def run(args: argparse.Namespace) -> NoReturn:
             require(given)
             if not is_remote(given) and not os.path.isdir(given):
                 raise InputError(f"there is no folder {given}")
-        removals = load_removals(args.absent) if args.absent else None
+        removals = _removals(args.absent) if args.absent else None
     for folder in (found for given in args.folders for found in _folders(given)):
         root = folder if is_remote(folder) else folder.rstrip("/")
         if is_run(root):
             sound, faults, cure = verify_run(root)
         elif is_shard_folder(root):
+            from pipeline.verify.shards import verify_shards  # noqa: PLC0415 - the tokenizer
+
             count, faults = verify_shards(root, checksums=not args.quick, corpus=args.corpus)
             sound = f"{count:,} rows"
         else:
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> NoReturn:
         for fault in faults:
             console.print(f"{folder}: {fault}", style="red", markup=False)
         if faults and not is_run(root):
-            cure = shards_cure(root) if is_shard_folder(root) else CURE.format(_command(root))
+            cure = _cure(root)
         if faults:
             console.print(f"{folder}: {cure}", style="yellow", markup=False)
         if not faults:
@@ -90,8 +90,25 @@ def run(args: argparse.Namespace) -> NoReturn:
     sys.exit(1 if failed else 0)
 
 
+def _removals(path: str) -> Removals:
+    from pipeline.removals.matching import load_removals  # noqa: PLC0415 - only with --absent
+
+    return load_removals(path)
+
+
+def _cure(root: str) -> str:
+    """What to do about a source's folder, or one of shards, with faults."""
+    if not is_shard_folder(root):
+        return CURE.format(_command(root))
+    from pipeline.verify.shards import cure  # noqa: PLC0415 - the tokenizer
+
+    return cure(root)
+
+
 def _verify_absent(root: str, removals: Removals, args: argparse.Namespace, console: Console) -> bool:
     """Checks that nothing of a list is left; tells whether anything is."""
+    from pipeline.verify.absent import absent_from_shards, absent_from_source  # noqa: PLC0415 - only with --absent
+
     if is_shard_folder(root):
         faults = absent_from_shards(root, removals, args.corpus)
     else:
@@ -109,6 +126,8 @@ def _verify_token_files(corpus: str, console: Console) -> bool:
     root = join(corpus, TOKEN_FILES)
     if not list_tree(root, ".json"):
         return False
+    from pipeline.verify.token_files import verify_token_files  # noqa: PLC0415 - the tokenizer
+
     count, faults = verify_token_files(root, corpus)
     for fault in faults:
         console.print(f"{root}: {fault}", style="red", markup=False)

@@ -10,7 +10,7 @@ from pipeline.command_line import errors_told
 from pipeline.errors import InputError
 from pipeline.recipe import from_mapping, with_overrides
 from pipeline.recipe_keys import listing, recipe_keys
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import default_cache
 from sources.publishers.arxiv import ArxivBucket
 from sources.publishers.commoncrawl import CommonCrawlCrawls

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.commoncrawl import lm_cli, lm_run, perplexity
+from filters.commoncrawl.buckets import CCNET_CUTOFFS, bucket
 from filters.commoncrawl.normalize import normalize_plain
 from filters.commoncrawl.perplexity import (
-    CCNET_CUTOFFS,
     PerplexityModel,
-    bucket,
     cutoffs_of,
     load_kenlm,
     load_sentencepiece,
