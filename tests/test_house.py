@@ -147,22 +147,25 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-def test_help_is_told_without_what_any_work_needs():
-    """One process imports all commands and writes all their help: in it, nothing heavy was imported."""
+def test_help_and_refusals_are_told_without_what_any_work_needs():
+    """One process imports all commands, has all write their help, and refuse a flag: then nothing heavy is imported."""
     assert len(commands()) == 35
-    heavy = {"numpy", "pyarrow", "torch", "apache_beam"}
-    program = "\n".join(
-        [
-            "import importlib, sys",
-            f"for name in {commands()}:",
-            "    help = importlib.import_module(name).parser().format_help()",
-            "    assert help.startswith('usage: python -m '), name",
-            f"    if found := {heavy!r} & set(sys.modules):",
-            "        sys.exit(f'{name} imports {found}')",
-        ]
-    )
+    program = f"""\
+import importlib, sys
+for name in {commands()}:
+    command = importlib.import_module(name)
+    assert command.parser().format_help().startswith("usage: python -m "), name
+    sys.argv[1:] = ["--wrong"]
+    try:
+        command.main()
+    except SystemExit as end:
+        assert end.code == 2, name
+    if found := {{"numpy", "pyarrow", "torch", "apache_beam"}} & set(sys.modules):
+        sys.exit(f"{{name}} imports {{found}}")
+"""
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("error: ") == 35
 
 
 def test_commands_start_without_what_only_their_work_needs():

@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and damages."""
-    import_module("pipeline.ablate.damaging").run(parser().parse_args(arguments))
+    args = parser().parse_args(arguments)
+    import_module("pipeline.ablate.damaging").run(args)
 
 
 if __name__ == "__main__":

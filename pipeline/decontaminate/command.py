@@ -152,7 +152,7 @@ class Work:
             self._say(f"Nothing was taken out. --drop takes out {listed:,} documents.")
 
     def _check_shards(self, data: Data) -> None:
-        from pipeline.mix.rows import is_shard_folder  # noqa: PLC0415
+        from pipeline.mix.names import is_shard_folder  # noqa: PLC0415
 
         for root in self._args.folders[1:]:
             if not is_shard_folder(root):

@@ -31,6 +31,7 @@ from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.masks import mask_record
+from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.shards import LOSS_MASK
@@ -40,12 +41,10 @@ from pipeline.source import HashingReader
 from pipeline.storage.filesystem import atomic_output, exists, file_sizes, join, open_input
 
 FORMAT = 2
-DOCUMENTS = "documents.parquet"
 KEPT_OUT = "kept_out.parquet"
 TOKENIZER = "tokenizer.model"
 PLAN = "plan.json"
 HELDOUT = "heldout"
-STATE = "state.json"
 DATASET = "dataset_info.json"
 BESIDE = (TOKENIZER, PLAN, DOCUMENTS, KEPT_OUT, STATE, DATASET)  # what lies beside shards, as far as a set has it
 _SHARD_NAME = re.compile(r"data-\d{5,}-of-\d{5,}")

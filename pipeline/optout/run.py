@@ -20,9 +20,9 @@ from pipeline.engine.progress import Bar, Watcher, time_left
 from pipeline.engine.state import held
 from pipeline.errors import InputError
 from pipeline.mix.folder import HELDOUT
-from pipeline.mix.rows import is_shard_folder, open_folder
+from pipeline.mix.names import TOKEN_FILES, is_shard_folder
+from pipeline.mix.rows import open_folder
 from pipeline.mix.shards import LOSS_MASK
-from pipeline.mix.token_files import TOKEN_FILES
 from pipeline.optout import corpus as documents
 from pipeline.optout import shards, token_files
 from pipeline.optout.journal import Journal, finish_pending

@@ -39,4 +39,5 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and prints the plan."""
-    import_module("pipeline.plan.run").run(parser().parse_args(arguments))
+    args = parser().parse_args(arguments)
+    import_module("pipeline.plan.run").run(args)

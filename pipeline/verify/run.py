@@ -14,8 +14,7 @@ from pipeline.corpus.manifest import read_manifest, run_folders
 from pipeline.corpus.shard import Layout
 from pipeline.engine.summary import failures
 from pipeline.errors import InputError, OutputError
-from pipeline.mix.rows import is_shard_folder
-from pipeline.mix.token_files import TOKEN_FILES
+from pipeline.mix.names import TOKEN_FILES, is_shard_folder
 from pipeline.storage.filesystem import is_remote, join, list_tree, require
 from pipeline.verify.accounts import verify
 from pipeline.verify.runs import is_run, verify_run

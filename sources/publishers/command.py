@@ -37,4 +37,5 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line and prints the units."""
-    import_module("sources.publishers.run").run(parser().parse_args(arguments))
+    args = parser().parse_args(arguments)
+    import_module("sources.publishers.run").run(args)
