@@ -1,4 +1,4 @@
-"""Scores documents one by one."""
+"""Scores documents one by one, each for itself: see ``trainer_bridge.score``."""
 
 import argparse
 import csv

@@ -1,7 +1,7 @@
 """Reads a run's directory through and says what is damaged.
 
-Looked at: each checkpoint (``checkpoint.find_damage``), that the steps
-in metrics.jsonl are all there up to the newest checkpoint, and that the tokenizer is that of the run's shards.
+Looked at: each checkpoint (``checkpoint.find_damage``), that the steps in metrics.jsonl are all there up to the newest
+checkpoint, and that the tokenizer is that of the run's shards.
 """
 
 import json

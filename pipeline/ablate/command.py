@@ -10,12 +10,7 @@ from itertools import pairwise
 
 from pipeline.ablate.recipe import CORPORA, SHARDS, AblationRecipe, built_in
 from pipeline.build.recipe import built_in as built_in_recipes
-from pipeline.command_line import (
-    add_keys,
-    command_parser,
-    folder,
-    parse,
-)
+from pipeline.command_line import add_keys, command_parser, folder, parse
 from pipeline.recipe_keys import recipe_keys
 
 OUTPUT = "ablation"

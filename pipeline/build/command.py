@@ -9,12 +9,7 @@ from importlib import import_module
 from itertools import pairwise
 
 from pipeline.build.recipe import DEFAULT, BuildRecipe, built_in, load_build
-from pipeline.command_line import (
-    add_keys,
-    command_parser,
-    folder,
-    parse,
-)
+from pipeline.command_line import add_keys, command_parser, folder, parse
 from pipeline.recipe_keys import recipe_keys
 
 WORK = "work"
