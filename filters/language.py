@@ -16,7 +16,7 @@ LABEL_PREFIX = "__label__"
 class LanguageIdentifier:
     """Names the language of pages with a fastText model (``lid.176.bin``, ``lid.176.ftz``).
 
-    Memory: that of :class:`filters.fasttext.classifier.LinearTextClassifier`, about 26 MB beside the library's own for
+    Memory: that of :class:`filters.fasttext.classifier.LinearTextClassifier`, about 37 MB beside the library's own for
     lid.176.ftz.
 
     Args:

@@ -145,7 +145,7 @@ def hash_lines(text: str, *, use_compiled: bool = True) -> npt.NDArray[np.uint64
     return hashes[0] if len(hashes) == 1 else np.concatenate(hashes)
 
 
-def _hash_all(library: ctypes.CDLL, text: str) -> npt.NDArray[np.uint64]:
+def _hash_all(library: ctypes.CDLL, text: str, *, use_instructions: bool = True) -> npt.NDArray[np.uint64]:
     """Hashes the lines of a text by the compiled loop."""
     if any(character in text for character in _LOWER_BY_PYTHON):
         text = text.lower()  # no line sees its neighbour, and what is stripped has no case: see _unicode_keys
@@ -158,6 +158,7 @@ def _hash_all(library: ctypes.CDLL, text: str) -> npt.NDArray[np.uint64]:
         ctypes.c_void_p(address(_key_table())),
         ctypes.c_void_p(address(key)),
         ctypes.c_void_p(address(hashes)),
+        ctypes.c_int(use_instructions),
     )
     return hashes
 

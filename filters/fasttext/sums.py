@@ -68,6 +68,8 @@ class WordSums:
     ) -> None:
         self._call = library.word_sums
         self._call.restype = ctypes.c_int64
+        self._in_order = library.rows_in_order
+        self._in_order.restype = ctypes.c_int64
         ordered = sorted(long_words, key=lambda word: int.from_bytes(word[:8], "little"))
         long_low = np.array([int.from_bytes(word[:8], "little") for word in ordered], np.uint64)
         long_start = np.cumsum([0, *map(len, ordered)], dtype=np.int64)
@@ -141,6 +143,35 @@ class WordSums:
             ctypes.c_void_p(address(first)),
         )
         return out[:count], first, int(model.used)
+
+    def in_order(
+        self, document: bytes, table: WordTable, first_word: int, words: int, last: int
+    ) -> tuple[npt.NDArray[np.float32], int]:
+        """The sum of a document's rows by the library's own additions, one after the other in float32.
+
+        Args:
+            document: As in ``add_up``.
+            table: Likewise; nothing is put into it.
+            first_word: The row of the matrix at which the sums of the vocabulary's words begin.
+            words: Their number.
+            last: The input row of the end of the line, which comes last; -1 for none.
+
+        Returns:
+            (the sum, shape (width - 2,); the number of rows).
+        """
+        slots, bits = table.slots
+        self._model.slots, self._model.bits = address(slots), bits
+        sum_ = np.empty(self._width - 2, np.float32)
+        rows = self._in_order(
+            ctypes.byref(self._model),
+            ctypes.c_char_p(document + bytes(16)),
+            ctypes.c_int64(len(document)),
+            ctypes.c_int64(first_word),
+            ctypes.c_int64(words),
+            ctypes.c_int64(last),
+            ctypes.c_void_p(address(sum_)),
+        )
+        return sum_, int(rows)
 
 
 def word_sums(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 NAME = "_compiled"
 # The layout of the structures and arguments; a library left by another version is not used.
-INTERFACE = 4
+INTERFACE = 6
 
 
 @functools.cache

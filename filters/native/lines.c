@@ -36,17 +36,62 @@ static void sha1_block(uint32_t *h, const uint8_t *p) {
     h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e;
 }
 
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+/* The same by the processor's own instructions, four rounds at a time, where it has them. */
+__attribute__((target("sha,sse4.1"))) static void sha1_block_by_processor(uint32_t *h, const uint8_t *p) {
+    const __m128i order = _mm_set_epi64x(0x0001020304050607LL, 0x08090a0b0c0d0e0fLL);
+    __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)h), 0x1B), e = _mm_set_epi32((int)h[4], 0, 0, 0);
+    __m128i first = abcd, first_e = e, before, w[4];
+    for (int i = 0; i < 4; i++) w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), order);
+#define FOUR(i, function)                                                                         \
+    do {                                                                                          \
+        if (i >= 4) {                                                                             \
+            __m128i mixed = _mm_xor_si128(_mm_sha1msg1_epu32(w[i & 3], w[(i + 1) & 3]), w[(i + 2) & 3]); \
+            w[i & 3] = _mm_sha1msg2_epu32(mixed, w[(i + 3) & 3]);                                 \
+        }                                                                                         \
+        e = i ? _mm_sha1nexte_epu32(before, w[i & 3]) : _mm_add_epi32(e, w[0]);                   \
+        before = abcd;                                                                            \
+        abcd = _mm_sha1rnds4_epu32(abcd, e, function);                                            \
+    } while (0)
+    FOUR(0, 0); FOUR(1, 0); FOUR(2, 0); FOUR(3, 0); FOUR(4, 0);
+    FOUR(5, 1); FOUR(6, 1); FOUR(7, 1); FOUR(8, 1); FOUR(9, 1);
+    FOUR(10, 2); FOUR(11, 2); FOUR(12, 2); FOUR(13, 2); FOUR(14, 2);
+    FOUR(15, 3); FOUR(16, 3); FOUR(17, 3); FOUR(18, 3); FOUR(19, 3);
+    e = _mm_sha1nexte_epu32(before, first_e);
+    _mm_storeu_si128((__m128i *)h, _mm_shuffle_epi32(_mm_add_epi32(abcd, first), 0x1B));
+    h[4] = (uint32_t)_mm_extract_epi32(e, 3);
+}
+
+static int has_sha1(void) {
+    static int known = -1; /* on a virtual machine it takes longer to ask than to hash a page */
+    if (known < 0) {
+        unsigned a, b, c, d;
+        int has_sse = __get_cpuid(1, &a, &b, &c, &d) && c & bit_SSE4_1;
+        known = has_sse && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1;
+    }
+    return known;
+}
+#else
+#define sha1_block_by_processor sha1_block
+static int has_sha1(void) { return 0; }
+#endif
+
+typedef void block_function(uint32_t *, const uint8_t *);
+
 /* The first eight bytes of the digest, as a little-endian number. */
-static uint64_t sha1_head(const uint8_t *p, uint64_t size) {
+static uint64_t sha1_head(const uint8_t *p, uint64_t size, block_function *add) {
     uint32_t h[5] = {0x67452301u, 0xEFCDAB89u, 0x98BADCFEu, 0x10325476u, 0xC3D2E1F0u};
     uint64_t left = size;
-    for (; left >= 64; p += 64, left -= 64) sha1_block(h, p);
+    for (; left >= 64; p += 64, left -= 64) add(h, p);
     uint8_t last[128] = {0};
     int blocks = left < 56 ? 1 : 2;
     memcpy(last, p, left);
     last[left] = 0x80;
     for (int i = 0; i < 8; i++) last[64 * blocks - 1 - i] = (uint8_t)(size * 8 >> 8 * i);
-    for (int i = 0; i < blocks; i++) sha1_block(h, last + 64 * i);
+    for (int i = 0; i < blocks; i++) add(h, last + 64 * i);
     uint64_t head = 0;
     for (int i = 0; i < 8; i++) head |= (uint64_t)(uint8_t)(h[i / 4] >> (24 - 8 * (i % 4))) << 8 * i;
     return head;
@@ -124,12 +169,15 @@ static uint8_t *encode(uint8_t *out, uint32_t c) {
 /* Hashes the lines of a text of valid UTF-8 (lone surrogates have three bytes).
 
    table: for the characters below TABLE what becomes of them, 0 for those that go. key: room for 2 * size + 1 bytes, for a
-   character of two bytes can become one of three. hashes: room for as many as there are lines; their number is returned. */
-int64_t line_hashes(const uint8_t *text, int64_t size, const uint32_t *table, uint8_t *key, uint64_t *hashes) {
+   character of two bytes can become one of three. hashes: room for as many as there are lines; their number is returned.
+   use_instructions: whether the processor's own may be used, where it has them. */
+int64_t line_hashes(const uint8_t *text, int64_t size, const uint32_t *table, uint8_t *key, uint64_t *hashes,
+                    int use_instructions) {
     const uint8_t *p = text, *end = text + size;
     uint8_t ascii[128], inside[128]; /* what becomes of a character, and whether it is no white space */
     for (int c = 0; c < 128; c++) ascii[c] = (uint8_t)table[c], inside[c] = !is_white((uint32_t)c);
     int64_t count = 0;
+    block_function *add = use_instructions && has_sha1() ? sha1_block_by_processor : sha1_block;
     for (;; p++) {
         uint8_t *out = key, *kept = key; /* behind the last character that is no white space */
         int begun = 0;
@@ -149,7 +197,7 @@ int64_t line_hashes(const uint8_t *text, int64_t size, const uint32_t *table, ui
             if (c) out = encode(out, c);
             if (!white) kept = out;
         }
-        hashes[count++] = sha1_head(key, (uint64_t)(kept - key));
+        hashes[count++] = sha1_head(key, (uint64_t)(kept - key), add);
         if (p >= end) return count;
     }
 }

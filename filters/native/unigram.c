@@ -10,7 +10,7 @@
 #define RESET 100000.0f        /* kScoreResetThreshold */
 #define CACHED_BYTES 16        /* of a word, its space not counted; and the most pieces it can then have, with the space */
 #define CACHED_PIECES 4
-#define CACHE_BITS 15
+#define CACHE_BITS 16
 #define STEEPEST 1000.0f       /* no score of a piece is below -STEEPEST, or no word is cached */
 #define MARGIN 0.5f            /* see unigram_score */
 

@@ -252,3 +252,65 @@ int64_t word_sums(word_model *m, const uint8_t *text, const int64_t *ends, int64
     }
     return sums;
 }
+
+typedef struct {
+    const word_model *m;
+    float *sum;
+    int64_t width, rows;
+} plain_sum;
+
+static void add_plainly(plain_sum *s, int64_t input_row) {
+    const float *row = s->m->sums + (s->m->first_input + input_row) * s->m->width;
+    for (int64_t column = 0; column < s->width; column++) s->sum[column] += row[column];
+    s->rows++;
+}
+
+/* The n-grams of a word one after the other, as Dictionary::computeSubwords has them. */
+static void add_ngrams_plainly(plain_sum *s, const uint8_t *word, int64_t size) {
+    const word_model *m = s->m;
+    for (int64_t at = -1; at < size; at++) {
+        if (at >= 0 && (word[at] & 0xC0) == 0x80) continue;
+        uint32_t h = MIX(BASIS, at < 0 ? '<' : word[at]);
+        int64_t next = at + 1;
+        for (int64_t n = 1; n <= m->most; n++) {
+            for (; next < size && (word[next] & 0xC0) == 0x80; next++) h = MIX(h, word[next]);
+            if (n >= m->least && !(n == 1 && at < 0)) {
+                int64_t bucket = h % m->bucket;
+                if (!m->kept) {
+                    add_plainly(s, m->first_ngram + bucket);
+                } else if (m->kept[bucket >> 6] >> (bucket & 63) & 1) {
+                    uint64_t below = m->kept[bucket >> 6] & ((1ULL << (bucket & 63)) - 1);
+                    add_plainly(s, m->first_ngram + m->row_of_kept[m->kept_before[bucket >> 6] + COUNT(below)]);
+                }
+            }
+            if (next > size) break;
+            h = MIX(h, next == size ? '>' : word[next]);
+            next++;
+        }
+    }
+}
+
+/* The sum of a text's rows as the library adds them up: one after the other, in float32, a word's own before its n-grams'
+   (FastText::getLine, QuantMatrix::averageRowsToVector).
+
+   text: as in word_sums, with 16 bytes behind it. first_word, words: the rows of the vocabulary's sums, whose numbers are
+   those of the words in the input matrix. last: the input row that comes last, of the end of the line; -1 for none.
+   sum: width - 2 numbers. Returns how many rows there are. */
+int64_t rows_in_order(const word_model *m, const uint8_t *text, int64_t size, int64_t first_word, int64_t words, int64_t last,
+                      float *sum) {
+    plain_sum s = {m, sum, m->width - 2, 0};
+    memset(sum, 0, (size_t)s.width * sizeof *sum);
+    for (int64_t at = 0; at < size;) {
+        if (separates(text[at])) { at++; continue; }
+        int64_t start = at;
+        while (at < size && !separates(text[at])) at++;
+        key k = key_of(text + start, at - start, text + size + 16);
+        int64_t row = at - start <= SHORT ? find(m, &k) : find_long(m, k.low, text + start, at - start);
+        int is_word = row >= first_word && row < first_word + words;
+        if (row == 1 || (!is_word && at - start >= 9 && !memcmp(text + start, "__label__", 9))) continue;
+        if (is_word) add_plainly(&s, row - first_word);
+        if (m->most) add_ngrams_plainly(&s, text + start, at - start);
+    }
+    if (last >= 0) add_plainly(&s, last);
+    return s.rows;
+}

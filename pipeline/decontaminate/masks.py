@@ -36,6 +36,7 @@ from pipeline.optout.journal import Journal, finish_pending
 from pipeline.optout.manifests import below_root
 from pipeline.optout.sets import look_through, read_rows, stage_shard
 from pipeline.optout.spans import mask_column
+from pipeline.removals.records import is_pending
 from pipeline.storage.filesystem import is_remote, join, open_input
 from pipeline.verify.shards import planned_form
 from tokenizer.encode import Encoder
@@ -165,6 +166,10 @@ def mask_shards(folder: ShardFolder, spans: Spans, question: Question, indexes: 
     root = _above(folder.root) if folder.manifest["kind"] == "heldout" else folder.root
     with held(Layout(root)):
         finish_pending(root)
+        if is_pending(root):
+            raise InputError(
+                f"removals from {root} were begun and not ended: run the same python -m pipeline.optout first"
+            )
         drawn, shards = look_through(folder, np.array(sorted(spans), np.int64)), 0
         for shard, entry in enumerate(folder.manifest["shards"]):
             shards += _mask_shard(root, folder, shard, spans, drawn.rows.get(entry["file"], ()))

@@ -73,7 +73,7 @@ def _figure(value: float | str) -> str:
 
 def write_report(
     root: str, data: Data, question: Question, indexes: Indexes, summary: Summary, threshold: float
-) -> int:
+) -> tuple[int, int]:
     """Writes all that is said.
 
     Args:
@@ -85,10 +85,11 @@ def write_report(
         threshold: The share of a sample from which a document is listed for removal.
 
     Returns:
-        How many documents are listed.
+        How many ids are listed, and how many documents have none that a list can hold.
     """
     over = [document for document in summary.found if document.share >= threshold]
-    listed = sorted({document.id for document in over if document.id and _is_listable(document.id)})
+    ids = [document.id for document in over if document.id and _is_listable(document.id)]
+    listed = sorted(set(ids))
     tables = tables_of(summary, indexes)
     content = {
         "format": 1,
@@ -105,7 +106,7 @@ def write_report(
     _write_lines(join(root, DOCUMENTS), _document_lines(indexes, summary.found))
     write_bytes(join(root, REMOVALS), removals(listed))
     write_bytes(join(root, PAGE), _page(indexes, summary, tables, threshold, len(over)).encode("utf-8", "replace"))
-    return len(listed)
+    return len(listed), len(over) - len(ids)
 
 
 def _is_listable(name: str) -> bool:

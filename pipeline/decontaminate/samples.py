@@ -109,7 +109,7 @@ def _unlike(name: str, sets: Sequence[EvaluationSet]) -> str:
 def _files(paths: Sequence[str], fields: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Name, path, and fields of each file of samples."""
     for given in paths:
-        found = [file.path for file in match([given])]
+        found = [file.path for file in match([given], flag="--against")]
         known = [path for path in found if path.endswith((*JSON_LINES, *PARQUET, *TASKS))]
         if not known:
             raise InputError(f"{given}: there are no evaluation sets; they are {KINDS}")
@@ -241,7 +241,7 @@ def _task_files(path: str, fields: tuple[str, ...]) -> Iterator[tuple[str, str, 
         files = files[split]
     name, wanted = str(task.get("task") or _stem(path)), fields or _query_fields(task)
     for place in [files] if isinstance(files, str) else files:
-        for data in match([_beside(path, str(place))]):
+        for data in match([_beside(path, str(place))], flag=f"{path}: data_files"):
             if not data.path.endswith((*JSON_LINES, *PARQUET)):
                 raise InputError(f"{path}: {data.path} is neither JSON lines nor Parquet")
             yield name, data.path, wanted

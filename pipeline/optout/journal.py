@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from pipeline.corpus.shard import read_json, write_json
-from pipeline.removals.records import BEGUN, FOLDER, JOURNAL, PENDING
+from pipeline.errors import OutputError
+from pipeline.removals.records import BEGUN, FOLDER, JOURNAL, PENDING, UNDER_WAY
 from pipeline.storage.filesystem import (
     atomic_output,
     delete_files,
@@ -79,24 +80,43 @@ def finish_pending(root: str) -> int:
     names = sorted(list_names(pending, JOURNAL))
     for name in names:
         _carry_out(root, name)
-    left = [f"{FOLDER}/{PENDING}/{name}" for name in file_sizes(pending, "") if name != BEGUN]
+    left = [f"{FOLDER}/{PENDING}/{name}" for name in file_sizes(pending, "") if not _is_kept(name)]
     delete_files([_below(root, name) for name in left])
     _remove_folders(root, left)
     return len(names)
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a file of what is pending stays till all of it is done, not till its journal is."""
+    return name == BEGUN or name.startswith(UNDER_WAY)
 
 
 def _carry_out(root: str, name: str) -> None:
     """Does what a journal says, of which some may be done; the journal goes last."""
     path = _place(root, name + JOURNAL)
     entries = read_json(path)
-    for staged, final in entries["moves"]:
-        _move(_place(root, staged), _below(root, final))
-    for final, value in entries["writes"].items():
-        write_json(_below(root, final), value)
-    delete_files([_below(root, final) for final in entries["deletes"]])
+    with _refusals_told(root):
+        for staged, final in entries["moves"]:
+            _move(_place(root, staged), _below(root, final))
+        for final, value in entries["writes"].items():
+            write_json(_below(root, final), value)
+        delete_files([_below(root, final) for final in entries["deletes"]])
     delete_files([_place(root, staged) for staged, _ in entries["moves"]])
     delete_files([path])
     _remove_folders(root, [f"{FOLDER}/{PENDING}/{name}/x"])
+
+
+@contextmanager
+def _refusals_told(root: str) -> Iterator[None]:
+    """Turns an error of the file system, such as of a folder that may not be written to, into an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename or root
+        raise OutputError(
+            f"{where} cannot be changed: {error.strerror or error}. Mend that, and run the same command again: it ends "
+            "what was begun."
+        ) from error
 
 
 def _move(staged: str, final: str) -> None:

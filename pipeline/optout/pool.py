@@ -2,15 +2,17 @@
 
 Of training these are whole documents of which nothing is drawn and nothing is held out, and once these are used up,
 those that were drawn, each once more: as a mixture of what is left would draw them. Of the held-out set they are what
-is kept out of training and not written to it. In what order they come, the seed and their names decide.
+is kept out of training and not written to it. In what order they come, the seed and their names decide. Where the last
+of a place is cut, what is left of it comes behind the whole ones of its sort: of long documents it is most.
 
 Memory: the marks of one token file, and a byte for each document of the corpus.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from pipeline.optout.spans import Filling
 Flags = npt.NDArray[np.bool_]
 Open = Callable[[TokenFile], TokenReader]  # the token file of a file of documents
 Parts = Mapping[int, Sequence[tuple[int, int]]]  # by document: ids of it from one to another
+SHORTEST_REST = 64  # ids of what is left of a document that was cut; less of one is no text
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Pool:
         usable: Callable[[Candidate], bool] = lambda _: True,
     ) -> None:
         self._waiting: list[Candidate] = []
+        self._rests: deque[Candidate] = deque()
+        self._ahead: Candidate | None = None
         self._left = iter(candidates)
         self._open, self._bos, self._usable = opened, bos, usable
 
@@ -84,10 +89,11 @@ class Pool:
                 passed.append(candidate)
                 continue
             taken.append(candidate)
-            left -= min(size, left)
-            if not left:
+            if size >= left:
                 self._waiting = [*passed, *self._waiting]
+                self._keep_rest(candidate, left)
                 return self._fillings(taken, length)
+            left -= size
         self._waiting = met
         return None
 
@@ -95,9 +101,24 @@ class Pool:
         """Those that were passed over before, then the others."""
         while self._waiting:
             yield self._waiting.pop(0)
-        for candidate in self._left:
-            if self._usable(candidate):
-                yield candidate
+        while (candidate := self._next()) is not None:
+            yield candidate
+
+    def _next(self) -> Candidate | None:
+        """The next whole one, or a rest, where no whole one of its sort is left; None where nothing is."""
+        if self._ahead is None:
+            self._ahead = next(filter(self._usable, self._left), None)
+        found = self._ahead
+        if self._rests and (found is None or (found.again and not self._rests[0].again)):
+            return self._rests.popleft()
+        self._ahead = None
+        return found
+
+    def _keep_rest(self, candidate: Candidate, used: int) -> None:
+        """Keeps what is left of a candidate of which so many ids are written, the bos that it was given among them."""
+        start = candidate.start + used - self._given(candidate)
+        if candidate.stop - start >= SHORTEST_REST:
+            self._rests.append(replace(candidate, start=start))
 
     def _size(self, candidate: Candidate) -> int:
         return candidate.stop - candidate.start + self._given(candidate)

@@ -268,11 +268,13 @@ class Work:
             self.say(
                 "  What fills places has no loss mask yet: run the same python -m pipeline.decontaminate --mask again."
             )
-        off = shards.share_error(root)
-        if off > SHARE_TOLERANCE:
-            warn(
-                f"{root}: shares are off by {off:.3%} now. python -m pipeline.mix makes shards anew in another folder."
-            )
+        for one in following.sets:
+            off = shards.share_error(one.root)
+            if off > SHARE_TOLERANCE:
+                warn(
+                    f"{one.root}: shares are off by {off:.3%} now. python -m pipeline.mix makes shards anew in another "
+                    "folder."
+                )
 
     def _tell_exact(self, found: Sequence[documents.SourceMatches]) -> None:
         for source in found:
@@ -284,6 +286,8 @@ class Work:
 
     def _tell_next(self) -> None:
         self.say("Next:")
-        folders = " ".join(shlex.quote(root) for root in (*self._given.corpora, *self._given.shards))
-        self.say(f"  python -m pipeline.verify {folders} --absent {shlex.quote(self._args.list)}")
+        folders = " ".join(shlex.quote(root) for root in dict.fromkeys([*self._given.corpora, *self._given.shards]))
+        places = {self._corpus(root): str(open_folder(root).manifest["corpus"]) for root in self._given.shards}
+        moved = next((f" --corpus {shlex.quote(now)}" for now, then in places.items() if _tidy(now) != _tidy(then)), "")
+        self.say(f"  python -m pipeline.verify {folders}{moved} --absent {shlex.quote(self._args.list)}")
         self.say("Make anew what was made of these folders elsewhere: reports, cards, published copies.")

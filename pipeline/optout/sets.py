@@ -112,12 +112,14 @@ class Edit:
         out: Those that are taken out.
         filled: How many ids of each source were filled.
         again: How many of these with documents that were drawn before.
+        takes: What pools gave, in order: of which source, how many ids.
     """
 
     rows: dict[int, Row]
     out: frozenset[int]
     filled: list[int]
     again: list[int]
+    takes: list[tuple[int, int]]
 
 
 def plan_edit(
@@ -126,6 +128,7 @@ def plan_edit(
     """Fills the spans of removed documents in a shard, one after the other; where a pool is empty their rows go."""
     seq_len, changed = folder.manifest["seq_len"], read_rows(folder, file, rows)
     (filled, again), out = ([0] * len(folder.manifest["sources"]) for _ in range(2)), set[int]()
+    takes = list[tuple[int, int]]()
     for span in spans_of(folder, file, rows, removed):
         if out.issuperset(span.rows):
             continue
@@ -133,11 +136,13 @@ def plan_edit(
         if fillings is None:
             out.update(span.rows)
             continue
+        takes.append((span.source, len(span)))
         filled[span.source] += len(span)
         again[span.source] += sum(len(filling.ids) for filling in fillings if filling.again)
         for number in span.rows:
             changed[number] = fill(changed[number], number, span, fillings, seq_len)
-    return Edit({number: row for number, row in changed.items() if number not in out}, frozenset(out), filled, again)
+    rows_left = {number: row for number, row in changed.items() if number not in out}
+    return Edit(rows_left, frozenset(out), filled, again, takes)
 
 
 def stage_edit(

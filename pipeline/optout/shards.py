@@ -35,6 +35,7 @@ from pipeline.optout.manifests import KeptOut, below_root, stage_end
 from pipeline.optout.pool import Candidate, Open, Pool, kept_apart, undrawn
 from pipeline.optout.sets import Drawn, look_through, plan_edit, spans_of, stage_edit
 from pipeline.optout.token_files import changes_of
+from pipeline.optout.under_way import Takes, UnderWay, forget
 from pipeline.removals.records import FOLDER, LOG, Change, log_with
 from pipeline.storage.filesystem import exists, join
 from pipeline.storage.listing import match
@@ -135,15 +136,18 @@ def take_out(following: Following, date: str, seen: list[int] | None = None) -> 
     done = {"rows_out": 0, "filled": 0, "again": 0}
     for before in following.sets:
         folder = replace(before, files=files)
-        drawn = look_through(folder, np.array(following.removed, np.int64), seen)
+        under_way = UnderWay(root, str(folder.manifest["kind"]))
+        drawn = under_way.drawn(look_through(folder, np.array(following.removed, np.int64), seen))
         pools = _pools(folder, partial(_opened, store, root), drawn, kept_out)
         for shard, entry in enumerate(folder.manifest["shards"]):
+            takes = under_way.go_over(entry["file"], pools)
             if rows := drawn.rows.get(entry["file"]):
-                _edit_shard(root, folder, shard, rows, removed, pools)
+                _edit_shard(root, folder, shard, rows, removed, pools, under_way, takes)
         stage_end(root, before, files, kept_out, following.lists, end, done)
     entry = {"date": date, "lists": following.lists, "documents": len(removed), **done}
     with end.file(f"{FOLDER}/{LOG}") as output:
         output.write(log_with(root, entry))
+    forget(root, end)
     end.commit()
     return entry
 
@@ -155,11 +159,14 @@ def _edit_shard(
     rows: Sequence[int],
     removed: frozenset[int],
     pools: Mapping[int, Pool],
+    under_way: UnderWay,
+    takes: Takes,
 ) -> None:
     file, below = folder.manifest["shards"][shard]["file"], below_root(root, folder)
     journal = Journal(root, f"{below.replace('/', '-')}{file}")
     edit = plan_edit(folder, file, rows, removed, pools)
     stage_edit(folder, planned_form(folder), shard, edit, journal, below)
+    under_way.remember(file, [*takes, *edit.takes], journal)
     journal.commit()
 
 
@@ -293,5 +300,5 @@ def numbers_of(following: Following, found: Iterable[SourceMatches]) -> list[int
 
 
 def share_error(root: str) -> float:
-    """How far the worst share of the set for training is off, at the end of all rows."""
+    """How far the worst share of a set is off, at the end of all rows."""
     return float(open_folder(root).manifest["share_error"])

@@ -62,7 +62,7 @@ def _rows_of(listed: RemovalList, source: SourceMatches, file: FileMatches) -> I
 
 def check_report(path: str) -> None:
     """Refuses to write a report over a file that no such command wrote."""
-    check_file(path, COMMAND, MARK, overwrite=False)
+    check_file(path, COMMAND, MARK, overwrite=None)
 
 
 def write_report(path: str, listed: RemovalList, rows: Sequence[Row]) -> None:

@@ -60,18 +60,20 @@ def is_host(host: str) -> bool:
     return bool(_HOST.fullmatch(host))
 
 
-def normal_address(url: str, *, keep_slash: bool = False) -> str:
-    """The normal form of an address: host, path and query.
-
-    Args:
-        url: The address.
-        keep_slash: Whether a slash at the end of the path stays.
-    """
+def normal_address(url: str) -> str:
+    """The normal form of an address: host, path and query."""
     host, port, rest = split_address(url)
     path, _, query = _escaped(rest).partition("?")
-    if not keep_slash and path.endswith("/"):
-        path = path[:-1]
-    return f"{host}{port}{path}" + (f"?{query}" if query else "")
+    return f"{host}{port}{path.removesuffix('/')}" + (f"?{query}" if query else "")
+
+
+def whole_address(url: str) -> tuple[str, str]:
+    """An address as host with port, and all that follows: with the slash at the end of its path, and an empty query.
+
+    It is what prefixes are compared with, and the normal form of a prefix: each of its characters counts.
+    """
+    host, port, rest = split_address(url)
+    return f"{host}{port}", _escaped(rest)
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.removals.addresses import is_host, normal_address, normal_host, split_address
+from pipeline.removals.addresses import is_host, normal_address, normal_host, split_address, whole_address
 
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _OWNER = re.compile(r"[\w.-]+")
@@ -44,7 +44,9 @@ def _url(value: str) -> str:
 
 def _prefix(value: str) -> str:
     _check_address(value)
-    return normal_address(value, keep_slash=True)
+    if "#" in value:
+        raise ValueError("a prefix has no fragment: leave out what begins with #")
+    return "".join(whole_address(value))
 
 
 def _check_address(value: str) -> None:
@@ -86,6 +88,8 @@ def page_name(language: str, title: str) -> str:
 
 def _page(value: str) -> str:
     found = _PAGE.fullmatch(value)
+    if "://" in value:
+        raise ValueError("it must be a language and a title, such as en:Ada Lovelace; an address is of the kind url")
     if not found:
         raise ValueError("it must be a language and a title, such as en:Ada Lovelace")
     return page_name(found["language"], found["title"])

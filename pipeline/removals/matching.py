@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.corpus.document import Document
-from pipeline.removals.addresses import normal_address, split_address
+from pipeline.removals.addresses import normal_address, split_address, whole_address
 from pipeline.removals.kinds import page_name, repository_name
 from pipeline.removals.lists import Removal, RemovalList, read_list
 from pipeline.text import encodable
@@ -62,12 +62,12 @@ class Removals:
         return self._by_kind.get(kind, {})
 
     @cached_property
-    def _prefixes(self) -> dict[str, list[tuple[str, int]]]:
-        """The prefixes of each host."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for key, place in self._of("url-prefix").items():
-            host, port, _ = split_address(key)
-            found.setdefault(host + port, []).append((key, place))
+    def _prefixes(self) -> dict[str, dict[int, dict[str, int]]]:
+        """The prefixes of each host with its port, what follows that alone: by length, with the place of each."""
+        found: dict[str, dict[int, dict[str, int]]] = {}
+        for place in self._of("url-prefix").values():
+            host, rest = whole_address(self.removal(place).value)
+            found.setdefault(host, {}).setdefault(len(rest), {})[rest] = place
         return found
 
     @cached_property
@@ -94,16 +94,18 @@ class Removals:
 
     def of_address(self, url: str) -> int:
         """The removal that means an address."""
-        host, port, _ = split_address(url)
+        host, _, _ = split_address(url)
         if (place := self._of_domain(host)) != NONE or host not in self._hosts:
             return place
         if (place := self._of("url").get(normal_address(url), NONE)) != NONE:
             return place
-        whole = normal_address(url, keep_slash=True)
-        for prefix, place in self._prefixes.get(host + port, ()):
-            if whole.startswith(prefix) or f"{whole}/" == prefix:
-                return place
-        return NONE
+        host, whole = whole_address(url)
+        whole = whole.removesuffix("?")
+        if "?" not in whole and not whole.endswith("/"):
+            whole += "/"  # an address means its folder, too
+        by_length = self._prefixes.get(host, {}).items()
+        found = [some[whole[:length]] for length, some in by_length if whole[:length] in some]
+        return min(found, default=NONE)
 
     def _of_domain(self, host: str) -> int:
         domains = self._of("domain")

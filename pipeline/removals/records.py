@@ -23,7 +23,8 @@ FOLDER = "_optout"
 LOG = "log.jsonl"
 PENDING = "pending"
 JOURNAL = ".journal"
-BEGUN = "begun"  # the mark of a source from which something is being taken out, till its manifest is new
+BEGUN = "begun"  # the mark of a folder from which something is being taken out, till its manifest is new
+UNDER_WAY = "under-way-"  # beside it: what the rest of the work must know of what is done, as of the pools of shards
 
 
 @dataclass(frozen=True)

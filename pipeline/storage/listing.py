@@ -15,7 +15,9 @@ Tell = Callable[[str], None]
 Known = dict[object, str]  # what identifies a file, and the path under which it was listed
 
 
-def match(patterns: Sequence[str], tell: Tell | None = None, known: Known | None = None) -> list[InputFile]:
+def match(
+    patterns: Sequence[str], tell: Tell | None = None, known: Known | None = None, flag: str = "--input"
+) -> list[InputFile]:
     """Lists the files that paths, folders, globs and URLs name, sorted by path, each once.
 
     A file is known by what it is, not by its name: one that is given twice, or reached by a link, too, is listed under
@@ -27,6 +29,7 @@ def match(patterns: Sequence[str], tell: Tell | None = None, known: Known | None
             (``**`` included), Beam paths with globs, URLs.
         tell: Told in a sentence which files were passed over since they are others under another name.
         known: Files listed by earlier calls, which are passed over; gets those of this one.
+        flag: What the command calls the patterns.
 
     Returns:
         The files with their sizes, sorted by path.
@@ -41,7 +44,7 @@ def match(patterns: Sequence[str], tell: Tell | None = None, known: Known | None
         files = list(_match_one(at_home(pattern)))
         if not files:
             raise InputError(
-                f"--input {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL."
+                f"{flag} {pattern!r} matches no file. Give a file, a folder, a glob in quotes, or a URL."
                 + (" Does it lack a / at its end, or **?" if is_remote(pattern) and "*" not in pattern else "")
             )
         for file in files:

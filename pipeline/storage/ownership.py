@@ -305,7 +305,7 @@ def check_apart(output: str, inputs: Iterable[str], flag: str = "--input") -> No
             )
 
 
-def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], overwrite: bool) -> None:
+def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], overwrite: bool | None) -> None:
     """Tells whether a command may write a single file.
 
     Args:
@@ -313,7 +313,7 @@ def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], ove
         command: The command.
         mark: What stands in the head of each file that the command writes; or what tells, of all bytes of a file,
             whether the command wrote it.
-        overwrite: Whether the user allows it to write over anything.
+        overwrite: Whether the user allows it to write over anything; None where the command has no flag for that.
 
     Raises:
         OutputError: There is a file that the command did not write.
@@ -322,9 +322,8 @@ def check_file(path: str, command: str, mark: str | Callable[[bytes], bool], ove
         return
     if not os.path.isdir(path) and (mark(_head(path, -1)) if callable(mark) else mark.encode() in _head(path)):
         return
-    raise OutputError(
-        f"{path} is there, and python -m {command} did not write it. Choose another name; --overwrite writes over it."
-    )
+    allowed = "" if overwrite is None else "; --overwrite writes over it"
+    raise OutputError(f"{path} is there, and python -m {command} did not write it. Choose another name{allowed}.")
 
 
 def sealed(text: str, command: str) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from filters.commoncrawl import lines
 from filters.commoncrawl.lines import UNICODE_PUNCT, hash_key, hash_lines, line_key, split_wet_text, stripped_lines
+from filters.native.library import compiled
 from tests.tables import results
 
 REAL = Path(__file__).parents[3].parent / "shared" / "real" / "commoncrawl"
@@ -165,6 +166,14 @@ def test_hash_lines_does_not_depend_on_the_block(text, size):
 def test_hash_lines_of_texts_longer_than_a_block(use_compiled):
     text = "\n" * 300_000 + "Ä" * 300_000 + "\n" + "word 12 " * 50_000
     assert hash_lines(text, use_compiled=use_compiled).tolist() == reference(text)
+
+
+@pytest.mark.skipif(compiled() is None, reason="nothing was compiled")
+def test_the_processors_own_instructions_change_no_hash():
+    text = "\n".join("aé"[number % 2] * number for number in range(400))
+    for use_instructions in (True, False):
+        found = lines._hash_all(compiled(), text, use_instructions=use_instructions)
+        assert found.tolist() == reference(text)
 
 
 @both_ways

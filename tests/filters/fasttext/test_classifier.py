@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from filters.fasttext import classifier as linear
 from filters.fasttext.classifier import LinearTextClassifier
+from filters.native.library import compiled
 
 # fastText trains on memory that it did not clear: a C library that clears it makes the tests' models repeatable.
 PROGRAM = """
@@ -152,6 +153,34 @@ def test_bound_holds(models, name):
     assert max(shares) < 1
     # The bound is not empty either: the library is indeed off by a noticeable part of it.
     assert max(shares) > 1e-4
+
+
+@pytest.mark.skipif(compiled() is None, reason="nothing was compiled")
+@pytest.mark.parametrize("name", ["pruned", "quantized", "output_quantized"])
+def test_the_sum_in_the_librarys_order_is_the_librarys_to_the_last_bit(models, name):
+    classifier = LinearTextClassifier(str(models / name))
+    evaluator = classifier._evaluator
+    assert evaluator._is_exact
+    classifier.predict(pages(8))  # words that are known by now are added up all the same
+    long = [text.encode() for text in [" ".join(pages(9)), *(f"{word} " * 5000 for word in vocabulary(0)[:8])]]
+    texts = [text.encode("utf-8", "replace") for text in [*pages(8, 40), *ODD_TEXTS, "__label__x a", "a" * 300]]
+    for text in [text for text in [*texts, *long] if b"</s>" not in text and b"\n" not in text]:
+        mean, rows = evaluator._mean(text)
+        assert mean.tolist() == classifier._library_mean(len(mean), text).tolist()
+        exact, rough = evaluator.exact([text]), evaluator.logits([text])
+        assert exact.rows.tolist() == rough.rows.tolist() == [rows]
+        assert (
+            np.abs(exact.values - rough.values).max(0) <= rough.error * np.linalg.norm(evaluator._weights, axis=1).max()
+        ).all()
+
+
+def test_a_library_that_adds_up_otherwise_is_asked(models):
+    classifier = LinearTextClassifier(str(models / "pruned"))
+    classifier._evaluator.check_exact([b"a b"], lambda text: np.zeros(3, np.float32))
+    assert not classifier._evaluator._is_exact
+    assert classifier._evaluator.exact([b"a b"]) is None
+    texts = pages(1)
+    assert answers(classifier, texts) == expected(models / "pruned", texts)
 
 
 @pytest.mark.parametrize("name", ["pruned", "words_alone", "one_vs_all"])

@@ -176,6 +176,37 @@ def test_drop_takes_the_documents_out_as_opt_out_does(made, tmp_path):
     assert (root / "overlap/removals.tsv").read_text().count("\n") == 1
 
 
+def test_a_drop_that_was_killed_between_corpus_and_shards_is_ended_by_the_same_command(made, tmp_path, capsys):
+    root = tmp_path / "root"
+    shutil.copytree(made, root)
+    words = ["--corpus", str(root / "corpus"), "--report", str(root / "overlap"), "--quiet", "--drop"]
+    words = [str(root / "shards"), "--against", str(root / "evals"), *words]
+    command = [sys.executable, "-m", "tests.pipeline.decontaminate.killed", "1:.arrow", *words]
+    assert subprocess.run(command, check=False, env=os.environ).returncode == -signal.SIGKILL
+    removals = load_removals(str(root / "overlap/dropped.tsv"))
+    assert absent_from_source(str(root / "corpus/a"), removals) == []
+    assert absent_from_shards(str(root / "shards"), removals, str(root / "corpus"))
+    main(words)
+    assert "What an earlier --drop began is ended first." in capsys.readouterr().out
+    assert absent_from_shards(str(root / "shards"), removals, str(root / "corpus")) == []
+
+
+def test_documents_of_two_sources_with_one_id_are_listed_by_it(made, tmp_path, capsys):
+    root = tmp_path / "root"
+    shutil.copytree(made, root)
+    shutil.copytree(root / "corpus/a", root / "corpus/c")
+    run(root)
+    said = capsys.readouterr()
+    assert "6 of them 80% of one or more" in said.out
+    assert "--drop takes out what has one of 3 ids." in said.out
+    assert "no id" not in said.err
+    (root / "theirs").mkdir()
+    texts = [whole(json.loads(line)) for line in (root / "evals" / f"{SET}.jsonl").read_text().splitlines()[:2]]
+    pq.write_table(pa.table({"text": texts, "id": ["one", "two\tlines"]}), root / "theirs/a.parquet")
+    run(root, folders=("theirs",))
+    assert "1 of these have no id that a list can hold" in capsys.readouterr().err
+
+
 def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
     root = tmp_path / "root"
     shutil.copytree(made, root)
@@ -199,6 +230,7 @@ def test_of_shards_only_the_documents_that_they_have_count(made, tmp_path):
         (["--report", "{root}/corpus/report"], "lies in"),
         (["--report", "{root}/raw"], "is not empty"),
         (["--against", "{root}/raw"], "there are no evaluation sets"),
+        (["--against", "{root}/none*"], "--against"),
     ],
 )
 def test_what_cannot_be_is_refused(made, capsys, words, message):

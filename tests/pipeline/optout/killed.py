@@ -1,4 +1,7 @@
-"""``python -m tests.pipeline.optout.killed N ...``: pipeline.optout, killed before its N-th change of a file."""
+"""``python -m tests.pipeline.optout.killed N[:ENDING] ...``: pipeline.optout, killed before its N-th change of a file.
+
+Of files whose name ends so, where an ending is given.
+"""
 
 import os
 import signal
@@ -7,11 +10,17 @@ import sys
 from pipeline.optout.command import main
 
 
-def dying(call, left):
+def told(word):
+    """How many changes are made, a list of one number, and the ending."""
+    number, _, ending = word.partition(":")
+    return [int(number)], ending
+
+
+def dying(call, left, ending):
     """A call that kills the process once it was made too often."""
 
     def counted(*arguments, **keys):
-        left[0] -= 1
+        left[0] -= str(arguments[-1]).endswith(ending)
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return call(*arguments, **keys)
@@ -20,6 +29,6 @@ def dying(call, left):
 
 
 if __name__ == "__main__":
-    changes = [int(sys.argv[1])]
-    os.replace, os.remove = dying(os.replace, changes), dying(os.remove, changes)
+    when = told(sys.argv[1])
+    os.replace, os.remove = dying(os.replace, *when), dying(os.remove, *when)
     main(sys.argv[2:])

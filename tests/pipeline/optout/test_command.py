@@ -22,7 +22,7 @@ from pipeline.verify.accounts import verify
 from pipeline.verify.shards import verify_shards
 from pipeline.verify.token_files import store_of, verify_token_files
 from tests.end_to_end.commands import run
-from tests.pipeline.mix.corpora import mix, recipe
+from tests.pipeline.mix.corpora import mix, pieces, prose, recipe, write_model
 from tests.pipeline.optout.made import all_text, files_of, log, make, make_source, report, write_list
 from trainer_bridge.shards import ShardReader
 
@@ -295,6 +295,54 @@ def test_where_all_was_drawn_documents_are_drawn_once_more_and_the_shares_hold(m
     assert files_of(tmp_path) == once
 
 
+def test_killed_between_shards_no_document_is_drawn_again_twice(made, tmp_path):
+    """All was drawn, so what a shard was given before the kill cannot be told from what it had."""
+    for name in ("corpus", "tokenizer.model"):
+        copied = shutil.copytree if (made / name).is_dir() else shutil.copy
+        copied(made / name, tmp_path / name)
+    mix(tmp_path, recipe({"a": 70, "b": 30}, shard_rows=600, seed=1))
+    write_list(tmp_path / "removals.tsv", *LINES)
+    whole = shutil.copytree(tmp_path, tmp_path.with_name("whole"))
+    main(arguments(whole, "--apply"))
+    root = shutil.copytree(tmp_path, tmp_path.with_name("killed"))
+    run("tests.pipeline.optout.killed", "3:.arrow", *arguments(root, "--apply"), status=-signal.SIGKILL)
+    assert [path.read_bytes() == (whole / "shards" / path.name).read_bytes() for path in arrows(root)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    told, *_ = absent_from_shards(str(root / "shards"), load_removals(str(root / "removals.tsv")), str(root / "corpus"))
+    assert told.endswith("removals were begun and not ended: run the same python -m pipeline.optout again")
+    main(arguments(root, "--apply"))
+    assert files_of(root) == files_of(whole)
+
+
+def arrows(root):
+    return sorted((root / "shards").glob("*.arrow"))
+
+
+def test_of_a_long_document_that_fills_a_place_the_rest_fills_others(tmp_path):
+    """Six books, drawn in parts: of one some parts go, and of the others there are fewer than places."""
+    folder = tmp_path / "raw/long"
+    folder.mkdir(parents=True)
+    books = [" ".join(prose(60, number)) for number in range(6)]
+    (folder / "books.txt").write_text("".join(f"https://l.example/{n}\tx/y\t{text}\n" for n, text in enumerate(books)))
+    make_source(tmp_path, "long")
+    write_model(tmp_path)
+    mix(tmp_path, recipe({"long": 100}, shard_rows=600, part_tokens=16, max_epochs=1.0))
+    write_list(tmp_path / "removals.tsv", "url\thttps://l.example/2")
+    main(arguments(tmp_path, "--apply"))
+    account = open_folder(str(tmp_path / "shards")).manifest["optout"]
+    assert account["rows_out"] == 0
+    assert account["filled"] == account["again"]
+    assert verify_shards(str(tmp_path / "shards"))[1] == []
+    begun = [(piece.number, piece.ids[1:9]) for piece in pieces(tmp_path / "shards")]
+    assert len({number for number, _ in begun}) == 5
+    assert max(begun.count(one) for one in begun) == 2  # a part of the epoch, and what fills a place
+
+
 def test_where_nothing_is_left_of_a_source_the_rows_go_and_it_can_be_traced(made, tmp_path, capsys):
     """All of a source goes; and the shards follow later, when the corpus is as it is wanted already."""
     for name in ("corpus", "tokenizer.model"):
@@ -343,8 +391,8 @@ def test_several_lists_one_after_the_other(made, tmp_path):
     keys = {"shard_rows": 200, "heldout_tokens": 400, "part_tokens": 8, "seed": 13}
     mix(tmp_path, recipe({"a": 70, "b": 30}, **keys), budget=14_000)
     lists = (
-        [*(f"a/{n}/7" for n in range(4)), *(f"b/0/{n}" for n in range(30))],
-        ["a/0/8", "a/0/9", "a/2/1", *(f"b/1/{n}" for n in range(2, 22))],
+        [*(f"a/{n}/7" for n in range(4)), *(f"b/0/{n}" for n in range(30)), *(f"b/1/{n}" for n in range(12))],
+        ["a/0/8", "a/0/9", "a/2/1", *(f"b/1/{n}" for n in range(12, 22))],
         [*(f"a/3/{n}" for n in range(9, 14)), *(f"b/1/{n}" for n in range(22, 27))],
     )
     shares, counts = "has a share of", []
@@ -379,10 +427,14 @@ def test_exact_has_the_scopes_made_anew_with_the_list(made, tmp_path):
     assert absent_from_source(str(root / "corpus/a"), load_removals(str(root / "removals.tsv"))) == []
 
 
-def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, applied, tmp_path):
+def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, applied, tmp_path, capsys):
     root = copy(made, tmp_path)
     shutil.rmtree(root / "corpus/_tokens")
     main(arguments(root, "--apply"))
+    told = capsys.readouterr()
+    assert f" {root}/shards --corpus {root}/corpus --absent" in told.out  # it was moved
+    assert told.err.startswith(f"warning: {root}/shards/heldout: shares are off by ")
+    assert told.err.count("warning") == 1
     assert files_of(root / "shards") == files_of(applied / "shards")
 
 
@@ -395,7 +447,7 @@ def test_token_files_that_are_gone_are_made_again_where_they_are_needed(made, ap
         (["nowhere"], "there is no folder"),
         (["corpus", "--list", "bad.tsv"], "bad.tsv, line 2: there is no kind 'urll'; did you mean url?"),
         (["corpus", "--list", "gone.tsv"], "cannot be read: No such file or directory"),
-        (["corpus", "--report", "tokenizer.model"], "did not write it"),
+        (["corpus", "--report", "tokenizer.model"], "did not write it. Choose another name.\n"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(made, monkeypatch, capsys, words, message):

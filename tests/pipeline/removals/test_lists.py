@@ -10,7 +10,7 @@ from pipeline.removals.lists import Removal, read_list
 
 GOOD = {
     "url": [("https://A.example/x/", "a.example/x")],
-    "url-prefix": [("a.example/x/", "a.example/x/")],
+    "url-prefix": [("a.example/x/", "a.example/x/"), ("https://A.example:80/x?", "a.example:80/x?")],
     "domain": [("*.A.example", "a.example"), ("m\u00fcsli.example", "xn--msli-0ra.example")],
     "repository": [("https://github.com/Owner/Name.git", "owner/name"), ("mine", "mine")],
     "owner": [("https://github.com/Owner/", "owner")],
@@ -25,11 +25,11 @@ GOOD = {
 }
 BAD = {
     "url": ["", "not an address", "https:///x", "mailto:me@a.example x"],
-    "url-prefix": ["https://", "/x"],
+    "url-prefix": ["https://", "/x", "https://a.example/x#part"],
     "domain": ["example", "https://a.example", "a.example/x", "[::1]"],
     "repository": ["a/b/c", "a b"],
     "owner": ["a/b"],
-    "wikipedia": ["Ada Lovelace", "en:"],
+    "wikipedia": ["Ada Lovelace", "en:", "https://en.wikipedia.org/wiki/Ada_Lovelace"],
     "arxiv": ["2005.1", "hep-th9901001"],
     "ebook": ["pg1342", "0"],
     "stackexchange-site": ["cardano"],

@@ -32,6 +32,18 @@ CASES = [
         [{"url": "https://a.example/xy"}, {"url": "https://b.a.example/x/y"}, {"url": "https://a.example:8080/x/y"}],
     ),
     (
+        "url-prefix\thttps://a.example/x?",
+        COMMONCRAWL,
+        [{"url": "https://a.example/x?y=1"}],
+        [{"url": "https://a.example/x"}, {"url": "https://a.example/x?"}, {"url": "https://a.example/x2"}],
+    ),
+    (
+        "url-prefix\thttps://a.example:80",
+        COMMONCRAWL,
+        [{"url": "https://a.example:80/x"}, {"url": "https://a.example:80"}],
+        [{"url": "http://a.example:80/x"}, {"url": "https://a.example/x"}],
+    ),
+    (
         "domain\ta.example",
         COMMONCRAWL,
         [{"url": "https://a.example"}, {"url": "https://B.A.example:8080/x"}, {"url": "http://me@a.example./"}],
@@ -108,6 +120,13 @@ def test_a_line_means_these_documents_and_no_others(tmp_path, line, meta, those,
     assert rows(found, documents, meta) == [*[NONE] * len(others), *[1] * len(those), *[NONE] * len(others)]
 
 
+def test_of_several_prefixes_the_first_of_the_list_is_told(tmp_path):
+    prefixes = [f"url-prefix\thttps://a.example/{name}" for name in ("x/y", "x/", "x", "z/")]
+    found = removals(tmp_path, *prefixes)
+    addresses = {"x/y/z": 0, "x/Y": 1, "xy": 2, "x": 1, "z": 3, "y": NONE}
+    assert {name: found.of_address(f"https://a.example/{name}") for name in addresses} == addresses
+
+
 def test_texts_are_read_only_where_the_list_has_checksums(tmp_path):
     without = removals(tmp_path, "id\tone")
     assert not without.judges_texts
@@ -119,7 +138,7 @@ def test_texts_are_read_only_where_the_list_has_checksums(tmp_path):
 
 
 def test_only_columns_that_can_tell_are_read(tmp_path):
-    found = removals(tmp_path, *(case[0] for case in CASES[4:-1]))
+    found = removals(tmp_path, *(case[0] for case in CASES[6:-1]))
     assert found.columns(document_schema(GITHUB)) == ["meta.repo"]
     assert found.columns(document_schema(BOOKS)) == ["meta.ebook"]
     assert found.columns(document_schema(COMMONCRAWL)) == []
