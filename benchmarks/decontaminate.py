@@ -40,7 +40,8 @@ from pipeline.decontaminate.summary import Summary, summarize
 from pipeline.decontaminate.tokens import CLEAN, DIRTY
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.encode import encode_file, load_encoder
-from pipeline.mix.token_files import TOKEN_FILES, Coding, TokenStore
+from pipeline.mix.names import TOKEN_FILES
+from pipeline.mix.token_files import Coding, TokenStore
 
 MODEL = str(Path(__file__).parents[1] / "samples" / "models" / "en.sp.model")
 LENGTHS = (16, 25, 50, 120, 400)  # words of a sample

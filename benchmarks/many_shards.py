@@ -52,8 +52,8 @@ from pipeline.mix.corpus import corpus_files
 from pipeline.mix.recipe import MixRecipe, SourceShare
 from pipeline.plan.rates import rates_of_corpus
 from pipeline.recipe import fingerprint
-from pipeline.report.command import report
-from pipeline.report.sample import Budget
+from pipeline.report.budget import Budget
+from pipeline.report.run import report
 from pipeline.source import rounds_of
 from pipeline.storage.filesystem import InputFile, list_names
 from pipeline.verify.accounts import verify

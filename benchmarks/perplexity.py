@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from filters.commoncrawl.lm_cli import INPUT_HELP, expand, read_texts
+from filters.commoncrawl.lm_cli import INPUT_HELP
+from filters.commoncrawl.lm_run import expand, read_texts
 from filters.commoncrawl.normalize import LanguageModelNormalizer, normalize_plain
 from filters.commoncrawl.perplexity import PerplexityModel, load_kenlm, load_sentencepiece
 

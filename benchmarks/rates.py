@@ -24,7 +24,8 @@ from typing import Any
 from benchmarks import arxiv, books, commoncrawl, stackexchange, wikipedia
 from benchmarks.make_wet import make_writers, pages
 from benchmarks.result import result_file
-from pipeline.plan.rates import BUILT_IN, Rates, StageRate, rates_of_corpus
+from pipeline.plan.rates import Rates, StageRate, rates_of_corpus
+from pipeline.plan.recipe import RATES
 
 ROOT = Path(__file__).parents[1]
 VOCABULARY = 8000  # more than made text supports would only make the training slower
@@ -126,7 +127,7 @@ def stages(folder: Path, corpus: Path) -> tuple[StageRate, StageRate]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=40, help="of text, about, for each source")
-    parser.add_argument("--result", type=result_file, default=BUILT_IN)
+    parser.add_argument("--result", type=result_file, default=RATES)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         corpus = Path(name, "corpus")

@@ -34,8 +34,8 @@ from trainer_bridge.flops import flops_per_token_causal, flops_per_token_full, p
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import World
 from trainer_bridge.recipe import load_config
-from trainer_bridge.train import set_up_torch
 from trainer_bridge.trainer import Trainer
+from trainer_bridge.training import set_up_torch
 
 LIMIT = 540.0  # seconds for everything
 WARM_UP, TIMED = 3, 10  # steps; the first compiles

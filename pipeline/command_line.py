@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -16,6 +19,9 @@ from pipeline.errors import UserError
 from pipeline.recipe_keys import RecipeKey, listing
 from pipeline.storage.filesystem import at_home
 from pipeline.terminal import INTERRUPTED
+
+_FLAG = re.compile(r"""["'](--\w[\w-]*)["']""")
+_OUR_OPTIONS = Path(__file__).with_name("service_options.py")
 
 
 def command_parser(module: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -122,8 +128,12 @@ def parse(
 def _tell_beam(parser: argparse.ArgumentParser, flags: list[str]) -> None:
     workers = _BeamParser(parser)
     workers.add_argument("--direct_num_workers", type=int)
-    if not workers.parse_known_args(flags)[1]:
+    others = workers.parse_known_args(flags)[1]
+    if not others:
         return
+    written = _flags_in_source()
+    if written and others[0].startswith("--") and others[0].partition("=")[0] not in written:
+        _refuse(parser, others[0], written)
     # Beam takes a second to import, and most command lines have no other flag of it.
     from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415
     from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
@@ -136,10 +146,27 @@ def _tell_beam(parser: argparse.ArgumentParser, flags: list[str]) -> None:
             add.__get__(None, kind)(_Tolerant(beam_parser))
     _, unknown = beam_parser.parse_known_args(flags)
     if unknown:
-        known = [o for p in (parser, beam_parser) for action in p._actions for o in action.option_strings]
-        close = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
-        parser.error(f"unknown argument {unknown[0]}" + (f"; did you mean {close[0]}?" if close else ""))
+        _refuse(parser, unknown[0], beam_parser._option_string_actions)
     FileSystems.set_options(PipelineOptions(flags))  # inputs are listed, and models fetched, before a pipeline is made
+
+
+def _flags_in_source() -> frozenset[str]:
+    """What looks like a flag in the source of Beam's options, and of ours: a flag that is not there is nobody's.
+
+    Telling that does not need Beam, which takes a second to import. Empty where the source is not to be had.
+    """
+    beam = importlib.util.find_spec("apache_beam")
+    folders = beam.submodule_search_locations if beam else None
+    files = [os.path.join(folder, "options", "pipeline_options.py") for folder in folders or ()]
+    if not files or not os.path.isfile(files[0]):
+        return frozenset()
+    texts = [Path(file).read_text(encoding="utf-8") for file in (files[0], _OUR_OPTIONS)]
+    return frozenset(flag for text in texts for flag in _FLAG.findall(text))
+
+
+def _refuse(parser: argparse.ArgumentParser, flag: str, known: Iterable[str]) -> NoReturn:
+    close = difflib.get_close_matches(flag.partition("=")[0], [*parser._option_string_actions, *known], 1)
+    parser.error(f"unknown argument {flag}" + (f"; did you mean {close[0]}?" if close else ""))
 
 
 class _BeamParser(argparse.ArgumentParser):

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import RecipeError
-from pipeline.settings import parse_flag, parse_yaml
 
 R = TypeVar("R")
 
@@ -85,6 +84,8 @@ def read_settings(name_or_path: str, folder: str = "") -> dict[str, Any]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {name_or_path}: {error}") from error
+    from pipeline.settings import parse_yaml  # noqa: PLC0415 - PyYAML, where a recipe is read
+
     settings = parse_yaml(text, f"the recipe {name_or_path}")
     if settings is None:
         raise RecipeError(f"the recipe {name_or_path} is empty: leave --recipe away for the defaults, or give it a key")
@@ -115,6 +116,8 @@ def _override(settings: dict[str, Any], override: str) -> None:
             raise RecipeError(f"--set {override!r}: {parent!r} holds a value, it has no keys below it")
         settings[parent] = child = dict(child or {})  # a copy: YAML's aliases share one mapping
         settings = child
+    from pipeline.settings import parse_flag  # noqa: PLC0415
+
     settings[last] = parse_flag(value, f"--set {override!r}: the value")
 
 

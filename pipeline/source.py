@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,12 +19,13 @@ from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
 from pipeline.readings import read_once
 from pipeline.recipe import as_mapping
-from pipeline.removals.matching import Removals, load_removals
-from pipeline.removals.step import without_listed
 from pipeline.steps import Step
 from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
 from pipeline.survey import Survey
 from pipeline.units import Policy, Units
+
+if TYPE_CHECKING:
+    from pipeline.removals.matching import Removals
 
 UNREADABLE = "unreadable_file"
 
@@ -116,7 +117,11 @@ class OfRecipe:
     def removals(self) -> Removals | None:
         """The list of what is left out, as the recipe names it; it travels to the workers once it is read."""
         path: str | None = getattr(self.recipe, "optout", None)
-        return load_removals(path) if path else None
+        if not path:
+            return None
+        from pipeline.removals.matching import load_removals  # noqa: PLC0415 - most runs have no list
+
+        return load_removals(path)
 
     def steps_before_dedup(self) -> list[Step]:
         """None."""
@@ -321,6 +326,8 @@ def read_shard(
     if (removals := removals_of(source)) is None:
         yield from items
         return
+    from pipeline.removals.step import without_listed  # noqa: PLC0415 - most runs have no list
+
     for item in items:
         yield without_listed(item, removals, source.name, shard.scope)
 

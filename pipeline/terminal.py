@@ -7,7 +7,6 @@ import contextlib
 import errno
 import gc
 import importlib
-import importlib.abc
 import io
 import logging
 import os
@@ -48,7 +47,7 @@ def make_light() -> None:
             sys.meta_path.pop(0)
 
 
-class _WithoutPandas(importlib.abc.MetaPathFinder):
+class _WithoutPandas:
     """Finds no pandas."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -42,6 +43,17 @@ NEIGHBOURS = {
     "pipeline": {"tokenizer", "filters.near_duplicates"},  # the words of texts, hashed
     "sources": {"filters", "pipeline", "tokenizer"},
 }
+
+# What Python runs, too, but not a user: processes that commands begin, and what only prints.
+WITHOUT_FLAGS = {
+    "filters.wikitext.editions.__main__",
+    "pipeline.engine.boot",
+    "pipeline.engine.worker",
+    "tokenizer.training",
+    "trainer_bridge.benchmark.sandbox",
+    "trainer_bridge.recipe",
+}
+RUNS = re.compile(r'run_module\("([\w.]+)"\)|^from ([\w.]+) import main$', re.M)
 
 
 def name_of(path: Path) -> str:
@@ -123,15 +135,37 @@ def test_a_circle_is_found():
     assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
 
 
-def test_help_is_told_without_what_any_work_needs():
-    commands = [f"sources.{path.parent.name}.command" for path in sorted((ROOT / "sources").glob("*/run.py"))]
-    assert len(commands) == 7
-    parsers = "; ".join(f"{name}.parser().format_help()" for name in commands)
-    program = (
-        f"import sys, {', '.join(commands)}; {parsers}; sys.exit('numpy' in sys.modules or 'pyarrow' in sys.modules)"
-    )
+def commands() -> list[str]:
+    """The modules with the parsers of all that ``python -m`` runs."""
+    found = set()
+    for path in itertools.chain.from_iterable((ROOT / room).rglob("*.py") for room in ROOMS):
+        text, name = path.read_text(encoding="utf-8"), name_of(path)
+        if '\nif __name__ == "__main__":\n' not in text or name in WITHOUT_FLAGS:
+            continue
+        elsewhere = RUNS.search(text)
+        found.add(name if "\ndef parser() -> " in text or not elsewhere else elsewhere[1] or elsewhere[2])
+    return sorted(found)
+
+
+def test_help_and_refusals_are_told_without_what_any_work_needs():
+    """One process imports all commands, has all write their help, and refuse a flag: then nothing heavy is imported."""
+    assert len(commands()) == 35
+    program = f"""\
+import importlib, sys
+for name in {commands()}:
+    command = importlib.import_module(name)
+    assert command.parser().format_help().startswith("usage: python -m "), name
+    sys.argv[1:] = ["--wrong"]
+    try:
+        command.main()
+    except SystemExit as end:
+        assert end.code == 2, name
+    if found := {{"numpy", "pyarrow", "torch", "apache_beam"}} & set(sys.modules):
+        sys.exit(f"{{name}} imports {{found}}")
+"""
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("error: ") == 35
 
 
 def test_commands_start_without_what_only_their_work_needs():

@@ -27,7 +27,6 @@ from tokenizer.model import parse_model
 from tokenizer.progress import Stage
 from tokenizer.proportions import load_places, load_shares
 from tokenizer.sample import (
-    MAX_SENTENCE_BYTES,
     HashedLines,
     SourceSample,
     find_sources,
@@ -35,6 +34,7 @@ from tokenizer.sample import (
     scarcest,
     write_sentences,
 )
+from tokenizer.settings import MAX_SENTENCE_BYTES, settings
 
 COMMAND = "tokenizer.train"
 MODEL, VOCABULARY, REPORT, WORK = "tokenizer.model", "tokenizer.vocab", "report.json", "_work"
@@ -259,7 +259,7 @@ def _configuration(
         "split_long_lines": asked.split_long_lines,
         "seed": asked.seed,
         "shares": dict(shares),
-        "trainer": training.settings(asked.vocab_size, asked.soft_vocab_limit),
+        "trainer": settings(asked.vocab_size, asked.soft_vocab_limit),
         "sentencepiece": sentencepiece.__version__,
         "inputs": {
             name: {

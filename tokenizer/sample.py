@@ -10,8 +10,8 @@ from typing import BinaryIO, Protocol
 from tokenizer.corpus import Corpus, RowGroup
 from tokenizer.errors import TokenizerError
 from tokenizer.proportions import normalised
+from tokenizer.settings import MAX_SENTENCE_BYTES
 
-MAX_SENTENCE_BYTES = 4192  # the released model's trainer: max_sentence_length; SentencePiece ignores longer lines
 RESERVED = (
     "▅".encode()
 )  # SentencePiece ignores lines with its mark for unknown characters (trainer_interface.h, kUNKStr)

@@ -10,15 +10,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.terminal import run_main
-from tokenizer.errors import TokenizerError
-from tokenizer.run import TrainingRun, run
-from tokenizer.table import print_report
-from tokenizer.training import VOCAB_SIZE
+from tokenizer.settings import VOCAB_SIZE
 
 SIZE = "256MB"
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -96,40 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 after an error, 130 after Ctrl-C.
     """
     args = parser().parse_args(arguments)
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        report = run(asked(args), Console(stderr=True, quiet=args.quiet, highlight=False))
-        print_report(report, args.output, Console(highlight=False))
-    except TokenizerError as error:
-        errors.print(f"error: {error}", style="bold red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        errors.print(
-            "stopped. A tokenizer is written when it is done, or not at all; the same command begins anew.",
-            markup=False,
-        )
-        return 130
-    return 0
-
-
-def asked(args: argparse.Namespace) -> TrainingRun:
-    """What flags ask for.
-
-    Raises:
-        TokenizerError: A value cannot be used.
-    """
-    return TrainingRun(
-        args.corpus,
-        args.output,
-        args.proportions,
-        args.renormalise,
-        args.uneven,
-        args.size,
-        args.vocab_size,
-        args.soft_vocab_limit,
-        args.seed,
-        args.split_long_lines,
-    )
+    status: int = import_module("tokenizer.train_run").run(args)
+    return status
 
 
 if __name__ == "__main__":

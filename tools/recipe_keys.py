@@ -12,8 +12,7 @@ from pathlib import Path
 from pipeline.ablate.recipe import AblationRecipe
 from pipeline.build.recipe import BuildRecipe
 from pipeline.mix.recipe import MixRecipe, load_mixture
-from pipeline.plan.command import FACTS
-from pipeline.plan.recipe import PlanRecipe
+from pipeline.plan.recipe import FACTS, PlanRecipe
 from pipeline.recipe import load_recipe
 from pipeline.recipe_keys import RecipeKey, recipe_keys
 from sources.arxiv.recipe import ArxivRecipe

@@ -12,14 +12,13 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from trainer_bridge.checkpoint import latest_checkpoint, read_info, run_of
+from trainer_bridge.command_line import local_path
 from trainer_bridge.config import CostConfig
 from trainer_bridge.errors import TrainerError, run_command
-from trainer_bridge.metrics import NAME, read_metrics
 from trainer_bridge.recipe import build
-from trainer_bridge.remote import local_path
 
 SECONDS = 30.0  # between two looks at the power
 PATIENCE = 20.0  # seconds for an answer of nvidia-smi
@@ -158,26 +157,45 @@ def power(program: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's parser."""
+    result = argparse.ArgumentParser(
         prog="python -m trainer_bridge.cost",
         description=(__doc__ or "").split("\n")[0],
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", nargs="?", type=local_path, help="directory of a run")
-    parser.add_argument("--hours", type=float, help="GPU hours of a run that is not here")
-    parser.add_argument("--watts", type=float, help="of one GPU (default: measured, or the run's cost.watts)")
-    parser.add_argument("--pue", type=float, help="power usage effectiveness (default: the run's; 1.1)")
-    parser.add_argument("--intensity", type=float, help="kg of CO2 equivalent for a kWh (default: the run's; 0.385)")
-    options = parser.parse_args(arguments)
+    result.add_argument("run", nargs="?", type=local_path, help="directory of a run")
+    result.add_argument("--hours", type=float, help="GPU hours of a run that is not here")
+    result.add_argument("--watts", type=float, help="of one GPU (default: measured, or the run's cost.watts)")
+    result.add_argument("--pue", type=float, help="power usage effectiveness (default: the run's; 1.1)")
+    result.add_argument("--intensity", type=float, help="kg of CO2 equivalent for a kWh (default: the run's; 0.385)")
+    return result
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Reads the command line."""
+    commands = parser()
+    options = commands.parse_args(arguments)
     if (options.run is None) == (options.hours is None):
-        parser.error("give a run, or --hours")
+        commands.error("give a run, or --hours")
     for name, least in (("hours", 0), ("watts", 0), ("pue", 1), ("intensity", 0)):
         if (value := getattr(options, name)) is not None and not least <= value < float("inf"):
-            parser.error(f"--{name} must be at least {least}")
+            commands.error(f"--{name} must be at least {least}")
     return options
+
+
+def _cost_of(run: Path, given: Mapping[str, float]) -> Cost:
+    from trainer_bridge.checkpoint import latest_checkpoint, read_info, run_of  # noqa: PLC0415 - PyTorch
+    from trainer_bridge.metrics import NAME, read_metrics  # noqa: PLC0415
+
+    checkpoint = latest_checkpoint(run)
+    info = read_info(checkpoint)
+    records = read_metrics(run_of(checkpoint) / NAME)
+    if not records or "ranks" not in info:
+        raise TrainerError(f"{run} has no record of its steps ({NAME})")
+    config = build(CostConfig, {**info["config"].get("cost", {}), **given}, "cost.")
+    return run_cost(records, info["ranks"], info["device"], config)
 
 
 def main() -> None:
@@ -188,13 +206,7 @@ def main() -> None:
         config = CostConfig(**given)
         cost = Cost("GPU", options.hours, config.watts, False, config.pue, config.intensity)
     else:
-        checkpoint = latest_checkpoint(options.run)
-        info = read_info(checkpoint)
-        records = read_metrics(run_of(checkpoint) / NAME)
-        if not records or "ranks" not in info:
-            raise TrainerError(f"{options.run} has no record of its steps ({NAME})")
-        config = build(CostConfig, {**info["config"].get("cost", {}), **given}, "cost.")
-        cost = run_cost(records, info["ranks"], info["device"], config)
+        cost = _cost_of(options.run, given)
     sys.stderr.write(cost.line() + "\n")
     sys.stdout.write(json.dumps(cost.report()) + "\n")
 

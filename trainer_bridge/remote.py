@@ -4,7 +4,6 @@ pyarrow's own clients of S3 and of Google Cloud Storage are used; credentials, r
 from the environment, as for other tools.
 """
 
-import argparse
 import fcntl
 import hashlib
 import json
@@ -29,13 +28,6 @@ STORES = ("s3://", "gs://")
 ATTEMPTS, SECONDS = 4, 30  # of a request, each; so that a dead endpoint is told within minutes
 BLOCK = 8 << 20
 SMALL = ("manifest.json", "state.json")
-
-
-def local_path(text: str) -> Path:
-    """A path that must be on the local disk, for command lines."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text} is no local path; copy it to or from the store with its own tool")
-    return Path(text)
 
 
 def local_shards(path: str, cache: str | None = None) -> Path:

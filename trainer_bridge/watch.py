@@ -17,7 +17,7 @@ from trainer_bridge.attention import attention_backends
 from trainer_bridge.checkpoint import random_state, set_random_state
 from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.evaluate import IN_ORDER, check_fits, evaluate
+from trainer_bridge.evaluation import IN_ORDER, check_fits, evaluate
 from trainer_bridge.loader import Samples
 from trainer_bridge.model import Transformer
 from trainer_bridge.parallel import World

@@ -31,26 +31,16 @@ import orjson
 import sentencepiece
 
 from filters.commoncrawl.kenlm_tools import KENLM_VERSION, KenlmTools
+from filters.commoncrawl.lm_defaults import DOCUMENTS, ORDER, SENTENCEPIECE_BYTES, STRUCTURES, VOCAB_SIZE
 from filters.commoncrawl.normalize import LanguageModelNormalizer, check_join_lines
 from pipeline.storage.ownership import check_apart, claim_folder
 
 COMMAND = "filters.perplexity"
-DOCUMENTS = 1_000_000  # CCNet, Makefile: NDOC_FOR_LM
-VOCAB_SIZE = 65_536  # CCNet, Makefile: VOCAB_SIZE
 CHARACTER_COVERAGE = 0.9995  # CCNet, Makefile
-ORDER = 5  # CCNet, Makefile: lmplz -o 5
-# Text given to SentencePiece: about a million openings. The trainer takes some twenty times as much memory.
-SENTENCEPIECE_BYTES = 500_000_000
 # SentencePiece adds up float32 counts per thread, so the number of threads is part of the recipe, not of the machine.
 SENTENCEPIECE_THREADS = 16
 LONGEST_LINE = 1 << 30  # the largest that SentencePiece allows
 ORDERS = range(2, 7)  # what KenLM is compiled for
-
-STRUCTURES = {
-    "probing": ["probing"],  # CCNet: the default of build_binary; fastest, largest
-    "trie": ["trie"],
-    "trie-quantized": ["-q", "8", "-b", "8", "-a", "255", "trie"],  # smallest; probabilities in 256 steps
-}
 
 
 @dataclass(frozen=True)

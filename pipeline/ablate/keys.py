@@ -24,8 +24,8 @@ from pipeline.recipe_keys import NAME, recipe_keys
 from pipeline.settings import parse_flag
 from tokenizer.errors import TokenizerError
 from tokenizer.run import TrainingRun
-from tokenizer.train import asked
 from tokenizer.train import parser as tokenizer_parser
+from tokenizer.train_run import asked
 
 DAMAGE = "damage"
 OPTOUT = "optout"  # the key of every source that keeps listed documents out

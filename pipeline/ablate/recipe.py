@@ -13,6 +13,7 @@ from pipeline.recipe import RECIPES, at_least, from_mapping, read_settings, with
 
 FOLDER = "ablate"  # of the recipes
 BASELINE, CONTROL = "baseline", "control"
+CORPORA, SHARDS = "corpora", "shards"  # what an experiment can end with
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ARM = re.compile(r"\s*(?P<name>[^:\s=]+)\s*:\s*(?P<overrides>\S.*)", re.S)
 _BETWEEN = re.compile(r"\s+(?=[\w.<>-]+=)")

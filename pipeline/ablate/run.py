@@ -25,7 +25,7 @@ from pipeline.ablate.heldout import (
     write_heldout,
 )
 from pipeline.ablate.kept import compare
-from pipeline.ablate.recipe import BASELINE, AblationRecipe
+from pipeline.ablate.recipe import BASELINE, CORPORA, SHARDS, AblationRecipe
 from pipeline.ablate.sharing import RAW, describe, link, set_aside, share, write_recipe
 from pipeline.ablate.tasks import flags_of
 from pipeline.build.process import StoppedError, last_lines, run_command
@@ -37,12 +37,11 @@ from pipeline.corpus.shard import write_json
 from pipeline.errors import InputError, UserError
 from pipeline.mix.recipe import load_mixture, parse_tokens
 
-CORPORA = "corpora"
 DEVICES = "CUDA_VISIBLE_DEVICES"
 DISK_SECONDS = 2.0  # between two looks at the disk
 LOG_LINES = 3
 SPARE = 100  # checkpoints beyond those that are scored: one that is stopped writes one, too
-SHARDS, RUN, SCORES, KEPT, OVERLAP = "shards", "run", "scores.csv", "kept.json", "overlap"
+RUN, SCORES, KEPT, OVERLAP = "run", "scores.csv", "kept.json", "overlap"
 
 
 @dataclass

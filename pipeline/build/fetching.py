@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipeline.build.process import LOOK_SECONDS, StoppedError
 from pipeline.build.units import RawFile, Unit
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import cached, fetch, forget
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import is_web
 from pipeline.storage.hosts import CONNECTIONS
 

@@ -22,11 +22,10 @@ from pipeline.build.status import changes
 from pipeline.build.work import Work
 from pipeline.errors import RecipeError
 from pipeline.mix.recipe import exact, load_mixture
-from pipeline.plan.command import FACTS
 from pipeline.plan.estimate import Estimate, estimate
 from pipeline.plan.estimate import Need as SourceNeed
-from pipeline.plan.rates import BUILT_IN, read_rates
-from pipeline.plan.recipe import PlanRecipe, SourceFacts
+from pipeline.plan.rates import read_rates
+from pipeline.plan.recipe import FACTS, RATES, PlanRecipe, SourceFacts
 from pipeline.plan.tables import amount_text, bytes_text, hours_text, titled
 from pipeline.recipe import load_recipe
 from pipeline.storage.filesystem import is_remote
@@ -81,7 +80,7 @@ def _estimate(options: BuildOptions) -> tuple[Estimate, PlanRecipe] | None:
     shares = shares_of(options.recipe)
     if not options.needs and not set(shares) <= set(facts.sources):
         return None
-    recipe, rates = options.recipe, read_rates(BUILT_IN)
+    recipe, rates = options.recipe, read_rates(RATES)
     tokens = sum(need.tokens * facts.sources[name].paper.epochs for name, need in options.needs.items())
     if not options.needs:
         tokens = sum(

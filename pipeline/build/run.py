@@ -20,7 +20,7 @@ from pipeline.build.work import CHANGED, DONE, FAILED, WITHOUT, Record, Work
 from pipeline.corpus.shard import MANIFEST, read_json
 from pipeline.errors import InputError, RecipeError, UserError
 from pipeline.recipe import fingerprint
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 
 WRONG = 2  # the exit status of a command whose command line is wrong
 ROUNDS = 8  # of making more of a source that turned out to be short, once its tokens are counted

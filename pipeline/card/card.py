@@ -18,12 +18,13 @@ from pipeline.card.origins import ORIGINS, UNKNOWN
 from pipeline.corpus.ledger import Tally
 from pipeline.mix.shards import LOSS_MASK
 from pipeline.recipe import fingerprint
+from pipeline.report.budget import Budget
 from pipeline.report.content import flat
 from pipeline.report.corpus import Corpora, Mixture, SourceCorpus
 from pipeline.report.harmless import one_line
 from pipeline.report.mixture import Share, shares_of
 from pipeline.report.paper import PAPER, in_paper_order, title_of
-from pipeline.report.sample import Budget, Sample, take_sample
+from pipeline.report.sample import Sample, take_sample
 from pipeline.report.units import bytes_, counted, share, short
 
 BUDGET = Budget(files=16, documents=5_000, characters=8_000_000, excerpts=0)

@@ -9,7 +9,6 @@ import platform
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -51,6 +50,8 @@ def versions() -> dict[str, str]:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata  # noqa: PLC0415 - where shards are made
+
     for name in (package, *_WHEELS.get(package, ())):
         with contextlib.suppress(metadata.PackageNotFoundError):
             return metadata.version(name) + ("" if name == package else f" ({name})")

@@ -16,8 +16,9 @@ from pipeline.errors import InputError
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import SUFFIX
 from pipeline.mix.encode import load_encoder
-from pipeline.mix.rows import ShardFolder, is_shard_folder, open_folder, read_batches
-from pipeline.mix.token_files import TOKEN_FILES, Coding, TokenStats, TokenStore, version_of
+from pipeline.mix.names import TOKEN_FILES, is_shard_folder
+from pipeline.mix.rows import ShardFolder, open_folder, read_batches
+from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.storage.filesystem import exists, file_sizes, is_remote, join, list_tree
 from pipeline.verify.token_files import store_of
 

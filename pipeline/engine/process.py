@@ -24,7 +24,6 @@ from pipeline.engine.memory import peak_bytes
 from pipeline.engine.overlap import hash_id, write_ids
 from pipeline.errors import InputError
 from pipeline.readings import forget
-from pipeline.removals.step import DropListedTexts, written_reject
 from pipeline.source import DropDuplicates, Round, Source, read_shard, removals_of, rounds_of, tells_overlap
 from pipeline.steps import READ_STEP, Chain, Step
 from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
@@ -141,6 +140,8 @@ def write_shard(
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
     """
+    from pipeline.removals.step import DropListedTexts, written_reject  # noqa: PLC0415 - not where nothing is to do
+
     started = time.perf_counter()
     decisions = [*earlier, *([] if decided is None else [decided])]
     dedup = deduplicating(rounds_of(source), decisions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -40,11 +40,13 @@ from pipeline.engine.state import (
 )
 from pipeline.errors import InputError, name_a_few
 from pipeline.recipe import fingerprint
-from pipeline.removals.matching import Removals
 from pipeline.removals.records import is_pending, read_log
 from pipeline.source import Source, removals_of, rounds_of, tells_overlap
 from pipeline.storage.filesystem import join, list_names
 from pipeline.storage.ownership import Owned, check_apart
+
+if TYPE_CHECKING:
+    from pipeline.removals.matching import Removals
 
 
 @dataclass(frozen=True)

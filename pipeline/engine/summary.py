@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,12 +13,13 @@ from rich.text import Text
 
 from pipeline.corpus.ledger import Ledger, Tally, total
 from pipeline.engine.losses import great_losses
-from pipeline.engine.run import RunResult
-from pipeline.engine.state import has_unreadable
 from pipeline.errors import name_a_few
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import is_web
 from pipeline.terminal import print_whole
+
+if TYPE_CHECKING:
+    from pipeline.engine.run import RunResult
 
 REASONS_SHOWN = 5
 _MENDED = {
@@ -73,6 +74,8 @@ def _advice(result: RunResult, ledger: Ledger) -> list[str]:
     if result.manifest["rejects"]:
         step = next((name for name, step in ledger.steps.items() if step.failed), READ_STEP)
         lines.append(f"  see them: python -m pipeline.inspect {root} --dropped-by {step}")
+    from pipeline.engine.state import has_unreadable  # noqa: PLC0415 - pipeline.verify does without
+
     if not has_unreadable(result.manifest):  # single records that are wrong stay so, however often they are read
         return lines
     retry = "the same command with --retry-failed"

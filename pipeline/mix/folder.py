@@ -23,7 +23,6 @@ from typing import Any, BinaryIO
 
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.manifest import read_manifest, versions
@@ -32,6 +31,7 @@ from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.masks import mask_record
+from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.shards import LOSS_MASK
@@ -41,12 +41,10 @@ from pipeline.source import HashingReader
 from pipeline.storage.filesystem import atomic_output, exists, file_sizes, join, open_input
 
 FORMAT = 2
-DOCUMENTS = "documents.parquet"
 KEPT_OUT = "kept_out.parquet"
 TOKENIZER = "tokenizer.model"
 PLAN = "plan.json"
 HELDOUT = "heldout"
-STATE = "state.json"
 DATASET = "dataset_info.json"
 BESIDE = (TOKENIZER, PLAN, DOCUMENTS, KEPT_OUT, STATE, DATASET)  # what lies beside shards, as far as a set has it
 _SHARD_NAME = re.compile(r"data-\d{5,}-of-\d{5,}")
@@ -174,6 +172,8 @@ def read_origins(path: str) -> list[tuple[str, str]]:
         with open_input(path) as handle:
             table = pq.read_table(handle)
         if "removed" in table.column_names:
+            import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
             table = table.filter(pc.less(pc.list_value_length(table["removed"]), table["documents"]))
         return list(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
     except (OSError, pa.ArrowException, KeyError) as error:

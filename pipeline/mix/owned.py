@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.corpus.manifest import CONFIGURATION
 from pipeline.corpus.shard import MANIFEST, STATS, WORK
-from pipeline.mix.folder import DATASET, DOCUMENTS, HELDOUT, KEPT_OUT, PLAN, STATE, TOKENIZER, ShardSet
+from pipeline.mix.folder import DATASET, HELDOUT, KEPT_OUT, PLAN, TOKENIZER, ShardSet
+from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.storage.filesystem import exists, file_sizes, join, read_bytes
 from pipeline.storage.ownership import check_apart, check_folder
 

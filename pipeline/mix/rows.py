@@ -15,11 +15,10 @@ from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import Layout
 from pipeline.errors import InputError, OutputError, UserError
 from pipeline.mix.blocks import TokenFile
-from pipeline.mix.folder import DOCUMENTS, FORMAT, TOKENIZER, read_documents
+from pipeline.mix.folder import FORMAT, TOKENIZER, read_documents
+from pipeline.mix.names import DOCUMENTS
 from pipeline.mix.shards import LOSS_MASK
 from pipeline.storage.filesystem import exists, is_remote, join, open_input
-
-STATE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,6 @@ class ShardFolder:
                 f"document {number} was removed from {self.files[place].path}, as a list of removals asked"
             )
         return self.files[place], row
-
-
-def is_shard_folder(root: str) -> bool:
-    """Whether a folder holds token shards rather than a source."""
-    return exists(join(root, STATE)) or exists(join(root, DOCUMENTS))
 
 
 def open_folder(root: str, corpus: str | None = None) -> ShardFolder:

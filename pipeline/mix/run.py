@@ -26,7 +26,6 @@ from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
 from pipeline.mix.draw import Stream, shard_draws
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import (
-    DOCUMENTS,
     FORMAT,
     HELDOUT,
     KEPT_OUT,
@@ -38,11 +37,12 @@ from pipeline.mix.folder import (
     write_kept_out,
 )
 from pipeline.mix.heldout import SourceSplit, split_sources
+from pipeline.mix.names import DOCUMENTS, TOKEN_FILES
 from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
 from pipeline.mix.recipe import MixRecipe
 from pipeline.mix.steps import EncodeFiles, ShardTask, ShardWriter, WriteShards, shared_root, write_draw
-from pipeline.mix.token_files import TOKEN_FILES, Coding, TokenStats, TokenStore, version_of
+from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
 from pipeline.recipe import as_mapping, fingerprint
 from pipeline.storage.filesystem import (

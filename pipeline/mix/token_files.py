@@ -31,7 +31,6 @@ from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, open_input
 from pipeline.storage.listing import match
 
-TOKEN_FILES = "_tokens"  # the folder of a corpus in which they lie unless another one is named
 FORMAT = 2
 MARK = np.dtype([("offset", "<i8"), ("hash", "<u8")])
 RUN = 8192  # ids

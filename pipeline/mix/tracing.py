@@ -1,14 +1,15 @@
-"""The command that goes from a token back to its document, its place in the text, and its raw record."""
+"""What pipeline.trace does: it goes from a token back to its document, its place in the text, and its raw record."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from pipeline.command_line import command_parser, errors_told, parse
+from pipeline.command_line import errors_told
 from pipeline.errors import UserError
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
@@ -16,10 +17,6 @@ from pipeline.storage.filesystem import is_remote, join
 from tokenizer.encode import Encoder
 
 CONTEXT = 60  # characters shown before and after a token
-
-DESCRIPTION = """\
-From a token of a shard back to where it came from: its document with id and URL, the raw file and the offset of the
-record there, and the text around it. Without --token, all documents of the row."""
 
 
 def place_in_text(
@@ -114,14 +111,8 @@ def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:
     yield f"  {'':<9}...{before!r} [{here!r}] {after!r}..."
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    parser = command_parser("pipeline.trace", DESCRIPTION)
-    parser.add_argument("folder", metavar="DIR", help="a folder of shards, from python -m pipeline.mix")
-    parser.add_argument("--row", metavar="N", type=int, required=True, help="the row, counted from 0 over all shards")
-    parser.add_argument("--token", metavar="K", type=int, help="the token in the row, counted from 0")
-    parser.add_argument("--corpus", metavar="DIR", help="where the corpus lies now, if it was moved")
-    args, _ = parse(parser, arguments)
+def run(args: argparse.Namespace) -> None:
+    """Prints where a row, or a token of it, came from."""
     with errors_told():
         folder = open_folder(args.folder if is_remote(args.folder) else args.folder.rstrip("/"), args.corpus)
         name, inside = folder.place(args.row)

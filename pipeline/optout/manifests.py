@@ -17,7 +17,6 @@ from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.folder import (
-    DOCUMENTS,
     HELDOUT,
     KEPT_OUT,
     ShardAccount,
@@ -29,6 +28,7 @@ from pipeline.mix.folder import (
     write_kept_out_to,
 )
 from pipeline.mix.masks import fingerprints_before, mask_kept
+from pipeline.mix.names import DOCUMENTS
 from pipeline.mix.rows import ShardFolder
 from pipeline.optout.journal import Journal
 from pipeline.storage.filesystem import join

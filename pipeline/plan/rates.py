@@ -15,11 +15,9 @@ from typing import Any
 from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import MANIFEST
 from pipeline.errors import InputError
-from pipeline.recipe import RECIPES, from_mapping
+from pipeline.recipe import from_mapping
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import join, list_tree, read_bytes
-
-BUILT_IN = RECIPES / "plan" / "rates.json"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.recipe import at_least
+from pipeline.recipe import RECIPES, at_least
+
+FACTS = RECIPES / "plan" / "facts.yaml"
+RATES = RECIPES / "plan" / "rates.json"  # measured ones, as make bench writes them
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import IO
 from rich.console import Console
 
 from pipeline.errors import OutputError
+from pipeline.publish.command import COMMAND
 from pipeline.publish.contents import Item
-from pipeline.publish.outcome import CARD, COMMAND, Difference, Sending
+from pipeline.publish.outcome import CARD, Difference, Sending
 from pipeline.publish.rows import made_from, write_as_parquet
 from pipeline.storage.filesystem import (
     COPY_CHUNK,

@@ -24,9 +24,10 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.errors import InputError, OutputError, name_a_few
+from pipeline.publish.command import COMMAND
 from pipeline.publish.contents import Item
 from pipeline.publish.folder import check_sum
-from pipeline.publish.outcome import CARD, COMMAND, Difference, Sending
+from pipeline.publish.outcome import CARD, Difference, Sending
 from pipeline.publish.rows import made_from, write_as_parquet
 from pipeline.storage.filesystem import COPY_CHUNK, is_remote, open_input, read_bytes
 from pipeline.storage.hub import SCHEME, Address, api, has_token, parse, told

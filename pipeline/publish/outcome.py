@@ -12,7 +12,6 @@ from pipeline.engine.progress import Bar, Watcher, time_left
 from pipeline.publish.contents import Item
 from pipeline.report.units import bytes_
 
-COMMAND = "pipeline.publish"
 CARD = "README.md"
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.corpus.ledger import Tally
 from pipeline.report import palette
+from pipeline.report.budget import Budget
 from pipeline.report.charts import Chart, Series, bars, columns, histogram, horizontal
 from pipeline.report.corpus import SourceCorpus
 from pipeline.report.distributions import Bars, distributions, populations
@@ -21,7 +22,7 @@ from pipeline.report.fields import EXTRAS, MONTHLY, NO_COUNTER, SHARES, Monthly,
 from pipeline.report.funnel import characters_chart, funnel_chart
 from pipeline.report.harmless import harmless, one_line
 from pipeline.report.paper import title_of
-from pipeline.report.sample import EXCERPT_CHARACTERS, Budget, Excerpt, Sample, open_parquet, take_sample
+from pipeline.report.sample import EXCERPT_CHARACTERS, Excerpt, Sample, open_parquet, take_sample
 from pipeline.report.units import bytes_, counted, seconds, share, short
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, join

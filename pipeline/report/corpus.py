@@ -17,7 +17,7 @@ from pipeline.corpus.manifest import (
 )
 from pipeline.corpus.shard import MANIFEST, Layout, read_json
 from pipeline.errors import InputError, OutputError
-from pipeline.mix.folder import DOCUMENTS, read_origins
+from pipeline.mix.names import DOCUMENTS
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, is_remote, join
 
@@ -155,6 +155,8 @@ def _check_origin(mixture: Mixture, source: SourceCorpus) -> None:
     folder = source.layout.root.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     there = {(f"{folder}/{entry['path']}", entry["sha256"]) for entry in source.manifest["outputs"]}
     documents = join(mixture.root, DOCUMENTS)
+    from pipeline.mix.folder import read_origins  # noqa: PLC0415 - not where there are no token shards
+
     files = read_origins(documents) if exists(documents) else []
     other = [path for path, sha256 in files if path.startswith(f"{folder}/") and (path, sha256) not in there]
     if other:

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from pipeline.report.budget import Budget
 from pipeline.report.corpus import DataFile, SourceCorpus
 from pipeline.storage.filesystem import is_remote, open_input
 
@@ -37,23 +38,6 @@ _COLUMNS = ("id", "url", "language", "created", "license")
 _ENDS = ("step", "reason")
 
 Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much of a source is read.
-
-    Attributes:
-        files: Parquet files opened.
-        documents: Rows read of them, about.
-        characters: Characters of text read, about.
-        excerpts: Texts kept to be shown, for each group of them.
-    """
-
-    files: int = 48
-    documents: int = 20_000
-    characters: int = 48_000_000
-    excerpts: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +100,10 @@ class _Excerpts:
 
 
 def take_sample(
-    corpus: SourceCorpus, files: Sequence[DataFile], lists: Sequence[str] = (), budget: Budget = Budget()
+    corpus: SourceCorpus,
+    files: Sequence[DataFile],
+    lists: Sequence[str] = (),
+    budget: Budget = Budget(),  # noqa: B008 - it is frozen
 ) -> Sample:
     """Samples documents, or rejects, of a source.
 

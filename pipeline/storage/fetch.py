@@ -16,12 +16,16 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from pipeline.storage.download import TIMEOUT, Download, FetchError, ThrottledError, TryAgainError
+from pipeline.storage.fetch_errors import FetchError, ThrottledError, TryAgainError
 from pipeline.storage.hosts import LONGEST_RETRY_AFTER, Host, backoff
 from pipeline.storage.locks import hold
 
+if TYPE_CHECKING:
+    from pipeline.storage.download import Download
+
+TIMEOUT = 60.0  # seconds without a byte
 PROGRESS_BYTES = 1 << 20  # a try that brought so much is none of those without progress
 
 _COPY_BYTES = 1 << 20
@@ -76,6 +80,8 @@ def fetch(
         with _locked(part) as file:
             if not _is_wanted(target, checksum):  # another process may have fetched it meanwhile
                 host = Host(cache_dir, urllib.parse.urlsplit(url).netloc.rpartition("@")[2], sleep)
+                from pipeline.storage.download import Download  # noqa: PLC0415 - most runs fetch nothing
+
                 download = Download(url, file, target.with_name(target.name + ".validator"), timeout, host)
                 _persist(download, attempts, sleep)
                 download.forget()
@@ -184,7 +190,7 @@ def tell(sentence: str) -> None:
         sys.__stderr__.flush()
 
 
-def _persist(download: Download, attempts: int | None, sleep: Callable[[float], object]) -> None:
+def _persist(download: "Download", attempts: int | None, sleep: Callable[[float], object]) -> None:
     """Try until the part is whole."""
     failures, most, host = 0, download.size, download.host
     while True:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InputError, ModelError, OutputError
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import CacheError, fetch, forget
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.locks import hold, is_abandoned
 from pipeline.storage.objects import (
     abort_uploads,

@@ -1,4 +1,4 @@
-"""``python -m pipeline.verify DIR``: recomputes a corpus's accounts from its files (see pipeline.verify.command)."""
+"""``python -m pipeline.verify DIR``: recomputes a corpus's accounts from its files (see pipeline.verify.run)."""
 
 from pipeline.terminal import run_module
 

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger, Tally
@@ -283,6 +282,12 @@ def _sha256(path: str) -> str | None:
         return str(HashingReader(handle).finish()["sha256"])
 
 
+def _characters(texts: pa.Array) -> int:
+    import pyarrow.compute as pc  # noqa: PLC0415 - --quick does without
+
+    return pc.sum(pc.utf8_length(texts)).as_py() or 0
+
+
 def _count(file: pq.ParquetFile, *, texts: bool) -> tuple[int, int, npt.NDArray[np.uint64], Counter[tuple[str, str]]]:
     rows, characters, hashes = 0, 0, []
     reasons: Counter[tuple[str, str]] = Counter()
@@ -292,7 +297,7 @@ def _count(file: pq.ParquetFile, *, texts: bool) -> tuple[int, int, npt.NDArray[
         rows += batch.num_rows
         hashes.append(np.fromiter(map(hash_id, batch.column("id").to_pylist()), np.uint64, batch.num_rows))
         if texts:
-            characters += pc.sum(pc.utf8_length(batch.column("text"))).as_py() or 0
+            characters += _characters(batch.column("text"))
         if rejects:
             reasons.update(zip(batch.column("step").to_pylist(), batch.column("reason").to_pylist(), strict=True))
     return rows, characters, np.concatenate(hashes) if hashes else np.empty(0, np.uint64), reasons

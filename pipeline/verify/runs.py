@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import is_remote
 
-VERIFICATION = "trainer_bridge.verify"
+VERIFICATION = "trainer_bridge.verification"
 
 
 def is_run(folder: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import read_json
 from pipeline.errors import OutputError
+from pipeline.mix.names import TOKEN_FILES
 from pipeline.mix.rows import ShardFolder
-from pipeline.mix.token_files import FORMAT, TOKEN_FILES, Coding, TokenStore
+from pipeline.mix.token_files import FORMAT, Coding, TokenStore
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input
 

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import fetch, forget
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import is_web, read_bytes
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from filters.commoncrawl.perplexity import LARGEST_COUNTED, cutoffs_of
+from filters.commoncrawl.buckets import LARGEST_COUNTED
 from pipeline.survey import Settled
 from sources.commoncrawl.recipe import PerplexityRecipe
 
@@ -27,6 +26,8 @@ def count_perplexities(shards: Iterable[pa.Table]) -> dict[str, Counter[float]]:
     Args:
         shards: Tables with the columns ``language`` and ``perplexity``; pages without one do not count.
     """
+    import pyarrow.compute as pc  # noqa: PLC0415 - not where nothing is to do
+
     counts: dict[str, Counter[float]] = {}
     for table in shards:
         capped = pc.min_element_wise(table["perplexity"], LARGEST_COUNTED, skip_nulls=False)
@@ -54,6 +55,8 @@ def settle_cutoffs(counts: Counts, recipe: PerplexityRecipe) -> dict[str, Any]:
 def _settle(language: str, counts: Counter[float], recipe: PerplexityRecipe) -> dict[str, Any]:
     pages = counts.total()
     if pages >= recipe.percentile_pages:
+        from filters.commoncrawl.perplexity import cutoffs_of  # noqa: PLC0415 - not where nothing is to do
+
         cutoffs = cutoffs_of(list(counts), list(counts.values()), recipe.percentiles)
         return {"pages": pages, "from": OF_PAGES, "cutoffs": list(cutoffs)}
     fixed = recipe.few_pages.get(language)

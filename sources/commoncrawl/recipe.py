@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from filters.commoncrawl.perplexity import CCNET_CUTOFFS, PERCENTILES
+from filters.commoncrawl.buckets import CCNET_CUTOFFS, PERCENTILES
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import at_least, shares
 

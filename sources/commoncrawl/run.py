@@ -15,7 +15,7 @@ from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
 from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import InputFile, default_cache, require
 from pipeline.storage.listing import match
 from sources.commoncrawl.listing import MIRRORS, crawl_files

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from filters.commoncrawl.perplexity import PerplexityModel, bucket
-from filters.commoncrawl.reference import ReferenceClassifier
+from filters.commoncrawl.buckets import bucket
 from filters.language import LanguageIdentifier, keep_language
 from pipeline.corpus.document import Document
 from pipeline.errors import ModelError
@@ -14,6 +14,10 @@ from pipeline.survey import Row, Settled
 from sources.commoncrawl.percentiles import settled_cutoffs
 from sources.commoncrawl.recipe import CommonCrawlRecipe, LanguageRecipe, PerplexityRecipe, ReferenceRecipe
 from sources.languages import refuse_unknown
+
+if TYPE_CHECKING:
+    from filters.commoncrawl.perplexity import PerplexityModel
+    from filters.commoncrawl.reference import ReferenceClassifier
 
 
 class IdentifyLanguage:
@@ -74,6 +78,8 @@ class MeasurePerplexity:
 
     def load(self) -> None:
         """Loads the models of the languages that are scored."""
+        from filters.commoncrawl.perplexity import PerplexityModel  # noqa: PLC0415 - not where nothing is to do
+
         for language in self._languages:
             try:
                 paths = [local_model(address) for address in perplexity_addresses(self._recipe, language)]
@@ -143,6 +149,8 @@ class ClassifyReferences:
 
     def load(self) -> None:
         """Loads the model."""
+        from filters.commoncrawl.reference import ReferenceClassifier  # noqa: PLC0415 - not where nothing is to do
+
         path = local_model(self._recipe.model or "")
         try:
             self._classifier = ReferenceClassifier(path, self._recipe.threshold)

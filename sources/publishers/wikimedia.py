@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.build.units import RawFile, Unit
 from pipeline.errors import InputError
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 from sources.publishers.read import below, json_listing, number
 from sources.wikipedia.addresses import ARCHIVE, DUMPS, LLAMA
 from sources.wikipedia.dumps import languages_of

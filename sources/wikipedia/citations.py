@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from pipeline.command_line import errors_told, parse
+from pipeline.command_line import errors_told
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import join, list_tree, open_input
 
@@ -63,15 +63,8 @@ def _references(paths: Sequence[str]) -> Iterator[str]:
             raise InputError(f"{path} cannot be read as articles of Wikipedia: {error}") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command: one URL a line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sources.wikipedia.references",
-        description="Prints the distinct URLs that the articles of a corpus cite.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("folder", metavar="DIR", help="the source's folder, such as corpus/wikipedia")
-    args, _ = parse(parser, arguments)
+def run(args: argparse.Namespace) -> None:
+    """Prints one URL a line."""
     with errors_told():
         for url in distinct_references(args.folder):
             sys.stdout.write(f"{url}\n")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filters.wikitext.languages import LANGUAGES
 from pipeline.errors import InputError
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import cached, fetch
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import InputFile
 from sources.wikipedia.addresses import ARCHIVE, DUMPS, LLAMA
 from sources.wikipedia.head import database_of

@@ -11,11 +11,10 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from filters.wikitext import TemplateUses, WikitextTooComplex, to_text
 from filters.wikitext.usage import NameUses
-from pipeline.command_line import errors_told, parse
+from pipeline.command_line import errors_told
 from pipeline.errors import InputError
 from pipeline.storage.filesystem import InputFile, open_input
 from pipeline.storage.listing import match
@@ -26,13 +25,9 @@ from sources.wikipedia.pages import Fault, MalformedPage, Page, parse_page, spli
 from sources.wikipedia.plan import dumps_of, read_head
 from sources.wikipedia.recipe import unknown_language
 from sources.wikipedia.steps import count_uses, uses_in_words
+from sources.wikipedia.templates import MOST
 
-MOST = 50  # templates shown of a language
 _PAGE_BYTES = 16 << 20
-
-DESCRIPTION = """\
-Counts the templates inside the prose of a dump's articles, and shows those that have no rule: how often each is used,
-and the characters and numbers of its arguments, which a run of the source loses. Faulty pages are passed."""
 
 
 def read_pages(file: InputFile, head: DumpHead, most: int | None = None) -> Iterator[Page]:
@@ -115,21 +110,8 @@ def by_name(names: Mapping[str, NameUses]) -> list[tuple[str, NameUses]]:
     return sorted(merged.items(), key=lambda row: (-row[1].uses, row[0]))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command: a table for each language."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sources.wikipedia.templates", description=DESCRIPTION, allow_abbrev=False
-    )
-    parser.add_argument(
-        "dumps", nargs="+", metavar="DUMP", help="dumps (.xml.bz2, .xml.gz, .xml): paths, folders, globs"
-    )
-    parser.add_argument("--lang", metavar="CODE", help="their language; by default each one's name or header says it")
-    parser.add_argument("--pages", type=int, metavar="N", help="read the first N articles of each dump")
-    parser.add_argument(
-        "--definitions", metavar="DIR", type=Path, help="write the definitions of those templates there, for the recipe"
-    )
-    parser.add_argument("--most", type=int, metavar="N", default=MOST, help=f"templates to show (default: {MOST})")
-    args, _ = parse(parser, arguments)
+def run(args: argparse.Namespace) -> None:
+    """Prints a table for each language."""
     with errors_told():
         if args.lang is not None and (fault := unknown_language(args.lang)):
             raise InputError(f"--lang: {fault}")

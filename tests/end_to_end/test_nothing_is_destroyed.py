@@ -30,7 +30,7 @@ from sources.commoncrawl import training_command
 from sources.github import command as github
 from sources.stackexchange import command as stackexchange
 from sources.wikipedia import command as wikipedia
-from sources.wikipedia import measure
+from sources.wikipedia import templates
 from tests.end_to_end.commands import ROOT
 from tests.pipeline import runs
 from tests.pipeline.line_source import LineRecipe
@@ -364,6 +364,6 @@ def test_models_and_definitions_leave_other_folders(tmp_path):
     assert (status, contents(tmp_path)) == (2, before)
     assert "nothing in it shows that python -m filters.perplexity made it" in told
     dump = sorted((SAMPLES / "wikipedia").glob("*-multistream.xml.bz2"))[0]
-    status, told = call(measure.main, dump, "--pages", "2", "--definitions", tmp_path / "mine")
+    status, told = call(templates.main, dump, "--pages", "2", "--definitions", tmp_path / "mine")
     assert (status, contents(tmp_path)) == (1, before)
     assert "nothing in it shows that python -m sources.wikipedia.templates made it" in told

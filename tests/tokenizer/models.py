@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import sentencepiece
 
 from tokenizer.model import BYTE, CONTROL, SPACE, UNKNOWN
-from tokenizer.training import settings
+from tokenizer.settings import settings
 
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT.parent / "shared" / "real" / "models" / "tokenizer.model"

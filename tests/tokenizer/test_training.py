@@ -4,7 +4,8 @@ import sentencepiece
 from tests.tokenizer.models import RELEASED, texts
 from tokenizer import model
 from tokenizer.errors import TokenizerError
-from tokenizer.training import _explain, settings, train
+from tokenizer.settings import settings
+from tokenizer.training import _explain, train
 
 
 @pytest.fixture(scope="module")

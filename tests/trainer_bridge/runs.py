@@ -14,8 +14,8 @@ from trainer_bridge.metrics import read_metrics
 from trainer_bridge.parallel import World
 from trainer_bridge.recipe import build
 from trainer_bridge.signals import StopSignal
-from trainer_bridge.train import set_up_torch
 from trainer_bridge.trainer import Trainer
+from trainer_bridge.training import set_up_torch
 
 ALONE = World(0, 1, torch.device("cpu"), None)
 SEQ_LEN = 16

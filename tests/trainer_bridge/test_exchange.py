@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from tests.trainer_bridge import runs, tiny
-from trainer_bridge import evaluate, export, generate, import_weights
+from trainer_bridge import evaluate, evaluation, export, exporting, generate, import_weights, importing
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import hf_config
@@ -83,7 +83,7 @@ def test_an_exported_run_opens_in_transformers_with_the_same_logits(trained, tmp
 
 def test_an_exported_tokenizer_gives_the_same_ids(trained, tmp_path):
     run, _ = trained
-    export.export(run, tmp_path / "hf", "fp32", run / "tokenizer.model")
+    exporting.export(run, tmp_path / "hf", "fp32", run / "tokenizer.model")
     theirs, ours = AutoTokenizer.from_pretrained(tmp_path / "hf"), Vocabulary(run / "tokenizer.model")
     for text in [*TEXTS, "two  spaces", "line\nbreak", "日本 😀"]:
         assert theirs(text)["input_ids"] == ours.encode(text)
@@ -93,8 +93,8 @@ def test_an_exported_tokenizer_gives_the_same_ids(trained, tmp_path):
 
 def test_an_export_in_several_files_and_another_type(trained, tmp_path, monkeypatch):
     run, _ = trained
-    monkeypatch.setattr(export, "FILE_BYTES", 20_000)
-    export.export(run, tmp_path / "hf", "bf16", None)
+    monkeypatch.setattr(exporting, "FILE_BYTES", 20_000)
+    exporting.export(run, tmp_path / "hf", "bf16", None)
     files = sorted(path.name for path in (tmp_path / "hf").glob("*.safetensors"))
     assert files == [f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3)]
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "hf")
@@ -102,7 +102,7 @@ def test_an_export_in_several_files_and_another_type(trained, tmp_path, monkeypa
     expected = load_model(run, CPU).state_dict()["layers.1.feed_forward.w3.weight"]
     assert torch.equal(theirs.model.layers[1].mlp.up_proj.weight, expected.bfloat16())
     with pytest.raises(TrainerError, match="is not empty"):
-        export.export(run, tmp_path / "hf", "bf16", None)
+        exporting.export(run, tmp_path / "hf", "bf16", None)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -140,19 +140,19 @@ def write_meta_release(folder, model, shards):
 def test_metas_release_comes_in_with_the_same_logits(tmp_path, shape, shards):
     model = tiny.model(shape)
     write_meta_release(tmp_path / "meta", model, shards)
-    config = import_weights.import_weights(tmp_path / "meta", tmp_path / "run")
+    config = importing.import_weights(tmp_path / "meta", tmp_path / "run")
     assert config.context == (2048 if shape is tiny.SHAPE else 4096)
     x = tiny.ids(2, 32)
     torch.testing.assert_close(load_model(tmp_path / "run", CPU)(x), model(x), **CLOSE)
-    export.export(tmp_path / "run", tmp_path / "hf", "fp32", None)  # and on to Hugging Face
+    exporting.export(tmp_path / "run", tmp_path / "hf", "fp32", None)  # and on to Hugging Face
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
     torch.testing.assert_close(theirs(x).logits, model(x), **CLOSE)
 
 
 def test_training_starts_from_imported_weights(trained, tmp_path):
     run, data = trained
-    export.export(run, tmp_path / "hf", "fp32", None)
-    import_weights.import_weights(tmp_path / "hf", tmp_path / "imported")
+    exporting.export(run, tmp_path / "hf", "fp32", None)
+    importing.import_weights(tmp_path / "hf", tmp_path / "imported")
     sections = {"model": {"vocab_size": load_model(run, CPU).config.vocab}}
     with pytest.raises(TrainerError, match=r"holds weights only; start a run of its own with run\.init_from="):
         runs.trainer(data, tmp_path / "imported", **sections)
@@ -180,7 +180,7 @@ def test_what_cannot_be_imported_is_named(tmp_path, files, message):
     for name, text in files.items():
         (tmp_path / "in" / name).write_text(text)
     with pytest.raises(TrainerError, match=message):
-        import_weights.import_weights(tmp_path / "in", tmp_path / "run")
+        importing.import_weights(tmp_path / "in", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -189,7 +189,7 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     params = json.loads((tmp_path / "meta" / "params.json").read_text())
     (tmp_path / "meta" / "params.json").write_text(json.dumps({**params, "n_layers": 3}))
     with pytest.raises(TrainerError, match="do not fit their shape"):
-        import_weights.import_weights(tmp_path / "meta", tmp_path / "run")
+        importing.import_weights(tmp_path / "meta", tmp_path / "run")
 
 
 def test_generate_command(trained, monkeypatch, capsys):
@@ -236,7 +236,7 @@ def test_evaluation_is_the_mean_over_every_target_once(trained, monkeypatch, cap
     run, data = trained
     assert command(evaluate.main, monkeypatch, run, "--data", data, "--batch", 7) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
-    model, samples = load_model(run, CPU), Samples(evaluate.IN_ORDER, data)
+    model, samples = load_model(run, CPU), Samples(evaluation.IN_ORDER, data)
     batch = samples.batch(0, samples.order.rows)
     ids = torch.from_numpy(batch.ids).long()
     losses = torch.nn.functional.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten(), reduction="none")

@@ -5,7 +5,7 @@ import torch
 
 from tests.trainer_bridge import tiny
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.generate import KeyValueCache, generate, sample
+from trainer_bridge.generation import KeyValueCache, generate, sample
 
 
 @pytest.mark.parametrize("config", [tiny.SHAPE, tiny.GROUPED])

@@ -7,7 +7,7 @@ import sentencepiece
 
 from tests.tokenizer.models import KINDS, texts, train
 from tokenizer.model import UNUSED, parse_model
-from trainer_bridge.export import KEPT, write_tokenizer
+from trainer_bridge.exporting import KEPT, write_tokenizer
 from trainer_bridge.hf_tokenizer import why_not
 
 transformers = pytest.importorskip("transformers")

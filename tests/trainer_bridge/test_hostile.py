@@ -15,8 +15,8 @@ import torch
 from tests.trainer_bridge import runs
 from trainer_bridge.checkpoint import find_damage, list_checkpoints, load_model
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.export import export
-from trainer_bridge.import_weights import import_weights
+from trainer_bridge.exporting import export
+from trainer_bridge.importing import import_weights
 from trainer_bridge.shards import ShardReader
 from trainer_bridge.stored import Damaged, read_metadata
 from trainer_bridge.vocabulary import Vocabulary

@@ -11,7 +11,7 @@ from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.tiny import Doc, random_documents, write_shards
 from trainer_bridge.config import DataConfig
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.evaluate import IN_ORDER, evaluate
+from trainer_bridge.evaluation import IN_ORDER, evaluate
 from trainer_bridge.loader import Samples
 from trainer_bridge.loss import IGNORE
 from trainer_bridge.shards import ShardReader

@@ -205,7 +205,7 @@ def test_a_run_whose_steps_are_skipped_says_so_and_ends_with_an_error(tmp_path, 
 
 
 def test_the_end_says_how_many_steps_were_skipped(tmp_path):
-    from trainer_bridge.train import summary
+    from trainer_bridge.training import summary
 
     trainer = runs.trainer(runs.shards(tmp_path / "data"), tmp_path / "run", run={"steps": 4, "log_every": 2})
     trainer._waiting.append((1, 0.1, trainer.train_step()))

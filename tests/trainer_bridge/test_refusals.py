@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.test_exchange import command, write_meta_release
-from trainer_bridge import evaluate, export, import_weights
+from trainer_bridge import evaluate, export, exporting, importing
 from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info
 from trainer_bridge.convert import from_hf_config, hf_config
 from trainer_bridge.errors import TrainerError
@@ -111,16 +111,16 @@ def test_metas_files_of_other_models_are_refused(tmp_path):
     ):
         path.write_text(json.dumps({**params, **extra}))
         with pytest.raises(TrainerError, match=message):
-            import_weights.import_weights(tmp_path / "meta", tmp_path / "run")
+            importing.import_weights(tmp_path / "meta", tmp_path / "run")
     path.write_text(json.dumps({**params, "rope_theta": 500000.0}))
-    assert import_weights.import_weights(tmp_path / "meta", tmp_path / "run", 8192).context == 8192
+    assert importing.import_weights(tmp_path / "meta", tmp_path / "run", 8192).context == 8192
     path.write_text("[]")
     with pytest.raises(TrainerError, match="holds no keys and values"):
-        import_weights.import_weights(tmp_path / "meta", tmp_path / "run2")
+        importing.import_weights(tmp_path / "meta", tmp_path / "run2")
     path.write_text(json.dumps(params))
     (tmp_path / "meta" / "consolidated.00.pth").unlink()
     with pytest.raises(TrainerError, match=r"lacks consolidated\.00\.pth, and holds consolidated\.01\.pth"):
-        import_weights.import_weights(tmp_path / "meta", tmp_path / "run2")
+        importing.import_weights(tmp_path / "meta", tmp_path / "run2")
 
 
 def test_only_the_files_of_the_index_are_taken(released, tmp_path):
@@ -128,12 +128,12 @@ def test_only_the_files_of_the_index_are_taken(released, tmp_path):
     folder = shutil.copytree(source, tmp_path / "hf")
     stale = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
     save_file(stale, folder / "zz-old.safetensors")  # of another training, say
-    import_weights.import_weights(folder, tmp_path / "run")
+    importing.import_weights(folder, tmp_path / "run")
     x = tiny.ids(2, 32)
     torch.testing.assert_close(load_model(tmp_path / "run", CPU)(x), model(x).logits, atol=1e-5, rtol=1e-5)
     info = read_info(latest_checkpoint(tmp_path / "run"))
     assert (info["bos"], info["eos"]) == (60, 61)
-    export.export(tmp_path / "run", tmp_path / "out", "fp32", None)
+    exporting.export(tmp_path / "run", tmp_path / "out", "fp32", None)
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert (config["bos_token_id"], config["eos_token_id"], config["max_position_embeddings"]) == (60, 61, 32)
 
@@ -146,7 +146,7 @@ def test_files_that_contradict_each_other_are_refused(released, tmp_path):
         folder = shutil.copytree(source, tmp_path / "hf")
         change(folder)
         with pytest.raises(TrainerError, match=message):
-            import_weights.import_weights(folder, tmp_path / "run")
+            importing.import_weights(folder, tmp_path / "run")
         assert not (tmp_path / "run").exists()
         shutil.rmtree(folder)
 
@@ -177,27 +177,27 @@ def test_leftovers_of_killed_imports_and_exports_are_no_obstacle(released, tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_weights, "write_sums", killed)
+        patch.setattr(importing, "write_sums", killed)
         with pytest.raises(KeyboardInterrupt):
-            import_weights.import_weights(source, run)
+            importing.import_weights(source, run)
     assert (run / "checkpoints" / "step-000000000.tmp").is_dir()
-    import_weights.import_weights(source, run)
+    importing.import_weights(source, run)
     with pytest.raises(TrainerError, match="already holds a run"):
-        import_weights.import_weights(source, run)
+        importing.import_weights(source, run)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-000000000"]
 
     with monkeypatch.context() as patch:
-        patch.setattr(export, "hf_config", killed)
+        patch.setattr(exporting, "hf_config", killed)
         with pytest.raises(KeyboardInterrupt):
-            export.export(run, hf, "fp32", None)
+            exporting.export(run, hf, "fp32", None)
     (hf / "notes.txt").write_text("mine")
-    export.export(run, hf, "fp32", None)
+    exporting.export(run, hf, "fp32", None)
     assert sorted(path.name for path in hf.iterdir() if path.name[0] != ".") == [
         *("config.json", "model.safetensors", "notes.txt")
     ]
     AutoModelForCausalLM.from_pretrained(hf)
     with pytest.raises(TrainerError, match="is not empty: it holds a whole export"):
-        export.export(run, hf, "fp32", None)
+        exporting.export(run, hf, "fp32", None)
 
 
 def test_exports_into_what_is_not_theirs_are_refused(trained, released, tmp_path, monkeypatch, capsys):
@@ -210,7 +210,7 @@ def test_exports_into_what_is_not_theirs_are_refused(trained, released, tmp_path
         assert "Choose another --to" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == (tmp_path / "model" / "config.json").read_text() == "mine"
     with pytest.raises(TrainerError, match="is not empty"):
-        import_weights.import_weights(released[0], tmp_path / "model")
+        importing.import_weights(released[0], tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json"]
 
 
@@ -230,11 +230,11 @@ def test_exports_do_not_lose_values(trained, tmp_path):
     run, data = trained
     large = with_weight(run, data, tmp_path / "large", 1e5)
     with pytest.raises(TrainerError, match=r"lm_head\.weight holds values up to 100000, too large for torch\.float16"):
-        export.export(large, tmp_path / "fp16", "fp16", None)
-    export.export(large, tmp_path / "bf16", "bf16", None)
+        exporting.export(large, tmp_path / "fp16", "fp16", None)
+    exporting.export(large, tmp_path / "bf16", "bf16", None)
     broken = with_weight(run, data, tmp_path / "broken", float("nan"))
     with pytest.raises(TrainerError, match="holds values that are not finite"):
-        export.export(broken, tmp_path / "nan", "fp32", None)
+        exporting.export(broken, tmp_path / "nan", "fp32", None)
 
 
 def test_evaluation_of_a_broken_run_is_valid_json_and_one_process_speaks(trained, tmp_path, monkeypatch, capsys):

@@ -8,9 +8,10 @@ import pytest
 from tests.end_to_end.object_store import CREDENTIALS, object_store
 from tests.trainer_bridge import runs
 from tests.trainer_bridge.bucket_server import bucket_server
+from trainer_bridge.command_line import local_path
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.loader import Samples
-from trainer_bridge.remote import local_path, local_shards
+from trainer_bridge.remote import local_shards
 from trainer_bridge.train import configure, parse
 
 

@@ -194,7 +194,7 @@ def test_what_was_logged_before_a_checkpoint_is_there_with_it(data, tmp_path):
 
 
 def test_fewer_steps_than_are_done_change_nothing(data, tmp_path):
-    from trainer_bridge.train import summary
+    from trainer_bridge.training import summary
 
     runs.train(data, tmp_path, run={"steps": 4})
     before = files(tmp_path / "checkpoints")

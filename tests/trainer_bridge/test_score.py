@@ -10,7 +10,7 @@ import torch
 
 from tests.trainer_bridge import tiny
 from trainer_bridge.errors import TrainerError
-from trainer_bridge.score import Document, chosen_checkpoints, read_documents, score, windows, write_scores
+from trainer_bridge.scoring import Document, chosen_checkpoints, read_documents, score, windows, write_scores
 
 
 class Letters:

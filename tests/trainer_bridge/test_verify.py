@@ -8,7 +8,8 @@ import pytest
 from tests.trainer_bridge import runs
 from trainer_bridge.checkpoint import find_damage
 from trainer_bridge.errors import run_command
-from trainer_bridge.verify import main, verify_run
+from trainer_bridge.verification import verify_run
+from trainer_bridge.verify import main
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from trainer_bridge.checkpoint import latest_checkpoint
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.metrics import read_metrics
 from trainer_bridge.stored import read_metadata
-from trainer_bridge.verify import verify_run
+from trainer_bridge.verification import verify_run
 
 RUN = {"steps": 6, "log_every": 4, "save_every": 3}
 

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainer_bridge.attention import Mask
-from trainer_bridge.generate import KeyValueCache, nucleus
+from trainer_bridge.generation import KeyValueCache, nucleus
 from trainer_bridge.model import LossFunction, Transformer
 from trainer_bridge.parallel import World
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 
-from filters.commoncrawl import kenlm_tools, lm_cli, lm_training
+from filters.commoncrawl import kenlm_tools, lm_cli, lm_run, lm_training
 from filters.commoncrawl.kenlm_tools import KenlmTools
 from filters.commoncrawl.lm_training import TrainingOptions
 from filters.commoncrawl.perplexity import PerplexityModel
@@ -203,21 +203,21 @@ def test_read_texts(tmp_path):
     pq.write_table(pa.table({"text": ["a\nb", None, ""], "id": [1, 2, 3]}), tmp_path / "1.parquet")
     (tmp_path / "2.jsonl").write_bytes(b'{"text": "c"}\n{"text": null}\n')
     (tmp_path / "3.txt.gz").write_bytes(gzip.compress(b"d\r\n\xff\n"))
-    files = lm_cli.expand([str(tmp_path / "*")])
-    assert list(lm_cli.read_texts(files)) == ["a\nb", "", "c", "d", "\ufffd"]
+    files = lm_run.expand([str(tmp_path / "*")])
+    assert list(lm_run.read_texts(files)) == ["a\nb", "", "c", "d", "\ufffd"]
 
 
 def test_read_texts_says_what_is_wrong(tmp_path):
     pq.write_table(pa.table({"content": ["a"]}), tmp_path / "1.parquet")
     with pytest.raises(ValueError, match=r"1\.parquet has no column 'text'; it has content"):
-        list(lm_cli.read_texts([tmp_path / "1.parquet"]))
-    assert list(lm_cli.read_texts([tmp_path / "1.parquet"], "content")) == ["a"]
+        list(lm_run.read_texts([tmp_path / "1.parquet"]))
+    assert list(lm_run.read_texts([tmp_path / "1.parquet"], "content")) == ["a"]
     for line in (b'{"text": "a"', b'{"body": 1}', b"[1]"):
         (tmp_path / "2.jsonl").write_bytes(b'{"text": "a"}\n' + line)
         with pytest.raises(ValueError, match=r"2\.jsonl, line 2: not a JSON object with the key 'text'"):
-            list(lm_cli.read_texts([tmp_path / "2.jsonl"]))
+            list(lm_run.read_texts([tmp_path / "2.jsonl"]))
     with pytest.raises(ValueError, match="no such file"):
-        lm_cli.expand([str(tmp_path / "*.txt")])
+        lm_run.expand([str(tmp_path / "*.txt")])
 
 
 def test_command_says_what_is_wrong(tmp_path, capsys):

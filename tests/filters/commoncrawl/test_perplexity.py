@@ -11,12 +11,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.commoncrawl import lm_cli, perplexity
+from filters.commoncrawl import lm_cli, lm_run, perplexity
+from filters.commoncrawl.buckets import CCNET_CUTOFFS, bucket
 from filters.commoncrawl.normalize import normalize_plain
 from filters.commoncrawl.perplexity import (
-    CCNET_CUTOFFS,
     PerplexityModel,
-    bucket,
     cutoffs_of,
     load_kenlm,
     load_sentencepiece,
@@ -251,8 +250,8 @@ def test_calibrate_says_what_is_wrong(tmp_path, words, arpa, capsys):
 
 @given(st.integers(0, 50), st.integers(1, 60), st.integers())
 def test_sample(total, limit, seed):
-    chosen = lm_cli.choose(total, limit, seed)
-    assert chosen == lm_cli.choose(total, limit, seed)
+    chosen = lm_run.choose(total, limit, seed)
+    assert chosen == lm_run.choose(total, limit, seed)
     if total <= limit:
         assert chosen is None
     else:

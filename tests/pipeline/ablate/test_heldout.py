@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.ablate.damage import is_drawn, shuffled
+from pipeline.ablate.damaging import is_drawn, shuffled
 from pipeline.ablate.heldout import check_absent, choose, overlaps, read_heldout, too_few, write_heldout
 from pipeline.ablate.recipe import HeldoutRecipe
 from pipeline.errors import InputError, OutputError

@@ -7,8 +7,8 @@ import pytest
 from pipeline.build.fetching import Fetcher, GoneError
 from pipeline.build.process import StoppedError
 from pipeline.build.units import RawFile, Unit
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import cached
+from pipeline.storage.fetch_errors import FetchError
 from tests.pipeline.web_server import DATA, status, whole
 
 MD5 = f"md5:{hashlib.md5(DATA, usedforsecurity=False).hexdigest()}"

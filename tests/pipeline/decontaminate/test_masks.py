@@ -15,15 +15,15 @@ import pytest
 from benchmarks.leaks import LEAKS, sample, write_lines
 from pipeline.decontaminate.command import main
 from pipeline.mix.rows import open_folder, read_document
-from pipeline.mix.tracing import main as trace
 from pipeline.optout.command import main as take_out
 from pipeline.optout.sets import read_rows
 from pipeline.publish.command import main as publish
+from pipeline.trace import main as trace
 from pipeline.verify.shards import cure, verify_shards
 from tests.pipeline.mix.corpora import mix, recipe, snapshot, write_model
 from tests.pipeline.optout.made import make_source, write_list, write_raw
 from tokenizer.encode import Encoder
-from trainer_bridge.evaluate import IN_ORDER
+from trainer_bridge.evaluation import IN_ORDER
 from trainer_bridge.loader import Samples
 from trainer_bridge.loss import IGNORE
 

@@ -1,13 +1,15 @@
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions, StandardOptions
 
-from pipeline.command_line import parse, warn
+from pipeline.command_line import _flags_in_source, _Tolerant, parse, warn
 from pipeline.engine import cli
 from pipeline.errors import OutputError
+from pipeline.service_options import ServiceOptions
 from tests.pipeline.line_command import main, parser
 from tests.pipeline.runs import PATIENCE_SECONDS, REPOSITORY, write_input
 
@@ -59,6 +61,17 @@ class TestFlags:
         assert command("--input", raw, "--output", tmp_path / "out", flag) == 2
         assert f"error: unknown argument {flag}{hint}\n" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
+
+    def test_each_flag_of_beam_stands_in_its_source(self):
+        """A flag that does not is refused without Beam, so all that Beam takes must be found there."""
+        flags = argparse.ArgumentParser(add_help=False)
+        for kind in PipelineOptions.__subclasses__():
+            if kind.__module__ in ("apache_beam.options.pipeline_options", ServiceOptions.__module__):
+                kind._add_argparse_args(_Tolerant(flags))
+        taken = {flag for flag in flags._option_string_actions if flag.startswith("--")}
+        assert len(taken) > 100
+        assert "--patience_minutes" in taken
+        assert taken <= _flags_in_source()
 
     def test_a_wrong_value_of_a_flag_of_beam_shows_the_usage_of_the_command_alone(self, raw, capsys):
         assert command("--input", raw, "--num_workers=many") == 2

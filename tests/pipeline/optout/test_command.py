@@ -13,10 +13,10 @@ from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.encode import encode_file, load_encoder
 from pipeline.mix.rows import open_folder, read_document
 from pipeline.mix.token_files import TokenStore
-from pipeline.mix.tracing import main as trace
 from pipeline.optout.command import main
 from pipeline.optout.sets import read_rows
 from pipeline.removals.matching import load_removals
+from pipeline.trace import main as trace
 from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.shards import rows_out, verify_shards

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.report.budget import Budget
 from pipeline.report.corpus import find
 from pipeline.report.distributions import (
     ELSEWHERE,
@@ -17,7 +18,7 @@ from pipeline.report.distributions import (
     populations,
 )
 from pipeline.report.fields import Field
-from pipeline.report.sample import Budget, take_sample
+from pipeline.report.sample import take_sample
 from tests.pipeline.report.corpora import RECIPE, Made, make_source, scored
 
 EVERYTHING = Budget()

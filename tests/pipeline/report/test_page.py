@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.errors import InputError, OutputError
-from pipeline.report.command import report
+from pipeline.report.budget import Budget
 from pipeline.report.page import inline, json_in_html, policy
-from pipeline.report.sample import Budget
+from pipeline.report.run import report
 from tests.pipeline.report.corpora import HOSTILE, Made, make_source, scored
 
 

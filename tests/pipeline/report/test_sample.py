@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.report.budget import Budget
 from pipeline.report.corpus import find
-from pipeline.report.sample import Budget, chosen_rows, take_sample
+from pipeline.report.sample import chosen_rows, take_sample
 from tests.pipeline.report.corpora import Made, make_source, scored
 
 

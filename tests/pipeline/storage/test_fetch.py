@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.errors import OutputError
 from pipeline.storage import fetch as fetch_module
-from pipeline.storage.download import FetchError
 from pipeline.storage.fetch import fetch, forget
+from pipeline.storage.fetch_errors import FetchError
 from pipeline.storage.filesystem import open_input
 from pipeline.storage.hosts import Host
 from tests.pipeline.web_server import DATA, SHA256, Server, head, ranged, status, whole

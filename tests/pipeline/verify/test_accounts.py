@@ -11,7 +11,8 @@ import pytest
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.verify import accounts
 from pipeline.verify.accounts import verify
-from pipeline.verify.command import CURE, main
+from pipeline.verify.command import main
+from pipeline.verify.run import CURE
 from tests.pipeline.line_source import LineRecipe
 from tests.pipeline.runs import run, write_input
 

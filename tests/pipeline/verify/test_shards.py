@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.mix.folder import BESIDE, DOCUMENTS, HELDOUT, KEPT_OUT
+from pipeline.mix.folder import BESIDE, HELDOUT, KEPT_OUT
+from pipeline.mix.names import DOCUMENTS
 from pipeline.mix.rows import open_folder, read_document
 from pipeline.recipe import fingerprint
 from pipeline.verify.shards import verify_shards

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 from sources.commoncrawl.listing import crawl_files
 from tests.pipeline.web_server import status, whole
 

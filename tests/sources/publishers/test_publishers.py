@@ -8,7 +8,7 @@ import pytest
 from pipeline.build.units import from_lines
 from pipeline.errors import InputError, RecipeError
 from pipeline.recipe import from_mapping
-from pipeline.storage.download import FetchError
+from pipeline.storage.fetch_errors import FetchError
 from sources.publishers.arxiv import ArxivBucket
 from sources.publishers.command import main
 from sources.publishers.commoncrawl import CommonCrawlCrawls

@@ -5,7 +5,8 @@ import bz2
 import pytest
 
 from pipeline.storage.listing import match
-from sources.wikipedia.measure import main, measure, report
+from sources.wikipedia.measure import measure, report
+from sources.wikipedia.templates import main
 from tests.sources.wikipedia.dumps import page, write_multistream, xml
 
 PAGES = [

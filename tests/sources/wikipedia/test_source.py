@@ -13,9 +13,9 @@ from pipeline.report.content import _facts
 from pipeline.report.corpus import find
 from pipeline.verify.accounts import verify
 from sources.wikipedia.definitions import read_definitions
-from sources.wikipedia.measure import main
 from sources.wikipedia.source import PageDedup
 from sources.wikipedia.steps import uses_in_words
+from sources.wikipedia.templates import main
 from tests.sources.wikipedia.dumps import END, header, multistream, page, run, write_multistream, xml
 
 GROUPS = [page(1, "One."), page(2, "Two.") + page(3, "Three."), page(4, "Four.") + page(5, "Five.")]

@@ -20,8 +20,8 @@ from trainer_bridge.checkpoint import load_model
 from trainer_bridge.loader import Samples
 from trainer_bridge.parallel import start_world
 from trainer_bridge.signals import StopSignal
-from trainer_bridge.train import set_up_torch
 from trainer_bridge.trainer import Trainer
+from trainer_bridge.training import set_up_torch
 
 
 def trained(world, shards, tokenizer, folder, evaluation):

@@ -8,7 +8,7 @@ import torch
 
 from tokenizer.encode import Encoder
 from trainer_bridge.checkpoint import load_model
-from trainer_bridge.export import export
+from trainer_bridge.exporting import export
 
 pytest.importorskip("lm_eval", reason="pip install '.[evaluation]'")
 

@@ -5,7 +5,7 @@ import torch
 
 from tests.trainer_bridge import runs, tiny
 from trainer_bridge.benchmark.scoring import Continuation, Prompt, Scorer
-from trainer_bridge.generate import generate
+from trainer_bridge.generation import generate
 
 TEXTS = [
     Continuation((1, 5, 9, 12, 7), 2),
