@@ -31,7 +31,7 @@ BoolArray = npt.NDArray[np.bool_]
 # Words kept beside the vocabulary; more of them make the table outgrow the processor's cache, and every look-up slower.
 CACHE_WORDS = 1 << 17
 # Bytes of text evaluated together.
-BATCH_BYTES = 160 << 10
+BATCH_BYTES = 320 << 10
 # Below this a batch is too small to pay for some hundred NumPy calls, which together take half a millisecond.
 MIN_BATCH_BYTES = 1 << 14
 # Models beyond these are left to the library: bytes of the matrix of sums, hash buckets of a pruned model, and

@@ -12,7 +12,8 @@
 #define CACHED_PIECES 4
 #define CACHE_BITS 16
 #define STEEPEST 1000.0f       /* no score of a piece is below -STEEPEST, or no word is cached */
-#define MARGIN 0.5f            /* see unigram_score */
+#define MARGIN 0.5f            /* see encode */
+#define WORDS_AHEAD 16         /* words whose places in the cache are fetched together */
 
 /* A trie of pieces as a double array: the child of a node by a byte is at its base, exclusive-or the byte, and has that
    byte for a label. No two nodes have one base. No piece has the byte 0, the label of free slots. */
@@ -329,6 +330,29 @@ static int64_t word_end(const uint8_t *text, int64_t at, int64_t size) {
     return at;
 }
 
+/* A word of a normalised text, and its place in the cache, which is being fetched; null for one that is not kept. */
+typedef struct {
+    int64_t at, end, size;
+    uint64_t low, high;
+    cached_word *entry;
+} found_word;
+
+static found_word find_word(const unigram_model *m, const uint8_t *text, int64_t at, int64_t n) {
+    found_word w = {at, m->cache ? word_end(text, at, n) : n, 0, 0, 0, 0};
+    w.size = w.end - at - 3;
+    if (!m->cache || w.size <= 0 || w.size > CACHED_BYTES || memcmp(text + at, SPACE, 3)) return w;
+    memcpy(&w.low, text + at + 3, 8);
+    memcpy(&w.high, text + at + 11, 8);
+    if (w.size < 8) w.low &= (1ULL << (8 * w.size)) - 1;
+    if (w.size <= 8) w.high = 0;
+    else if (w.size < 16) w.high &= (1ULL << (8 * (w.size - 8))) - 1;
+    uint64_t mixed = (w.low * 0x9E3779B97F4A7C15ULL ^ w.high) * 0xBF58476D1CE4E5B9ULL;
+    w.entry = &m->cache[mixed >> (64 - CACHE_BITS)];
+    FETCH(w.entry);
+    FETCH((const uint8_t *)(w.entry + 1) - 1);
+    return w;
+}
+
 /* Encodes a normalised text. ends, way: room for n + 1. Returns 0 where the libraries must be asked.
 
    Where no piece has a space but at its beginning, the pieces of a word depend on its neighbours by the score alone at which
@@ -339,36 +363,30 @@ static int64_t word_end(const uint8_t *text, int64_t at, int64_t size) {
    library's to the last bit, for it is added up in the same order. */
 static int encode(const unigram_model *m, pieces *p, int64_t n, ending *ends, int32_t *way) {
     const uint8_t *text = p->text;
+    found_word words[WORDS_AHEAD];
     float score = 0;
     ends[0] = (ending){0, -1, -1, LOWEST};
-    for (int64_t at = 0, end; at < n; at = end) {
-        end = m->cache ? word_end(text, at, n) : n;
-        int64_t size = end - at - 3;
-        cached_word *entry = 0;
-        uint64_t low = 0, high = 0;
-        if (m->cache && size > 0 && size <= CACHED_BYTES && text[at] == SPACE[0] && text[at + 1] == SPACE[1] &&
-            text[at + 2] == SPACE[2] && score > -RESET + (CACHED_BYTES + 3) * STEEPEST && score <= 0) {
-            memcpy(&low, text + at + 3, 8);
-            memcpy(&high, text + at + 11, 8);
-            if (size < 8) low &= (1ULL << (8 * size)) - 1;
-            if (size <= 8) high = 0;
-            else if (size < 16) high &= (1ULL << (8 * (size - 8))) - 1;
-            uint64_t mixed = (low * 0x9E3779B97F4A7C15ULL ^ high) * 0xBF58476D1CE4E5B9ULL;
-            entry = &m->cache[mixed >> (64 - CACHE_BITS)];
-            if (entry->pieces && entry->size == size && entry->low == low && entry->high == high) {
-                end_unknown(p, at);
-                for (int i = 0; i < entry->pieces; i++) {
-                    score = entry->scores[i] + score;
-                    p->words[p->count++] = entry->words[i];
+    for (int64_t next = 0; next < n;) {
+        int count = 0;
+        for (; count < WORDS_AHEAD && next < n; next = words[count++].end) words[count] = find_word(m, text, next, n);
+        for (int i = 0; i < count; i++) {
+            const found_word *w = &words[i];
+            int is_free = w->entry && score <= 0 && score > -RESET + (CACHED_BYTES + 3) * STEEPEST;
+            cached_word *entry = is_free ? w->entry : 0;
+            if (entry && entry->pieces && entry->size == w->size && entry->low == w->low && entry->high == w->high) {
+                end_unknown(p, w->at);
+                for (int piece = 0; piece < entry->pieces; piece++) {
+                    score = entry->scores[piece] + score;
+                    p->words[p->count++] = entry->words[piece];
                 }
                 continue;
             }
+            ends[w->at].score = score;
+            segment(m, text, w->at, w->end, ends);
+            if (!follow(m, p, w->at, w->end, ends, way)) return 0;
+            if (entry) keep(m, w->at, w->end, ends, entry, w->low, w->high);
+            score = ends[w->end].score;
         }
-        ends[at].score = score;
-        segment(m, text, at, end, ends);
-        if (!follow(m, p, at, end, ends, way)) return 0;
-        if (entry) keep(m, at, end, ends, entry, low, high);
-        score = ends[end].score;
     }
     end_unknown(p, n);
     return 1;
