@@ -112,6 +112,7 @@ class TrainedModel(TemplateLM):
 
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
         """Continuations of texts, up to the first of their stops."""
+        self._asked = {}  # draws do not depend on what was asked of other tasks before
         prompts = [self._prompt(request) for request in requests]
 
         def work(scorer: Scorer) -> list[list[int]]:
