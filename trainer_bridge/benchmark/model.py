@@ -142,7 +142,7 @@ class TrainedModel(TemplateLM):
             tuple(settings["until"]),
             temperature,
             float(settings.get("top_p", 1.0)),
-            zlib.crc32(text.encode("utf-8", "replace")) + (nth << 32) + (self.seed << 48),
+            zlib.crc32(f"{self.seed} {nth} {text}".encode("utf-8", "replace")),  # of a larger one 32 bits alone count
         )
 
     def _with_progress(self, what: str, count: int, work: Callable[[Scorer], Any]) -> Any:
