@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trainer_bridge.benchmark.model import TrainedModel
 
 COMMAND = "trainer_bridge.benchmark"
+SAMPLES = ".samples.jsonl.gz"
 NO_CODE = "not run: --run-code"
 NO_JUDGE = "not judged: --judge"
 NO_DATA = (
@@ -124,6 +125,10 @@ class Benchmark:
         job = row.job
         return job if self.options.shots is None else Job(job.task, self.options.shots, job.changes, job.needs)
 
+    def _name(self, job: Job) -> str:
+        """What a result is called: one of a few documents does not take the place of one of all."""
+        return job.name if self.options.limit is None else f"{job.name}-limit{self.options.limit}"
+
     def _take_folder(self) -> None:
         self.folder = RunFolder(self.output, COMMAND)
         self.folder.expect("results.md", "results.json")
@@ -145,10 +150,12 @@ class Benchmark:
         if reason := self._not_now(job):
             return {"note": reason, "scores": {}}
         try:
-            stored: dict[str, Any] = json.loads((self.output / f"{job.name}.json").read_bytes())
+            stored: dict[str, Any] = json.loads((self.output / f"{self._name(job)}.json").read_bytes())
         except (OSError, ValueError, RecursionError):
             return None
         fine = isinstance(stored, dict) and stored.get("made_from") == self._identity(job)
+        if self.options.samples and not (self.output / f"{self._name(job)}{SAMPLES}").is_file():
+            return None
         return stored if fine and _unchanged(stored.get("read")) else None
 
     def _judge_files(self, job: Job) -> list[Path]:
@@ -198,8 +205,10 @@ class Benchmark:
         if self.world.rank == 0:
             known["read"] = {str(path): _digest(path) for path in [*self.tasks.read, *self._judge_files(job)]}
             if self.options.samples or job.needs == "judge":
-                self._put(f"{job.name}.samples.jsonl.gz", _samples(samples))
-            self._put(f"{job.name}.json", json.dumps(known, indent=1).encode())
+                self._put(f"{self._name(job)}{SAMPLES}", _samples(samples))
+            else:  # those of another evaluation
+                (self.output / f"{self._name(job)}{SAMPLES}").unlink(missing_ok=True)
+            self._put(f"{self._name(job)}.json", json.dumps(known, indent=1).encode())
         return known
 
     def _load(self, job: Job) -> tuple[dict[str, Any] | None, str]:

@@ -121,8 +121,14 @@ def test_other_data_are_evaluated_anew(benchmark, trained, tmp_path):
         found.append((said.splitlines()[2], "..." in told))
     assert [evaluated for _, evaluated in found] == [True, False, True]
     assert found[1][0] == found[0][0] != found[2][0]
+    assert "..." in benchmark(*words, "--limit", 1)[2]
+    assert "..." not in benchmark(*words)[2]  # that of all documents is still there
+    assert "..." in benchmark(*words, "--samples")[2]
+    (samples,) = (tmp_path / "results").glob("own-*.samples.jsonl.gz")
+    assert json.loads(gzip.decompress(samples.read_bytes()))["doc"]["text"] == "two words"
     (tmp_path / "base.yaml").write_text(base.replace('doc_to_text: ""', 'doc_to_text: "Once"'))
     assert "..." in benchmark(*words)[2]
+    assert not samples.exists()  # they were those of other questions
     texts.unlink()
     assert "..." not in benchmark(*words)[2]  # nothing to make it anew from
 
