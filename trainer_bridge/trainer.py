@@ -306,13 +306,17 @@ class Trainer:
         return ["\n".join([f"weights from {run}", *notes])]
 
     def _advice(self) -> list[str]:
+        evaluation = self.config.evaluation
+        advice = ["evaluation.tasks is set, but evaluation.every is 0: nothing is evaluated"]
+        advice = advice if evaluation.tasks and not evaluation.every else []
         warmup = self.config.optimizer.warmup_steps
         if warmup < self.steps:
-            return []
+            return advice
         last = self._rate(self.steps - 1)
         return [
+            *advice,
             f"optimizer.warmup_steps = {warmup} is not shorter than the run of {self.steps} steps: "
-            f"the learning rate rises to the end, to {last:.2e}, and never falls"
+            f"the learning rate rises to the end, to {last:.2e}, and never falls",
         ]
 
     def _describe(self) -> str:

@@ -109,3 +109,8 @@ def test_held_out_shards_of_another_kind(data, tmp_path):
 def test_tasks_want_the_tokenizer(data, tmp_path):
     with pytest.raises(TrainerError, match=r"evaluation\.tasks needs the shards' tokenizer"):
         runs.trainer(data, tmp_path / "run", evaluation={"every": 2, "tasks": ["hellaswag"]})
+
+
+def test_tasks_that_are_never_evaluated_are_told(data, tmp_path, capsys):
+    runs.train(data, tmp_path / "run", run=RUN, evaluation={"tasks": ("hellaswag",)})
+    assert "evaluation.tasks is set, but evaluation.every is 0: nothing is evaluated" in capsys.readouterr().err

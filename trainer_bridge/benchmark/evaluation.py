@@ -3,22 +3,27 @@
 import contextlib
 import io
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
+from jinja2 import TemplateError
 from lm_eval.evaluator import evaluate as evaluate_tasks
 
 from tokenizer.encode import Encoder
-from trainer_bridge.benchmark.loading import Tasks
+from trainer_bridge.benchmark.loading import Tasks, Unavailable, in_one_line
 from trainer_bridge.benchmark.model import TrainedModel, quiet_harness
 from trainer_bridge.model import Transformer
 from trainer_bridge.parallel import World
 
 Scores = dict[str, tuple[float, float | None]]
 BOOTSTRAP = 1000  # resamples behind the standard error of a metric that has no formula for it
+ALONE = "DISABLE_MULTIPROC"  # of the harness: the resamples are drawn in this process
+# What a task's file, its documents or a metric lead to in the harness; not what PyTorch or a rank says.
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, TemplateError)
 
 
 def evaluate(
@@ -52,7 +57,7 @@ def evaluate(
 
     Raises:
         TrainerError: no such task.
-        loading.Unavailable: its data cannot be had.
+        loading.Unavailable: its data cannot be had, or it fails on them.
     """
     quiet_harness()
     asked = TrainedModel(model, encoder, world or World(0, 1, model.rope.device, None), batch_tokens, seed=seed)
@@ -78,11 +83,17 @@ def measure(
 
     Returns:
         The metrics of each task, and what was asked and answered of each.
+
+    Raises:
+        loading.Unavailable: a document or a metric that the harness fails on.
     """
-    with _bars_on_a_terminal_alone():
-        results: Any = evaluate_tasks(
-            lm=model, task_dict=loaded, limit=limit, bootstrap_iters=BOOTSTRAP, confirm_run_unsafe_code=unsafe
-        )
+    try:
+        with _bars_on_a_terminal_alone(), _in_this_process():
+            results: Any = evaluate_tasks(
+                lm=model, task_dict=loaded, limit=limit, bootstrap_iters=BOOTSTRAP, confirm_run_unsafe_code=unsafe
+            )
+    except FAULTS as error:
+        raise Unavailable(f"failed: {in_one_line(error)}") from error
     scores = {name: _scores(values) for name, values in results["results"].items()}
     return scores, results["samples"]
 
@@ -92,6 +103,21 @@ def _bars_on_a_terminal_alone() -> Iterator[None]:
     """The harness draws its bars wherever stderr goes; in a log they are noise."""
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO()):
         yield
+
+
+@contextlib.contextmanager
+def _in_this_process() -> Iterator[None]:
+    """The harness draws resamples in forked processes, which may hang beside threads; its word goes to stdout."""
+    before = os.environ.get(ALONE)
+    os.environ[ALONE] = "1"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        if before is None:
+            del os.environ[ALONE]
+        else:
+            os.environ[ALONE] = before
 
 
 def _scores(values: Mapping[str, Any]) -> Scores:

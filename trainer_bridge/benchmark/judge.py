@@ -23,7 +23,9 @@ class Judge:
         self._command = command
         try:
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(shlex.split(command), stdin=pipe, stdout=pipe, text=True, bufsize=1)
+            self._process = subprocess.Popen(
+                shlex.split(command), stdin=pipe, stdout=pipe, encoding="utf-8", errors="replace", bufsize=1
+            )
         except (OSError, ValueError) as error:
             raise TrainerError(f"--judge {command!r} cannot be started: {error}") from error
 

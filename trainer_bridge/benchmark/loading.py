@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -19,11 +20,12 @@ TASKS = Path(__file__).parent / "tasks"
 HARNESS = Path(lm_eval.tasks.__file__).parent
 SEED = 1234  # of the examples that are drawn: the harness's own
 SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+BESIDE = re.compile(r"^include:\s*[\"']?([^\"'\n]+)|!function\s+(\w+)\.\w+", re.M)  # files that a task's file names
 KINDS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
 class Unavailable(Exception):
-    """A task whose data cannot be had, in one line."""
+    """A task that cannot be evaluated, in one line: ``no data: ...`` or ``failed: ...``."""
 
 
 class LocalFactory(TaskFactory):  # the one place through which the harness's own tasks, too, come by their settings
@@ -32,13 +34,45 @@ class LocalFactory(TaskFactory):  # the one place through which the harness's ow
     def __init__(self, data: Path | None, changes: Mapping[str, Any]) -> None:
         super().__init__()
         self._data, self._changes = data, changes
+        self.read: set[Path] = set()
 
     def _load_full_config(self, entry: Any, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
         config: dict[str, Any] = super()._load_full_config(entry, overrides)
         if "group" in config:
             return config
         config = {**config, **deepcopy(dict(self._changes))}
-        return {**config, **local_data(config, self._data)}
+        config = {**config, **local_data(config, self._data)}
+        self.read |= set(_data_files(config))
+        return config
+
+
+def _data_files(config: Mapping[str, Any]) -> Iterator[Path]:
+    """The files of this machine that a task's data come from."""
+    kwargs: Any = config.get("dataset_kwargs")
+    kwargs = kwargs if isinstance(kwargs, Mapping) else {}
+    named = [config.get("dataset_path"), kwargs.get("data_dir"), kwargs.get("data_files")]
+    while named:
+        found = named.pop()
+        if isinstance(found, Mapping):
+            named += found.values()
+        elif isinstance(found, list):
+            named += found
+        elif isinstance(found, str) and Path(found).is_dir():
+            hidden = (path for path in Path(found).rglob("*") if not path.relative_to(found).as_posix().startswith("."))
+            yield from (path for path in hidden if path.is_file())
+        elif isinstance(found, str) and Path(found).is_file():
+            yield Path(found)
+
+
+def _task_files(path: Path, known: set[Path]) -> set[Path]:
+    """A task's file with those that it names: what it includes, modules with its functions."""
+    if path in known or not path.is_file():
+        return known
+    known.add(path)
+    if path.suffix == ".yaml":
+        for included, module in BESIDE.findall(path.read_text(encoding="utf-8", errors="replace")):
+            _task_files(path.parent / (included.strip() or f"{module}.py"), known)
+    return known
 
 
 def local_data(config: Mapping[str, Any], data: Path | None) -> dict[str, Any]:
@@ -62,12 +96,14 @@ def local_data(config: Mapping[str, Any], data: Path | None) -> dict[str, Any]:
     if files and not (folder / "README.md").is_file():
         kinds = {KINDS[path.suffix] for path in files.values()}
         if len(kinds) > 1:
-            raise Unavailable(f"{inner} has files of more than one kind")
+            raise Unavailable(f"no data: {inner} has files of more than one kind")
         kwargs = {"data_files": {split: str(path) for split, path in files.items()}}
         missing = {key: config[key] for key in SPLITS if config.get(key) and config[key] not in files}
         examples = config.get("fewshot_split") or config.get("training_split")
         if config.get("num_fewshot") and examples in missing.values() and "samples" not in _fewshot(config):
-            raise Unavailable(f"{inner} lacks {examples}.jsonl, from which the examples in the prompt are drawn")
+            raise Unavailable(
+                f"no data: {inner} lacks {examples}.jsonl, from which the examples in the prompt are drawn"
+            )
         return {
             **{"dataset_path": kinds.pop(), "dataset_name": None, "dataset_kwargs": kwargs},
             **dict.fromkeys(missing),
@@ -87,6 +123,7 @@ class Tasks:
         """Reads the project's tasks; the harness's own thousands are read where one is asked for."""
         self._data = data
         self._managers: dict[tuple[Path, ...] | None, Any] = {}
+        self.read: list[Path] = []  # files of this machine behind the last task that was loaded, but for the harness's
 
     def _manager(self, folders: tuple[Path, ...] | None) -> Any:
         """The project's tasks with some folders of the harness's, or with all of them."""
@@ -137,14 +174,16 @@ class Tasks:
         self.check([name])
         manager = self._for(name)
         examples = {} if shots is None else {"num_fewshot": shots}
-        manager._factory = LocalFactory(self._data, {**(changes or {}), **examples})
+        manager._factory = factory = LocalFactory(self._data, {**(changes or {}), **examples})
         try:
             with _silence():
                 loaded: dict[str, Any] = manager.load([name])
         except (TrainerError, Unavailable):
             raise
         except Exception as error:  # the harness and datasets pass on whatever their readers meet
-            raise Unavailable(_in_one_line(error)) from error
+            raise Unavailable(_reason(error)) from error
+        own = _task_files(Path(name), set()) if name.endswith(".yaml") else set()
+        self.read = sorted(factory.read | own)
         for task in loaded["tasks"].values():
             if task.get_config("num_fewshot") is None:
                 task.set_config(key="num_fewshot", value=0)
@@ -159,7 +198,7 @@ def _check_examples(task: Any) -> None:
     split = task.get_config("fewshot_split")
     own = split is not None and split == task.get_config("test_split")  # a document is no example of its own
     if shots and sampler is not None and len(sampler.df) < shots + own:
-        raise Unavailable(f"the prompt shows {shots} examples, and there are {len(sampler.df)}")
+        raise Unavailable(f"no data: the prompt shows {shots} examples, and there are {len(sampler.df)}")
 
 
 @contextlib.contextmanager
@@ -179,6 +218,18 @@ def _silence() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _in_one_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    """Data that are not there, or cannot be read; else a task's file, or documents of another kind than it asks for."""
+    from datasets.exceptions import DatasetsError  # noqa: PLC0415
+
+    if isinstance(error, StopIteration):
+        return "failed: there are no documents"
+    missing = isinstance(error, OSError | DatasetsError)
+    told = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ is not None else error
+    return f"{'no data' if missing else 'failed'}: {in_one_line(told)}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's kind and the beginning of its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

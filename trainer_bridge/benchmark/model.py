@@ -112,6 +112,7 @@ class TrainedModel(TemplateLM):
 
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
         """Continuations of texts, up to the first of their stops."""
+        self._asked = {}  # draws do not depend on what was asked of other tasks before
         prompts = [self._prompt(request) for request in requests]
 
         def work(scorer: Scorer) -> list[list[int]]:
@@ -141,7 +142,7 @@ class TrainedModel(TemplateLM):
             tuple(settings["until"]),
             temperature,
             float(settings.get("top_p", 1.0)),
-            zlib.crc32(text.encode("utf-8", "replace")) + (nth << 32) + (self.seed << 48),
+            zlib.crc32(f"{self.seed} {nth} {text}".encode("utf-8", "replace")),  # of a larger one 32 bits alone count
         )
 
     def _with_progress(self, what: str, count: int, work: Callable[[Scorer], Any]) -> Any:

@@ -19,6 +19,7 @@ from lm_eval.tasks.hendrycks_math.utils import is_equiv, last_boxed_only_string,
 
 from trainer_bridge.benchmark.judge import Judge
 from trainer_bridge.benchmark.sandbox import Sandbox
+from trainer_bridge.errors import TrainerError
 from trainer_bridge.parallel import World
 
 ANSWER = "Answer:"
@@ -229,7 +230,11 @@ class Judged(NeedsMeans):
 
         def ask(means: Means) -> dict[str, float]:
             assert means.judge is not None
-            return means.judge.score(name, prompt, results[0], doc)
+            numbers = means.judge.score(name, prompt, results[0], doc)
+            wanted = list(self.aggregation())
+            if not set(wanted) & set(numbers):
+                raise TrainerError(f"--judge answered {', '.join(numbers)}; {name} wants {', '.join(wanted)}")
+            return numbers
 
         return self.from_first(ask)
 

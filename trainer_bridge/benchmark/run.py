@@ -4,6 +4,7 @@ import argparse
 import gzip
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 
-from pipeline.storage.filesystem import write_bytes
+from pipeline.storage.filesystem import file_sha256, write_bytes
 from trainer_bridge.benchmark.suites import SUITES, Job, Row, select
 from trainer_bridge.benchmark.table import Result, markdown
 from trainer_bridge.checkpoint import checkpoint_name, latest_checkpoint, load_model, read_info, read_sums, run_of
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from trainer_bridge.benchmark.model import TrainedModel
 
 COMMAND = "trainer_bridge.benchmark"
+SAMPLES = ".samples.jsonl.gz"
 NO_CODE = "not run: --run-code"
 NO_JUDGE = "not judged: --judge"
 NO_DATA = (
     "{} of {} evaluations had no data. With a network, the same command brings them; without, give a folder with "
     "--data (docs/evaluation.md says how it is laid out)"
 )
+FAILED = "{} of {} evaluations failed: see above what their files or documents are found wrong with"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Benchmark:
             self.sandbox.check()
 
     def run(self) -> int:
-        """Evaluates what is not yet evaluated; 1 where some task's data could not be had."""
+        """Evaluates what is not yet evaluated; 1 where some task's data could not be had, or it failed."""
         self.world.from_first(self.check)
         if self.world.rank:
             self.check()
@@ -111,14 +114,20 @@ class Benchmark:
         results = [_result(row, found[self._job(row)]) for row in self.rows]
         if self.world.rank == 0:
             self._write(results)
-        missing = sum("unavailable" in known for known in found.values())
-        if missing:
-            self._say(NO_DATA.format(missing, len(jobs)))
-        return int(missing > 0)
+        reasons = [known["note"] for known in found.values() if "unavailable" in known]
+        missing = sum(reason.startswith("no data") for reason in reasons)
+        for count, told in ((missing, NO_DATA), (len(reasons) - missing, FAILED)):
+            if count:
+                self._say(told.format(count, len(jobs)))
+        return int(bool(reasons))
 
     def _job(self, row: Row) -> Job:
         job = row.job
         return job if self.options.shots is None else Job(job.task, self.options.shots, job.changes, job.needs)
+
+    def _name(self, job: Job) -> str:
+        """What a result is called: one of a few documents does not take the place of one of all."""
+        return job.name if self.options.limit is None else f"{job.name}-limit{self.options.limit}"
 
     def _take_folder(self) -> None:
         self.folder = RunFolder(self.output, COMMAND)
@@ -128,8 +137,6 @@ class Benchmark:
         """What a stored result must have been made from."""
         files = [*SUITES.parent.glob("tasks/*.yaml"), *SUITES.parent.glob("*.py")]
         own = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
-        if job.task.endswith(".yaml"):
-            own.append(hashlib.sha256(Path(job.task).read_bytes()).hexdigest())
         tokenizer = hashlib.sha256(self.tokenizer.read_bytes()).hexdigest()
         weights = read_sums(self.checkpoint) or {"step": self.info["step"]}
         settings = asdict(self.settings)
@@ -143,11 +150,18 @@ class Benchmark:
         if reason := self._not_now(job):
             return {"note": reason, "scores": {}}
         try:
-            stored: dict[str, Any] = json.loads((self.output / f"{job.name}.json").read_bytes())
+            stored: dict[str, Any] = json.loads((self.output / f"{self._name(job)}.json").read_bytes())
         except (OSError, ValueError, RecursionError):
             return None
         fine = isinstance(stored, dict) and stored.get("made_from") == self._identity(job)
-        return stored if fine else None
+        if self.options.samples and not (self.output / f"{self._name(job)}{SAMPLES}").is_file():
+            return None
+        return stored if fine and _unchanged(stored.get("read")) else None
+
+    def _judge_files(self, job: Job) -> list[Path]:
+        """The judge's program, as far as its command names files."""
+        words = shlex.split(self.options.judge) if job.needs == "judge" and self.options.judge else []
+        return [Path(word) for word in words if Path(word).is_file()]
 
     def _not_now(self, job: Job) -> str | None:
         return NO_CODE if job.needs == "code" and not self.options.run_code else None
@@ -168,11 +182,12 @@ class Benchmark:
     def _evaluate(self, model: "TrainedModel", job: Job) -> dict[str, Any]:
         from trainer_bridge.benchmark.evaluation import measure  # noqa: PLC0415
         from trainer_bridge.benchmark.judge import Judge  # noqa: PLC0415
+        from trainer_bridge.benchmark.loading import Unavailable  # noqa: PLC0415
         from trainer_bridge.benchmark.protocols import Means, NeedsMeans  # noqa: PLC0415
 
         loaded, reason = self._load(job)
         if loaded is None:
-            return {"note": f"no data: {reason}", "unavailable": True, "scores": {}}
+            return {"note": reason, "unavailable": True, "scores": {}}
         wanted = job.needs == "judge" and self.options.judge is not None and self.world.rank == 0
         judge = Judge(self.options.judge) if wanted else None
         try:
@@ -180,15 +195,20 @@ class Benchmark:
                 if isinstance(task, NeedsMeans):
                     task.means = Means(self.world, self.sandbox, judge, self.options.judge is not None)
             scores, samples = measure(model, loaded, self.options.limit, job.needs == "code")
+        except Unavailable as error:
+            return {"note": str(error), "unavailable": True, "scores": {}}
         finally:
             if judge is not None:
                 judge.close()
         note = NO_JUDGE if job.needs == "judge" and self.options.judge is None else ""
         known = {"made_from": self._identity(job), "note": note, "scores": scores}
         if self.world.rank == 0:
+            known["read"] = {str(path): _digest(path) for path in [*self.tasks.read, *self._judge_files(job)]}
             if self.options.samples or job.needs == "judge":
-                self._put(f"{job.name}.samples.jsonl.gz", _samples(samples))
-            self._put(f"{job.name}.json", json.dumps(known, indent=1).encode())
+                self._put(f"{self._name(job)}{SAMPLES}", _samples(samples))
+            else:  # those of another evaluation
+                (self.output / f"{self._name(job)}{SAMPLES}").unlink(missing_ok=True)
+            self._put(f"{self._name(job)}.json", json.dumps(known, indent=1).encode())
         return known
 
     def _load(self, job: Job) -> tuple[dict[str, Any] | None, str]:
@@ -233,6 +253,19 @@ class Benchmark:
             sys.stderr.write(text + "\n")
 
 
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where it cannot be read."""
+    try:
+        return file_sha256(str(path))
+    except OSError:
+        return None
+
+
+def _unchanged(read: Any) -> bool:
+    """Whether the files that a result was made from are as they were, as far as they are still there."""
+    return isinstance(read, dict) and all(_digest(Path(name)) in (digest, None) for name, digest in read.items())
+
+
 def _result(row: Row, known: dict[str, Any]) -> Result:
     """A row's numbers out of an evaluation's."""
     scores: dict[str, Any] = known["scores"]
@@ -259,7 +292,7 @@ def _samples(samples: dict[str, list[dict[str, Any]]]) -> bytes:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluates; 1 where some task's data could not be had."""
+    """Evaluates; 1 where some task's data could not be had, or it failed."""
     world = start_world(1)
     benchmark = Benchmark(options, world)
     try:

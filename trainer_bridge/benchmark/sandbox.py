@@ -2,8 +2,9 @@
 
 Each runs in a process of its own, in new Linux namespaces (user, network, mounts, processes, IPC, host name): there is
 no network, no other process to be seen, and no file but the system's libraries and this Python, which are read-only,
-and an empty folder in memory. Time, memory and file size have limits, and no process or thread can be started
-(seccomp). Where the machine has no such means, nothing is run.
+and an empty folder in memory. Time, memory and file size have limits; no process or thread can be started, nothing
+mounted and no namespace entered (seccomp), and what root may do in a namespace of its own is given up (capabilities):
+else a program could make the system's folders writable again. Where the machine has no such means, nothing is run.
 """
 
 import os
@@ -60,10 +61,11 @@ for number in (0, 1, 2):
 limits = {'CPU': seconds, 'AS': memory, 'FSIZE': 1 << 24, 'NOFILE': 64, 'CORE': 0, 'STACK': 1 << 26}
 for name, value in limits.items():
     resource.setrlimit(getattr(resource, 'RLIMIT_' + name), (value, value))
-machine, calls = {  # fork, vfork, clone, clone3
-    'x86_64': (0xC000003E, (57, 58, 56, 435)),
-    'aarch64': (0xC00000B7, (220, 435)),
+machine, calls = {  # fork, vfork, clone; unshare, setns, mount, umount2, pivot_root
+    'x86_64': (0xC000003E, (57, 58, 56, 272, 308, 165, 166, 155)),
+    'aarch64': (0xC00000B7, (220, 97, 268, 40, 39, 41)),
 }[platform.machine()]
+calls += (435, 428, 429, 430, 431, 432, 433, 442)  # clone3; open_tree to fspick, mount_setattr
 kill, allow, again = (struct.pack('=HBBI', 6, 0, 0, what) for what in (0x80000000, 0x7FFF0000, 0x5000B))
 steps = [struct.pack('=HBBI', 32, 0, 0, 4), struct.pack('=HBBI', 21, 1, 0, machine), kill]
 steps += [struct.pack('=HBBI', 32, 0, 0, 0)]
@@ -73,7 +75,10 @@ code = b''.join([*steps, allow, again])
 held = ctypes.create_string_buffer(code, len(code))
 filters = ctypes.create_string_buffer(struct.pack('HP', len(code) // 8, ctypes.addressof(held)))
 library = ctypes.CDLL(None)
-if library.prctl(38, 1, 0, 0, 0) or library.prctl(22, 2, filters, 0, 0):
+nothing = ctypes.create_string_buffer(struct.pack('=Ii', 0x20080522, 0)), ctypes.create_string_buffer(24)
+for number in range(64):
+    library.prctl(24, number, 0, 0, 0)  # the bounding set, as far as this kernel has capabilities
+if library.prctl(38, 1, 0, 0, 0) or library.capset(*nothing) or library.prctl(22, 2, filters, 0, 0):
     os._exit(1)
 del ctypes, library
 try:
@@ -142,6 +147,7 @@ _FORBIDDEN = (
     "open('/usr/probe', 'w')",
     "import socket; assert [name for _, name in socket.if_nameindex()] != ['lo']",
     "import os; os.fork()",
+    "import ctypes; assert ctypes.CDLL(None).mount(None, b'/usr', None, 0x1020, None) == 0",  # writable again
 )
 
 

@@ -1,5 +1,6 @@
 """Tasks that are evaluated again and again while a run trains."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,15 @@ class WatchedTasks:
                 self._tasks[row.name] = known.load(row.task, row.changes, shots)
             except Unavailable as error:
                 raise TrainerError(
-                    f"evaluation.tasks: the data of {row.name} cannot be had: {error}\nWithout a network, give a "
+                    f"evaluation.tasks: {row.name}: {error}\nWithout a network, give a "
                     "folder with evaluation.data=DIR (docs/evaluation.md says how it is laid out), or leave it out"
                 ) from error
 
     def measure(self, model: Transformer) -> dict[str, dict[str, float]]:
-        """Metrics of each task, and ``METRIC_stderr`` where there is one; on every rank."""
+        """Metrics of each task, and ``METRIC_stderr`` where there is one; on every rank.
+
+        A task that fails on this model (a perplexity that is too large) is told, and has none.
+        """
         together = self._world.ranks > 1  # the ranks share the weights
         asked = TrainedModel(model, self._encoder, self._world, self._config.batch_tokens, together)
         found: dict[str, dict[str, float]] = {}
@@ -57,7 +61,12 @@ class WatchedTasks:
             loaded = self._tasks[row.name]
             for task in loaded["tasks"].values():
                 task.set_fewshot_seed(seed=SEED)  # the same examples each time
-            scores, _ = measure(asked, loaded, self._config.limit)
+            try:
+                scores, _ = measure(asked, loaded, self._config.limit)
+            except Unavailable as failure:  # the training goes on
+                if self._world.rank == 0:
+                    sys.stderr.write(f"evaluation.tasks: {row.name}: {failure}\n")
+                continue
             part = row.part or (row.task if row.task in scores else next(iter(scores)))
             found[row.name] = {}
             for metric, (value, error) in scores[part].items():

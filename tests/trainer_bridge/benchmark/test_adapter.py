@@ -81,3 +81,20 @@ def test_a_limit_takes_the_first_documents(trained, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[3])
     _, samples = measure(ours(trained), Tasks().load(f"{TOY}/toy_choice.yaml"), 2)
     assert [sample["doc_id"] for sample in samples["toy_choice"]] == [0, 1]
+
+
+def test_draws_do_not_depend_on_what_was_asked_before(trained, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    drawn = {
+        "generation_kwargs": {"until": [], "max_gen_toks": 12, "do_sample": True, "temperature": 4.0},
+        "repeats": 2,
+    }
+    model = ours(trained)
+
+    def draw():
+        return answers(measure(model, Tasks().load(f"{TOY}/toy_generate.yaml", drawn), 2)[1]["toy_generate"])
+
+    first, second = draw(), draw()
+    model.seed = 1
+    assert first == second != draw()
+    assert all(one != other for [[one, other]] in first.values())

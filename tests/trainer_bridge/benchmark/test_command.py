@@ -82,6 +82,57 @@ def test_data_that_cannot_be_had_cost_their_row_alone(benchmark, trained, tmp_pa
     assert told.splitlines()[-1].startswith("1 of 2 evaluations had no data. With a network")
 
 
+DIVIDES = """
+task: divides
+dataset_path: json
+dataset_kwargs: {data_files: {test: TEXTS}}
+output_type: loglikelihood
+test_split: test
+doc_to_text: ""
+doc_to_target: "{{text}} {{6 // words}}"
+metric_list:
+  - {metric: perplexity, aggregation: perplexity, higher_is_better: false}
+"""
+
+
+def test_a_task_that_fails_costs_its_row_alone(benchmark, trained, data, tmp_path):
+    lines = (json.dumps({"text": "one", "words": words}) for words in (1, 0))
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines))
+    own = tmp_path / "divides.yaml"
+    own.write_text(DIVIDES.replace("TEXTS", str(tmp_path / "texts.jsonl")))
+    words = (trained, "--data", data, "--output", tmp_path / "results", "--tasks", own, "llama1:boolq")
+    status, said, told = benchmark(*words)
+    assert status == 1
+    assert "| BoolQ" in said
+    assert "\ndivides: failed: ZeroDivisionError: " in said
+    assert told.splitlines()[-1].startswith("1 of 2 evaluations failed: ")
+
+
+def test_other_data_are_evaluated_anew(benchmark, trained, tmp_path):
+    texts, own = tmp_path / "texts.jsonl", tmp_path / "own.yaml"
+    base = DIVIDES.replace("TEXTS", str(texts)).replace("task: divides\n", "")
+    (tmp_path / "base").with_suffix(".yaml").write_text(base)
+    own.write_text("include: base.yaml\ntask: own\n")
+    words = (trained, "--output", tmp_path / "results", "--tasks", own)
+    found = []
+    for text in ("one", "one", "two words"):
+        texts.write_text(json.dumps({"text": text, "words": 1}) + "\n")
+        _, said, told = benchmark(*words)
+        found.append((said.splitlines()[2], "..." in told))
+    assert [evaluated for _, evaluated in found] == [True, False, True]
+    assert found[1][0] == found[0][0] != found[2][0]
+    assert "..." in benchmark(*words, "--limit", 1)[2]
+    assert "..." not in benchmark(*words)[2]  # that of all documents is still there
+    assert "..." in benchmark(*words, "--samples")[2]
+    (samples,) = (tmp_path / "results").glob("own-*.samples.jsonl.gz")
+    assert json.loads(gzip.decompress(samples.read_bytes()))["doc"]["text"] == "two words"
+    (tmp_path / "base.yaml").write_text(base.replace('doc_to_text: ""', 'doc_to_text: "Once"'))
+    assert "..." in benchmark(*words)[2]
+    assert not samples.exists()  # they were those of other questions
+    texts.unlink()
+    assert "..." not in benchmark(*words)[2]  # nothing to make it anew from
+
+
 JUDGE = """
 import json, sys
 for line in sys.stdin:
@@ -111,6 +162,15 @@ def test_a_judge_that_ends_is_told(benchmark, trained, data, tmp_path):
     assert told.splitlines()[-1] == "error: --judge 'false' ended with status 1 before its answer"
 
 
+def test_a_judge_of_something_else_is_told(benchmark, trained, data, tmp_path):
+    (tmp_path / "judge.py").write_text("input()\nprint('{\"toxic\": 1}', flush=True)\n")
+    judge = f"{sys.executable} {tmp_path / 'judge.py'}"
+    words = (trained, "--data", data, "--output", tmp_path / "results", "--judge", judge, "--tasks", SAMPLES[0])
+    status, _, told = benchmark(*words)
+    assert status == 2
+    assert told.splitlines()[-1] == "error: --judge answered toxic; llama_realtoxicityprompts_basic wants score"
+
+
 REFUSED = {
     ("--tasks", "llama1:nothing"): "error: --tasks llama1:nothing: llama1 has no row 'nothing'; it has boolq, piqa",
     ("--tasks", "llama1:boolq,helaswag"): "error: no task 'helaswag' (did you mean hellaswag?); lm-evaluation-harness",
@@ -135,9 +195,10 @@ def test_the_rows_are_listed(benchmark):
     assert len(said.splitlines()) == 51
 
 
-@pytest.mark.parametrize("answer", ["NaN", "none", '"1"', "[1]", '{"a": {}}'])
+@pytest.mark.parametrize("answer", ["NaN", "\udcff", "none", '"1"', "[1]", '{"a": {}}'])
 def test_a_judge_that_gives_no_number_is_told(answer, tmp_path):
-    (tmp_path / "judge.py").write_text(f"input()\nprint({answer!r}, flush=True)\n")
+    line = answer.encode("utf-8", "surrogateescape")
+    (tmp_path / "judge.py").write_text(f"import os\ninput()\nos.write(1, {line!r} + b'\\n')\n")
     judge = Judge(f"{sys.executable} {tmp_path / 'judge.py'}")
     if answer == '"1"':
         assert judge.score("t", "p", "c", {}) == {"score": 1.0}  # a number in quotes is one

@@ -12,6 +12,7 @@ pytest.importorskip("lm_eval", reason="pip install '.[evaluation]'")
 from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.benchmark import sets
 from tests.trainer_bridge.benchmark.conftest import SHAPE, VOCAB
+from tests.trainer_bridge.benchmark.test_command import DIVIDES
 from tests.trainer_bridge.test_parallel import launch
 from tests.trainer_bridge.test_watch import tensors
 from tokenizer.encode import Encoder
@@ -47,17 +48,20 @@ def train(shards, folder, tokenizer, evaluation):
     return tensors(folder)
 
 
-def test_tasks_change_nothing_and_are_on_record(data, tokenizer, tmp_path, monkeypatch):
+def test_tasks_change_nothing_and_are_on_record(data, tokenizer, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     shards, folder = data
-    names = [*(str(TOY / name) for name in TASKS), "llama1:boolq"]
+    (tmp_path / "fails.jsonl").write_text('{"text": "one", "words": 1}\n{"text": "one", "words": 0}\n')
+    (tmp_path / "fails.yaml").write_text(DIVIDES.replace("TEXTS", str(tmp_path / "fails.jsonl")))
+    names = [*(str(TOY / name) for name in TASKS), "llama1:boolq", str(tmp_path / "fails.yaml")]
     evaluation = {"every": 3, "tasks": names, "data": str(folder), "shots": 1, "limit": 4}
-    with pytest.raises(TrainerError, match=r"the data of boolq cannot be had: .* lacks train.jsonl"):
+    with pytest.raises(TrainerError, match=r"boolq: no data: .* lacks train.jsonl"):
         train(shards, tmp_path / "refused", tokenizer, evaluation)
     watched = train(shards, tmp_path / "watched", tokenizer, {**evaluation, "shots": None})
     plain = train(shards, tmp_path / "plain", tokenizer, {})
     assert watched.keys() == plain.keys()
     assert all(torch.equal(watched[name], plain[name]) for name in plain)
+    assert capsys.readouterr().err.count("fails.yaml: failed: ZeroDivisionError") == 2
     records = [r for r in read_metrics(tmp_path / "watched" / "metrics.jsonl") if "evaluation" in r]
     assert [record["step"] for record in records] == [3, 4]
     last = records[-1]["evaluation"]["tasks"]

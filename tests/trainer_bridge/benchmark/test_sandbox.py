@@ -38,6 +38,12 @@ FAIL = {
     "connects": "import socket; socket.create_connection(('127.0.0.1', 22), 1)",
     "another process": "import subprocess; subprocess.run(['true'])",
     "a thread": "import threading; threading.Thread(target=print).start()",
+    "makes the system writable": "import ctypes; assert not ctypes.CDLL(None).mount(None, b'/usr', None, 0x1020, None)",
+    "mounts a folder in memory": "import ctypes; assert ctypes.CDLL(None).mount(b'', b'/tmp', b'tmpfs', 0, None) == 0",
+    "unmounts": "import ctypes; assert ctypes.CDLL(None).umount2(b'/proc', 2) == 0",
+    "a namespace of its own": "import ctypes; assert ctypes.CDLL(None).unshare(0x10020000) == 0",
+    "has capabilities": "assert 'CapEff:\\t' + '0' * 16 not in open('/proc/self/status').read()",
+    "can have capabilities": "assert 'CapBnd:\\t' + '0' * 16 not in open('/proc/self/status').read()",
     "says that it passed": "print('passed'); raise SystemExit",
 }
 
