@@ -23,6 +23,7 @@ from typing import Any
 def main_of(module: str, folder: str, *arguments: str) -> Callable[[], dict[str, Any]]:
     """A source's command, and what it kept."""
     command = importlib.import_module(module).main
+    importlib.import_module(f"{module.rpartition('.')[0]}.run")  # what the command imports once its flags are read
 
     def work() -> dict[str, Any]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
