@@ -118,16 +118,22 @@ static int32_t find_long(const word_model *m, uint64_t low, const uint8_t *word,
 #define PRIME 16777619u
 #define MIX(h, c) (((h) ^ (uint32_t)(int32_t)(int8_t)(c)) * PRIME)
 
-/* Adds the rows of some n-grams, by their buckets, to a sum of doubles. */
-static void add_rows(const word_model *m, const uint32_t *buckets, int64_t count, double *sum) {
+/* The row of an n-gram, by its bucket, which is kept. */
+static const float *row_of(const word_model *m, int64_t bucket) {
+    int64_t row = bucket;
+    if (m->kept) {
+        uint64_t below = m->kept[row >> 6] & ((1ULL << (row & 63)) - 1);
+        row = m->row_of_kept[m->kept_before[row >> 6] + COUNT(below)];
+    }
+    return m->sums + (m->first_input + m->first_ngram + row) * m->width;
+}
+
+/* Adds the rows of some n-grams to a sum of doubles. */
+static void add_rows(const word_model *m, const uint32_t *buckets, int64_t count, void *out) {
+    double *sum = out;
     const float *rows[NGRAMS];
     for (int64_t i = 0; i < count; i++) {
-        int64_t row = buckets[i];
-        if (m->kept) {
-            uint64_t below = m->kept[row >> 6] & ((1ULL << (row & 63)) - 1);
-            row = m->row_of_kept[m->kept_before[row >> 6] + COUNT(below)];
-        }
-        rows[i] = m->sums + (m->first_input + m->first_ngram + row) * m->width;
+        rows[i] = row_of(m, buckets[i]);
         FETCH(rows[i]);
         FETCH((const uint8_t *)(rows[i] + m->width) - 1);
     }
@@ -146,8 +152,10 @@ static uint32_t remainder_of(uint32_t value, uint32_t divisor, uint64_t inverse)
 #endif
 }
 
-/* Adds the rows of the n-grams of one word to a sum of doubles. */
-static void add_ngrams(const word_model *m, const uint8_t *word, int64_t size, double *sum) {
+typedef void rows_function(const word_model *m, const uint32_t *buckets, int64_t count, void *sum);
+
+/* Gives the buckets of a word's n-grams that have rows, some at a time, in the order of Dictionary::computeSubwords. */
+static inline void each_ngram(const word_model *m, const uint8_t *word, int64_t size, rows_function *add, void *sum) {
     uint32_t buckets[NGRAMS + 1];
     uint64_t inverse = UINT64_MAX / m->bucket + 1;
     int64_t count = 0;
@@ -162,7 +170,7 @@ static void add_ngrams(const word_model *m, const uint8_t *word, int64_t size, d
                 buckets[count] = bucket;
                 count += m->kept ? m->kept[bucket >> 6] >> (bucket & 63) & 1 : 1; /* no branch: it cannot be guessed */
                 if (count == NGRAMS) {
-                    add_rows(m, buckets, count, sum);
+                    add(m, buckets, count, sum);
                     count = 0;
                 }
             }
@@ -171,7 +179,7 @@ static void add_ngrams(const word_model *m, const uint8_t *word, int64_t size, d
             next++;
         }
     }
-    add_rows(m, buckets, count, sum);
+    add(m, buckets, count, sum);
 }
 
 #define SEPARATORS (1ULL << 32 | 1ULL << 9 | 1ULL << 13 | 1ULL << 11 | 1ULL << 12 | 1ULL) /* space, tab, return, both feeds, 0 */
@@ -182,7 +190,7 @@ static int separates(uint8_t c) { return c <= 32 && SEPARATORS >> c & 1; }
 static void sum_of_ngrams(word_model *m, const uint8_t *word, int64_t size, const key *k, float *own) {
     double sum[MAX_WIDTH];
     memset(sum, 0, (size_t)m->width * sizeof *sum);
-    add_ngrams(m, word, size, sum);
+    each_ngram(m, word, size, add_rows, sum);
     for (int64_t i = 0; i < m->width; i++) own[i] = (float)sum[i];
     if (size <= SHORT && m->used < m->capacity) {
         uint64_t *seen = m->seen + (k->mixed >> (64 - m->seen_bits));
@@ -254,40 +262,17 @@ int64_t word_sums(word_model *m, const uint8_t *text, const int64_t *ends, int64
 }
 
 typedef struct {
-    const word_model *m;
     float *sum;
     int64_t width, rows;
 } plain_sum;
 
-static void add_plainly(plain_sum *s, int64_t input_row) {
-    const float *row = s->m->sums + (s->m->first_input + input_row) * s->m->width;
+static void add_plainly(plain_sum *s, const float *row) {
     for (int64_t column = 0; column < s->width; column++) s->sum[column] += row[column];
     s->rows++;
 }
 
-/* The n-grams of a word one after the other, as Dictionary::computeSubwords has them. */
-static void add_ngrams_plainly(plain_sum *s, const uint8_t *word, int64_t size) {
-    const word_model *m = s->m;
-    for (int64_t at = -1; at < size; at++) {
-        if (at >= 0 && (word[at] & 0xC0) == 0x80) continue;
-        uint32_t h = MIX(BASIS, at < 0 ? '<' : word[at]);
-        int64_t next = at + 1;
-        for (int64_t n = 1; n <= m->most; n++) {
-            for (; next < size && (word[next] & 0xC0) == 0x80; next++) h = MIX(h, word[next]);
-            if (n >= m->least && !(n == 1 && at < 0)) {
-                int64_t bucket = h % m->bucket;
-                if (!m->kept) {
-                    add_plainly(s, m->first_ngram + bucket);
-                } else if (m->kept[bucket >> 6] >> (bucket & 63) & 1) {
-                    uint64_t below = m->kept[bucket >> 6] & ((1ULL << (bucket & 63)) - 1);
-                    add_plainly(s, m->first_ngram + m->row_of_kept[m->kept_before[bucket >> 6] + COUNT(below)]);
-                }
-            }
-            if (next > size) break;
-            h = MIX(h, next == size ? '>' : word[next]);
-            next++;
-        }
-    }
+static void add_rows_plainly(const word_model *m, const uint32_t *buckets, int64_t count, void *sum) {
+    for (int64_t i = 0; i < count; i++) add_plainly(sum, row_of(m, buckets[i]));
 }
 
 /* The sum of a text's rows as the library adds them up: one after the other, in float32, a word's own before its n-grams'
@@ -298,7 +283,8 @@ static void add_ngrams_plainly(plain_sum *s, const uint8_t *word, int64_t size) 
    sum: width - 2 numbers. Returns how many rows there are. */
 int64_t rows_in_order(const word_model *m, const uint8_t *text, int64_t size, int64_t first_word, int64_t words, int64_t last,
                       float *sum) {
-    plain_sum s = {m, sum, m->width - 2, 0};
+    plain_sum s = {sum, m->width - 2, 0};
+    const float *input = m->sums + m->first_input * m->width;
     memset(sum, 0, (size_t)s.width * sizeof *sum);
     for (int64_t at = 0; at < size;) {
         if (separates(text[at])) { at++; continue; }
@@ -308,9 +294,9 @@ int64_t rows_in_order(const word_model *m, const uint8_t *text, int64_t size, in
         int64_t row = at - start <= SHORT ? find(m, &k) : find_long(m, k.low, text + start, at - start);
         int is_word = row >= first_word && row < first_word + words;
         if (row == 1 || (!is_word && at - start >= 9 && !memcmp(text + start, "__label__", 9))) continue;
-        if (is_word) add_plainly(&s, row - first_word);
-        if (m->most) add_ngrams_plainly(&s, text + start, at - start);
+        if (is_word) add_plainly(&s, input + (row - first_word) * m->width);
+        if (m->most) each_ngram(m, text + start, at - start, add_rows_plainly, &s);
     }
-    if (last >= 0) add_plainly(&s, last);
+    if (last >= 0) add_plainly(&s, input + last * m->width);
     return s.rows;
 }
