@@ -73,11 +73,11 @@ class Trainer:
                 model than the run's checkpoint has, a damaged checkpoint.
         """
         self.config, self.samples, self.run, self.world = config, samples, run, world
-        self.batch = config.run.batch_tokens // samples.seq_len
+        self.batch = config.run.batch(samples.seq_len)
         share = Share(self.batch, config.run.micro_batch, world.data_rank, world.data_ranks)
         self.accumulation = share.accumulation
         self.batch_tokens = self.batch * samples.seq_len
-        self.steps = config.run.steps or max(1, int(config.run.tokens // self.batch_tokens))
+        self.steps = config.run.length(samples.reader.manifest.rows, samples.seq_len)
         self.sources = samples.reader.manifest.sources
         check_layout(config.efficiency, world, samples.seq_len)
         self.folder: RunFolder | None = None
@@ -283,8 +283,10 @@ class Trainer:
             raise TrainerError("the model is not that of the run's checkpoint:\n" + "\n".join(refused))
         consumed = self.samples.resume(info["loader"], events)
         if consumed != info["step"] * self.batch:
+            before = consumed / max(1, info["step"])
             raise TrainerError(
-                f"run.batch_tokens was {info['config']['run']['batch_tokens']} and cannot change within a run"
+                f"a step had {before:g} rows, and has {self.batch} now: neither run.batch_tokens nor "
+                "run.batch_sequences can change within a run"
             )
         state = training_state(self.model, self.optimizer, self.guard.tensors())
         load_tensors(checkpoint, state)
@@ -309,13 +311,13 @@ class Trainer:
         evaluation = self.config.evaluation
         advice = ["evaluation.tasks is set, but evaluation.every is 0: nothing is evaluated"]
         advice = advice if evaluation.tasks and not evaluation.every else []
-        warmup = self.config.optimizer.warmup_steps
+        warmup = self.config.optimizer.warmup(self.steps)
         if warmup < self.steps:
             return advice
         last = self._rate(self.steps - 1)
         return [
             *advice,
-            f"optimizer.warmup_steps = {warmup} is not shorter than the run of {self.steps} steps: "
+            f"the warm-up of {warmup} steps is not shorter than the run of {self.steps} steps: "
             f"the learning rate rises to the end, to {last:.2e}, and never falls",
         ]
 
