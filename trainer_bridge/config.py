@@ -11,6 +11,7 @@ from trainer_bridge.errors import TrainerError
 
 FFN_MULTIPLE = 256  # meta-llama/llama, params.json: "multiple_of"
 LEAST_WINDOW = 32  # the deviation of fewer than half of these steps says little: ordinary steps would be skipped
+MATRICES = ("wq", "wk", "wv", "wo", "w1", "w2", "w3")
 MOST_POSITIONS = 1 << 22  # of the rotary tables: a number in a file shall not fill the memory
 # Keys of a model that change how the same weights compute; the others speak of its first weights.
 CHANGEABLE = ("dim", "layers", "heads", "kv_heads", "vocab_size", "ffn_hidden", "context", "norm_eps", "rope_theta")
@@ -248,6 +249,22 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
+class LoraConfig:
+    """What is trained beside weights that stay as they are (LoRA, Hu et al. 2021); it needs ``run.init_from``.
+
+    Attributes:
+        rank: Of the change of each matrix; 0: none, all weights are trained.
+        alpha: The change is scaled by alpha / rank (Alpaca-LoRA: 16 at rank 8).
+        targets: The matrices that change, of ``wq``, ``wk``, ``wv``, ``wo``, ``w1``, ``w2``, ``w3``; the default is the
+            paper's.
+    """
+
+    rank: int = 0
+    alpha: float = 16.0
+    targets: tuple[str, ...] = ("wq", "wv")
+
+
+@dataclass(frozen=True)
 class EvaluationConfig:
     """What is measured on the way; it changes nothing in the training.
 
@@ -298,6 +315,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     efficiency: EfficiencyConfig = field(default_factory=EfficiencyConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     cost: CostConfig = field(default_factory=CostConfig)
 
@@ -330,12 +348,26 @@ class TrainConfig:
         _require(run.epochs is None or run.epochs > 0, "run.epochs", run.epochs, "above 0")
         for key in run.init_changes:
             _one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
+        self._validate_lora()
         _at_least(0, "evaluation", self.evaluation, "every", "shots")
         _at_least(1, "evaluation", self.evaluation, "rows", "limit", "batch_tokens")
         _at_least(0, "cost", self.cost, "watts", "intensity")
         _at_least(1, "cost", self.cost, "pue")
         _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
         _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
+
+    def _validate_lora(self) -> None:
+        lora = self.lora
+        _at_least(0, "lora", lora, "rank")
+        _above_zero("lora", lora, "alpha")
+        for name in lora.targets:
+            _one_of("lora.targets", name, MATRICES)
+        if lora.rank:
+            _require(bool(lora.targets), "lora.targets", lora.targets, ", ".join(MATRICES))
+            if self.run.init_from is None:
+                raise TrainerError("lora.rank is set, and nothing to start from: give run.init_from=RUN")
+            if self.efficiency.tensor_parallel > 1:
+                raise TrainerError("lora.rank is set: efficiency.tensor_parallel must be 1")
 
 
 def _at_least(least: int, section: str, values: object, *keys: str) -> None:

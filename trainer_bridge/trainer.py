@@ -12,7 +12,6 @@ from torch import Tensor
 from trainer_bridge.attention import Mask, attention_backends, chosen_backend, document_mask
 from trainer_bridge.checkpoint import (
     FOLDER,
-    MODEL,
     checkpoint_name,
     latest_checkpoint,
     list_checkpoints,
@@ -32,8 +31,8 @@ from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
 from trainer_bridge.loss import source_totals
 from trainer_bridge.metrics import PLOT, Metrics, finite
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
-from trainer_bridge.origin import check_origin, config_changes, resume_advice
-from trainer_bridge.parallel import World, build_model, check_layout, initialise
+from trainer_bridge.origin import check_origin, config_changes, resume_advice, take_weights
+from trainer_bridge.parallel import World, build_model, check_layout, initialise, initialise_adapters
 from trainer_bridge.profiling import StepProfiler, trace_name
 from trainer_bridge.recipe import to_dict
 from trainer_bridge.run_folder import RunFolder
@@ -109,10 +108,11 @@ class Trainer:
 
     def _build(self, share: Share, resume_from: int | None, names: Sequence[str], tokenizer: Path | None) -> None:
         config, world, run = self.config, self.world, self.run
-        self.model = build_model(config.model, config.efficiency, world)
+        self.model = build_model(config.model, config.efficiency, world, config.lora)
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.guard = StepGuard(config.optimizer.skip_sigma, config.optimizer.skip_window, world.device)
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        self.trained = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
         self.checkpointer = Checkpointer(run, self.folder, config.run.keep, world.ranks)
         self._saved = -1
         events = [self._describe(), *self._advice()]
@@ -254,6 +254,7 @@ class Trainer:
             origin = self.config.run.init_from
             if origin:
                 events += self._take_weights(Path(origin))
+                initialise_adapters(self.model, self.config.run.seed)
             else:
                 initialise(self.model, self.config.run.seed)
             return 0
@@ -278,7 +279,7 @@ class Trainer:
     def _resume(self, checkpoint: Path, events: list[str]) -> int:
         info = read_info(checkpoint)
         changes = config_changes(info["config"], to_dict(self.config))
-        refused = [line for line in changes if line.startswith("  model.")]
+        refused = [line for line in changes if line.startswith(("  model.", "  lora."))]
         if refused:
             raise TrainerError("the model is not that of the run's checkpoint:\n" + "\n".join(refused))
         consumed = self.samples.resume(info["loader"], events)
@@ -304,7 +305,7 @@ class Trainer:
         allowed = self.config.run.init_changes
         sha256 = self.samples.reader.manifest.tokenizer_sha256
         notes = check_origin(checkpoint, self.config.model, sha256, allowed)
-        load_tensors(checkpoint, {MODEL + name: p.detach() for name, p in self.model.named_parameters()})
+        take_weights(checkpoint, self.model)
         return ["\n".join([f"weights from {run}", *notes])]
 
     def _advice(self) -> list[str]:
@@ -329,8 +330,9 @@ class Trainer:
         if kernel == "error":
             choice, device = self.config.efficiency.attention, self.world.device.type
             raise TrainerError(f"efficiency.attention = {choice!r} has no kernel for this model on {device}; use auto")
+        trained = f", {self.trained:,} of them trained (LoRA)" if self.config.lora.rank else ""
         return (
-            f"{self.parameters:,} parameters, {self.world.ranks} rank(s) on {self.world.device.type}, "
+            f"{self.parameters:,} parameters{trained}, {self.world.ranks} rank(s) on {self.world.device.type}, "
             f"{str(self.model.dtype).removeprefix('torch.')}, attention {kernel}; {self.steps} steps of "
             f"{self.batch} x {data} tokens in {self.accumulation} micro-batch(es) a rank"
         )
@@ -391,7 +393,8 @@ class Trainer:
     def _speed(self, rate: float) -> dict[str, float | None]:
         device, cuda = self.world.device, self.world.device.type == "cuda"
         peak = peak_flops(torch.cuda.get_device_name(device)) if cuda else None
-        shape = (self.config.model, self.parameters, self.samples.seq_len)
+        trained = self.trained if self.config.lora.rank else None
+        shape = (self.config.model, self.parameters, self.samples.seq_len, trained)
         share = rate / self.world.ranks / peak if peak else None
         return {
             "tokens_per_second": rate,
