@@ -59,8 +59,9 @@ def read_once(
         given = 0
         with handle:
             try:
-                for given, item in enumerate(_replayed(handle, own, files), 1):
+                for item in _replayed(handle, own, files):
                     yield item
+                    given += 1
             except pickle.UnpicklingError:  # it holds what is neither a value nor a time
                 yield from islice(read(own, files), given, None)
     else:
