@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.chat.frames import BOS, EOS, Place, filled
+from tokenizer.chat.frames import BOS, EOS, Part, Place, filled
 from tokenizer.chat.messages import Conversation, ConversationError, Message, Tags, Turn, check_messages, without_tags
 from tokenizer.chat.template import Template, TemplateError
 from tokenizer.encode import Encoder, Ids, Offsets
 
 Mask = NDArray[np.bool_]
+TooLong = Literal["turn", "ids", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Segment:
         special: ``bos`` or ``eos``, or None.
         loss: Whether its ids are learned.
         begins: Whether a text begins with it.
+        ends_turn: Whether an answer, with what ends it, ends with it.
     """
 
     text: str
     special: str | None
     loss: bool
     begins: bool
+    ends_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,17 @@ class Encoded:
         ids: All ids [T].
         offsets: Conversation d has the ids from ``offsets[d]`` to ``offsets[d + 1]`` [D + 1]; a refused one has none.
         loss: Which ids have loss [T].
+        turn_ends: Behind which ids turns end, ascending.
         refused: Why conversations were refused, by number.
+        cut: The numbers of those that were cut, as they were too long.
     """
 
     ids: Ids
     offsets: Offsets
     loss: Mask
+    turn_ends: Offsets
     refused: dict[int, ConversationError]
+    cut: tuple[int, ...] = ()
 
 
 def check_tokenizer(encoder: Encoder, template: Template) -> None:
@@ -84,26 +92,29 @@ def segments(template: Template, conversation: Conversation, tags: Tags = "refus
     """
     begins = True
     for number, turn in enumerate(conversation.turns):
-        for piece in _pieces(template, conversation.system, turn, number, tags):
-            yield Segment(piece.text, piece.special, piece.loss, begins)
-            begins = piece.special is not None
+        for part, loss, is_last in _pieces(template, conversation.system, turn, number, tags):
+            if isinstance(part, Place):
+                yield Segment("", part.name, loss, False, is_last)
+            else:
+                yield Segment(part, None, loss, begins, is_last)
+            begins = isinstance(part, Place)
 
 
-def _pieces(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> Iterator[Segment]:
+def _pieces(
+    template: Template, system: str | None, turn: Turn, number: int, tags: Tags
+) -> Iterator[tuple[Part, bool, bool]]:
+    """The texts and ids of a turn, whether each has loss, and whether it is the last."""
     parts = [(part, False) for part in _prompt(template, system, turn, number, tags)]
     if turn.answer is not None:
         answer = without_tags(turn.answer, template.tags, tags)
         values = {"answer": answer.strip() if template.strip else answer}
         frames = template.frames
         parts += [(part, turn.train) for part in [*filled(frames["answer"], values), *frames["end"]]]
-    for part, loss in parts:
-        if isinstance(part, Place):
-            yield Segment("", part.name, loss, False)
-        else:
-            yield Segment(part, None, loss, False)
+    for place, (part, loss) in enumerate(parts, 1):
+        yield part, loss, place == len(parts)
 
 
-def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[str | Place]:
+def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[Part]:
     """The texts and special ids of a turn of the user."""
     user, frames = turn.user, template.frames
     if number:
@@ -165,7 +176,40 @@ def encode_conversations(
         sizes.append(len(own))
         found += own
     ids, bounds, loss = _encode_segments(encoder, found)
-    return Encoded(ids, bounds[np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))], loss, refused)
+    ends = bounds[1:][np.array([segment.ends_turn for segment in found], np.bool_)]
+    return Encoded(ids, bounds[np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))], loss, ends, refused)
+
+
+def shortened(encoded: Encoded, longest: int, how: TooLong) -> Encoded:
+    """Conversations of which none is longer than so many ids.
+
+    Args:
+        encoded: The conversations.
+        longest: Most ids of one.
+        how: ``turn`` cuts a longer one behind its last turn that fits; ``ids`` behind so many ids, as the trainers of
+            Alpaca and Vicuna do; ``refuse`` takes none. One of which no id with loss is left is refused: ``too_long``.
+    """
+    lengths = np.diff(encoded.offsets)
+    refused, cut = dict(encoded.refused), []
+    keep = lengths.copy()
+    for number in np.flatnonzero(lengths > longest).tolist():
+        first = int(encoded.offsets[number])
+        end = first + longest
+        if how == "turn":
+            end = int(np.append(0, encoded.turn_ends)[np.searchsorted(encoded.turn_ends, end, side="right")])
+        if how == "refuse" or end <= first or not encoded.loss[first:end].any():
+            refused[number] = ConversationError("too_long", f"it has {lengths[number]:,} ids, {longest:,} is the most")
+            keep[number] = 0
+        else:
+            keep[number] = end - first
+            cut.append(number)
+    if not (keep < lengths).any():
+        return encoded
+    inside = np.arange(len(encoded.ids)) - np.repeat(encoded.offsets[:-1], lengths) < np.repeat(keep, lengths)
+    before = np.concatenate(([0], np.cumsum(inside)))
+    ends = encoded.turn_ends[inside[encoded.turn_ends - 1]]
+    offsets = before[encoded.offsets]
+    return Encoded(encoded.ids[inside], offsets, encoded.loss[inside], before[ends], refused, tuple(cut))
 
 
 def _encode_segments(encoder: Encoder, found: Sequence[Segment]) -> tuple[Ids, Offsets, Mask]:
