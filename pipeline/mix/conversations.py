@@ -11,9 +11,12 @@ import pyarrow as pa
 from pipeline.mix import chat
 from pipeline.mix.chat import MESSAGES, ChatCoding
 from pipeline.mix.faults import DamagedFile
+from pipeline.mix.token_files import Coding
 from tokenizer.chat.encode import Encoded, encode_conversations, shortened
+from tokenizer.chat.messages import ConversationError
+from tokenizer.chat.spans import NOWHERE, Spans, conversation_spans, text_of
 from tokenizer.chat.template import Template
-from tokenizer.encode import Encoder
+from tokenizer.encode import Encoder, Ids
 
 META = "meta"
 KINDS = "a list of {role: string, content: string, train: bool or none}"
@@ -81,3 +84,42 @@ def count(account: dict[str, Any], encoded: Encoded) -> None:
     account["trained"] += int(np.count_nonzero(encoded.loss))
     for reason, number in chat.reasons(list(encoded.refused.values())).items():
         account["refused"][reason] = account["refused"].get(reason, 0) + number
+
+
+def columns_of_document(template: Template | None) -> list[str]:
+    """The columns that decide the ids of a document."""
+    return ["text"] if template is None else ["text", f"{META}.{MESSAGES}"]
+
+
+def messages_in(document: Mapping[str, Any]) -> Messages:
+    """The messages of a document, as it was read from its Parquet file; None where it is no conversation."""
+    found = (document.get(META) or {}).get(MESSAGES)
+    return None if not found else [message or {} for message in found]
+
+
+def document_spans(
+    encoder: Encoder, coding: Coding, template: Template | None, document: Mapping[str, Any]
+) -> tuple[Ids, Spans]:
+    """The ids of a document [T], and which characters of its text each stands for [T, 2]; an id of a frame for none.
+
+    Args:
+        encoder: The tokenizer.
+        coding: How documents became ids.
+        template: The template of conversations, where there is one.
+        document: What ``columns_of_document`` names.
+    """
+    messages = None if template is None else messages_in(document)
+    if template is not None and coding.chat is not None and messages is not None:
+        try:
+            ids, spans = conversation_spans(encoder, template, messages, coding.chat.tags)
+        except ConversationError:
+            return np.empty(0, encoder.dtype), np.empty((0, 2), np.int64)
+        longest = coding.chat.longest
+        return ids[:longest], spans[:longest] if text_of(messages) == document["text"] else np.full((len(ids), 2), -1)
+    ids, spans = encoder.spans(document["text"] or "")
+    frame = np.full((1, 2), NOWHERE, np.int64)
+    framed = [[encoder.bos_id]] * coding.bos, [[encoder.eos_id]] * coding.eos
+    return (
+        np.concatenate([*framed[0], ids, *framed[1]]).astype(encoder.dtype),
+        np.concatenate([*[frame] * coding.bos, spans, *[frame] * coding.eos]),
+    )

@@ -8,7 +8,7 @@ Memory: a batch of texts (about 4 million characters, or the longest document) w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -110,6 +110,21 @@ def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, store: TokenSt
         "tokens_sha256": writer.digest.hexdigest(),
         **({} if account is None else {"chat": account}),
     }
+
+
+def encode_document(store: TokenStore, encoder: Encoder, document: Mapping[str, Any]) -> tuple[Ids, Mask | None]:
+    """The ids of a document [T], and which of them have loss; None where all have, as there is no template.
+
+    Args:
+        store: How documents become ids.
+        encoder: The tokenizer.
+        document: What ``conversations.columns_of_document`` names.
+    """
+    texts = [document["text"] or ""]
+    if store.template is None:
+        return _ids(encoder, texts, store.coding)[0], None
+    ids, _, loss = _with_conversations(encoder, texts, [conversations.messages_in(document)], store, chat.empty())
+    return ids, loss
 
 
 def _with_conversations(

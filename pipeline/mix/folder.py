@@ -31,7 +31,7 @@ from pipeline.corpus.shard import Layout, write_json
 from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
-from pipeline.mix.chat import TEMPLATE
+from pipeline.mix.chat import TEMPLATE, ChatCoding
 from pipeline.mix.masks import mask_record
 from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.mix.plan import Plan
@@ -329,6 +329,13 @@ def template_record(template: Template, coding: Coding) -> dict[str, Any]:
     assert coding.chat is not None
     values = asdict(coding.chat)
     return {"name": template.name, "sha256": values.pop("template"), **values}
+
+
+def chat_of(manifest: Mapping[str, Any]) -> ChatCoding | None:
+    """How conversations became ids, by a manifest; None where there was no template."""
+    if (record := manifest.get("template")) is None:
+        return None
+    return ChatCoding(record["sha256"], record["tags"], record["longest"], record["too_long"])
 
 
 def _masks(layout: Layout, manifest: Mapping[str, Any], accounts: Sequence[ShardAccount]) -> dict[str, Any] | None:

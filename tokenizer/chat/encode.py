@@ -100,39 +100,59 @@ def segments(template: Template, conversation: Conversation, tags: Tags = "refus
             begins = isinstance(part, Place)
 
 
+Filling = tuple[tuple[Part, ...], dict[str, str], bool]  # a frame, what goes into it, and whether it has loss
+
+
 def _pieces(
     template: Template, system: str | None, turn: Turn, number: int, tags: Tags
 ) -> Iterator[tuple[Part, bool, bool]]:
     """The texts and ids of a turn, whether each has loss, and whether it is the last."""
-    parts = [(part, False) for part in _prompt(template, system, turn, number, tags)]
-    if turn.answer is not None:
-        answer = without_tags(turn.answer, template.tags, tags)
-        values = {"answer": answer.strip() if template.strip else answer}
-        frames = template.frames
-        parts += [(part, turn.train) for part in [*filled(frames["answer"], values), *frames["end"]]]
+    frames = fillings(template, system, turn, number, tags)
+    parts = [(part, loss) for frame, values, loss in frames for part in filled(frame, values)]
     for place, (part, loss) in enumerate(parts, 1):
         yield part, loss, place == len(parts)
 
 
-def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[Part]:
-    """The texts and special ids of a turn of the user."""
+def fillings(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[Filling]:
+    """The frames of a turn, each of which is encoded by itself, with what goes into them.
+
+    Args:
+        template: The template.
+        system: The system text of the conversation.
+        turn: The turn.
+        number: Its number, from 0 on.
+        tags: What becomes of the template's tags within messages.
+
+    Raises:
+        ConversationError: See ``segments``.
+    """
+    found = [_prompt(template, system, turn, number, tags)]
+    if turn.answer is not None:
+        answer = without_tags(turn.answer, template.tags, tags)
+        values = {"answer": answer.strip() if template.strip else answer}
+        found += [(template.frames[key], values, turn.train) for key in ("answer", "end")]
+    return found
+
+
+def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> Filling:
+    """The frame of a turn of the user."""
     user, frames = turn.user, template.frames
     if number:
         if "later" not in frames:
             raise ConversationError(
                 "more_than_one_turn", f"the template {template.name} has no turn after the first (its key later)"
             )
-        return filled(frames["later"], _values(template, tags, user=user))
+        return frames["later"], _values(template, tags, user=user), False
     if system is not None:
         if "first_with_system" not in frames:
             raise ConversationError(
                 "no_place_for_system", f"the template {template.name} has no place for a system text"
             )
-        return filled(frames["first_with_system"], _values(template, tags, user=user, system=system))
+        return frames["first_with_system"], _values(template, tags, user=user, system=system), False
     if template.input_mark and template.input_mark in user:
         user, _, more = user.partition(template.input_mark)
-        return filled(frames["first_with_input"], _values(template, tags, user=user, input=more))
-    return filled(frames["first"], _values(template, tags, user=user))
+        return frames["first_with_input"], _values(template, tags, user=user, input=more), False
+    return frames["first"], _values(template, tags, user=user), False
 
 
 def _values(template: Template, tags: Tags, **texts: str) -> dict[str, str]:

@@ -120,7 +120,9 @@ def test_scratch_is_used_again():
 def test_the_shuffle_is_its_key_s_alone():
     lists = [[BOS, n, 2] for n in range(10, 40)]
     buffer, pieces = made_of(lists)
-    orders = [pack(Gathered(buffer, pieces, None), 90, BOS, key).pieces.numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))]
+    orders = [
+        pack(Gathered(buffer, pieces, None), 90, BOS, key).pieces.numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))
+    ]
     assert orders[0] == orders[1] != orders[2]
 
 
