@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Runs the command line."""
     command = parser()
-    options = command.parse_args()
+    options = command.parse_intermixed_args()  # the prompt may stand behind --chat
     if options.prompt is None and not options.chat:
         command.error("give a prompt to continue, or --chat to talk")
     if (options.system is not None or options.template) and not options.chat:
