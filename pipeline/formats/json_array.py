@@ -165,19 +165,25 @@ class _Array:
     def records(self) -> Iterator[JsonRecord | JsonFault]:
         """All that there is, list after list."""
         window = self._window
-        while (rest := self._rest()) is not None:
-            if rest[:1] == b"[":
+        while (rest := self._rest()) is not None or window.damage:
+            if rest is not None and rest[:1] == b"[":
                 window.restart(len(window.data) - len(rest) + 1)
+                yield from self._elements()
+                continue
+            if rest is None:
+                yield self._damage()
             else:
                 start = bytes(rest[:SHOWN_BYTES]).decode("utf-8", "replace")
                 offset = window.base + len(window.data) - len(rest)
                 yield JsonFault("trailing_bytes", f"the list has ended, and this follows: {start!r}", offset)
-                if not self._found_again(self._begin()):
-                    window.drop(len(window.data))
-                    continue
-            yield from self._elements()
-        if window.damage:
-            yield damage_fault(window.damage, window.base)
+            if self._found_again(self._begin()):
+                yield from self._elements()
+
+    def _damage(self) -> JsonFault:
+        """What is said of damage, behind which the data goes on."""
+        damage, self._window.damage = self._window.damage, None
+        assert damage is not None
+        return damage_fault(damage, self._window.base)
 
     def _rest(self) -> bytearray | None:
         """What stands behind white space; None at the end, and at damage."""
@@ -196,7 +202,7 @@ class _Array:
             if end is None:
                 if (yield from self._without_end()):
                     continue
-                window.drop(len(window.data))
+                window.restart(len(window.data))
                 return
             found = self._parsed(end)
             if isinstance(found, JsonFault) and found.reason == "broken_json":
@@ -263,14 +269,18 @@ class _Array:
         if len(window.data) > self._limit:
             yield self._passed_over()
             return True
+        if not window.damage:
+            last = self._parsed(len(window.data))
+            if isinstance(last, JsonRecord):  # whole, but for what should follow
+                yield last
+                window.drop(len(window.data))
+            start = bytes(window.data).strip(_WHITE)[:SHOWN_BYTES].decode("utf-8", "replace")
+            message = f"the list does not end: the file is cut; the last of it begins {start!r}"
+            yield JsonFault("truncated_json", message, window.base)
         while window.damage:
-            yield damage_fault(window.damage, window.base)
-            window.damage = None
+            yield self._damage()
             if self._found_again(pattern):
                 return True
-        start = bytes(window.data).strip(_WHITE)[:SHOWN_BYTES].decode("utf-8", "replace")
-        message = f"the list does not end: the file is cut; the last of it begins {start!r}"
-        yield JsonFault("truncated_json", message, window.base)
         return False
 
     def _passed_over(self) -> JsonFault:
@@ -293,4 +303,5 @@ class _Array:
                 return True
             window.restart(max(0, len(window.data) - _SEAM_BYTES))
             if not window.pull():
+                window.restart(len(window.data))
                 return False
