@@ -108,6 +108,14 @@ class _Window:
             self._scan()
         return self._ends[0] - self.base
 
+    def end_behind(self) -> int | None:
+        """Where the element behind the one under way ends; None where the data does not tell."""
+        while len(self._ends) < 2:
+            if self._scanned == len(self.data):
+                return None
+            self._scan()
+        return self._ends[1] - self.base
+
     def drop(self, size: int) -> None:
         """Passes bytes."""
         del self.data[:size]
@@ -207,7 +215,7 @@ class _Array:
             found = self._parsed(end)
             if isinstance(found, JsonFault) and found.reason == "broken_json":
                 begins = self._next_begins()
-                if begins is not None:
+                if begins is not None and not self._is_sound_behind(end, begins):
                     yield self._parsed(begins) or found
                     window.restart(begins)
                     continue
@@ -217,6 +225,15 @@ class _Array:
             window.drop(end + 1)
             if closed:
                 return
+
+    def _is_sound_behind(self, end: int, begins: int) -> bool:
+        """Whether a broken element ends where the brackets say, before an element that is no object, but JSON."""
+        window = self._window
+        if window.data[end] != _COMMA or begins <= end + 1:
+            return False
+        behind = window.end_behind()
+        between = b"" if behind is None else bytes(window.data[end + 1 : behind]).strip(_WHITE)
+        return bool(between) and getattr(parse_object(between, 0, "element"), "reason", "") != "broken_json"
 
     def _parsed(self, end: int) -> JsonRecord | JsonFault | None:
         """The element that the data begins with, up to a place; None where nothing is there."""

@@ -76,5 +76,9 @@ test_what_is_left_out = results(
 
 def test_rules_may_be_off():
     off = {"blocked_answers": (), "min_characters": 0, "drop_wrong_numbers": False, "drop_repeated_digits": False}
-    for contents in (("a", "b"), ("q", "Too many requests in 1 hour. Try again later."), ("q", "\n1. a\n1. b 000000000")):
+    for contents in (
+        ("a", "b"),
+        ("q", "Too many requests in 1 hour. Try again later."),
+        ("q", "\n1. a\n1. b 000000000"),
+    ):
         assert fault_of(chat(*contents), **off) is None

@@ -81,6 +81,8 @@ test_a_broken_element_costs_itself = results(
             '{"id": "b"}]': ["b", "trailing_bytes"],
             '{"id": "b", "v": "' + "y" * 2000 + '"}': ["record_too_large"],
             '{"id": "b", "v": "' + "y" * 2000: ["record_too_large"],
+            '{"id": "b", "v": "\\q"}, 5, "x"': ["broken_json", "not_an_object", "not_an_object"],
+            '{"id": "b", "v": "a, b, "c", d", 5}': ["broken_json"],
         }.items()
     },
 )

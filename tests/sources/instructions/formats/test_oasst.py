@@ -123,7 +123,14 @@ def test_ids_that_are_there_twice():
 
 def test_messages_that_hang_on_none_or_on_one_another():
     records = flat(RANKED)
-    for name, parent in (("a20", "gone"), ("p21", "a20"), ("a30", "p31"), ("p31", "a30"), ("a32", "p31"), ("a33", "a33")):
+    for name, parent in (
+        ("a20", "gone"),
+        ("p21", "a20"),
+        ("a30", "p31"),
+        ("p31", "a30"),
+        ("a32", "p31"),
+        ("a33", "a33"),
+    ):
         records.append({**records[1], "message_id": name, "parent_id": parent, "role": "assistant"})
     records += [{**records[0], "message_id": "p40"}, {**records[1], "message_id": "a41", "parent_id": "p40"}]
     records.append(records[2])
