@@ -179,9 +179,7 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
     ),
     "instructions": (
         Field("meta.dataset", "Data sets"),
-        Field(
-            "meta.tokens", "Length of conversations", "tokens, counted or estimated", "log", cutoffs="split.max_tokens"
-        ),
+        Field("meta.tokens", "Length of conversations", "tokens", "log", cutoffs="split.max_tokens"),
         Field("meta.pieces", "Pieces of a conversation", "pieces"),
         Field("meta.margin", "Margins of pairs", "ranks"),
         Field("meta.language_score", _SCORE, _SURE, bounds=(0, 1), cutoffs="language.threshold", step="language"),
