@@ -1,84 +1,98 @@
-"""What a pass over a shard read, put aside on the local disk for the next pass: raw files are read once.
+"""What a pass over a shard read, and made of it, put aside on the local disk for the next pass.
 
-Reading is inflating, parsing, and where a source cleans as it reads, cleaning. A reading lies in its scope's folder,
-and goes with its shard. It saves time and nothing hangs on it: where there is no room for it, where it is not whole, or
-where a raw file has another size or time by now, the raw files are read again.
+Reading is inflating, parsing, and often cleaning: all that comes before dedup decides. A reading lies in its scope's
+folder, and goes with its shard. It saves time and nothing hangs on it: where there is no room for it, where it is not
+whole, where a raw file has another size or time by now, or where other was decided, the raw files are read again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pickle
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
-from itertools import islice
 from operator import attrgetter
 from typing import Any, BinaryIO
 
 import xxhash
 
-from pipeline.corpus.document import Document, Refused
+from pipeline.corpus.document import Document, Reject
 from pipeline.corpus.shard import Shard
+from pipeline.steps import Batch
 from pipeline.storage.filesystem import atomic_output
 
-Inputs = list[dict[str, Any]]
-Read = Callable[[Counter[str], Inputs], Iterator[Document | Refused]]
-
-MAGIC = b"reading1"
+MAGIC = b"reading2"
 DIGEST_BYTES = 8
 CHUNK = 1 << 20
 # A reading is begun where a hundred times the raw bytes are free. Text takes 3 to 5 times the room of what it was
 # packed in, and the readings of some 50 shards lie there at a time, so they leave most of what was free.
 FREE_TIMES = 100
 
-_DOCUMENT = attrgetter(*(field.name for field in fields(Document)))
-_REFUSED = attrgetter(*(field.name for field in fields(Refused)))
-_MAKERS = (Document, Refused)
-_END = len(_MAKERS)
+_FIELDS = attrgetter(*(field.name for field in fields(Document)))
 _KNOWN = {("datetime", "datetime"): datetime, ("datetime", "timezone"): timezone, ("datetime", "timedelta"): timedelta}
 
 
-def read_once(
-    path: str, shard: Shard, read: Read, counters: Counter[str], inputs: Inputs | None
-) -> Iterator[Document | Refused]:
-    """Gives what a reading holds; where there is none, what is read, which becomes one.
+@dataclass(frozen=True)
+class Found:
+    """What a pass found beside its documents.
+
+    Attributes:
+        ledger: The accounts of the steps that were passed, as ``Ledger.as_json`` gives them.
+        inputs: The entries of the raw files.
+        exhausted: Whether what dedup had decided was for as many units as there were.
+    """
+
+    ledger: Mapping[str, Any]
+    inputs: list[dict[str, Any]]
+    exhausted: bool
+
+
+class Reading:
+    """A whole reading. A context manager.
+
+    Attributes:
+        level: How many stages its documents have passed.
+        found: What else was found.
+    """
+
+    def __init__(self, handle: BinaryIO, level: int, found: Found, begin: int) -> None:
+        self._handle, self._begin = handle, begin
+        self.level, self.found = level, found
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.close()
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches, as they were put."""
+        self._handle.seek(self._begin)
+        while (batch := _Unpickler(self._handle).load()) is not None:
+            rejects, documents = batch
+            yield [Reject(Document(*values), *why) for values, why in rejects], [Document(*v) for v in documents]
+
+
+def open_reading(path: str | None, shard: Shard, decided: Mapping[int, Any]) -> Reading | None:
+    """A whole reading of the files as they are now; None where there is none.
 
     Args:
-        path: Where the reading lies, on a local disk.
-        shard: What is read.
-        read: Reads it, given counters and entries to fill.
-        counters: The read step's counters.
-        inputs: Gets the entries of the files, where given.
+        path: Where it lies; None for nowhere.
+        shard: What was read.
+        decided: By level, what a reading of that level hangs on beside the raw files.
     """
-    own, files = Counter[str](), Inputs()
-    if handle := _opened(path, shard):
-        given = 0
-        with handle:
-            try:
-                for item in _replayed(handle, own, files):
-                    yield item
-                    given += 1
-            except pickle.UnpicklingError:  # it holds what is neither a value nor a time
-                yield from islice(read(own, files), given, None)
-    else:
-        recorder = _Recorder(path, shard) if _is_room(path, shard) else None
-        try:
-            for item in read(own, files):
-                if recorder:
-                    recorder.put(item)
-                yield item
-            if recorder:
-                recorder.finish(own, files)
-        finally:
-            if recorder:
-                recorder.discard()
-    counters.update(own)
-    if inputs is not None:
-        inputs += files
+    with contextlib.suppress(OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError):
+        handle = open(path or "", "rb", CHUNK)  # noqa: SIM115 - the reading's
+        if (end := _whole(handle)) and (head := _Unpickler(handle).load())[1:] == [_stamps(shard), decided[head[0]]]:
+            begin = handle.tell()
+            handle.seek(end)
+            return Reading(handle, head[0], Found(*_Unpickler(handle).load()), begin)
+        handle.close()
+    return None
 
 
 def forget(path: str | None) -> None:
@@ -92,30 +106,50 @@ class _GivenUpError(Exception):
     """A reading does not become whole."""
 
 
-class _Recorder:
-    """Writes a reading; where that fails, there is none."""
+class Recorder:
+    """Writes a reading; where that fails, there is none. A context manager: what is not finished leaves nothing."""
 
-    def __init__(self, path: str, shard: Shard) -> None:
+    def __init__(self, path: str, shard: Shard, level: int, decided: Any) -> None:
+        """Begins one, in place of one of a lower level.
+
+        Args:
+            path: Where it shall lie.
+            shard: What is read.
+            level: How many stages its documents have passed.
+            decided: What it hangs on beside the raw files; a plain value.
+        """
         self._open = contextlib.ExitStack()
         self._digest = xxhash.xxh3_64()
+        self._size = 0
+        self._is_open = False
+        if not _is_room(path, shard):
+            return
         try:
             self._handle = self._open.enter_context(atomic_output(path, CHUNK, durable=False))
         except Exception:  # the folder cannot be written: what writes outputs there will tell
             self._open.close()
-            self._is_open = False
             return
         self._is_open = True
         self._write(MAGIC)
-        self._write(pickle.dumps(_stamps(shard), 5))
+        self._put([level, _stamps(shard), decided])
 
-    def put(self, item: Document | Refused) -> None:
-        """Adds an item, as it is now."""
-        values = (0, _DOCUMENT(item)) if isinstance(item, Document) else (1, _REFUSED(item))
-        self._write(pickle.dumps(values, 5))
+    def __enter__(self) -> Recorder:
+        return self
 
-    def finish(self, counters: Counter[str], inputs: Inputs) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def put(self, batch: Batch) -> None:
+        """Adds a batch, as it is now."""
+        rejects, documents = batch
+        self._put(([(_FIELDS(r.document), (r.step, r.reason)) for r in rejects], [_FIELDS(d) for d in documents]))
+
+    def finish(self, found: Found) -> None:
         """Adds what else was found, and gives the reading its name."""
-        self._write(pickle.dumps((_END, (dict(counters), inputs)), 5))
+        self._put(None)
+        end = self._size
+        self._put((found.ledger, found.inputs, found.exhausted))
+        self._write(end.to_bytes(DIGEST_BYTES, "little"))
         self._write(self._digest.digest())
         if self._is_open:
             self._is_open = False
@@ -128,13 +162,33 @@ class _Recorder:
             self._is_open = False
             self._open.__exit__(_GivenUpError, _GivenUpError(), None)
 
-    def _write(self, data: bytes) -> None:
+    def _put(self, value: object) -> None:
+        if not self._is_open:
+            return
+        packed = io.BytesIO()
+        try:
+            _Pickler(packed, 5).dump(value)
+        except pickle.PicklingError:  # it could not be read back
+            self.discard()
+        self._write(packed.getbuffer())
+
+    def _write(self, data: bytes | memoryview) -> None:
         if self._is_open:
             try:
                 self._handle.write(data)
             except OSError:  # the disk is full
                 self.discard()
             self._digest.update(data)
+            self._size += len(data)
+
+
+class _Pickler(pickle.Pickler):
+    """Writes values and times, and refuses what ``_Unpickler`` would not make."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) in _KNOWN.values() or value in _KNOWN.values():
+            return NotImplemented
+        raise pickle.PicklingError(f"a reading holds no {type(value).__name__}")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -146,46 +200,28 @@ class _Unpickler(pickle.Unpickler):
         return known
 
 
-def _opened(path: str, shard: Shard) -> BinaryIO | None:
-    """A whole reading of the files as they are now, behind its beginning; None where there is none."""
-    with contextlib.suppress(OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError):
-        handle = open(path, "rb", CHUNK)  # noqa: SIM115 - the caller's
-        if _is_whole(handle) and _Unpickler(handle).load() == _stamps(shard):
-            return handle
-        handle.close()
-    return None
-
-
-def _is_whole(handle: BinaryIO) -> bool:
-    """Whether the bytes are those that were written; leaves the handle behind ``MAGIC``."""
+def _whole(handle: BinaryIO) -> int:
+    """Where what else was found begins; 0 where the bytes are not those that were written. Reads on behind MAGIC."""
     left = os.fstat(handle.fileno()).st_size - DIGEST_BYTES
-    digest = xxhash.xxh3_64()
+    digest, last = xxhash.xxh3_64(), b""
     while left > 0 and (data := handle.read(min(CHUNK, left))):
         digest.update(data)
+        last = (last + data)[-DIGEST_BYTES:]
         left -= len(data)
     is_whole = left == 0 and handle.read() == digest.digest()
     handle.seek(0)
-    return handle.read(len(MAGIC)) == MAGIC and is_whole
+    return int.from_bytes(last, "little") if handle.read(len(MAGIC)) == MAGIC and is_whole else 0
 
 
-def _replayed(handle: BinaryIO, counters: Counter[str], inputs: Inputs) -> Iterator[Document | Refused]:
-    kind, values = _Unpickler(handle).load()
-    while kind != _END:
-        yield _MAKERS[kind](*values)
-        kind, values = _Unpickler(handle).load()
-    counters.update(values[0])
-    inputs += values[1]
-
-
-def _stamps(shard: Shard) -> list[tuple[str, int, int]]:
+def _stamps(shard: Shard) -> list[list[Any]]:
     """Path, size and time of a shard's raw files; of those that lie elsewhere, and are kept in the cache, no time."""
     found = []
     for file in shard.inputs:
         try:
             status = os.stat(file.path)
-            found.append((file.path, status.st_size, status.st_mtime_ns))
+            found.append([file.path, status.st_size, status.st_mtime_ns])
         except (OSError, ValueError):
-            found.append((file.path, file.size, 0))
+            found.append([file.path, file.size, 0])
     return found
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
@@ -17,7 +17,6 @@ from pipeline.corpus.document import Document, Refused
 from pipeline.corpus.shard import Shard
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.errors import UserError
-from pipeline.readings import read_once
 from pipeline.recipe import as_mapping
 from pipeline.steps import Step
 from pipeline.storage.filesystem import COPY_CHUNK, InputFile, open_input
@@ -304,7 +303,6 @@ def read_shard(
     cache: Path | None,
     counters: Counter[str],
     inputs: list[dict[str, Any]] | None = None,
-    reading: str | None = None,
 ) -> Iterator[Document | Refused]:
     """Reads all raw files of a shard; an unreadable one, or what follows an error, becomes one failed record.
 
@@ -317,12 +315,8 @@ def read_shard(
         counters: The read step's counters.
         inputs: Gets for each file path, bytes and SHA-256, start and end where it is a part, and how many records it
             gave and how many of them failed; where given.
-        reading: Where what is read is kept for the next pass, or lies from the one before; None for one pass alone.
     """
-    if reading is None:
-        items = _read_files(source, shard, cache, counters, inputs)
-    else:
-        items = read_once(reading, shard, partial(_read_files, source, shard, cache), counters, inputs)
+    items = _read_files(source, shard, cache, counters, inputs)
     if (removals := removals_of(source)) is None:
         yield from items
         return

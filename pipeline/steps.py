@@ -11,12 +11,15 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pipeline.corpus.document import Document, Refused, Reject
 from pipeline.corpus.ledger import Ledger
 from pipeline.errors import UserError
 from pipeline.text import encodable
+
+T = TypeVar("T")
+Batch = tuple[list[Reject], list[Document]]  # what ended, step by step, and what stays
 
 READ_STEP = "read"
 BATCH_DOCUMENTS = 512
@@ -112,36 +115,37 @@ class Chain:
             items: What the source's reader yields, in the order of the raw file.
 
         Yields:
-            Each record once, in batches of the input's order: kept documents, and rejects.
+            Each record once, in batches of the input's order: rejects, and kept documents.
         """
+        for rejects, documents in self.batches(items):
+            yield from rejects
+            yield from documents
+
+    def batches(self, items: Iterable[Document | Refused]) -> Iterator[Batch]:
+        """The same, batch by batch. The accounts of its steps are opened at once."""
         self.ledger.step(READ_STEP)
+        return self.go_on(map(self._read, batches(timed(items, self.seconds))))
+
+    def go_on(self, passed: Iterable[Batch]) -> Iterator[Batch]:
+        """Passes through its steps what has passed through others, whose accounts its ledger holds."""
         for step in self.steps:
             account = self.ledger.step(step.name)
             if isinstance(step, CountingStep):
                 step.counters = account.counters
-        for batch in batches(self._timed_read(items)):
-            documents: list[Document] = []
-            for item in batch:
-                if isinstance(item, Refused):
-                    yield self._refuse(item)
-                else:
-                    documents.append(item)
-            self._count_read(documents)
-            for step in self.steps:
-                documents, rejects = self._apply(step, documents)
-                yield from rejects
-            yield from documents
+        return map(self._through, passed)
 
-    def _timed_read(self, items: Iterable[Document | Refused]) -> Iterator[Document | Refused]:
-        iterator, spent = iter(items), 0.0
-        while True:
-            started = time.perf_counter()
-            item = next(iterator, None)
-            spent += time.perf_counter() - started
-            if item is None:
-                self.seconds[READ_STEP] = spent
-                return
-            yield item
+    def _through(self, batch: Batch) -> Batch:
+        rejects, documents = batch
+        for step in self.steps:
+            documents, more = self._apply(step, documents)
+            rejects += more
+        return rejects, documents
+
+    def _read(self, batch: Sequence[Document | Refused]) -> Batch:
+        rejects = [self._refuse(item) for item in batch if isinstance(item, Refused)]
+        documents = [item for item in batch if isinstance(item, Document)]
+        self._count_read(documents)
+        return rejects, documents
 
     def _refuse(self, refused: Refused) -> Reject:
         step = self.ledger.step(READ_STEP)
@@ -181,6 +185,19 @@ class Chain:
             rejects.append(Reject(document, step.name, reason))
         account.left.add(len(kept), sum(len(d.text) for d in kept))
         return kept, rejects
+
+
+def timed(items: Iterable[T], seconds: dict[str, float]) -> Iterator[T]:
+    """The same items; the time that it takes to get them counts as that of reading."""
+    iterator, spent = iter(items), 0.0
+    while True:
+        started = time.perf_counter()
+        item = next(iterator, None)
+        spent += time.perf_counter() - started
+        if item is None:
+            seconds[READ_STEP] = seconds.get(READ_STEP, 0.0) + spent
+            return
+        yield item
 
 
 def _judge(step: Step, documents: Sequence[Document]) -> tuple[Sequence[str | None], set[int]]:

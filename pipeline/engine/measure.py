@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ import pyarrow as pa
 from pipeline.corpus.document import Document
 from pipeline.corpus.manifest import read_ahead
 from pipeline.corpus.shard import Layout, Shard, read_json, write_json
-from pipeline.engine.process import Decided, deduplicating, loaded, write_timing
-from pipeline.source import Source, read_shard, rounds_of
-from pipeline.steps import Chain, Step
+from pipeline.engine.passage import Decided, Passage
+from pipeline.engine.process import write_timing
+from pipeline.source import Source
+from pipeline.steps import Step
 from pipeline.storage.filesystem import atomic_output, exists, open_input
 from pipeline.survey import Row, Settled, Survey
 
@@ -67,24 +67,22 @@ def measure_shard(
         steps: The steps that measure, with their models loaded.
         cache: The cache folder for fetched files.
         decided: What the rounds of dedup decided.
-        reading: Where what is read is kept for the next pass; None to keep nothing.
+        reading: Where what has passed the steps before is kept for the next pass; None to keep nothing.
     """
     path = layout.measured(work, shard.name)
     if exists(path):
         return
     started = time.perf_counter()
-    before = [] if source.dedup else loaded(source.steps_before_dedup())
-    chain = Chain([*deduplicating(rounds_of(source), decided), *before, *steps], source.name)
-    inputs: list[dict[str, Any]] = []
+    passage = Passage(source, shard, cache, decided, reading)
     rows: list[Row] = []
-    for item in chain.run(read_shard(source, shard, cache, Counter(), inputs, reading)):
+    for item in passage.run(steps, keep=True):
         document = item if isinstance(item, Document) else item.document
         row = survey.row(document)
         if row is not None:
             rows.append((document.number, *row))
     rows.sort(key=lambda row: row[0])
-    _write(path, pa.schema([NUMBER, *survey.columns], {INPUTS: json.dumps(inputs).encode()}), rows)
-    write_timing(layout, f"{shard.name}.survey", started, chain)
+    _write(path, pa.schema([NUMBER, *survey.columns], {INPUTS: json.dumps(passage.inputs).encode()}), rows)
+    write_timing(layout, f"{shard.name}.survey", started, passage.seconds)
 
 
 def settle_scope(survey: Survey, layout: Layout, work: str, shards: Sequence[str]) -> None:

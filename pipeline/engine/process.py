@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
 
 from pipeline.corpus.document import Document, Reject
 from pipeline.corpus.ledger import Ledger
@@ -23,10 +19,11 @@ from pipeline.engine.dedup import read_mask, write_unit_hashes
 from pipeline.engine.exchange.grid import Grid
 from pipeline.engine.memory import peak_bytes
 from pipeline.engine.overlap import hash_id, write_ids
+from pipeline.engine.passage import Decided, Passage
 from pipeline.errors import InputError
 from pipeline.readings import forget
-from pipeline.source import DropDuplicates, Round, Source, read_shard, removals_of, rounds_of, tells_overlap
-from pipeline.steps import READ_STEP, Chain, Step
+from pipeline.source import Source, removals_of, rounds_of, tells_overlap
+from pipeline.steps import READ_STEP, Step
 from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.units import Units
 
@@ -35,19 +32,6 @@ if TYPE_CHECKING:
 
 MESSAGE_CHARACTERS = 300
 FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What one round of dedup decided for a shard.
-
-    Attributes:
-        mask: One flag a unit, in reading order: whether it stays.
-        inputs: Path, size and checksum of each raw file when it was hashed.
-    """
-
-    mask: npt.NDArray[np.bool_]
-    inputs: list[dict[str, Any]]
 
 
 def hash_shard(
@@ -72,7 +56,7 @@ def hash_shard(
         position: Its place in the scope.
         cache: The cache folder for fetched files.
         earlier: What the earlier rounds decided; their number tells which round this is.
-        reading: Where what is read is kept for the next pass; None to keep nothing.
+        reading: Where what has passed the steps is kept for the next pass; None to keep nothing.
     """
     path = layout.hashes(work, position)
     if exists(path):
@@ -80,33 +64,17 @@ def hash_shard(
     started = time.perf_counter()
     rounds = rounds_of(source)
     this = rounds[len(earlier)]
-    chain = Chain([*deduplicating(rounds, earlier), *loaded(this.steps)], source.name)
-    inputs: list[dict[str, Any]] = []
-    items = read_shard(source, shard, cache, Counter(), inputs, reading)
+    passage = Passage(source, shard, cache, earlier, reading)
 
     def units() -> Iterator[Units]:
-        for item in chain.run(items):
+        for item in passage.run(keep=True):
             if isinstance(item, Document):
                 yield this.dedup.hashes(item)
-        write_json(layout.hashed_inputs(work, shard.name), inputs)  # all is read; the hash file comes after, and last
+        # All is read; the hash file comes after, and last.
+        write_json(layout.hashed_inputs(work, shard.name), passage.inputs)
 
     write_unit_hashes(path, layout.units(work, shard.name), units(), this.dedup.policy, grid, position)
-    write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, chain)
-
-
-def deduplicating(rounds: Sequence[Round], decided: Sequence[Decided]) -> list[Step]:
-    """The steps, loaded, of the rounds that are decided, each with what it decided."""
-    steps: list[Step] = []
-    for round_, decision in zip(rounds, decided, strict=False):
-        steps += [*loaded(round_.steps), DropDuplicates(round_.dedup, decision.mask, round_.name)]
-    return steps
-
-
-def loaded(steps: Sequence[Step]) -> Sequence[Step]:
-    """The steps, with their models loaded."""
-    for step in steps:
-        step.load()
-    return steps
+    write_timing(layout, f"{shard.name}{'' if this is rounds[-1] else f'.{this.name}'}.hash", started, passage.seconds)
 
 
 def read_decided(layout: Layout, shard: Shard, work: str) -> Decided:
@@ -139,24 +107,21 @@ def write_shard(
         cache: The cache folder for fetched files.
         earlier: What the rounds of dedup before that decided.
         measured_inputs: Path, size and checksum of each raw file when a survey read it; None where there is none.
-        reading: Where a pass before kept what it read; None where nothing is kept. It is removed.
+        reading: Where a pass before kept what had passed the steps; None where nothing is kept. It is removed.
 
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
     """
     started = time.perf_counter()
     decisions = [*earlier, *([] if decided is None else [decided])]
-    dedup = deduplicating(rounds_of(source), decisions)
-    before = [] if decided is not None else loaded(source.steps_before_dedup())
     removals = removals_of(source)
     last, written = _leaving_out(removals)
-    chain = Chain([*dedup, *before, *steps, *last], source.name)
-    inputs: list[dict[str, Any]] = []
-    items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs, reading)
+    passage = Passage(source, shard, cache, decisions, reading)
+    ledger = passage.ledger
     are_records, ids = tells_overlap(source), list[int]()  # else of what is kept: verify holds these to be unique
     messages: dict[tuple[str, str], str] = {}
     with ShardSink(layout.root, shard.name, source.meta, source.rejects) as sink:
-        for item in chain.run(items):
+        for item in passage.run([*steps, *last]):
             if isinstance(item, Reject):
                 if are_records and item.step != READ_STEP:
                     ids.append(hash_id(item.document.id))
@@ -165,12 +130,11 @@ def write_shard(
                 messages.setdefault((item.step, item.reason), item.document.text)
             else:
                 subset = source.subset(item)
-                chain.ledger.keep(subset, len(item.text))
+                ledger.keep(subset, len(item.text))
                 sink.keep(item, subset)
                 ids.append(hash_id(item.id))
-        exhausted = all(step.exhausted for step in dedup if isinstance(step, DropDuplicates))
         earlier_inputs = [*(d.inputs for d in decisions), *([] if measured_inputs is None else [measured_inputs])]
-        if not exhausted or any(then != inputs for then in earlier_inputs):
+        if not passage.exhausted or any(then != passage.inputs for then in earlier_inputs):
             write_bytes(layout.redo(shard.scope), b"")
             raise InputError(
                 f"{shard.inputs[0].path} changed while the run was at work on it. Once it is at rest, run the same "
@@ -185,9 +149,9 @@ def write_shard(
         {
             "shard": shard.name,
             **stats,
-            "inputs": inputs,
-            "ledger": _checked(chain.ledger, shard),
-            "messages": _first_messages(chain.ledger, messages),
+            "inputs": passage.inputs,
+            "ledger": _checked(ledger, shard),
+            "messages": _first_messages(ledger, messages),
             "outputs": [asdict(output) for output in outputs],
             "rejects": asdict(rejects) if rejects else None,
             "ids_sha256": ids_sha256,
@@ -196,7 +160,7 @@ def write_shard(
     )
     fulfil(layout, shard.name, files)
     forget(reading)
-    write_timing(layout, shard.name, started, chain)
+    write_timing(layout, shard.name, started, passage.seconds)
 
 
 def _leaving_out(removals: Removals | None) -> tuple[list[Step], Callable[[Reject], Reject | None]]:
@@ -225,11 +189,11 @@ def _checked(ledger: Ledger, shard: Shard) -> dict[str, Any]:
     return ledger.as_json()
 
 
-def write_timing(layout: Layout, name: str, started: float, chain: Chain) -> None:
+def write_timing(layout: Layout, name: str, started: float, seconds: Mapping[str, float]) -> None:
     """Writes how long a shard took, by step, and the worker's peak memory so far."""
     timing = {
         "seconds": round(time.perf_counter() - started, 3),
-        "steps": {step: round(seconds, 3) for step, seconds in chain.seconds.items()},
+        "steps": {step: round(seconds, 3) for step, seconds in seconds.items()},
         "peak_bytes": peak_bytes(),
     }
     write_bytes(join(layout.root, TIMING, f"{name}.json"), json.dumps(timing).encode())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.engine.measure import measure_shard, read_surveyed, settle_scope
-from pipeline.engine.process import loaded, write_shard
+from pipeline.engine.passage import loaded
+from pipeline.engine.process import write_shard
 from pipeline.engine.step import WorkerStep
 from pipeline.engine.tasks import ShardTask, Worker
 from pipeline.steps import Step

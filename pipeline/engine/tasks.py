@@ -13,7 +13,8 @@ from pipeline.corpus.shard import Layout, Scope, Shard
 from pipeline.engine.attendance import connect
 from pipeline.engine.exchange.grid import Grid, grid_of
 from pipeline.engine.exchange.seen import Seen
-from pipeline.engine.process import Decided, read_decided
+from pipeline.engine.passage import Decided
+from pipeline.engine.process import read_decided
 from pipeline.source import Round, Source, rounds_of, survey_of
 from pipeline.storage.filesystem import join
 from pipeline.survey import Survey

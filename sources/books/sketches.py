@@ -115,7 +115,7 @@ def sketch_shard(
             rows.add((book.file, book.offset, book.id, title, len(book.text), len(shingles), signature))
         samples.flush()
         rows.flush()
-    write_timing(files.layout, f"{shard.name}.hash", started, chain)
+    write_timing(files.layout, f"{shard.name}.hash", started, chain.seconds)
 
 
 def _writer(stack: contextlib.ExitStack, path: str, schema: pa.Schema) -> pa.RecordBatchFileWriter:

@@ -83,7 +83,7 @@ def sort_range(source: StackExchange, layout: Layout, name: str, number: int, ca
             writer.add(line)
     chain = Chain([], source.name)
     chain.seconds["sort rows"] = time.perf_counter() - started
-    write_timing(layout, f"{name}-{number:05d}.rows", started, chain)
+    write_timing(layout, f"{name}-{number:05d}.rows", started, chain.seconds)
 
 
 def prepare_sites(

@@ -47,8 +47,8 @@ class DedupRecipe:
     """Exact dedup of identical texts, and of pages with one id; the first in the order of the files stays.
 
     Attributes:
-        enabled: Whether it is done; it reads and cleans every page twice. Without it, pages that two inputs hold are
-            written twice, with one id: ``pipeline.verify`` then says so.
+        enabled: Whether it is done; on a cluster it reads and cleans every page twice. Without it, pages that two
+            inputs hold are written twice, with one id: ``pipeline.verify`` then says so.
         scope: What is deduplicated together: ``all`` input, or each ``language`` by itself, so that languages can be
             added to a corpus later.
     """
