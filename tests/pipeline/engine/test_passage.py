@@ -91,7 +91,7 @@ def test_passes_that_go_on_find_what_passes_from_the_raw_file_find(source, shard
         assert again == plain
     done.clear()
     assert passed(source, shard, decided, reading, more, keep=False) == plain
-    assert done == ({} if source.dedup or isinstance(source, Once) else {"cut": 8})  # one of the four fails: each comes again
+    assert done == ({} if source.dedup or isinstance(source, Once) else {"cut": 8})  # one fails: all come again
 
 
 def test_a_damaged_document_fails_by_itself_in_every_pass(shard, tmp_path):
