@@ -2,8 +2,8 @@
 
     python -m benchmarks.chat --tokenizer tokenizer.model
 
-Conversations are generated English pages (``benchmarks.make_wet``), a line a turn, of two to ten turns. Seconds are CPU
-time of one process.
+Conversations are generated English pages (``benchmarks.make_wet``), some five lines a turn, of two to ten turns. Seconds
+are CPU time of one process.
 """
 
 from __future__ import annotations
@@ -36,19 +36,22 @@ from tokenizer.encode import Encoder
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string()), ("train", pa.bool_())])
 META = pa.struct([("messages", pa.list_(MESSAGE))])
+LINES = 5  # of a turn, on average
 SIGMA, MEDIAN = 0.9, 400  # ids of a conversation, for rows: of the logarithm, and in the middle
 
 
 def conversations(megabytes: int) -> Iterator[list[dict[str, Any]]]:
     """Conversations of so many megabytes of text, about."""
-    rng, turns = np.random.default_rng(0), list[str]()
+    rng, lines, turns = np.random.default_rng(0), list[str](), list[str]()
     wanted = 2
     for page in pages(make_writers([], megabytes * 3, 0), 0, megabytes * 1e6 / 0.44, 0):
         if page.language not in ("eng", None):
             continue
         for line in page.body.decode().split("\n"):
-            if line.strip():
-                turns.append(line)
+            lines.append(line)
+            if line.strip() and rng.random() < 1 / LINES:
+                turns.append("\n".join(lines))
+                lines = []
             if len(turns) == wanted:
                 roles = ("user", "assistant")
                 yield [{"role": roles[n % 2], "content": turn, "train": True} for n, turn in enumerate(turns)]
