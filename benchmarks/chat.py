@@ -2,8 +2,8 @@
 
     python -m benchmarks.chat --tokenizer tokenizer.model
 
-Conversations are generated English pages (``benchmarks.make_wet``), some five lines a turn, of two to ten turns. Seconds
-are CPU time of one process.
+Conversations are generated English pages (``benchmarks.make_wet``), some five lines a turn, of two to ten turns.
+Seconds are CPU time of one process.
 """
 
 from __future__ import annotations

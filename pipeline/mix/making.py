@@ -67,7 +67,7 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
         "Next:",
         f"  python -m pipeline.verify {root}",
         f"  python -m pipeline.trace {root} --row 0 --token 5",
-        f"  python -m trainer_bridge.train --model tiny {_tuning(options)}--data {root} --output run",
+        f"  python -m trainer_bridge.train --model tiny --data {root} --output run{_tuning(options)}",
     ]
     if result.plan.heldout:
         lines.append(f"  python -m trainer_bridge.evaluate run --data {join(root, HELDOUT)}")
@@ -77,7 +77,7 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
 
 def _tuning(options: MixOptions) -> str:
     """What the trainer is told of conversations: they tune a model that is there."""
-    return "--recipe sft run.init_from=MODEL " if options.recipe.template else ""
+    return " --recipe sft run.init_from=MODEL" if options.recipe.template else ""
 
 
 def reached_table(mixture: Mapping[str, Mapping[str, Any]]) -> Table:
