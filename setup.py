@@ -56,7 +56,7 @@ setup(
     # Workers, too, find the embedded recipes and models: they have the project only through its source archive.
     ext_modules=[COMPILED],
     package_data={
-        "recipes": ["*.yaml", "*/*.yaml", "plan/*.json"],
+        "recipes": ["*.yaml", "*/*.yaml", "*/*/*.yaml", "plan/*.json"],
         "samples": [
             "models/*",
             *(f"*/*.{kind}" for kind in ("gz", "bz2", "parquet", "7z", "json")),

@@ -112,6 +112,7 @@ class Encoder:
     def _prepare_units(self, content: bytes) -> None:
         model = parse_model(content, self._path)
         cuts = find_cuts(model)
+        self._removes_spaces = model.remove_extra_spaces
         self.why_not_fast = why_units_are_not_independent(model)
         separator = None if self.why_not_fast else find_separator(self._processor, model, cuts)
         if separator is None:
@@ -207,10 +208,14 @@ class Encoder:
 
     def _encode_plainly(self, texts: Sequence[str], begins: Sequence[bool]) -> tuple[Ids, Offsets]:
         encoded = [
-            np.array((self._processor if begin else self._continues).encode(_utf8(text).decode()), self.dtype)
+            np.array(self._library(text, begin).encode(_utf8(text).decode()), self.dtype)
             for text, begin in zip(texts, begins, strict=True)
         ]
         return np.concatenate(encoded), np.array([len(ids) for ids in encoded], np.int64)
+
+    def _library(self, text: str, begins: bool) -> Any:
+        """The model by the library, for a text; one that removes spaces puts its own for that before a continuation."""
+        return self._processor if begins or (self._removes_spaces and text[:1].isspace()) else self._continues
 
     @cached_property
     def _continues(self) -> Any:
@@ -269,7 +274,7 @@ class Encoder:
             begins: Whether it begins as texts do (see ``encode_batch``).
         """
         content = _utf8(text)
-        processor = self._processor if begins else self._continues
+        processor = self._library(text, begins)
         pieces = library_spans(processor.encode(content.decode(), out_type="serialized_proto"))
         ids, bounds = pieces[:, 0], pieces[:, 1:]
         for at in range(len(ids) - 2, -1, -1):  # of the pieces of one character, the last one alone has its span

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.pipeline.mix import corpora
 from tests.tokenizer.chat.conversations import conversation
-from tests.tokenizer.models import RELEASED
+from tests.tokenizer.models import RELEASED, ROOT
 from tokenizer.chat.encode import (
     encode_conversation,
     encode_conversations,
@@ -27,6 +27,7 @@ from tokenizer.encode import Encoder
 from tokenizer.model import parse_model, without_dummy_prefix
 
 SMALL = Path("small.model")
+ENGLISH = ROOT / "samples" / "models" / "en.sp.model"
 TURNS = st.text(
     st.one_of(
         st.sampled_from("ab :#\n\t.▁\u00a0\u2028é中😀\x00\x1f"),
@@ -190,6 +191,22 @@ def test_a_model_without_its_dummy_prefix(model_of):
     processor.LoadFromSerializedProto(without_dummy_prefix(content))
     assert processor.decode(processor.encode("ab")) == "ab"
     assert not processor.id_to_piece(processor.encode("ab")[0]).startswith("▁")
+
+
+@pytest.mark.parametrize("kind", ["samples", "removes_spaces", "nfkc", "unigram", "characters"])
+def test_models_that_rewrite_texts(model_of, kind):
+    """The library's ids of what stands between two special ids; a space before an answer stays one."""
+    path = ENGLISH if kind == "samples" else model_of(kind)
+    encoder, template = Encoder(path), load_template("llama2")
+    messages = conversation("What is it ?", "a llama, of course.", "Why ?", "It spits.", system="Be brief.")
+    ids, loss = encode_conversation(encoder, template, messages)
+    texts = [
+        "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is it ? [/INST] a llama, of course. ",
+        "[INST] Why ? [/INST] It spits. ",
+    ]
+    expected = [[encoder.bos_id, *encoder._processor.encode(text), encoder.eos_id] for text in texts]
+    assert ids.tolist() == [number for each in expected for number in each]
+    assert encoder.decode(ids[loss][: loss[: len(expected[0])].sum()]).split() == ["a", "llama,", "of", "course."]
 
 
 def test_many_are_encoded_as_each_is(encoders):
