@@ -22,22 +22,23 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
 T = TypeVar("T")
 
 
-def recipe_names() -> list[str]:
-    """Names of the model recipes that come with the project, sorted."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+def recipe_names(folder: Path = RECIPES) -> list[str]:
+    """Names of the recipes that come with the project, sorted: by default those of models."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def read_recipe(name_or_path: str) -> dict[str, Any]:
-    """Reads a recipe by its name (``7B``) or its path (``my.yaml``).
+def read_recipe(name_or_path: str, folder: Path = RECIPES) -> dict[str, Any]:
+    """Reads a recipe by its name (``7B``) in a folder, or by its path (``my.yaml``).
 
     Raises:
         TrainerError: no such recipe, or not a YAML mapping.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        path = RECIPES / f"{name_or_path}.yaml"
+        path = folder / f"{name_or_path}.yaml"
     if not path.is_file():
-        raise TrainerError(f"no recipe {name_or_path!r}; there are {', '.join(recipe_names())}, or give a .yaml file")
+        known = ", ".join(recipe_names(folder))
+        raise TrainerError(f"no recipe {name_or_path!r}; there are {known}, or give a .yaml file")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
@@ -49,8 +50,8 @@ def read_recipe(name_or_path: str) -> dict[str, Any]:
     return values
 
 
-def apply_override(values: dict[str, Any], override: str) -> None:
-    """Writes one ``section.key=value`` into a recipe's mapping, in place.
+def apply_override(values: dict[str, Any], override: str, kind: type = TrainConfig) -> None:
+    """Writes one ``section.key=value`` into the mapping of a recipe of a kind, in place.
 
     The value is as ``parse_flag`` reads it; that of a key that holds a text is the text as it stands (a path may look
     like a number).
@@ -59,7 +60,7 @@ def apply_override(values: dict[str, Any], override: str) -> None:
     section, dot, name = key.partition(".")
     if not equals or not dot:
         raise TrainerError(f"override {override!r} is not of the form section.key=value")
-    part = typing.get_type_hints(TrainConfig).get(section)
+    part = typing.get_type_hints(kind).get(section)
     hint = typing.get_type_hints(part).get(name) if part else None
     if hint is str or (hint == str | None and text not in ("", "null", "~")):
         values.setdefault(section, {})[name] = text
