@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ from tokenizer.cache import PADDING, UnitCache
 from tokenizer.compiled import CompiledEncoder
 from tokenizer.cuts import ESCAPED, Cuts, find_cuts
 from tokenizer.errors import TokenizerError
-from tokenizer.model import SPACE, library_spans, parse_model, why_units_are_not_independent
+from tokenizer.model import (
+    SPACE,
+    library_spans,
+    parse_model,
+    why_units_are_not_independent,
+    without_dummy_prefix,
+)
 from tokenizer.units import UnitEncoder, find_separator
 
 CACHE_BYTES = 64 << 20
@@ -143,7 +150,12 @@ class Encoder:
         return self._encode_joined([text])[0]
 
     def encode_batch(
-        self, texts: Sequence[str], *, add_bos: bool = False, add_eos: bool = False
+        self,
+        texts: Sequence[str],
+        *,
+        add_bos: bool = False,
+        add_eos: bool = False,
+        begins: Sequence[bool] | None = None,
     ) -> tuple[Ids, Offsets]:
         """Ids of many texts, one after the other.
 
@@ -151,6 +163,8 @@ class Encoder:
             texts: D texts.
             add_bos: Begin each text with ``bos_id``.
             add_eos: End each text with ``eos_id``.
+            begins: Which of them begin as texts do [D], with the space that the model may put first; all where None. A
+                text that does not is the continuation of another.
 
         Returns:
             All ids [T], and offsets [D + 1]: text d has the ids from ``offsets[d]`` to ``offsets[d + 1]``.
@@ -161,7 +175,7 @@ class Encoder:
         for wanted, number, name in ((add_bos, self.bos_id, "bos"), (add_eos, self.eos_id, "eos")):
             if wanted and number < 0:
                 raise TokenizerError(f"the model {self._path} has no {name} id")
-        ids, counts = self._encode_all(texts)
+        ids, counts = self._encode_all(texts, [True] * len(texts) if begins is None else begins)
         offsets = np.zeros(len(texts) + 1, np.int64)
         np.cumsum(counts, out=offsets[1:])
         return self._framed(ids, offsets, add_bos, add_eos) if add_bos or add_eos else (ids, offsets)
@@ -181,28 +195,38 @@ class Encoder:
         framed[is_text] = ids
         return framed, framed_offsets
 
-    def _encode_all(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
+    def _encode_all(self, texts: Sequence[str], begins: Sequence[bool]) -> tuple[Ids, Offsets]:
         """Ids of texts [T], and how many each has [D]."""
         if self._compiled:
-            return self._compiled.encode(map(self._prepared, texts), self.dtype)
+            return self._compiled.encode(map(self._prepared, texts, begins), self.dtype)
         encode = self._encode_joined if self.is_fast else self._encode_plainly
-        encoded = [encode(group) for group in _groups(texts)]
+        encoded = [encode(texts[group], begins[group]) for group in _groups(texts)]
         if not encoded:
             return np.empty(0, self.dtype), np.empty(0, np.int64)
         return np.concatenate([ids for ids, _ in encoded]), np.concatenate([counts for _, counts in encoded])
 
-    def _encode_plainly(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
-        encoded = [np.array(self._processor.encode(_utf8(text).decode()), self.dtype) for text in texts]
+    def _encode_plainly(self, texts: Sequence[str], begins: Sequence[bool]) -> tuple[Ids, Offsets]:
+        encoded = [
+            np.array((self._processor if begin else self._continues).encode(_utf8(text).decode()), self.dtype)
+            for text, begin in zip(texts, begins, strict=True)
+        ]
         return np.concatenate(encoded), np.array([len(ids) for ids in encoded], np.int64)
 
-    def _prepared(self, text: str) -> bytes:
+    @cached_property
+    def _continues(self) -> Any:
+        """The model by the library, without the space that it may put first."""
+        processor: Any = sentencepiece.SentencePieceProcessor()
+        processor.LoadFromSerializedProto(without_dummy_prefix(self._processor.serialized_model_proto()))
+        return processor
+
+    def _prepared(self, text: str, begins: bool = True) -> bytes:
         """The bytes of a text that are cut into units."""
         content = _utf8(text).replace(ESCAPED, b" ")
-        return self._prefix + content if content else content
+        return self._prefix + content if content and begins else content
 
-    def _encode_joined(self, texts: Sequence[str]) -> tuple[Ids, Offsets]:
+    def _encode_joined(self, texts: Sequence[str], begins: Sequence[bool] = (True,)) -> tuple[Ids, Offsets]:
         """Ids of texts [T], and how many each has [D]."""
-        encoded = [self._prepared(text) for text in texts]
+        encoded = [self._prepared(text, begin) for text, begin in zip(texts, begins, strict=True)]
         limits = np.zeros(len(texts) + 1, np.int64)
         np.cumsum([len(text) for text in encoded], out=limits[1:])
         joined = b"".join([*encoded, bytes(PADDING)])
@@ -256,15 +280,15 @@ class Encoder:
         return str(self._processor.decode([i for i in numbers if not self._processor.is_control(i)]))
 
 
-def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def _groups(texts: Sequence[str]) -> Iterator[slice]:
     begin = characters = 0
     for number, text in enumerate(texts):
         if characters and characters + len(text) > GROUP:
-            yield texts[begin:number]
+            yield slice(begin, number)
             begin, characters = number, 0
         characters += len(text)
     if begin < len(texts):
-        yield texts[begin:]
+        yield slice(begin, len(texts))
 
 
 def _utf8(text: str) -> bytes:

@@ -96,6 +96,12 @@ def parse_model(content: bytes, path: Path) -> ModelFile:
         raise TokenizerError(f"{path} is no SentencePiece model: {error}") from error
 
 
+def without_dummy_prefix(content: bytes) -> bytes:
+    """The same model, but that no space is put before a text: a setting that comes later in a message replaces one."""
+    settings = bytes((DUMMY_PREFIX << 3, 0))
+    return content + bytes((NORMALIZER << 3 | 2, len(settings))) + settings
+
+
 def library_spans(message: bytes) -> NDArray[np.int64]:
     """Id, first byte and end of each piece [T, 3], out of the library's ``SentencePieceText``."""
     pieces = (dict(_fields(_nested(value))) for number, value in _fields(message) if number == TEXT_PIECES)

@@ -1,0 +1,133 @@
+"""Conversations as they come from a corpus: turns of user and assistant, checked before they are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tokenizer.errors import TokenizerError
+
+SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
+ROLES = (SYSTEM, USER, ASSISTANT)
+Message = Mapping[str, Any]
+Tags = Literal["refuse", "escape"]
+
+
+class ConversationError(TokenizerError):
+    """A conversation cannot be encoded.
+
+    Attributes:
+        reason: Why, in a word that is counted.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Makes one of the word and a sentence."""
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn of the user, and the answer to it.
+
+    Attributes:
+        user: What the user says.
+        answer: The answer; None where it is yet to come.
+        train: Whether the answer has loss.
+    """
+
+    user: str
+    answer: str | None
+    train: bool = True
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A checked conversation.
+
+    Attributes:
+        system: The system text, which may be empty; None where there is none.
+        turns: One or more; only of the last one may the answer be yet to come.
+    """
+
+    system: str | None
+    turns: tuple[Turn, ...]
+
+
+def check_messages(messages: Sequence[Message] | None, *, prompt: bool = False) -> Conversation:
+    """The turns of a conversation.
+
+    Args:
+        messages: Each has ``role`` (``system``, first only; ``user`` and ``assistant``, in turns) and ``content``, and
+            may have ``train``, false for an answer without loss.
+        prompt: Whether it must end with the user's turn; else it must end with an answer.
+
+    Raises:
+        ConversationError: ``reason`` is ``no_messages``, ``no_message`` (one that is none), ``unknown_role``,
+            ``no_content``, ``empty_turn`` (but a system text may be empty), ``roles_out_of_turn``, or ``no_answer``
+            (``ends_with_answer`` where a prompt is wanted).
+    """
+    if not messages:
+        raise ConversationError("no_messages", "it has no messages")
+    for number, message in enumerate(messages):
+        _check_message(number, message)
+    first = messages[0]
+    system = first["content"] if first["role"] == SYSTEM else None
+    turns = messages[1:] if system is not None else messages
+    for number, message in enumerate(turns):
+        wanted = (USER, ASSISTANT)[number % 2]
+        if message["role"] != wanted:
+            at = number + (system is not None)
+            raise ConversationError(
+                "roles_out_of_turn", f"message {at} must be the {wanted}'s, it is the {message['role']}'s"
+            )
+    if len(turns) % 2 != prompt:
+        if prompt:
+            raise ConversationError("ends_with_answer", "it must end with a turn of the user")
+        raise ConversationError("no_answer", "it must end with an answer")
+    answers = [*turns[1::2], None] if prompt else turns[1::2]
+    return Conversation(system, tuple(_turn(user, answer) for user, answer in zip(turns[::2], answers, strict=True)))
+
+
+def _turn(user: Message, answer: Message | None) -> Turn:
+    if answer is None:
+        return Turn(user["content"], None)
+    return Turn(user["content"], answer["content"], answer.get("train") is not False)
+
+
+def _check_message(number: int, message: Any) -> None:
+    if not isinstance(message, Mapping):
+        raise ConversationError("no_message", f"message {number} is no mapping of role and content")
+    role, content = message.get("role"), message.get("content")
+    if role not in ROLES:
+        raise ConversationError(
+            "unknown_role", f"message {number} has the role {str(role)[:40]!r}; known are {', '.join(ROLES)}"
+        )
+    if not isinstance(content, str):
+        raise ConversationError("no_content", f"message {number} has no text as its content")
+    if role != SYSTEM and (not content or content.isspace()):
+        raise ConversationError("empty_turn", f"message {number}, the {role}'s, is empty")
+
+
+def without_tags(text: str, tags: Sequence[str], how: Tags) -> str:
+    """A text of a message in which no tag of the template stands.
+
+    Args:
+        text: The text.
+        tags: The tags.
+        how: ``refuse``, or ``escape``, which puts a space behind the first character of each.
+
+    Raises:
+        ConversationError: ``special_tag``: one stands in it.
+    """
+    found = [tag for tag in tags if tag in text]
+    if not found:
+        return text
+    if how == "escape":
+        for tag in found:
+            text = text.replace(tag, f"{tag[0]} {tag[1:]}")
+        found = [tag for tag in tags if tag in text]
+    if found:
+        raise ConversationError("special_tag", f"a message holds {found[0]!r}, which is the template's own")
+    return text
