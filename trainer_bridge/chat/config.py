@@ -25,17 +25,17 @@ class RewardConfig:
     """A reward model (section 3.2).
 
     Attributes:
-        margins: The table of margins of the loss, by how much better the chosen answer is (table 27): ``small`` (1, 2/3,
-            1/3, 0), ``large`` (3, 2, 1, 0), ``none``. The paper trains with both; small is the one that costs answers
-            that are much alike less.
-        margin_bounds: From which value on a pair's own ``margin`` is "significantly better", "better", "slightly better".
-            Below, and where it has none, it is "negligibly better or unsure". Fits scores such as 3, 2, 1, 0.
+        margins: The table of margins of the loss, by how much better the chosen answer is (table 27): ``small`` (1,
+            2/3, 1/3, 0), ``large`` (3, 2, 1, 0), ``none``. The paper trains with both; small is the one that costs
+            answers that are much alike less.
+        margin_bounds: From which value on a pair's own ``margin`` is "significantly better", "better", "slightly
+            better". Below, and where it has none, it is "negligibly better or unsure". Fits scores such as 3, 2, 1, 0.
         more_share: Share of all training pairs that ``--more`` gives, as far as it has so many: 0.1 for safety, 0.5 for
             helpfulness in the paper.
         heldout: Share of the prompts that is kept for the accuracy, drawn by a hash; unless ``--heldout`` names pairs.
             The paper has about 1,000 examples of each set.
-        safety_weight: Of the auxiliary loss, where pairs say which answer is safe. The paper has one for its safety model
-            and says neither its form nor its weight: here the cross-entropy of sigmoid(score) against the label.
+        safety_weight: Of the auxiliary loss, where pairs say which answer is safe. The paper has one for its safety
+            model and says neither its form nor its weight: here the cross-entropy of sigmoid(score) against the label.
         lr: The largest learning rate: 1e-5; 5e-6 for 70B.
         final_lr_fraction: Where the cosine ends, as a share of ``lr``.
         warmup_fraction: Share of the steps over which the learning rate rises.
@@ -94,12 +94,12 @@ class RejectionConfig:
 
     Attributes:
         samples: Answers drawn for a prompt (K); the paper shows gains from 10 to 100.
-        temperature: Of the draws: 1.2 to 1.3 for 10 to 100 samples of a model that was trained so before; near 1 for the
-            first. The paper finds it anew in each iteration.
+        temperature: Of the draws: 1.2 to 1.3 for 10 to 100 samples of a model that was trained so before; near 1 for
+            the first. The paper finds it anew in each iteration.
         top_p: Draws are from the likeliest ids whose probabilities reach this sum; 1: from all. Not in the paper.
         tokens: Of an answer, at most; prompt and answer must fit into the model's context.
-        ended_only: Whether an answer without its end mark is kept only where no other has one: it would be trained on as
-            if it had one. Not in the paper.
+        ended_only: Whether an answer without its end mark is kept only where no other has one: it would be trained on
+            as if it had one. Not in the paper.
         safety_threshold: Below this a safety model's reward decides, else the helpfulness model's (section 3.2.3).
         batch: Prompts whose answers are drawn at a time.
         iteration: Of the whole procedure; other numbers draw other answers.
@@ -143,22 +143,24 @@ class PPOConfig:
         eps: Of AdamW.
         weight_decay: Of AdamW.
         clip_norm: The largest norm of the gradient.
-        value_lr: Of the value function; where None, ``lr``. The paper is silent on the value function: as in Stiennon et
-            al. it is a model of its own that begins as the reward model.
+        value_lr: Of the value function; where None, ``lr``. The paper is silent on the value function: as in Stiennon
+            et al. it is a model of its own that begins as the reward model.
         value_clip: How far a value may move from the old one and count (as in OpenAI's and TRL's PPO).
         gamma: Discount of later rewards (Stiennon et al.: 1).
         lam: Lambda of the generalised advantage estimate (Stiennon et al.: 0.95).
-        whiten_advantages: Whether advantages are whitened over an iteration's tokens, as in Stiennon et al. The paper does
-            not say.
+        whiten_advantages: Whether advantages are whitened over an iteration's tokens, as in Stiennon et al. The paper
+            does not say.
         temperature: Of the draws, and of all probabilities. The paper does not say.
         tokens: Of an answer, at most; prompt and answer must fit into the model's context.
         missing_end_penalty: Taken off the whitened reward of an answer without its end mark. The paper does not say; 0:
             the reward model alone judges it.
-        kl_limit: The mean divergence of an answer, in nats, above which the run ends, at its newest checkpoint within it;
+        kl_limit: The mean divergence of an answer, in nats, above which the run ends, at its newest checkpoint within
+            it;
             None: none, and beta alone holds it.
         heldout_prompts: Prompts that are kept out, drawn by a hash, and answered on the way (0: none). The paper stops
             early by such evaluations.
-        evaluate_every: Iterations from one such evaluation to the next; the first and the last policy are evaluated, too.
+        evaluate_every: Iterations from one such evaluation to the next; the first and the last policy are evaluated,
+            too.
         patience: Evaluations without a better mean reward after which the run ends, its newest checkpoint the best one;
             None: it does not.
         micro_batch: Answers that are computed at a time.
@@ -219,11 +221,11 @@ class GhostConfig:
         instructions: A YAML file of what may be asked for, or the name of one in recipes/chat/ghost.
         most: Instructions that are joined into one, at most, each of another kind; how many is drawn.
         short_share: Share of dialogues whose instruction is said in its short form for training ("Figure: Napoleon.").
-        place: Where the instruction stands for training: ``system``, the system message, as the paper calls it; ``user``,
-            before the first user turn, for templates without a system message.
+        place: Where the instruction stands for training: ``system``, the system message, as the paper calls it;
+            ``user``, before the first user turn, for templates without a system message.
         least_turns: User turns of a conversation that is taken.
-        answers: ``last``: the last answer is drawn anew and trained on, the earlier ones stay; ``all``: each is drawn, one
-            after the other, and the last is trained on. The paper's text fits both.
+        answers: ``last``: the last answer is drawn anew and trained on, the earlier ones stay; ``all``: each is drawn,
+            one after the other, and the last is trained on. The paper's text fits both.
         samples: Answers drawn of which the reward model's best is kept; more than 1 needs ``--reward``.
         temperature: Of the draws. The paper does not say.
         top_p: See ``rejection.top_p``.

@@ -75,9 +75,9 @@ def advantages(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam:
     return result, (result + values) * mask
 
 
-
-
-def policy_loss(new: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip: float) -> tuple[Tensor, Tensor, Tensor]:
+def policy_loss(
+    new: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """The clipped loss of PPO; its sum, how many ids were clipped, and how far the policy has moved.
 
     Args:
@@ -95,6 +95,6 @@ def policy_loss(new: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip:
 
 
 def value_loss(new: Tensor, old: Tensor, returns: Tensor, mask: Tensor, clip: float) -> Tensor:
-    """Half the squared error of the values, or of values that moved by the clip at most, where that is worse; its sum."""
+    """Half the squared error of the values, or, where that is worse, of values that moved by the clip; summed."""
     near = old + (new - old).clamp(-clip, clip)
     return (0.5 * torch.max((new - returns) ** 2, (near - returns) ** 2) * mask).sum()

@@ -18,7 +18,7 @@ def uniform(count: int, *key: int) -> NDArray[np.float64]:
 
 
 def pick(logits: Tensor, numbers: Tensor, temperature: float, top_p: float) -> Tensor:
-    """Draws the next ids by one number each: the first id, the likeliest first, at which the sum of probabilities passes it.
+    """Draws the next ids by one number each: the id at which the sum of probabilities, the largest first, passes it.
 
     Args:
         logits: [B, V].
@@ -60,7 +60,7 @@ def sample_answers(
     model: Transformer,
     prompts: Sequence[Sequence[int]],
     numbers: NDArray[np.float64],
-    stop: int,
+    stop: Sequence[int],
     temperature: float,
     top_p: float = 1.0,
 ) -> list[list[int]]:
@@ -73,7 +73,7 @@ def sample_answers(
         model: in evaluation mode.
         prompts: ids of B prompts, at least one each.
         numbers: what the ids are drawn by, from 0 to below 1 [B, N]; N is the most ids of an answer.
-        stop: the end mark.
+        stop: ids of the end mark.
         temperature: see ``pick``.
         top_p: see ``pick``.
 
@@ -86,9 +86,9 @@ def sample_answers(
     longest, count = max(map(len, prompts)), numbers.shape[1]
     if longest + count > model.config.context:
         raise TrainerError(f"{longest} ids of prompt and {count} new ones exceed the context of {model.config.context}")
-    device = model.output.weight.device
+    device, end = model.output.weight.device, torch.tensor(stop, device=model.output.weight.device)
     pads = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
-    ids = torch.tensor([[stop] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    ids = torch.tensor([[stop[0]] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
     by = torch.from_numpy(numbers).to(device)
     padded = bool(pads.any())
     cache = KeyValueCache(model, len(prompts), longest + count)
@@ -101,12 +101,15 @@ def sample_answers(
         start += ids.shape[1]
         new = pick(model.output(h[:, -1]), by[:, place], temperature, top_p)
         drawn.append(new)
-        ended |= new == stop
+        if place + 1 >= len(end):
+            ended |= (torch.stack(drawn[-len(end) :], 1) == end).all(1)
         if bool(ended.all()):
             break
         ids = new.unsqueeze(1)
-    return [_up_to(row, stop) for row in torch.stack(drawn, 1).tolist()]
+    return [_up_to(row, list(stop)) for row in torch.stack(drawn, 1).tolist()]
 
 
-def _up_to(row: list[int], stop: int) -> list[int]:
-    return row[: row.index(stop) + 1] if stop in row else row
+def _up_to(row: list[int], stop: list[int]) -> list[int]:
+    """The ids up to the first end mark."""
+    found = (end for end in range(len(stop), len(row) + 1) if row[end - len(stop) : end] == stop)
+    return row[: next(found, len(row))]
