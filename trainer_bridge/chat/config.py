@@ -309,7 +309,7 @@ def load_chat(recipe: str, overrides: list[str]) -> ChatConfig:
     return config
 
 
-def section(config: ChatConfig, name: str) -> dict[str, Any]:
+def plain(part: Any) -> dict[str, Any]:
     """A section as plain values, for records and comparison."""
-    values: dict[str, Any] = dataclasses.asdict(getattr(config, name))
+    values: dict[str, Any] = dataclasses.asdict(part)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

@@ -91,10 +91,14 @@ def number_of(prompt: str) -> int:
     return int(prompt[:16], 16)
 
 
+def draw_hash(prompt: str, seed: int) -> int:
+    """A number of 64 bits that seed and prompt draw."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {prompt}".encode()).digest()[:8], "big")
+
+
 def is_kept_out(prompt: str, share: float, seed: int) -> bool:
     """Whether a prompt belongs to a share that is drawn by hash and seed."""
-    digest = hashlib.sha256(f"{seed} {prompt}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return draw_hash(prompt, seed) < share * 2**64
 
 
 def dialogues_of(run: Path, template: str | None, context: int) -> Dialogues:

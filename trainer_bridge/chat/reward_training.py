@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from trainer_bridge.chat.config import ChatConfig, section
+from trainer_bridge.chat.config import ChatConfig, plain
 from trainer_bridge.chat.dialogue import TEMPLATE, Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
 from trainer_bridge.chat.records import Records, check_same, model_identity
@@ -27,15 +27,9 @@ from trainer_bridge.stored import file_sha256
 COMMAND = "trainer_bridge.chat.reward"
 WORK = "training"  # encoded pairs and TRL's checkpoints, till the model is whole
 WORKED = tuple(f"{WORK}/{name}" for name in ("train.arrow", "more.arrow", "heldout.arrow", "README.md"))
-SAVED: tuple[str, ...] = (
-    "model.safetensors",
-    "optimizer.pt",
-    "scheduler.pt",
-    "rng_state.pth",
-    "trainer_state.json",
-    "config.json",
-)
-SAVED += ("training_args.bin", "tokenizer.json", "tokenizer_config.json", "README.md")
+# What TRL writes of a checkpoint.
+WEIGHTS = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+SAVED = (*WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "training_args.bin", "trainer_state.json")
 FILES = (METRICS, TEMPLATE, "config.json", "model.safetensors", "configuration.json", RECORD, *TOKENIZER_FILES)
 MISSING = "TRL and transformers train reward models: pip install '.[chat]'"
 
@@ -66,7 +60,7 @@ def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> 
         "data": options.data,
         "more": options.more,
         "heldout": options.heldout,
-        "reward": section(config, "reward"),
+        "reward": plain(config.reward),
     }
     target.expect(*FILES, *WORKED)
     check_same(target, said)

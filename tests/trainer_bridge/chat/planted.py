@@ -32,7 +32,7 @@ def template_file(folder: Path) -> Path:
     return path
 
 
-def write_tokenizer(path: Path, vocab_size: int = 320) -> Path:
+def write_tokenizer(path: Path, vocab_size: int = 640) -> Path:
     """A BPE model of the world's words."""
     model = io.BytesIO()
     lines = [f"USER: {record['instruction']} ASSISTANT: {record['output']}" for record in instructions()]
