@@ -225,11 +225,13 @@ class GhostConfig:
             ``user``, before the first user turn, for templates without a system message.
         least_turns: User turns of a conversation that is taken.
         answers: ``last``: the last answer is drawn anew and trained on, the earlier ones stay; ``all``: each is drawn,
-            one after the other, and the last is trained on. The paper's text fits both.
+            one after the other, and the last is trained on; the paper's text fits both. ``given``: all stay as they
+            are, and no model is needed.
         samples: Answers drawn of which the reward model's best is kept; more than 1 needs ``--reward``.
         temperature: Of the draws. The paper does not say.
         top_p: See ``rejection.top_p``.
         tokens: Of an answer, at most.
+        batch: Dialogues that are answered at a time.
         safety_threshold: See ``rejection.safety_threshold``.
         seed: Of instructions and draws.
     """
@@ -244,15 +246,16 @@ class GhostConfig:
     temperature: float = 1.0
     top_p: float = 1.0
     tokens: int = 1024
+    batch: int = 16
     safety_threshold: float = 0.15
     seed: int = 0
 
     def validate(self) -> None:
         """Raises TrainerError naming the first key whose value cannot be used."""
-        at_least(1, "ghost", self, "most", "least_turns", "samples", "tokens")
+        at_least(1, "ghost", self, "most", "least_turns", "samples", "tokens", "batch")
         at_least(0, "ghost", self, "temperature", "seed")
         one_of("ghost.place", self.place, ("system", "user"))
-        one_of("ghost.answers", self.answers, ("last", "all"))
+        one_of("ghost.answers", self.answers, ("last", "all", "given"))
         require(0 <= self.short_share <= 1, "ghost.short_share", self.short_share, "a share from 0 to 1")
         require(0 < self.top_p <= 1, "ghost.top_p", self.top_p, "above 0, at most 1")
 

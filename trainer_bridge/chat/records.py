@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,38 @@ class Records:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def resume_lines(path: Path, size: int, total: int) -> list[dict[str, Any]]:
+    """What a killed command had written of a file of JSON lines, in whole batches; the file then holds these alone.
+
+    Args:
+        path: the file; there may be none.
+        size: lines of a batch.
+        total: of all.
+    """
+    found: list[dict[str, Any]] = []
+    if path.is_file():
+        for line in path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]:
+            try:
+                found.append(dict(json.loads(line)))
+            except (ValueError, TypeError):
+                break
+    whole = found if len(found) == total else found[: len(found) // size * size]
+    write_lines(path, whole)
+    return whole
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Writes a file of JSON lines, which appears when it is whole."""
+    partial = path.with_name(f".{path.name}.tmp")
+    partial.write_text("".join(map(json_line, records)), encoding="utf-8")
+    partial.replace(path)
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """A record as a line, its text as it is."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _line(record: dict[str, Any]) -> str:

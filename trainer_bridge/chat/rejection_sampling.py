@@ -19,7 +19,7 @@ from trainer_bridge.chat.corpora import write_conversations
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of, number_of
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
-from trainer_bridge.chat.records import check_same, model_identity
+from trainer_bridge.chat.records import check_same, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -184,19 +184,15 @@ def draw(
         config: the recipe.
         path: a JSON object a sample.
     """
-    size = config.batch * config.samples
-    done = read_samples(path)
-    done = done[: len(done) // size * size] if len(done) < len(prompts) * config.samples else done
-    with path.with_suffix(".tmp").open("w", encoding="utf-8") as file:
-        file.writelines(map(_line, done))
-    path.with_suffix(".tmp").replace(path)
+    known = resume_lines(path, config.batch * config.samples, len(prompts) * config.samples)
+    done = [Sample(**record) for record in known]
     if done:
         sys.stderr.write(f"{len(done) // config.samples:,} of {len(prompts):,} prompts were answered before\n")
     told = time.monotonic()
     with path.open("a", encoding="utf-8") as file:
         for start in range(len(done) // config.samples, len(prompts), config.batch):
             some = _batch(model, judges, dialogues, prompts[start : start + config.batch], config)
-            file.writelines(map(_line, some))
+            file.writelines(json_line(vars(sample)) for sample in some)
             file.flush()
             done += some
             if time.monotonic() - told > LOG_SECONDS:
@@ -219,25 +215,6 @@ def _batch(
         Sample(prompt.id, config.iteration, k, dialogues.text(ids), ids, score, dialogues.ended(ids))
         for (prompt, k), ids, score in zip(each, answers, scores, strict=True)
     ]
-
-
-def _line(sample: Sample) -> str:
-    return json.dumps(vars(sample), ensure_ascii=False) + "\n"
-
-
-def read_samples(path: Path) -> list[Sample]:
-    """The samples of a file of lines, up to the first that is not whole."""
-    found: list[Sample] = []
-    if not path.is_file():
-        return found
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-        try:
-            found.append(Sample(**json.loads(line)))
-        except (ValueError, TypeError):
-            break
-        if not line.endswith("\n"):
-            found.pop()
-    return found
 
 
 def write_table(path: Path, samples: Sequence[Sample], said: dict[str, Any]) -> None:
