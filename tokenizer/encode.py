@@ -258,14 +258,19 @@ class Encoder:
                 return starts[:-1], np.diff(starts)
             size *= 2
 
-    def spans(self, text: str) -> tuple[Ids, Offsets]:
+    def spans(self, text: str, *, begins: bool = True) -> tuple[Ids, Offsets]:
         """Ids of a text [T], and the characters that each stands for, as the library tells them: [T, 2], first and end.
 
         The bytes of one character stand for that character each, and so do the pieces of one that the model rewrites. A
         space that the model adds to a text stands for nothing. It takes some 3 seconds a megabyte.
+
+        Args:
+            text: The text.
+            begins: Whether it begins as texts do (see ``encode_batch``).
         """
         content = _utf8(text)
-        pieces = library_spans(self._processor.encode(content.decode(), out_type="serialized_proto"))
+        processor = self._processor if begins else self._continues
+        pieces = library_spans(processor.encode(content.decode(), out_type="serialized_proto"))
         ids, bounds = pieces[:, 0], pieces[:, 1:]
         for at in range(len(ids) - 2, -1, -1):  # of the pieces of one character, the last one alone has its span
             if bounds[at, 0] == bounds[at, 1] and self._processor.id_to_piece(int(ids[at])) != SPACE:

@@ -17,10 +17,9 @@ from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import SUFFIX
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.names import TOKEN_FILES, is_shard_folder
-from pipeline.mix.rows import ShardFolder, open_folder, read_batches
+from pipeline.mix.rows import ShardFolder, open_folder, read_batches, store_of
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.storage.filesystem import exists, file_sizes, is_remote, join, list_tree
-from pipeline.verify.token_files import store_of
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from pipeline.decontaminate.tokens import TokenIndex
 from pipeline.decontaminate.words import WordIndex
 from pipeline.engine.attendance import connect
 from pipeline.errors import InputError
-from pipeline.mix.encode import DamagedFile, load_encoder, texts_of
+from pipeline.mix.encode import load_encoder, texts_of
+from pipeline.mix.faults import DamagedFile
 from pipeline.mix.token_files import TokenReader, TokenStore
 from pipeline.recipe import fingerprint
 from pipeline.storage.filesystem import atomic_output, exists, join, open_input

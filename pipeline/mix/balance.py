@@ -68,9 +68,10 @@ def counts_by_row(packed: Packed, seq_len: int, sources: int) -> Counts:
     last = np.searchsorted(packed.starts, ends, side="left") - 1
     counts = np.empty((len(ends), sources))
     for source in range(sources):
-        own = np.where(packed.pieces.sources == source, packed.lengths, 0)
+        is_own = (packed.pieces.sources == source) & packed.pieces.are_documents
+        own = np.where(is_own, packed.lengths, 0)
         there = np.cumsum(own) - own
-        counts[:, source] = there[last] + (packed.pieces.sources[last] == source) * (ends - packed.starts[last])
+        counts[:, source] = there[last] + is_own[last] * (ends - packed.starts[last])
     return counts
 
 
@@ -107,6 +108,22 @@ def _error(reached: Sequence[int], shares: Sequence[Fraction], ids: int) -> floa
 
 def tokens_by_source(packed: Packed, sources: int) -> tuple[list[int], list[int]]:
     """How many ids of the stream each source has, and how many documents of each begin in it."""
-    tokens = np.bincount(packed.pieces.sources, packed.lengths, sources).astype(np.int64)
-    documents = np.bincount(packed.pieces.sources[~packed.pieces.continued], minlength=sources)
+    are = packed.pieces.are_documents
+    tokens = np.bincount(packed.pieces.sources[are], packed.lengths[are], sources).astype(np.int64)
+    documents = np.bincount(packed.pieces.sources[are & ~packed.pieces.continued], minlength=sources)
     return tokens.tolist(), documents.tolist()
+
+
+def masked_by_source(packed: Packed, sources: int) -> list[int] | None:
+    """For how many ids of the stream the loss is off, by source, of documents alone; None where no mask is told."""
+    if packed.learned is None:
+        return None
+    counts = np.zeros(sources, np.int64)
+    learned = np.concatenate(([0], np.cumsum(packed.learned)))
+    given = (packed.pieces.continued & (packed.bos is not None)).astype(np.int64)
+    inside = np.maximum(packed.lengths - given, 0)
+    on = learned[packed.pieces.starts + inside] - learned[packed.pieces.starts]
+    are = packed.pieces.are_documents
+    np.add.at(counts, packed.pieces.sources[are], (packed.lengths - on)[are])
+    found: list[int] = counts.tolist()
+    return found

@@ -22,6 +22,7 @@ examples:
   python -m pipeline.mix --proportions llama1 --tokens 10B --corpus corpus/ --tokenizer tokenizer.model --dry-run
   python -m pipeline.mix --proportions mine.yaml --set seed=1 --set heldout_tokens=1000000 ...
   python -m pipeline.mix --set missing=renormalise ...       # without the sources that are not there
+  python -m pipeline.mix --proportions chat --template llama2 --corpus corpus/ --tokenizer T --output chat-shards/
 
 mine.yaml can be as short as
   sources: {wikipedia: {share: 60}, books: {share: 40}}
@@ -48,9 +49,14 @@ def parser() -> argparse.ArgumentParser:
         default="shards",
         help="folder of the shards: local, gs:// or s3:// (shards)",
     )
+    add(
+        "--template",
+        metavar="NAME|FILE",
+        help="encode conversations by this template, with a loss mask: a name in recipes/chat/templates or a YAML file",
+    )
     add("--token-files", metavar="DIR", help="where token files are kept (_tokens in the corpus)")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="override one key of the recipe")
-    add_keys(result, lambda args: recipe_keys(MixRecipe, load_mixture(args.proportions, args.set)))
+    add_keys(result, lambda args: recipe_keys(MixRecipe, load_mixture(args.proportions, args.set, args.template)))
     add("--dry-run", action="store_true", help="encode what is new, show the plan, and write no shard")
     add("--json", action="store_true", help="with --dry-run: print the plan as JSON")
     add("--quiet", action="store_true", help="no progress, only the plan and the summary")

@@ -1,12 +1,14 @@
-"""Making token files: a Parquet file's texts to ids, in the order of its rows.
+"""Making token files: a Parquet file's texts to ids, in the order of its rows; conversations by a template.
+
+With a template a row with ``meta.messages`` is a conversation, and its ids come with a mask; any other row is a text,
+all ids of which have loss but its bos, of which nothing before it tells.
 
 Memory: a batch of texts (about 4 million characters, or the longest document) with its ids, and 16 bytes a document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,13 +18,17 @@ import pyarrow.parquet as pq
 from pipeline.corpus.shard import write_json
 from pipeline.corpus.sink import HashingWriter
 from pipeline.errors import ModelError
+from pipeline.mix import chat, conversations
+from pipeline.mix.conversations import Messages
 from pipeline.mix.corpus import CorpusFile
-from pipeline.mix.token_files import FORMAT, MARK, Coding, Ids, Offsets, RunHasher, TokenStats, TokenStore, hash_ids
+from pipeline.mix.faults import DamagedFile
+from pipeline.mix.token_files import MARK, Coding, Ids, Mask, Offsets, RunHasher, TokenStats, TokenStore, hash_ids
 from pipeline.source import HashingReader
 from pipeline.steps import BATCH_CHARACTERS
 from pipeline.storage.filesystem import atomic_output, join, local_model, open_input
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
+from tokenizer.ragged import ragged_indices
 
 ROWS = 256  # read from Parquet at a time
 
@@ -37,10 +43,6 @@ def load_encoder(model: str) -> Encoder:
         return Encoder(local_model(model, what="tokenizer"))
     except TokenizerError as error:
         raise ModelError(str(error)) from error
-
-
-class DamagedFile(Exception):
-    """A Parquet file that cannot be read to its end; says why."""
 
 
 def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, version: str | None) -> TokenStats:
@@ -62,31 +64,36 @@ def encode_file(store: TokenStore, encoder: Encoder, file: CorpusFile, version: 
         if file.sha256 and sha256 != file.sha256:
             raise DamagedFile(f"its sha256 is {sha256}, its manifest says {file.sha256}")
         with open_input(place) as handle, atomic_output(store.tokens(file.path)) as output:
-            counts = _encode(handle, output, encoder, coding)
+            counts = _encode(handle, output, encoder, store)
     except DamagedFile as fault:
         error = str(fault)
     except OSError as fault:
         error = f"it cannot be read: {fault}"
-    stats = TokenStats(FORMAT, file.path, file.bytes, sha256, version, coding, **counts, error=error)
-    write_json(store.stats_path(file.path), asdict(stats))
+    stats = TokenStats(coding.format, file.path, file.bytes, sha256, version, coding, **counts, error=error)
+    write_json(store.stats_path(file.path), stats.as_json())
     return stats
 
 
-def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding) -> dict[str, Any]:
-    """Writes the ids, the marks, and the hashes of runs."""
-    documents = _open(handle).metadata.num_rows
+def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, store: TokenStore) -> dict[str, Any]:
+    """Writes the ids, the marks, the hashes of runs, and the mask where there is a template."""
+    coding, documents = store.coding, _open(handle).metadata.num_rows
     marks = np.zeros(documents + 1, MARK)
     writer, runs = HashingWriter(output), RunHasher(coding.numpy.itemsize)
+    account = None if coding.chat is None else chat.empty()
     row = text_bytes = 0
-    for texts in texts_of(handle):
-        ids, ends = _ids(encoder, texts, coding)
+    for texts, messages in _rows_of(handle, has_template=coding.chat is not None):
+        loss: Mask | None = None
+        if account is None:
+            ids, ends = _ids(encoder, texts, coding)
+        else:
+            ids, ends, loss = _with_conversations(encoder, texts, messages, store, account)
         data = ids.tobytes()
         writer.write(data)
-        runs.add(data)
+        runs.add(data, loss)
         last = row + len(texts)
         if last > documents:
             raise DamagedFile("it holds more rows than its footer says")
-        marks["hash"][row:last] = hash_ids(ids, ends)
+        marks["hash"][row:last] = hash_ids(ids, ends, loss)
         marks["offset"][row + 1 : last + 1] = marks["offset"][row] + ends[1:]
         row = last
         text_bytes += sum(len(text.encode("utf-8", "replace")) for text in texts)
@@ -94,13 +101,68 @@ def _encode(handle: BinaryIO, output: BinaryIO, encoder: Encoder, coding: Coding
         raise DamagedFile(f"it holds {row} rows, its footer says {documents}")
     writer.write(marks.tobytes())
     writer.write(runs.finish().tobytes())
+    writer.write(runs.bits())
     return {
         "documents": documents,
         "empty": int(np.count_nonzero(marks["hash"][:-1] == 0)),
         "tokens": int(marks["offset"][-1]),
         "text_bytes": text_bytes,
         "tokens_sha256": writer.digest.hexdigest(),
+        **({} if account is None else {"chat": account}),
     }
+
+
+def encode_document(store: TokenStore, encoder: Encoder, document: Mapping[str, Any]) -> tuple[Ids, Mask | None]:
+    """The ids of a document [T], and which of them have loss; None where all have, as there is no template.
+
+    Args:
+        store: How documents become ids.
+        encoder: The tokenizer.
+        document: What ``conversations.columns_of_document`` names.
+    """
+    texts = [document["text"] or ""]
+    if store.template is None:
+        return _ids(encoder, texts, store.coding)[0], None
+    ids, _, loss = _with_conversations(encoder, texts, [conversations.messages_in(document)], store, chat.empty())
+    return ids, loss
+
+
+def _with_conversations(
+    encoder: Encoder,
+    texts: Sequence[str],
+    messages: Sequence[Messages],
+    store: TokenStore,
+    account: dict[str, Any],
+) -> tuple[Ids, Offsets, Mask]:
+    """The ids of texts and conversations, where each begins, and the end, and which ids have loss.
+
+    Args:
+        encoder: The tokenizer.
+        texts: The texts of all.
+        messages: The messages of those that are conversations; None of the others.
+        store: The token files, with their template.
+        account: What is counted, which these are added to.
+    """
+    coding, template = store.coding, store.template
+    assert coding.chat is not None
+    assert template is not None
+    is_chat = np.array([found is not None for found in messages], np.bool_)
+    ids, ends = _ids(encoder, [text for text, found in zip(texts, messages, strict=True) if found is None], coding)
+    loss = np.ones(len(ids), np.bool_)
+    if coding.bos:
+        loss[ends[:-1][np.diff(ends) > 0]] = False
+    encoded = conversations.encode(encoder, template, [found for found in messages if found is not None], coding.chat)
+    conversations.count(account, encoded)
+    starts, counts = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
+    starts[~is_chat], counts[~is_chat] = ends[:-1], np.diff(ends)
+    starts[is_chat], counts[is_chat] = len(ids) + encoded.offsets[:-1], np.diff(encoded.offsets)
+    order = ragged_indices(starts, counts)
+    ids = np.concatenate((ids, encoded.ids))[order]
+    return (
+        np.ascontiguousarray(ids, coding.numpy),
+        np.concatenate(([0], np.cumsum(counts))),
+        np.concatenate((loss, encoded.loss))[order],
+    )
 
 
 def _ids(encoder: Encoder, texts: list[str], coding: Coding) -> tuple[Ids, Offsets]:
@@ -138,18 +200,28 @@ def _open(handle: BinaryIO) -> pq.ParquetFile:
 
 def texts_of(handle: BinaryIO) -> Iterator[list[str]]:
     """The texts of all rows, in order, in lists of about 4 million characters; "" for a missing one."""
+    return (texts for texts, _ in _rows_of(handle, has_template=False))
+
+
+def _rows_of(handle: BinaryIO, *, has_template: bool) -> Iterator[tuple[list[str], list[Messages]]]:
+    """The texts of all rows, and the messages of those that are conversations, where there is a template."""
     try:
-        for batch in _open(handle).iter_batches(ROWS, columns=["text"]):
-            pending: list[str] = []
-            weight = 0
-            for value in batch.column(0):
+        file = _open(handle)
+        columns = ["text", *(conversations.columns(file.schema_arrow) if has_template else ())]
+        for batch in file.iter_batches(ROWS, columns=columns):
+            texts: list[str] = []
+            first = weight = 0
+            messages: list[Messages] = [None] * batch.num_rows
+            if len(columns) > 1:
+                messages = conversations.messages_of(batch)
+            for row, value in enumerate(batch.column("text"), 1):
                 text = value.as_py() or ""
-                pending.append(text)
+                texts.append(text)
                 weight += len(text)
                 if weight >= BATCH_CHARACTERS:
-                    yield pending
-                    pending, weight = [], 0
-            if pending:
-                yield pending
+                    yield texts, messages[first:row]
+                    texts, first, weight = [], row, 0
+            if texts:
+                yield texts, messages[first:]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DamagedFile(f"it is damaged: {error}") from error

@@ -8,6 +8,7 @@ Layout::
     plan.json                   the plan
     documents.parquet           the Parquet files of the corpus, with the number of each one's first document
     tokenizer.model             the tokenizer
+    template.yaml               the template by which conversations were encoded, where there is one
     configuration.json          what a run must have in common with the runs before it
     _stats/<shard>.json         a shard's accounts; written last, so its presence marks the shard done
     heldout/                    the held-out set: such a folder by itself, and
@@ -19,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -30,15 +31,19 @@ from pipeline.corpus.shard import Layout, write_json
 from pipeline.errors import OutputError
 from pipeline.mix.balance import Prefixes, balance
 from pipeline.mix.blocks import TokenFile
+from pipeline.mix.chat import TEMPLATE, ChatCoding
 from pipeline.mix.masks import mask_record
 from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.mix.plan import Plan
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.shards import LOSS_MASK
-from pipeline.mix.token_files import Coding
+from pipeline.mix.token_files import Coding, TokenStore
 from pipeline.recipe import fingerprint
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import atomic_output, exists, file_sizes, join, open_input
+
+if TYPE_CHECKING:
+    from tokenizer.chat.template import Template
 
 FORMAT = 2
 KEPT_OUT = "kept_out.parquet"
@@ -46,7 +51,15 @@ TOKENIZER = "tokenizer.model"
 PLAN = "plan.json"
 HELDOUT = "heldout"
 DATASET = "dataset_info.json"
-BESIDE = (TOKENIZER, PLAN, DOCUMENTS, KEPT_OUT, STATE, DATASET)  # what lies beside shards, as far as a set has it
+BESIDE = (
+    TOKENIZER,
+    TEMPLATE,
+    PLAN,
+    DOCUMENTS,
+    KEPT_OUT,
+    STATE,
+    DATASET,
+)  # what lies beside shards, as far as a set has it
 _SHARD_NAME = re.compile(r"data-\d{5,}-of-\d{5,}")
 _DOCUMENT_SCHEMA = pa.schema(
     {
@@ -251,7 +264,7 @@ def finish_set(
     configuration: Mapping[str, Any],
     places: Mapping[str, str],
     special: Mapping[str, Any],
-    coding: Coding,
+    store: TokenStore,
 ) -> dict[str, Any]:
     """Writes what a set's folder has beside its shards, once all of them are there; gives the manifest.
 
@@ -261,9 +274,9 @@ def finish_set(
         configuration: The run's.
         places: The folders ``corpus`` and ``token_files``.
         special: ``vocab_size``, ``bos`` and ``eos`` of the tokenizer.
-        coding: How documents became ids.
+        store: The token files, which say how documents became ids.
     """
-    layout = shards.layout
+    layout, coding, template = shards.layout, store.coding, store.template
     accounts = [read_account(layout, name) for name in shards.names()]
     names = [source.counts.name for source in plan.sources]
     manifest = {
@@ -276,6 +289,7 @@ def finish_set(
         "sources": names,
         "inserts_bos": coding.bos,
         "inserts_eos": coding.eos,
+        **({} if template is None else {"template": template_record(template, coding)}),
         "rows": shards.form.rows,
         "tokens": shards.form.rows * shards.form.seq_len,
         "seed": configuration["recipe"]["seed"],
@@ -308,6 +322,20 @@ def finish_set(
     manifest["files"] = {name: sha256_of(path) for name in BESIDE if exists(path := join(layout.root, name))}
     write_json(layout.manifest, manifest)
     return manifest
+
+
+def template_record(template: Template, coding: Coding) -> dict[str, Any]:
+    """What a manifest says of how conversations became ids."""
+    assert coding.chat is not None
+    values = asdict(coding.chat)
+    return {"name": template.name, "sha256": values.pop("template"), **values}
+
+
+def chat_of(manifest: Mapping[str, Any]) -> ChatCoding | None:
+    """How conversations became ids, by a manifest; None where there was no template."""
+    if (record := manifest.get("template")) is None:
+        return None
+    return ChatCoding(record["sha256"], record["tags"], record["longest"], record["too_long"])
 
 
 def _masks(layout: Layout, manifest: Mapping[str, Any], accounts: Sequence[ShardAccount]) -> dict[str, Any] | None:
@@ -349,5 +377,6 @@ def mixture(plan: Plan, accounts: Sequence[ShardAccount], kind: str) -> dict[str
             "epochs": tokens / unique,
             "documents": sum(account.documents[number] for account in accounts),
             "corpus": {"files": counts.files, "documents": counts.documents, "text_bytes": counts.text_bytes},
+            **({} if counts.chat is None else {"chat": counts.chat}),
         }
     return found

@@ -1,7 +1,7 @@
 """Gathering: what a shard's draw names, read from the token files, as pieces of documents.
 
 Memory: the ids of the shard once, in a buffer that a worker keeps from shard to shard (to make a new one costs the
-kernel more time than all the rest); about 100 bytes a document.
+kernel more time than all the rest); about 100 bytes a document; with a loss mask a byte an id.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipeline.mix.draw import Draws
 from pipeline.mix.token_files import Ids, TokenReader, TokenStore
 
 Flags = npt.NDArray[np.bool_]
+PADDING = np.uint64(0xFFFFFFFFFFFFFFFF)  # the number of what fills a row up, which is of no document
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Pieces:
         """Whether each begins inside its document."""
         return self.offsets > 0
 
+    @property
+    def are_documents(self) -> Flags:
+        """Whether each is of a document; else it fills a row up."""
+        are: Flags = self.numbers != PADDING
+        return are
+
     def take(self, order: Numbers) -> Pieces:
         """Some of the pieces, in a new order."""
         return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
@@ -62,7 +69,22 @@ class Scratch:
         return self._room[: count * kind.itemsize].view(kind)
 
 
-def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> tuple[Ids, Pieces]:
+@dataclass(frozen=True)
+class Gathered:
+    """The documents of a shard.
+
+    Attributes:
+        ids: A buffer of ids.
+        pieces: The pieces of documents in it, in the order of the draw.
+        loss: Which ids of the buffer have loss; None where the token files do not tell.
+    """
+
+    ids: Ids
+    pieces: Pieces
+    loss: Flags | None
+
+
+def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> Gathered:
     """Reads what a draw names; each token file is opened once.
 
     Args:
@@ -71,14 +93,13 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch:
         draws: The draw of one shard.
         scratch: Where the buffer comes from.
 
-    Returns:
-        A buffer of ids, and the pieces of documents in it, in the order of the draw.
-
     Raises:
         OutputError: A token file is damaged: its ids are compared with the hashes that were written with them.
     """
     places, ends = _places(draws)
-    buffer = scratch.ids(int(ends[-1]) if len(ends) else 0, store.coding.numpy)
+    size = int(ends[-1]) if len(ends) else 0
+    buffer = scratch.ids(size, store.coding.numpy)
+    loss = None if store.coding.chat is None else np.empty(size, np.bool_)
     offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
     for number in np.unique(draws["file"]).tolist():
         file = files[number]
@@ -90,9 +111,12 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch:
                     raise reader.damaged("it is not that of the plan")
                 ids = buffer[places[i] : ends[i]]
                 reader.ids(int(found[0]) + skip, ids)
-                reader.check(marks, ids, skip)
+                learned = reader.loss(int(found[0]) + skip, len(ids))
+                if loss is not None:
+                    loss[places[i] : ends[i]] = learned
+                reader.check(marks, ids, skip, learned)
                 offsets[i] = found - found[0]
-    return buffer, _pieces(files, draws, offsets, store.coding.bos)
+    return Gathered(buffer, _pieces(files, draws, offsets, store.coding.bos), loss)
 
 
 def _places(draws: Draws) -> tuple[Numbers, Numbers]:

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, flags: Sequence[str]) -> None:
         for path in (args.corpus, args.output, args.token_files or args.corpus):
             require(path)
         run = RunOptions(args.output, flags)
-        recipe, budget = load_mixture(args.proportions, args.set), parse_tokens(args.tokens)
+        recipe, budget = load_mixture(args.proportions, args.set, args.template), parse_tokens(args.tokens)
         _run(MixOptions(recipe, budget, args.corpus, args.tokenizer, args.token_files, run), args)
 
 

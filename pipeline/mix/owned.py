@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.corpus.manifest import CONFIGURATION
 from pipeline.corpus.shard import MANIFEST, STATS, WORK
+from pipeline.mix.chat import TEMPLATE
 from pipeline.mix.folder import DATASET, HELDOUT, KEPT_OUT, PLAN, TOKENIZER, ShardSet
 from pipeline.mix.names import DOCUMENTS, STATE
 from pipeline.storage.filesystem import exists, file_sizes, join, read_bytes
@@ -31,11 +32,12 @@ def check_output(output: str, corpus: str, token_root: str) -> None:
     check_folder(output, COMMAND, written_earlier)
 
 
-def folder_names(sets: Sequence[ShardSet]) -> list[str]:
+def folder_names(sets: Sequence[ShardSet], *, has_template: bool = False) -> list[str]:
     """The names of all files below the output folder that the sets of a mixture have."""
     names = [CONFIGURATION, PLAN]
     for shards in sets:
         below = f"{HELDOUT}/" if shards.kind == "heldout" else ""
+        names += [below + TEMPLATE] * has_template
         names += [below + name for name in _set_names(shards)]
         names += [below + KEPT_OUT] * bool(below)
     return names

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.errors import InputError, UserError
+from pipeline.mix.chat import sentence
 from pipeline.mix.corpus import names
 from pipeline.mix.quotas import ShardForm, apportion, largest_form
 from pipeline.mix.recipe import MixRecipe, normalised
@@ -31,6 +32,7 @@ class SourceCounts:
         kept_out: Ids that training may not draw: these, and all copies of them.
         copies: Those of them that are copies.
         fingerprint: Identifies the Parquet files.
+        chat: What is counted of its conversations (see ``pipeline.mix.chat.empty``); None without a template.
     """
 
     name: str
@@ -42,6 +44,7 @@ class SourceCounts:
     kept_out: int
     copies: int
     fingerprint: str
+    chat: dict[str, Any] | None = None
 
     @property
     def unique(self) -> int:
@@ -219,6 +222,7 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
             "tokens_to_draw": source.drawn,
             "epochs": round(source.epochs, 6),
             "max_epochs": source.limit,
+            **({} if source.counts.chat is None else {"chat": source.counts.chat}),
         }
         for source in plan.sources
     ]
@@ -247,6 +251,7 @@ def plan_sentences(plan: Plan) -> list[str]:
     """What the table does not say."""
     form = plan.form
     lines = [f"{plan.tokens:,} tokens: {form.rows:,} rows of {form.seq_len} in {form.shards:,} shards"]
+    lines += [sentence(source.counts.name, source.counts.chat) for source in plan.sources if source.counts.chat]
     if plan.heldout:
         out, copies = (sum(getattr(source.counts, key) for source in plan.sources) for key in ("kept_out", "copies"))
         lines.append(

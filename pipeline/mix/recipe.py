@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import RECIPES, at_least, load_recipe
+from pipeline.recipe import RECIPES, at_least, from_mapping, read_settings, with_overrides
 
 FOLDER = "mix"  # of the recipes
 MAX_SEQ_LEN = 65_535  # the place of a document in its row is a uint16
@@ -73,6 +73,16 @@ class MixRecipe:
         block_tokens: Tokens that are drawn together, where the source is large enough (see pipeline.mix).
         part_tokens: Longer documents are drawn in parts of at most so many tokens, each with a bos of its own, so that
             the shares hold on the way through a shard. A part has at most a 256th of its source, but 8 rows.
+        template: The template by which documents with ``meta.messages`` are encoded, as conversations with a loss mask:
+            a name in recipes/chat/templates or a YAML file; ``--template`` sets it. None: they are texts as any other.
+        tags: What becomes of the template's tags within messages: ``refuse`` the conversation, as Llama 2's code does,
+            or ``escape`` them by a space behind their first character.
+        packing: How rows are filled: ``concatenate`` documents and cut at the row's end, as Llama 2 does; or keep each
+            conversation ``whole`` in one row, the rest of which is filled up without loss, as Alpaca's and Vicuna's
+            trainers do with one to a row. Of the latter, ``seq_len`` ids is the most.
+        longest: Most ids of a conversation; None: any number, or ``seq_len`` where they stay whole.
+        too_long: What becomes of a longer one: ``turn``: it is cut behind its last answer that fits; ``ids``: behind so
+            many ids, as in Alpaca's and Vicuna's trainers; ``refuse``. One with nothing left to learn is refused.
     """
 
     sources: dict[str, SourceShare] = field(default_factory=dict)
@@ -87,6 +97,11 @@ class MixRecipe:
     shard_rows: int = 65_536
     block_tokens: int = 65_536
     part_tokens: int = 32_768
+    template: str | None = None
+    tags: Literal["refuse", "escape"] = "refuse"
+    packing: Literal["concatenate", "whole"] = "concatenate"
+    longest: int | None = None
+    too_long: Literal["turn", "ids", "refuse"] = "turn"
 
     def __post_init__(self) -> None:
         if not 0 < len(self.sources) <= MAX_SOURCES:
@@ -108,11 +123,28 @@ class MixRecipe:
             raise ValueError(
                 f"heldout_tokens must be 0, or fill a row of seq_len={self.seq_len} tokens, it is {self.heldout_tokens}"
             )
+        self._check_chat()
+
+    def _check_chat(self) -> None:
+        if self.template is None and (self.packing == "whole" or self.longest is not None):
+            raise ValueError(
+                "packing: whole and longest are for conversations: give their template, such as --template llama2"
+            )
+        if self.longest is None:
+            return
+        at_least(self, 2, "longest")
+        if self.packing == "whole" and self.longest > self.seq_len:
+            raise ValueError(
+                f"longest={self.longest} does not stay whole in a row: seq_len={self.seq_len} is the most there"
+            )
 
     def limit(self, name: str) -> float:
         """The epoch limit of a source."""
         own = self.sources[name].max_epochs
         return self.max_epochs if own is None else own
+
+
+CHAT = ("template", "tags", "packing", "longest", "too_long")  # keys that say nothing where there is no template
 
 
 def exact(share: float) -> Fraction:
@@ -141,18 +173,24 @@ def normalised(recipe: MixRecipe, names: Sequence[str]) -> list[Fraction]:
     return [share / sum(shares) for share in shares]
 
 
-def load_mixture(name_or_path: str, overrides: Sequence[str] = ()) -> MixRecipe:
+def load_mixture(name_or_path: str, overrides: Sequence[str] = (), template: str | None = None) -> MixRecipe:
     """Builds a mixture's recipe from a name in ``recipes/mix`` or a YAML file, and overrides.
+
+    Args:
+        name_or_path: The recipe.
+        overrides: ``key=value`` strings.
+        template: Its key ``template``, over all others; the recipe's where None.
 
     Raises:
         RecipeError: There is no such recipe, or a key or value is wrong.
     """
-    if name_or_path.endswith((".yaml", ".yml")):
-        return load_recipe(MixRecipe, name_or_path, overrides)
-    if not (RECIPES / FOLDER / f"{name_or_path}.yaml").is_file():
-        names = ", ".join(sorted(file.stem for file in (RECIPES / FOLDER).glob("*.yaml")))
-        raise RecipeError(f"there are no proportions {name_or_path!r}; built in are {names}, or give a .yaml")
-    return load_recipe(MixRecipe, f"{FOLDER}/{name_or_path}", overrides)
+    if not name_or_path.endswith((".yaml", ".yml")):
+        if not (RECIPES / FOLDER / f"{name_or_path}.yaml").is_file():
+            names = ", ".join(sorted(file.stem for file in (RECIPES / FOLDER).glob("*.yaml")))
+            raise RecipeError(f"there are no proportions {name_or_path!r}; built in are {names}, or give a .yaml")
+        name_or_path = f"{FOLDER}/{name_or_path}"
+    settings = with_overrides(read_settings(name_or_path), overrides)
+    return from_mapping(MixRecipe, settings if template is None else {**settings, "template": template}, name_or_path)
 
 
 def parse_tokens(text: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,15 @@ from pipeline.corpus.manifest import read_manifest
 from pipeline.corpus.shard import Layout
 from pipeline.errors import InputError, OutputError, UserError
 from pipeline.mix.blocks import TokenFile
-from pipeline.mix.folder import FORMAT, TOKENIZER, read_documents
-from pipeline.mix.names import DOCUMENTS
+from pipeline.mix.chat import TEMPLATE
+from pipeline.mix.folder import FORMAT, TOKENIZER, chat_of, read_documents
+from pipeline.mix.names import DOCUMENTS, TOKEN_FILES
 from pipeline.mix.shards import LOSS_MASK
-from pipeline.storage.filesystem import exists, is_remote, join, open_input
+from pipeline.mix.token_files import Coding, TokenStore
+from pipeline.storage.filesystem import exists, is_remote, join, open_input, read_bytes
+
+if TYPE_CHECKING:
+    from tokenizer.chat.template import Template
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,26 @@ class ShardFolder:
         """The tokenizer's model."""
         return join(self.root, TOKENIZER)
 
+    def template(self) -> Template | None:
+        """The template by which its conversations were encoded; None where there is none.
+
+        Raises:
+            OutputError: It is missing, or another one.
+        """
+        record = self.manifest.get("template")
+        if record is None:
+            return None
+        from tokenizer.chat.template import TemplateError, parse_template  # noqa: PLC0415 - where there is one
+
+        path = join(self.root, TEMPLATE)
+        try:
+            found = parse_template(read_bytes(path).decode(), path)
+        except (OSError, UnicodeDecodeError, TemplateError) as error:
+            raise OutputError(f"{path} cannot be read: {error}") from error
+        if found.sha256 != record["sha256"]:
+            raise OutputError(f"{path} is not the template that the shards were made with")
+        return found
+
     def place(self, row: int) -> tuple[str, int]:
         """The shard that holds a row, and the row's number in it.
 
@@ -117,6 +142,21 @@ class ShardFolder:
                 f"document {number} was removed from {self.files[place].path}, as a list of removals asked"
             )
         return self.files[place], row
+
+
+def store_of(folder: ShardFolder) -> TokenStore:
+    """The token files of which shards were made: beside the corpus, wherever it lies now, if they lay there then."""
+    manifest = folder.manifest
+    coding = Coding(
+        manifest["tokenizer_sha256"],
+        manifest["dtype"],
+        bool(manifest["inserts_bos"]),
+        bool(manifest["inserts_eos"]),
+        chat_of(manifest),
+    )
+    beside = join(folder.corpus, TOKEN_FILES)
+    root = beside if manifest["token_files"] == join(manifest["corpus"], TOKEN_FILES) else manifest["token_files"]
+    return TokenStore(folder.corpus, root, coding, folder.template())
 
 
 def open_folder(root: str, corpus: str | None = None) -> ShardFolder:

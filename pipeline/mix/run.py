@@ -21,6 +21,7 @@ from pipeline.engine.here import run_each
 from pipeline.engine.options import RunOptions
 from pipeline.engine.state import held
 from pipeline.errors import InputError, ModelError, OutputError, UserError
+from pipeline.mix import chat
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
 from pipeline.mix.draw import Stream, shard_draws
@@ -40,7 +41,7 @@ from pipeline.mix.heldout import SourceSplit, split_sources
 from pipeline.mix.names import DOCUMENTS, TOKEN_FILES
 from pipeline.mix.owned import COMMAND, check_output, folder_names, tokens_written_earlier, written_earlier
 from pipeline.mix.plan import Plan, SourceCounts, heldout_quotas, make_plan, plan_record, present
-from pipeline.mix.recipe import MixRecipe
+from pipeline.mix.recipe import CHAT, MixRecipe
 from pipeline.mix.steps import EncodeFiles, ShardTask, ShardWriter, WriteShards, shared_root, write_draw
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
@@ -126,13 +127,15 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     Raises:
         UserError: The corpus, the tokenizer or the recipe do not allow the mixture; says why.
     """
-    recipe = options.recipe
+    recipe, template = options.recipe, chat.load(options.recipe)
     encoder = load_encoder(options.tokenizer)
     for wanted, number, key in ((recipe.bos, encoder.bos_id, "bos"), (recipe.eos, encoder.eos_id, "eos")):
         if wanted and number < 0:
             raise ModelError(f"the tokenizer {options.tokenizer} has no {key} id; --set {key}=false does without")
-    coding = Coding(encoder.sha256, encoder.dtype.__name__, recipe.bos, recipe.eos)
-    store = TokenStore(options.corpus, options.token_root, coding)
+    chat.check(recipe, template, encoder)
+    conversations = chat.coding_of(recipe, template)
+    coding = Coding(encoder.sha256, encoder.dtype.__name__, recipe.bos, recipe.eos, conversations)
+    store = TokenStore(options.corpus, options.token_root, coding, template)
     listed = corpus_files(options.corpus, recipe)
     present(recipe, {name: len(files) for name, files in listed.items() if files}, options.corpus)
     _encode(options, store, [file for files in listed.values() for file in files], console)
@@ -170,6 +173,7 @@ def count_source(name: str, stats: Sequence[TokenStats], split: SourceSplit) -> 
         split.tokens_kept_out,
         split.copies,
         fingerprint([[entry.path, entry.sha256] for entry in stats]),
+        chat.summed(entry.chat for entry in stats) if any(entry.chat for entry in stats) else None,
     )
 
 
@@ -266,7 +270,7 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
         owned = claim_folder(root.root, COMMAND, written_earlier)
         owned.remove_temporaries()
         done = {shards.kind: shards.done() for shards in sets}
-        names_ = folder_names(sets)
+        names_ = folder_names(sets, has_template=prepared.store.template is not None)
         if check_configuration(root, configuration, made=any(done.values())):
             owned.remove(*owned.names)  # what a run left that finished nothing
             owned.expect(names_)
@@ -283,9 +287,15 @@ def write_mixture(options: MixOptions, prepared: Prepared, console: Console) -> 
 
 def _configuration(recipe: MixRecipe, prepared: Prepared) -> dict[str, Any]:
     """All that decides the bytes of the shards."""
+    template, keys = prepared.store.template, as_mapping(recipe)
+    if template is None:
+        keys = {key: value for key, value in keys.items() if key not in CHAT}
+    else:
+        keys["template"] = template.name
     return {
         "format": FORMAT,
-        "recipe": as_mapping(recipe),
+        "recipe": keys,
+        **({} if template is None else {"template_sha256": template.sha256}),
         "tokens": prepared.plan.tokens,
         "tokenizer_sha256": prepared.encoder.sha256,
         "sources": {
@@ -346,10 +356,12 @@ def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
     """Writes what lies beside the shards of a set; gives its manifest."""
     encoder = prepared.encoder
     _copy(local_model(options.tokenizer), join(shards.layout.root, TOKENIZER))
+    if (template := prepared.store.template) is not None:
+        write_bytes(join(shards.layout.root, chat.TEMPLATE), template.text.encode())
     special = {"vocab_size": encoder.vocab_size, "bos": encoder.bos_id, "eos": encoder.eos_id}
     known = {key: None if number < 0 else number for key, number in special.items()}
     places = {"corpus": options.corpus, "token_files": options.token_root}
-    return finish_set(shards, prepared.plan, configuration, places, known, prepared.store.coding)
+    return finish_set(shards, prepared.plan, configuration, places, known, prepared.store)
 
 
 def _shard_watcher(sets: Sequence[ShardSet], tasks: Sequence[ShardTask], console: Console) -> FileWatcher:

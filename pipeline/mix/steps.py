@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from pipeline.engine.attendance import connect
-from pipeline.mix.balance import counts_by_row, prefixes, tokens_by_source
+from pipeline.mix.balance import counts_by_row, masked_by_source, prefixes, tokens_by_source
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.draw import Draws
 from pipeline.mix.encode import encode_file, load_encoder
@@ -82,9 +82,9 @@ class ShardWriter:
         form = self.shards.form
         with open_input(task.draw) as handle:
             draws: Draws = np.load(handle, allow_pickle=False)
-        buffer, pieces = gather(self.store, read_documents(self.documents, self.names), draws, scratch)
+        gathered = gather(self.store, read_documents(self.documents, self.names), draws, scratch)
         key = (self.seed, self.shards.kind, "shard", task.shard)
-        packed = pack(buffer, pieces, form.ids_of(task.shard), self.bos, key)
+        packed = pack(gathered, form.ids_of(task.shard), self.bos, key)
         file = f"{shard_name(task.shard, form.shards)}.arrow"
         metadata = {"tokenizer_sha256": self.store.coding.tokenizer, "seed": str(self.seed)}
         size, sha256 = write_rows(join(self.shards.layout.root, file), packed, form.seq_len, metadata)
@@ -101,6 +101,7 @@ class ShardWriter:
             documents,
             found.tokens,
             found.error,
+            masked=masked_by_source(packed, len(self.names)),
         )
         account.write(self.shards.layout)
 

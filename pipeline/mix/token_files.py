@@ -8,6 +8,9 @@ mark d to mark d + 1, its bos and eos among them; a document of which the tokeni
 The hash says whether two documents are the same to a model, and whether what is read was damaged since. For a part of
 a document the latter is told by the last thing in the file: the hashes of all runs of 8,192 ids (uint64), wherever
 documents begin.
+
+Where conversations are encoded by a template, a bit for each id follows, least bit first: whether it has loss. Then the
+hash of a document, or of a run, is that of its ids, and behind them of its bits, the first in the least of a byte.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ from __future__ import annotations
 import contextlib
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +29,17 @@ import xxhash
 
 from pipeline.corpus.shard import read_json, write_json
 from pipeline.errors import InputError, OutputError
+from pipeline.mix.chat import ChatCoding
 from pipeline.mix.corpus import SUFFIX, CorpusFile
+from pipeline.recipe import fingerprint
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, open_input
 from pipeline.storage.listing import match
 
-FORMAT = 2
+if TYPE_CHECKING:
+    from tokenizer.chat.template import Template
+
+FORMAT, FORMAT_WITH_LOSS = 2, 3
 MARK = np.dtype([("offset", "<i8"), ("hash", "<u8")])
 RUN = 8192  # ids
 NAME_CHARACTERS = 16  # of the tokenizer's checksum, in the name of the folder
@@ -40,45 +48,75 @@ Ids = npt.NDArray[Any]
 Marks = npt.NDArray[Any]
 Offsets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+
+
+def bits_of(loss: Mask) -> bytes:
+    """A mask as bits, least bit first."""
+    return np.packbits(loss, bitorder="little").tobytes()
 
 
 class RunHasher:
-    """Hashes runs of ids, as they come."""
+    """Hashes runs of ids, as they come, and keeps the bits of their mask where they have one."""
 
     def __init__(self, itemsize: int) -> None:
         """None have come yet."""
         self._size = RUN * itemsize
-        self._rest = b""
+        self._rest, self._loss = b"", np.empty(0, np.bool_)
         self._found: list[int] = []
+        self._bits: list[bytes] = []
 
-    def add(self, data: bytes) -> None:
-        """Takes the bytes of the next ids."""
+    def add(self, data: bytes, loss: Mask | None = None) -> None:
+        """Takes the bytes of the next ids, and which of them have loss, where that is told."""
         view, at = memoryview(self._rest + data), 0
+        self._loss = self._loss if loss is None else np.concatenate((self._loss, loss))
         while at + self._size <= len(view):
-            self._found.append(xxhash.xxh3_64_intdigest(view[at : at + self._size]))
+            self._hash(view[at : at + self._size], self._loss[:RUN])
+            self._loss = self._loss[RUN:]
             at += self._size
         self._rest = bytes(view[at:])
 
+    def _hash(self, ids: memoryview | bytes, loss: Mask) -> None:
+        bits = bits_of(loss)
+        self._found.append(_hash(ids, bits))
+        self._bits.append(bits)
+
     def finish(self) -> Hashes:
         """The hashes of all runs."""
-        last = [xxhash.xxh3_64_intdigest(self._rest)] if self._rest else []
-        return np.array(self._found + last, "<u8")
+        if self._rest:
+            self._hash(self._rest, self._loss)
+            self._rest = b""
+        return np.array(self._found, "<u8")
+
+    def bits(self) -> bytes:
+        """The mask of all ids, once all have come; nothing where they have none."""
+        return b"".join(self._bits)
 
 
-def hash_ids(ids: Ids, ends: Offsets) -> Hashes:
-    """XXH3 of the bytes of each document's ids, little-endian; 0 for one without.
+def _hash(ids: memoryview | bytes, bits: bytes) -> int:
+    if not bits:
+        return xxhash.xxh3_64_intdigest(ids)
+    digest = xxhash.xxh3_64(ids)
+    digest.update(bits)
+    return digest.intdigest()
+
+
+def hash_ids(ids: Ids, ends: Offsets, loss: Mask | None = None) -> Hashes:
+    """XXH3 of the bytes of each document's ids, little-endian, and of its mask; 0 for one without ids.
 
     Args:
         ids: The ids of documents, one after the other.
         ends: Where each begins, and the end [D + 1].
+        loss: Which ids have loss; None where there is no mask.
     """
-    return np.array(_hashes(np.ascontiguousarray(ids), ends.tolist()), np.uint64)
+    return np.array(_hashes(np.ascontiguousarray(ids), ends.tolist(), loss), np.uint64)
 
 
-def _hashes(ids: Ids, ends: Sequence[int]) -> list[int]:
+def _hashes(ids: Ids, ends: Sequence[int], loss: Mask | None = None) -> list[int]:
     view, size = ids.view(np.uint8).data, ids.itemsize
-    bounds = [end * size for end in ends]
-    return [xxhash.xxh3_64_intdigest(view[a:b]) if b > a else 0 for a, b in pairwise(bounds)]
+    bits = [b""] * len(ends) if loss is None else [bits_of(loss[a:b]) for a, b in pairwise(ends)]
+    found = zip(pairwise(ends), bits, strict=False)
+    return [_hash(view[a * size : b * size], mask) if b > a else 0 for (a, b), mask in found]
 
 
 @dataclass(frozen=True)
@@ -90,17 +128,35 @@ class Coding:
         dtype: ``uint16`` or ``uint32``.
         bos: Whether bos is put before each document.
         eos: Whether eos is put behind it.
+        chat: How conversations are encoded; None where they are texts as any other.
     """
 
     tokenizer: str
     dtype: str
     bos: bool
     eos: bool
+    chat: ChatCoding | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Coding:
+        """The coding that a stats file holds.
+
+        Raises:
+            TypeError: It holds none.
+        """
+        chat = values.get("chat")
+        return cls(**{**values, "chat": None if chat is None else ChatCoding(**chat)})
 
     @property
     def folder(self) -> str:
         """The folder of such token files."""
-        return self.tokenizer[:NAME_CHARACTERS] + ("-bos" if self.bos else "") + ("-eos" if self.eos else "")
+        name = self.tokenizer[:NAME_CHARACTERS] + ("-bos" if self.bos else "") + ("-eos" if self.eos else "")
+        return name if self.chat is None else f"{name}-chat-{fingerprint(asdict(self.chat))[:NAME_CHARACTERS]}"
+
+    @property
+    def format(self) -> int:
+        """The format of such token files."""
+        return FORMAT if self.chat is None else FORMAT_WITH_LOSS
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -125,6 +181,7 @@ class TokenStats:
         text_bytes: Bytes of text.
         tokens_sha256: The checksum of the token file.
         error: Why it could not be read; None where it could.
+        chat: What it counts of conversations (see ``pipeline.mix.chat.empty``); None without a template.
     """
 
     format: int
@@ -139,6 +196,24 @@ class TokenStats:
     text_bytes: int = 0
     tokens_sha256: str = ""
     error: str | None = None
+    chat: dict[str, Any] | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TokenStats:
+        """The stats that a file holds.
+
+        Raises:
+            TypeError, KeyError, AttributeError: It holds none, or those of another format.
+        """
+        return cls(**{**values, "coding": Coding.from_json(values["coding"])})
+
+    def as_json(self) -> dict[str, Any]:
+        """The stats as they stand in their file: nothing is said of conversations where there is no template."""
+        values = asdict(self)
+        for part in (values, values["coding"]):
+            if part["chat"] is None:
+                del part["chat"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -149,11 +224,13 @@ class TokenStore:
         corpus: The corpus folder.
         root: The folder of the token files.
         coding: How they are encoded.
+        template: The template of their coding, where they are to be made; None where it has none.
     """
 
     corpus: str
     root: str
     coding: Coding
+    template: Template | None = None
 
     def names(self, path: str) -> tuple[str, str]:
         """Token file and stats file of a Parquet file, below the folder, with ``/`` between their parts."""
@@ -174,9 +251,7 @@ class TokenStore:
         if not exists(place):
             return None
         try:
-            values = read_json(place)
-            values["coding"] = Coding(**values["coding"])
-            return TokenStats(**values)
+            return TokenStats.from_json(read_json(place))
         except (TypeError, KeyError, AttributeError, OutputError):  # of another format, or damaged: it is made again
             return None
 
@@ -186,7 +261,7 @@ class TokenStore:
         if (
             stats is None
             or stats.error
-            or (stats.format, stats.coding, stats.bytes) != (FORMAT, self.coding, file.bytes)
+            or (stats.format, stats.coding, stats.bytes) != (self.coding.format, self.coding, file.bytes)
             or _size(self.tokens(file.path)) != self.bytes_of(stats)
         ):
             return False
@@ -202,13 +277,17 @@ class TokenStore:
         except OSError:
             return False
         if same and version is not None:
-            write_json(self.stats_path(stats.path), asdict(replace(stats, version=version)))
+            write_json(self.stats_path(stats.path), replace(stats, version=version).as_json())
         return same
 
     def bytes_of(self, stats: TokenStats) -> int:
         """The size that a token file must have."""
-        ids = stats.tokens * self.coding.numpy.itemsize
-        return ids + (stats.documents + 1) * MARK.itemsize + -(-stats.tokens // RUN) * 8
+        bits = 0 if self.coding.chat is None else -(-stats.tokens // 8)
+        return self.place_of_bits(stats.documents, stats.tokens) + bits
+
+    def place_of_bits(self, documents: int, tokens: int) -> int:
+        """Where in a token file of so many documents and ids the mask begins."""
+        return tokens * self.coding.numpy.itemsize + (documents + 1) * MARK.itemsize + -(-tokens // RUN) * 8
 
 
 def version_of(place: str) -> str | None:
@@ -256,6 +335,7 @@ class TokenReader:
         self._place = store.tokens(path)
         self._kind = store.coding.numpy
         self._documents, self._tokens = documents, tokens
+        self._bits = None if store.coding.chat is None else store.place_of_bits(documents, tokens)
         try:
             self._handle = open_input(self._place)
         except OSError as error:
@@ -289,13 +369,29 @@ class TokenReader:
         """Fills an array with the ids from an offset on."""
         self._read_into(start * self._kind.itemsize, out)
 
-    def check(self, marks: Marks, ids: Ids, skip: int) -> None:
+    @property
+    def has_loss(self) -> bool:
+        """Whether it tells which ids have loss."""
+        return self._bits is not None
+
+    def loss(self, start: int, count: int) -> Mask | None:
+        """Which ids from an offset on have loss; None where nothing is told."""
+        if self._bits is None:
+            return None
+        first, last = start // 8, -(-(start + count) // 8)
+        data = np.empty(last - first, np.uint8)
+        self._read_into(self._bits + first, data)
+        begin = start - 8 * first
+        return np.unpackbits(data, bitorder="little")[begin : begin + count].view(np.bool_)
+
+    def check(self, marks: Marks, ids: Ids, skip: int, loss: Mask | None = None) -> None:
         """Compares ids with the hashes of their documents; where a part was read, with those of the runs of ids.
 
         Args:
             marks: Of the documents, and of their end.
             ids: Their ids but for some at both ends.
             skip: How many are not there at the beginning.
+            loss: Which of them have loss; None where the file does not tell.
 
         Raises:
             OutputError: They are not those that were written.
@@ -304,15 +400,17 @@ class TokenReader:
         ends = (marks["offset"] - start).tolist()  # in lists: a block has few documents, and each array costs a call
         low, high = bisect_left(ends, 0), bisect_right(ends, len(ids)) - 1
         if high < low:  # it is all within one document
-            same = self._check_runs(start, ids)
+            same = self._check_runs(start, ids, loss)
         else:
             front, back = ends[low], ends[high]
-            same = _hashes(ids, ends[low : high + 1]) == marks["hash"][low:high].tolist()
-            same = same and self._check_runs(start, ids[:front]) and self._check_runs(start + back, ids[back:])
+            before, behind = (None, None) if loss is None else (loss[:front], loss[back:])
+            same = _hashes(ids, ends[low : high + 1], loss) == marks["hash"][low:high].tolist()
+            same = same and self._check_runs(start, ids[:front], before)
+            same = same and self._check_runs(start + back, ids[back:], behind)
         if not same:
             raise self.damaged("its ids are not those that were written to it")
 
-    def _check_runs(self, start: int, ids: Ids) -> bool:
+    def _check_runs(self, start: int, ids: Ids, loss: Mask | None) -> bool:
         """Whether ids that begin at an offset are those of the runs that they are in, which are read anew."""
         if not len(ids):
             return True
@@ -321,8 +419,12 @@ class TokenReader:
         self._read_into(self._tokens * self._kind.itemsize + (self._documents + 1) * MARK.itemsize + 8 * first, hashes)
         self.ids(first * RUN, runs)
         begin = start - first * RUN
-        found = hash_ids(runs, np.append(np.arange(0, len(runs), RUN), len(runs)))
-        return np.array_equal(found, hashes) and np.array_equal(runs[begin : begin + len(ids)], ids)
+        all_loss = self.loss(first * RUN, len(runs))
+        found = hash_ids(runs, np.append(np.arange(0, len(runs), RUN), len(runs)), all_loss)
+        same = np.array_equal(found, hashes) and np.array_equal(runs[begin : begin + len(ids)], ids)
+        if loss is None or all_loss is None:
+            return same
+        return same and np.array_equal(all_loss[begin : begin + len(ids)], loss)
 
     def _read_into(self, position: int, out: npt.NDArray[Any]) -> None:
         try:

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from pipeline.command_line import errors_told
 from pipeline.errors import UserError
+from pipeline.mix.conversations import document_spans
 from pipeline.mix.encode import load_encoder
-from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row
+from pipeline.mix.rows import Row, Segment, ShardFolder, open_folder, read_document, read_row, store_of
 from pipeline.storage.filesystem import is_remote, join
+from tokenizer.chat.spans import NOWHERE
 from tokenizer.encode import Encoder
 
 CONTEXT = 60  # characters shown before and after a token
 
 
 def place_in_text(
-    folder: ShardFolder, encoder: Encoder, text: str, segment: Segment, token: int, token_id: int
+    folder: ShardFolder, encoder: Encoder, document: Mapping[str, Any], segment: Segment, token: int, token_id: int
 ) -> tuple[int, int] | None:
     """Where in its document's text a token stands, by the tokenizer's own account.
 
     Args:
         folder: The shards.
         encoder: Their tokenizer.
-        text: The document's text.
+        document: The document's columns.
         segment: The piece of the document that the token is in.
         token: The token's number in the row.
         token_id: The token.
 
     Returns:
-        The first character, and the one behind the last; None where the text does not have the token there.
+        The first character, and the one behind the last, both ``NOWHERE`` where it is the template's own; None where
+        the text does not have the token there.
     """
-    at = segment.offset + token - segment.start - folder.got_bos(segment) - folder.manifest["inserts_bos"]
-    ids, spans = encoder.spans(text)
+    store = store_of(folder)
+    at = segment.offset + token - segment.start - folder.got_bos(segment)
+    ids, spans = document_spans(encoder, store.coding, store.template, document)
     if not 0 <= at < len(ids) or ids[at] != token_id:
         return None
     first, last = spans[at].tolist()
@@ -72,7 +76,7 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
     document = read_document(folder, segment.number)
     yield from _document_lines(folder, segment, document)
     if not is_frame(folder, segment, token, token_id):
-        place = place_in_text(folder, encoder, document[2]["text"], segment, token, token_id)
+        place = place_in_text(folder, encoder, document[2], segment, token, token_id)
         yield from _text_lines(document[2]["text"], place)
 
 
@@ -104,6 +108,9 @@ def _mask_lines(row: Row, segment: Segment) -> Iterator[str]:
 def _text_lines(text: str, place: tuple[int, int] | None) -> Iterator[str]:
     if place is None:
         yield "  the text does not have this token there: the corpus changed since"
+        return
+    if place[0] == NOWHERE:
+        yield f"  {'place':<9}the template's own, not the text's"
         return
     first, last = place
     before, here, after = text[max(0, first - CONTEXT) : first], text[first:last], text[last : last + CONTEXT]

@@ -21,7 +21,7 @@ from pipeline.engine.state import held
 from pipeline.errors import InputError
 from pipeline.mix.folder import HELDOUT
 from pipeline.mix.names import TOKEN_FILES, is_shard_folder
-from pipeline.mix.rows import open_folder
+from pipeline.mix.rows import open_folder, store_of
 from pipeline.mix.shards import LOSS_MASK
 from pipeline.optout import corpus as documents
 from pipeline.optout import shards, token_files
@@ -32,7 +32,6 @@ from pipeline.removals.records import is_pending
 from pipeline.storage.filesystem import is_remote, join, list_tree, require
 from pipeline.terminal import make_light
 from pipeline.verify.shards import SHARE_TOLERANCE
-from pipeline.verify.token_files import store_of
 
 
 @dataclass

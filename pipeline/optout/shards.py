@@ -27,7 +27,7 @@ from pipeline.mix.folder import (
     TOKENIZER,
     read_kept_out,
 )
-from pipeline.mix.rows import ShardFolder, open_folder
+from pipeline.mix.rows import ShardFolder, open_folder, store_of
 from pipeline.mix.token_files import TokenReader, TokenStats, TokenStore
 from pipeline.optout.corpus import SourceMatches
 from pipeline.optout.journal import Journal
@@ -40,7 +40,6 @@ from pipeline.removals.records import FOLDER, LOG, Change, log_with
 from pipeline.storage.filesystem import exists, join
 from pipeline.storage.listing import match
 from pipeline.verify.shards import planned_form
-from pipeline.verify.token_files import store_of
 
 END = "_end"  # the journal of what a folder of shards has but once
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from pipeline.corpus.shard import read_json
 from pipeline.corpus.sink import HashingWriter
 from pipeline.errors import OutputError
 from pipeline.mix.corpus import SUFFIX
-from pipeline.mix.token_files import FORMAT, MARK, Coding, RunHasher, TokenReader, TokenStats, TokenStore
+from pipeline.mix.token_files import MARK, RunHasher, TokenReader, TokenStats, TokenStore
 from pipeline.optout.journal import Journal
 from pipeline.removals.records import Change, changed_files, later_changes, read_changes
 from pipeline.removals.scan import FileMatches
@@ -72,7 +72,7 @@ def stale_files(root: str, corpus: str) -> Iterator[Stale]:
         if source not in changed:
             changed[source] = set(changed_files(source))
         stats = _stats(join(root, *name.split("/"))) if shard in changed[source] else None
-        if stats is None or stats.error or stats.format != FORMAT:  # the next mixture makes it again
+        if stats is None or stats.error or stats.format != stats.coding.format:  # the next mixture makes it again
             continue
         if changes := changes_of(corpus, stats.path, stats.sha256):
             yield Stale(TokenStore(corpus, root, stats.coding), stats, changes)
@@ -81,8 +81,8 @@ def stale_files(root: str, corpus: str) -> Iterator[Stale]:
 def _stats(path: str) -> TokenStats | None:
     try:
         values = read_json(path)
-        return TokenStats(**{**values, "coding": Coding(**values["coding"])})
-    except (TypeError, KeyError, OutputError):
+        return TokenStats.from_json(values)
+    except (TypeError, KeyError, AttributeError, OutputError):
         return None
 
 
@@ -100,17 +100,20 @@ def cut(stale: Stale, journal: Journal) -> None:
     with TokenReader(store, stats.path, stats.documents, stats.tokens) as reader:
         marks, ids = reader.all_marks(), np.empty(stats.tokens, store.coding.numpy)
         reader.ids(0, ids)
+        loss = reader.loss(0, stats.tokens)
     keep = kept_rows(stats.documents, stale.changes)
     lengths = np.diff(marks["offset"])
-    ids = ids[np.repeat(keep, lengths)]
+    left_ids = np.repeat(keep, lengths)
+    ids = ids[left_ids]
+    loss = None if loss is None else loss[left_ids]
     left = np.zeros(int(keep.sum()) + 1, MARK)
     left["hash"][:-1] = marks["hash"][:-1][keep]
     left["offset"][1:] = np.cumsum(lengths[keep])
     runs, data = RunHasher(store.coding.numpy.itemsize), ids.tobytes()
-    runs.add(data)
+    runs.add(data, loss)
     with journal.file(tokens) as handle:
         writer = HashingWriter(handle)
-        for part in (data, left.tobytes(), runs.finish().tobytes()):
+        for part in (data, left.tobytes(), runs.finish().tobytes(), runs.bits()):
             writer.write(part)
     place = join(store.corpus, *stats.path.split("/"))
     after = replace(
@@ -123,7 +126,7 @@ def cut(stale: Stale, journal: Journal) -> None:
         text_bytes=stats.text_bytes - sum(change.text_bytes for change in stale.changes),
         tokens_sha256=writer.digest.hexdigest(),
     )
-    journal.json(beside, asdict(after))
+    journal.json(beside, after.as_json())
 
 
 def kept_rows(documents: int, changes: Sequence[Change]) -> npt.NDArray[np.bool_]:

@@ -156,7 +156,7 @@ def verify_batch(
             off[before.source] += not before.loss
         np.add.at(off, found.sources[ends], ~loss[found.rows[ends], -1])
         count.off.append(off)
-    count.whole.append(_whole(folder, found, ids))
+    count.whole.append(_whole(folder, found, ids, loss if folder.manifest.get("template") else None))
     count.rows += len(ids)
 
 
@@ -259,7 +259,7 @@ def _by_row(found: Segments, rows: int, sources: int) -> Numbers:
     return np.bincount(place, found.stops - found.begins, rows * sources).astype(np.int64).reshape(rows, sources)
 
 
-def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> Hashes:
+def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> Hashes:
     """Hashes of the documents that stand in one row from their beginning to the eos; of none where there is no eos."""
     manifest = folder.manifest
     if not manifest["inserts_eos"]:
@@ -270,6 +270,9 @@ def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any]) -> Hashe
         found.rows[whole] * ids.shape[1] + found.begins[whole],
         found.rows[whole] * ids.shape[1] + found.stops[whole],
     )
-    flat = ids.ravel()
-    hashes = [hash_ids(flat[a:b], np.array([0, b - a]))[0] for a, b in zip(*(p.tolist() for p in places), strict=True)]
+    flat, mask = ids.ravel(), None if loss is None else loss.ravel()
+    hashes = [
+        hash_ids(flat[a:b], np.array([0, b - a]), None if mask is None else mask[a:b])[0]
+        for a, b in zip(*(p.tolist() for p in places), strict=True)
+    ]
     return np.array(hashes, np.uint64)

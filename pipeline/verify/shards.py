@@ -6,7 +6,7 @@ manifest says so; documents are of the source that they are listed under; tokens
 row, are those of the manifest and of the stats, and reach the shares; a loss mask is as long as the rows, rows agree in
 it on the id that they share, and it is off for as many ids as manifest and stats say; nothing that is held out is in
 training, and no copy of it; the corpus and the token files are those of which the shards were made; and a sample of
-rows has, id for id, what the tokenizer makes of the corpus.
+rows has, id for id, what the tokenizer makes of the corpus, and of conversations the loss that their template says.
 """
 
 from __future__ import annotations
@@ -26,12 +26,23 @@ from pipeline.corpus.shard import Layout, read_json
 from pipeline.errors import OutputError, UserError
 from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
-from pipeline.mix.encode import load_encoder
+from pipeline.mix.conversations import columns_of_document
+from pipeline.mix.encode import encode_document, load_encoder
 from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out, sha256_of
 from pipeline.mix.masks import mask_kept
 from pipeline.mix.quotas import ShardForm
-from pipeline.mix.rows import Segment, ShardFolder, open_folder, read_batches, read_document, read_row
+from pipeline.mix.rows import (
+    Row,
+    Segment,
+    ShardFolder,
+    open_folder,
+    read_batches,
+    read_document,
+    read_row,
+    store_of,
+)
 from pipeline.mix.shards import LOSS_MASK
+from pipeline.mix.token_files import TokenStore
 from pipeline.recipe import difference, fingerprint
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, list_names, open_input
@@ -121,7 +132,7 @@ def cure(root: str) -> str:
     except OutputError:
         manifest = {}
     cure_ = CURE_AFTER_REMOVALS if "optout" in manifest else CURE
-    return cure_ + AND_MASK if LOSS_MASK in manifest else cure_
+    return cure_ + AND_MASK if (manifest.get(LOSS_MASK) or {}).get("against") else cure_
 
 
 def _heldout(folder: ShardFolder, checksums: bool, corpus: str | None) -> tuple[Hashes, Spans, list[str]]:
@@ -292,7 +303,7 @@ def _verify_sample(folder: ShardFolder) -> Iterator[str]:
 
 
 def _compare_sample(folder: ShardFolder) -> Iterator[str]:
-    rows = folder.manifest["rows"]
+    rows, store = folder.manifest["rows"], store_of(folder)
     encoder = load_encoder(folder.tokenizer)
     if encoder.sha256 != folder.manifest["tokenizer_sha256"]:
         yield f"{folder.tokenizer} is not the tokenizer of the shards: its sha256 is {encoder.sha256}"
@@ -301,9 +312,12 @@ def _compare_sample(folder: ShardFolder) -> Iterator[str]:
         name, inside = folder.place(number)
         row = read_row(join(folder.root, name), inside)
         for segment in row.segments:
-            if not np.array_equal(_expected(folder, encoder, segment), row.ids[segment.start : segment.stop]):
-                where = f"{join(folder.root, name)}, row {inside}"
-                yield f"{where}: ids {segment.start} to {segment.stop - 1} are not in document {segment.number}"
+            where = f"{join(folder.root, name)}, row {inside}: ids {segment.start} to {segment.stop - 1}"
+            ids, loss = _expected(folder, store, encoder, segment)
+            if not np.array_equal(ids, row.ids[segment.start : segment.stop]):
+                yield f"{where} are not in document {segment.number}"
+            elif loss is not None and not _is_masked_so(folder, row, segment, loss):
+                yield f"{where} have another loss mask than document {segment.number}"
 
 
 def _one_of_each(folder: ShardFolder) -> Iterator[int]:
@@ -314,11 +328,23 @@ def _one_of_each(folder: ShardFolder) -> Iterator[int]:
         first += entry["rows"]
 
 
-def _expected(folder: ShardFolder, encoder: Encoder, segment: Segment) -> npt.NDArray[Any]:
-    """The ids that a piece of a document must have."""
-    manifest = folder.manifest
-    text = read_document(folder, segment.number, ["text"])[2]["text"] or ""
-    ids, _ = encoder.encode_batch([text], add_bos=manifest["inserts_bos"], add_eos=manifest["inserts_eos"])
-    got = folder.got_bos(segment)
-    part = ids[segment.offset : segment.offset + segment.stop - segment.start - got]
-    return np.concatenate((np.array([manifest["bos"]] * got, part.dtype), part))
+def _expected(
+    folder: ShardFolder, store: TokenStore, encoder: Encoder, segment: Segment
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    """The ids that a piece of a document must have, and which of them have loss; None without a template."""
+    document = read_document(folder, segment.number, columns_of_document(store.template))[2]
+    ids, loss = encode_document(store, encoder, document)
+    got = int(folder.got_bos(segment))
+    part = slice(segment.offset, segment.offset + segment.stop - segment.start - got)
+    expected = np.concatenate((np.array([folder.manifest["bos"]] * got, ids.dtype), ids[part]))
+    return expected, None if loss is None else np.concatenate((np.zeros(got, np.bool_), loss[part]))
+
+
+def _is_masked_so(folder: ShardFolder, row: Row, segment: Segment, loss: npt.NDArray[np.bool_]) -> bool:
+    """Whether the loss of a piece is that of its document, but for what is off for evaluation samples."""
+    if row.loss is None:
+        return False
+    found = row.loss[segment.start : segment.stop]
+    if folder.manifest[LOSS_MASK]["against"]:
+        return not (found & ~loss).any()
+    return np.array_equal(found, loss)

@@ -10,9 +10,8 @@ from typing import Any
 from pipeline.corpus.manifest import READERS_REMOTE
 from pipeline.corpus.shard import read_json
 from pipeline.errors import OutputError
-from pipeline.mix.names import TOKEN_FILES
-from pipeline.mix.rows import ShardFolder
-from pipeline.mix.token_files import FORMAT, Coding, TokenStore
+from pipeline.mix.rows import ShardFolder, store_of
+from pipeline.mix.token_files import FORMAT, FORMAT_WITH_LOSS, Coding, TokenStore
 from pipeline.source import HashingReader
 from pipeline.storage.filesystem import exists, is_remote, join, list_tree, open_input
 
@@ -34,16 +33,6 @@ class Sum:
     sha256: str
     cure: str
     needed: bool
-
-
-def store_of(folder: ShardFolder) -> TokenStore:
-    """The token files of which shards were made: beside the corpus, wherever it lies now, if they lay there then."""
-    manifest = folder.manifest
-    coding = Coding(
-        manifest["tokenizer_sha256"], manifest["dtype"], bool(manifest["inserts_bos"]), bool(manifest["inserts_eos"])
-    )
-    beside = manifest["token_files"] == join(manifest["corpus"], TOKEN_FILES)
-    return TokenStore(folder.corpus, join(folder.corpus, TOKEN_FILES) if beside else manifest["token_files"], coding)
 
 
 def verify_inputs(folder: ShardFolder) -> list[str]:
@@ -86,9 +75,9 @@ def verify_token_files(root: str, corpus: str) -> tuple[int, list[str]]:
 
 
 def _sums_of(stats: dict[str, Any], root: str, corpus: str) -> list[Sum]:
-    if stats["format"] != FORMAT or stats["error"]:  # made again by the next run
+    if stats["format"] not in (FORMAT, FORMAT_WITH_LOSS) or stats["error"]:  # made again by the next run
         return []
-    store = TokenStore(corpus, root, Coding(**stats["coding"]))
+    store = TokenStore(corpus, root, Coding.from_json(stats["coding"]))
     place = join(corpus, *stats["path"].split("/"))
     cure = "Its token file is of another one: python -m pipeline.mix makes that again"
     parquet = Sum(place, stats["sha256"], cure, False)

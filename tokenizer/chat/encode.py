@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.chat.frames import BOS, EOS, Place, filled
+from tokenizer.chat.frames import BOS, EOS, Part, Place, filled
 from tokenizer.chat.messages import Conversation, ConversationError, Message, Tags, Turn, check_messages, without_tags
 from tokenizer.chat.template import Template, TemplateError
 from tokenizer.encode import Encoder, Ids, Offsets
 
 Mask = NDArray[np.bool_]
+TooLong = Literal["turn", "ids", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Segment:
         special: ``bos`` or ``eos``, or None.
         loss: Whether its ids are learned.
         begins: Whether a text begins with it.
+        ends_turn: Whether an answer, with what ends it, ends with it.
     """
 
     text: str
     special: str | None
     loss: bool
     begins: bool
+    ends_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,17 @@ class Encoded:
         ids: All ids [T].
         offsets: Conversation d has the ids from ``offsets[d]`` to ``offsets[d + 1]`` [D + 1]; a refused one has none.
         loss: Which ids have loss [T].
+        turn_ends: Behind which ids turns end, ascending.
         refused: Why conversations were refused, by number.
+        cut: The numbers of those that were cut, as they were too long.
     """
 
     ids: Ids
     offsets: Offsets
     loss: Mask
+    turn_ends: Offsets
     refused: dict[int, ConversationError]
+    cut: tuple[int, ...] = ()
 
 
 def check_tokenizer(encoder: Encoder, template: Template) -> None:
@@ -84,44 +92,67 @@ def segments(template: Template, conversation: Conversation, tags: Tags = "refus
     """
     begins = True
     for number, turn in enumerate(conversation.turns):
-        for piece in _pieces(template, conversation.system, turn, number, tags):
-            yield Segment(piece.text, piece.special, piece.loss, begins)
-            begins = piece.special is not None
+        for part, loss, is_last in _pieces(template, conversation.system, turn, number, tags):
+            if isinstance(part, Place):
+                yield Segment("", part.name, loss, False, is_last)
+            else:
+                yield Segment(part, None, loss, begins, is_last)
+            begins = isinstance(part, Place)
 
 
-def _pieces(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> Iterator[Segment]:
-    parts = [(part, False) for part in _prompt(template, system, turn, number, tags)]
+Filling = tuple[tuple[Part, ...], dict[str, str], bool]  # a frame, what goes into it, and whether it has loss
+
+
+def _pieces(
+    template: Template, system: str | None, turn: Turn, number: int, tags: Tags
+) -> Iterator[tuple[Part, bool, bool]]:
+    """The texts and ids of a turn, whether each has loss, and whether it is the last."""
+    frames = fillings(template, system, turn, number, tags)
+    parts = [(part, loss) for frame, values, loss in frames for part in filled(frame, values)]
+    for place, (part, loss) in enumerate(parts, 1):
+        yield part, loss, place == len(parts)
+
+
+def fillings(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[Filling]:
+    """The frames of a turn, each of which is encoded by itself, with what goes into them.
+
+    Args:
+        template: The template.
+        system: The system text of the conversation.
+        turn: The turn.
+        number: Its number, from 0 on.
+        tags: What becomes of the template's tags within messages.
+
+    Raises:
+        ConversationError: See ``segments``.
+    """
+    found = [_prompt(template, system, turn, number, tags)]
     if turn.answer is not None:
         answer = without_tags(turn.answer, template.tags, tags)
         values = {"answer": answer.strip() if template.strip else answer}
-        frames = template.frames
-        parts += [(part, turn.train) for part in [*filled(frames["answer"], values), *frames["end"]]]
-    for part, loss in parts:
-        if isinstance(part, Place):
-            yield Segment("", part.name, loss, False)
-        else:
-            yield Segment(part, None, loss, False)
+        found += [(template.frames[key], values, turn.train) for key in ("answer", "end")]
+    return found
 
 
-def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[str | Place]:
-    """The texts and special ids of a turn of the user."""
+def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> Filling:
+    """The frame of a turn of the user."""
     user, frames = turn.user, template.frames
     if number:
         if "later" not in frames:
             raise ConversationError(
                 "more_than_one_turn", f"the template {template.name} has no turn after the first (its key later)"
             )
-        return filled(frames["later"], _values(template, tags, user=user))
+        return frames["later"], _values(template, tags, user=user), False
     if system is not None:
         if "first_with_system" not in frames:
             raise ConversationError(
                 "no_place_for_system", f"the template {template.name} has no place for a system text"
             )
-        return filled(frames["first_with_system"], _values(template, tags, user=user, system=system))
+        return frames["first_with_system"], _values(template, tags, user=user, system=system), False
     if template.input_mark and template.input_mark in user:
         user, _, more = user.partition(template.input_mark)
-        return filled(frames["first_with_input"], _values(template, tags, user=user, input=more))
-    return filled(frames["first"], _values(template, tags, user=user))
+        return frames["first_with_input"], _values(template, tags, user=user, input=more), False
+    return frames["first"], _values(template, tags, user=user), False
 
 
 def _values(template: Template, tags: Tags, **texts: str) -> dict[str, str]:
@@ -165,7 +196,40 @@ def encode_conversations(
         sizes.append(len(own))
         found += own
     ids, bounds, loss = _encode_segments(encoder, found)
-    return Encoded(ids, bounds[np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))], loss, refused)
+    ends = bounds[1:][np.array([segment.ends_turn for segment in found], np.bool_)]
+    return Encoded(ids, bounds[np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))], loss, ends, refused)
+
+
+def shortened(encoded: Encoded, longest: int, how: TooLong) -> Encoded:
+    """Conversations of which none is longer than so many ids.
+
+    Args:
+        encoded: The conversations.
+        longest: Most ids of one.
+        how: ``turn`` cuts a longer one behind its last turn that fits; ``ids`` behind so many ids, as the trainers of
+            Alpaca and Vicuna do; ``refuse`` takes none. One of which no id with loss is left is refused: ``too_long``.
+    """
+    lengths = np.diff(encoded.offsets)
+    refused, cut = dict(encoded.refused), []
+    keep = lengths.copy()
+    for number in np.flatnonzero(lengths > longest).tolist():
+        first = int(encoded.offsets[number])
+        end = first + longest
+        if how == "turn":
+            end = int(np.append(0, encoded.turn_ends)[np.searchsorted(encoded.turn_ends, end, side="right")])
+        if how == "refuse" or end <= first or not encoded.loss[first:end].any():
+            refused[number] = ConversationError("too_long", f"it has {lengths[number]:,} ids, {longest:,} is the most")
+            keep[number] = 0
+        else:
+            keep[number] = end - first
+            cut.append(number)
+    if not (keep < lengths).any():
+        return encoded
+    inside = np.arange(len(encoded.ids)) - np.repeat(encoded.offsets[:-1], lengths) < np.repeat(keep, lengths)
+    before = np.concatenate(([0], np.cumsum(inside)))
+    ends = encoded.turn_ends[inside[encoded.turn_ends - 1]]
+    offsets = before[encoded.offsets]
+    return Encoded(encoded.ids[inside], offsets, encoded.loss[inside], before[ends], refused, tuple(cut))
 
 
 def _encode_segments(encoder: Encoder, found: Sequence[Segment]) -> tuple[Ids, Offsets, Mask]:

@@ -75,6 +75,8 @@ def check_messages(messages: Sequence[Message] | None, *, prompt: bool = False) 
     first = messages[0]
     system = first["content"] if first["role"] == SYSTEM else None
     turns = messages[1:] if system is not None else messages
+    if not turns:
+        raise ConversationError("no_messages", "it has a system text alone")
     for number, message in enumerate(turns):
         wanted = (USER, ASSISTANT)[number % 2]
         if message["role"] != wanted:

@@ -104,8 +104,13 @@ class Template:
         return "".join(part for part in self.frames["end"] if isinstance(part, str))
 
     @property
-    def stops_at_eos(self) -> bool:
-        """Whether the eos id ends an answer."""
+    def begins_with_bos(self) -> bool:
+        """Whether every conversation begins with the bos id."""
+        return all(self.frames[key][0] == Place(BOS) for key in self.frames if key.startswith("first"))
+
+    @property
+    def ends_with_eos(self) -> bool:
+        """Whether the eos id ends an answer, and so every conversation."""
         return Place(EOS) in self.frames["end"]
 
     @cached_property

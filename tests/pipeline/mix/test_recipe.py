@@ -87,7 +87,7 @@ def test_wrong_recipes_name_key_and_value(tmp_path, text, message):
 
 
 def test_an_unknown_name_lists_the_others():
-    with pytest.raises(RecipeError, match="no proportions 'llama2'; built in are encyclopedic, llama1, redpajama"):
+    with pytest.raises(RecipeError, match="no proportions 'llama2'; built in are chat, encyclopedic, llama1, "):
         load_mixture("llama2")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.mix.balance import tokens_by_source
-from pipeline.mix.gather import Pieces, Scratch
+from pipeline.mix.gather import Gathered, Pieces, Scratch
 from pipeline.mix.shards import Packed, interleave, pack, row_columns, write_rows
 from tests.trainer_bridge.tiny import Doc, write_shards
 
@@ -60,7 +60,7 @@ def test_packing_keeps_every_document_whole(seed, data):
     lists = [[BOS, *([n + 2] * n), 2] for n in data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=20))]
     sources = data.draw(st.lists(st.integers(0, 2), min_size=len(lists), max_size=len(lists)))
     buffer, pieces = made_of(lists, sources)
-    packed = pack(buffer, pieces, len(buffer), BOS, (seed,))
+    packed = pack(Gathered(buffer, pieces, None), len(buffer), BOS, (seed,))
     assert sorted(packed.pieces.numbers.tolist()) == list(range(100, 100 + len(lists)))
     for start, number, source in zip(
         packed.starts, packed.pieces.numbers.tolist(), packed.pieces.sources.tolist(), strict=True
@@ -72,23 +72,23 @@ def test_packing_keeps_every_document_whole(seed, data):
 
 def test_a_document_that_goes_on_gets_a_bos():
     buffer, pieces = made_of([[7, 8, 2], [BOS, 9, 2]], continued=[0])
-    packed = pack(buffer, pieces, 7, BOS, (0,))
+    packed = pack(Gathered(buffer, pieces, None), 7, BOS, (0,))
     spans = zip(packed.starts, packed.lengths, packed.pieces.numbers.tolist(), strict=True)
     found = {number: packed.ids(start, start + length).tolist() for start, length, number in spans}
     assert found == {100: [BOS, 7, 8, 2], 101: [BOS, 9, 2]}
     assert sorted(packed.lengths.tolist()) == [3, 4]
-    without = pack(buffer, pieces, 6, None, (0,))
+    without = pack(Gathered(buffer, pieces, None), 6, None, (0,))
     assert sorted(without.ids(0, 6).tolist()) == sorted(buffer.tolist())
 
 
 def test_what_is_too_much_falls_off_the_end():
     buffer, pieces = made_of([[BOS, 5, 6, 2], [BOS, 7, 8, 2]])
-    packed = pack(buffer, pieces, 5, BOS, (0,))
+    packed = pack(Gathered(buffer, pieces, None), 5, BOS, (0,))
     assert len(packed.ids(0, packed.length)) == packed.length == 5
     assert packed.lengths.tolist() == [4, 1]
     assert tokens_by_source(packed, 2) == ([5, 0], [2, 0])
     with pytest.raises(AssertionError, match="a shard of 9 ids has drawn 8"):
-        pack(buffer, pieces, 9, BOS, (0,))
+        pack(Gathered(buffer, pieces, None), 9, BOS, (0,))
 
 
 @given(st.data())
@@ -99,7 +99,7 @@ def test_any_part_of_the_stream_is_that_part_of_the_whole(data):
     bos = data.draw(st.sampled_from([None, BOS]))
     buffer, pieces = made_of(lists, continued=continued)
     length = data.draw(st.integers(1, len(buffer)))
-    packed = pack(buffer, pieces, length, bos, (0,))
+    packed = pack(Gathered(buffer, pieces, None), length, bos, (0,))
     whole = []
     for number in packed.pieces.numbers.tolist():
         whole += [BOS] * (bos is not None and number - 100 in continued) + lists[number - 100]
@@ -120,7 +120,9 @@ def test_scratch_is_used_again():
 def test_the_shuffle_is_its_key_s_alone():
     lists = [[BOS, n, 2] for n in range(10, 40)]
     buffer, pieces = made_of(lists)
-    orders = [pack(buffer, pieces, 90, BOS, key).pieces.numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))]
+    orders = [
+        pack(Gathered(buffer, pieces, None), 90, BOS, key).pieces.numbers.tolist() for key in ((0, 1), (0, 1), (0, 2))
+    ]
     assert orders[0] == orders[1] != orders[2]
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.mix.chat import TEMPLATE
 from pipeline.mix.folder import BESIDE, HELDOUT, KEPT_OUT
 from pipeline.mix.names import DOCUMENTS
 from pipeline.mix.rows import open_folder, read_document
@@ -203,7 +204,8 @@ def test_a_manifest_that_is_not_that_of_the_shards(root, change, message):
 
 
 @pytest.mark.parametrize(
-    "name", [*(name for name in BESIDE if name != KEPT_OUT), f"{HELDOUT}/{KEPT_OUT}", f"{HELDOUT}/{DOCUMENTS}"]
+    "name",
+    [*(name for name in BESIDE if name not in (KEPT_OUT, TEMPLATE)), f"{HELDOUT}/{KEPT_OUT}", f"{HELDOUT}/{DOCUMENTS}"],
 )
 def test_what_lies_beside_the_shards(root, name):
     path = root / "shards" / name
