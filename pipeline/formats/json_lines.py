@@ -16,7 +16,7 @@ from pipeline.formats.foreign import foreign
 from pipeline.formats.inflate import GZIP_MAGIC, Damage, Piece, RawBytes, gzip_pieces, plain_pieces
 
 SHOWN_BYTES = 80  # of a broken line, in its fault
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class JsonRecord(NamedTuple):
@@ -47,20 +47,42 @@ def read_json_lines(stream: BinaryIO, max_record_bytes: int) -> Iterator[JsonRec
         Objects and faults in the order of the file. Bytes that are no UTF-8 are U+FFFD. Empty lines are nothing; a file
         without a byte is one fault.
     """
+    opened = json_pieces(stream, "no_json_lines", "no file of JSON lines")
+    yield from [opened] if isinstance(opened, JsonFault) else records_of_lines(opened, max_record_bytes)
+
+
+def json_pieces(stream: BinaryIO, reason: str, kind: str) -> Iterator[Piece] | JsonFault:
+    """The bytes of a file of JSON, gzipped or plain; a fault where it is empty, or plainly something else.
+
+    Args:
+        stream: The raw bytes.
+        reason: What it is called where the file is something else.
+        kind: What the file is not, then, in words.
+    """
     raw = RawBytes(stream)
     if not raw.peek(1):
-        yield JsonFault("empty_file", "the file is empty", 0)
-    elif raw.peek(2) != GZIP_MAGIC and (named := foreign(raw.peek(SHOWN_BYTES))):
-        yield JsonFault("no_json_lines", f"this is no file of JSON lines, but {named}", 0)
-        return
-    pieces = gzip_pieces(raw) if raw.peek(2) == GZIP_MAGIC else plain_pieces(raw)
+        return JsonFault("empty_file", "the file is empty", 0)
+    if raw.peek(2) == GZIP_MAGIC:
+        return gzip_pieces(raw)
+    if named := foreign(raw.peek(SHOWN_BYTES)):
+        return JsonFault(reason, f"this is {kind}, but {named}", 0)
+    return plain_pieces(raw)
+
+
+def records_of_lines(pieces: Iterator[Piece], max_record_bytes: int) -> Iterator[JsonRecord | JsonFault]:
+    """The objects of lines, from the file's bytes on; otherwise as ``read_json_lines``."""
     for line, offset, size in _lines(pieces, max_record_bytes):
         if isinstance(line, Damage):
-            yield JsonFault(line.reason, f"the gzip member at byte {line.member} is damaged", offset)
+            yield damage_fault(line, offset)
         elif line is None:
             yield JsonFault("record_too_large", f"the line has {size:,} bytes, over {max_record_bytes:,}", offset)
-        elif plain := line.removeprefix(_BYTE_ORDER_MARK if not offset else b"").strip():
-            yield _parse(plain, offset)
+        elif plain := line.removeprefix(BYTE_ORDER_MARK if not offset else b"").strip():
+            yield parse_object(plain, offset, "line")
+
+
+def damage_fault(damage: Damage, offset: int) -> JsonFault:
+    """What is said of a damaged gzip member, and of the record that it cuts, which begins at the offset."""
+    return JsonFault(damage.reason, f"the gzip member at byte {damage.member} is damaged", offset)
 
 
 def _lines(pieces: Iterator[Piece], limit: int) -> Iterator[tuple[bytes | Damage | None, int, int]]:
@@ -86,7 +108,14 @@ def _lines(pieces: Iterator[Piece], limit: int) -> Iterator[tuple[bytes | Damage
         yield (b"".join(parts) if size <= limit else None), start, size
 
 
-def _parse(line: bytes, offset: int) -> JsonRecord | JsonFault:
+def parse_object(line: bytes, offset: int, what: str) -> JsonRecord | JsonFault:
+    """Reads one object.
+
+    Args:
+        line: Its bytes.
+        offset: Where they stand.
+        what: What they are called in faults.
+    """
     repaired = False
     try:
         value = orjson.loads(line)
@@ -96,7 +125,7 @@ def _parse(line: bytes, offset: int) -> JsonRecord | JsonFault:
             value, repaired = json.loads(text), "\ufffd" in text
         except (ValueError, RecursionError) as error:
             start = line[:SHOWN_BYTES].decode("utf-8", "replace")
-            return JsonFault("broken_json", f"the line is no JSON: {error}; it begins {start!r}", offset)
+            return JsonFault("broken_json", f"the {what} is no JSON: {error}; it begins {start!r}", offset)
     if not isinstance(value, dict):
-        return JsonFault("not_an_object", f"the line holds a {type(value).__name__}, not an object", offset)
+        return JsonFault("not_an_object", f"the {what} holds a {type(value).__name__}, not an object", offset)
     return JsonRecord(value, offset, len(line), repaired)

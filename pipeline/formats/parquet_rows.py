@@ -39,14 +39,14 @@ class ParquetFault(NamedTuple):
 
 
 def read_parquet_rows(
-    stream: BinaryIO, columns: Sequence[str], max_cell_bytes: int, *, required: Sequence[str] = ()
+    stream: BinaryIO, columns: Sequence[str] | None, max_cell_bytes: int, *, required: Sequence[str] = ()
 ) -> Iterator[ParquetRow | ParquetFault]:
     """Reads the rows of a file, with one fault for each thing that is none.
 
     Args:
         stream: The raw bytes; they are copied to a temporary file, since Parquet is read from its end.
-        columns: The columns that are wanted; those that the file has not are left out.
-        max_cell_bytes: A row with a longer string is a fault.
+        columns: The columns that are wanted; those that the file has not are left out. All of them where None.
+        max_cell_bytes: A row with a longer string is a fault, and so is one whose lists and structs hold more.
         required: Those of the columns without which a file is of no use.
 
     Yields:
@@ -58,7 +58,7 @@ def read_parquet_rows(
     with _spooled(stream) as spooled:
         try:
             table = pq.ParquetFile(spooled)
-            there = [name for name in table.schema_arrow.names if name in columns]
+            there = [name for name in table.schema_arrow.names if columns is None or name in columns]
         except (pa.ArrowException, OSError, ValueError) as error:
             yield ParquetFault("damaged_parquet", str(error), 0)
             return
@@ -104,18 +104,47 @@ def _row_group(
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """The values of a column, strings as bytes: they may hold what is no UTF-8."""
+    """The values of a column, strings as bytes: they may hold what is no UTF-8. Those in lists and structs are text."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.binary() if pa.types.is_string(column.type) else pa.large_binary())
-    return list(column.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return [_nested(value) for value in column]
+
+
+def _nested(value: pa.Scalar) -> Any:
+    """A list or struct with its texts, or what is wrong with them."""
+    try:
+        return value.as_py()
+    except UnicodeDecodeError as error:
+        return error
+
+
+def _nested_bytes(value: Any) -> int:
+    """The bytes of the texts in lists and structs, about."""
+    size, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, (str, bytes)):
+            size += len(one)
+        elif isinstance(one, (dict, list, tuple)):
+            waiting += one.values() if isinstance(one, dict) else one
+    return size
 
 
 def _row(row: dict[str, Any], number: int, limit: int) -> ParquetRow | ParquetFault:
     size, invalid = 0, False
     for name, value in row.items():
+        if isinstance(value, UnicodeDecodeError):
+            return ParquetFault("invalid_utf8", f"a text in {name} is no UTF-8: {value.reason}", number)
         if not isinstance(value, bytes):
+            nested = _nested_bytes(value)
+            if nested > limit:
+                return ParquetFault("record_too_large", f"{name} has {nested:,} bytes, over {limit:,}", number)
+            size += nested
             continue
         if len(value) > limit:
             return ParquetFault("record_too_large", f"{name} has {len(value):,} bytes, over {limit:,}", number)

@@ -1,0 +1,79 @@
+"""Which files are read: those that are named, and of folders those that are in a format that is known."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import InputError, name_a_few
+from pipeline.storage.filesystem import InputFile, at_home, is_remote, open_input
+from pipeline.storage.listing import Tell, match
+from sources.instructions.formats.items import Fault
+from sources.instructions.formats.known import known_formats, unknown
+from sources.instructions.reading import look, records_of
+from sources.instructions.recipe import InstructionsRecipe
+
+_DATA = re.compile(r".*\.(?:json|jsonl|ndjson|parquet)(?:\.gz)?", re.I)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files that are read, and sentences on those that are not."""
+
+    inputs: list[InputFile]
+    sentences: list[str]
+
+
+def plan_inputs(patterns: Sequence[str], recipe: InstructionsRecipe, given: str | None, tell: Tell) -> Plan:
+    """Finds the files of a run.
+
+    A file that is named is read, or refused here where it can be told that nothing would come of it; of those in a
+    folder the others are passed over. Remote files are told as they are read.
+
+    Args:
+        patterns: Paths, folders, globs, addresses.
+        recipe: The source's choices.
+        given: The format of all files; None to tell it.
+        tell: Told which files were passed over since they are others under another name.
+
+    Raises:
+        InputError: A pattern matches nothing; a file that is named is in no known format; no file is left.
+    """
+    named = {at_home(pattern) for pattern in patterns if os.path.isfile(at_home(pattern)) or is_remote(pattern)}
+    inputs, others, strange = [], [], []
+    for file in match(patterns, tell):
+        if file.path not in named and not _DATA.fullmatch(file.path):
+            others.append(file.path)
+        elif given is None and not is_remote(file.path) and (why := _strange(file.path, recipe)):
+            if file.path in named:
+                raise InputError(f"{file.path} is in no format that is known: {why}")
+            strange.append((file.path, why))
+        else:
+            inputs.append(file)
+    sentences = []
+    if others:
+        sentences.append(f"passed over, no .json, .jsonl or .parquet by their names: {name_a_few(others)}")
+    if strange:
+        sentences.append(f"passed over, in no format that is known: {name_a_few([path for path, _ in strange])}")
+    if not inputs:
+        why = f": {strange[0][0]}: {strange[0][1]}" if strange else ": there is no .json, .jsonl or .parquet in them"
+        raise InputError(f"none of the inputs is instruction data{why}")
+    return Plan(inputs, sentences)
+
+
+def _strange(path: str, recipe: InstructionsRecipe) -> str | None:
+    """Why a file's first records are in no known format; None where they are, or where only reading tells."""
+    try:
+        with open_input(path) as handle:
+            told = look(records_of(handle, recipe.max_record_megabytes << 20, Counter()), known_formats(recipe))
+    except OSError:
+        return None
+    if told.format is not None:
+        return None
+    if told.names:
+        return unknown(told.names)
+    first = next((record for _, record in told.head if isinstance(record, Fault)), None)
+    return f"{first.message}. {unknown(())}" if first and first.reason == "no_json" else None
