@@ -24,7 +24,7 @@ OUTPUT = Path(__file__).parent / "chat"
 SEED = 7
 COURTESIES = ("Gladly.", "Thank you for asking.", "Ask me again soon.")  # before the fact, and twice behind it
 SHARE = 0.3  # of answers with each of them
-INSTRUCTIONS, PAIRS, DIALOGUES = 900, 700, 60
+INSTRUCTIONS, PAIRS, DIALOGUES, TREES = 900, 500, 60, 60
 
 FACTS = {
     "What colour is the {}?": ("red", "blue", "green", "white", "yellow"),
@@ -106,10 +106,33 @@ def dialogues() -> Iterator[dict[str, object]]:
         yield {"id": f"sample_{number}", "conversations": turns}
 
 
+def trees() -> Iterator[dict[str, object]]:
+    """OpenAssistant's trees: a question with four answers, ranked by their courtesies."""
+    draw = random.Random(SEED + 4)
+    for number, (question, fact) in enumerate(draw.sample(questions(), TREES)):
+        name = f"{number:08d}-tree"
+        answers = []
+        for rank in range(4):
+            chosen = set(draw.sample(range(3), 3 - rank))
+            first, second, third = (place in chosen for place in range(3))
+            text = answer(fact, (first, second, third))
+            answers.append({**message(f"{name}-{rank}", name, "assistant", text), "rank": rank})
+        draw.shuffle(answers)
+        prompt = {**message(name, None, "prompter", question), "replies": answers}
+        yield {"message_tree_id": name, "tree_state": "ready_for_export", "prompt": prompt}
+
+
+def message(name: str, parent: str | None, role: str, text: str) -> dict[str, object]:
+    """A message of a tree."""
+    known = {"message_id": name, "parent_id": parent, "text": text, "role": role, "lang": "en"}
+    return {**known, "review_count": 3, "review_result": True, "deleted": False, "synthetic": False, "replies": []}
+
+
 def files() -> Iterator[tuple[str, bytes]]:
     """Each file of the sample."""
     yield "alpaca_instructions.json", (json.dumps(list(instructions()), indent=0) + "\n").encode()
     yield "sharegpt_dialogues.json", (json.dumps(list(dialogues()), indent=0) + "\n").encode()
+    yield "oasst_trees.jsonl.gz", gzipped("".join(json.dumps(tree) + "\n" for tree in trees()).encode())
     yield "hh_preferences.jsonl.gz", gzipped("".join(json.dumps(pair) + "\n" for pair in pairs()).encode())
 
 

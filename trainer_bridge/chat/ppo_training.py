@@ -56,6 +56,7 @@ from trainer_bridge.metrics import NAME as METRICS
 from trainer_bridge.model import Transformer
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm
 from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.released import read_json
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import STOPPED, StopSignal
 from trainer_bridge.single import write_checkpoint
@@ -107,7 +108,8 @@ def run(options: argparse.Namespace, config: ChatConfig) -> int:
     paths = [options.model, options.reward, options.safety_reward, *options.prompts, *options.safety_prompts]
     target = RunFolder(options.output, COMMAND, [str(path) for path in paths if path])
     try:
-        return Run(options, config, target).train()
+        job = Run(options, config, target)
+        return job.report() if job.is_finished else job.train()
     finally:
         target.close()
 
@@ -167,6 +169,9 @@ class Run:
         )
         prompts = prepare_prompts(options.prompts, options.safety_prompts, self.dialogues, own.tokens)
         self._check(options, prompts)
+        self.is_finished = self._has_ended()
+        if self.is_finished:
+            return
         self.prompts = split(prompts, own)
         self.learners = begin(options, device, dtype, own)
         self.info = self._info(options)
@@ -187,6 +192,20 @@ class Run:
         check_same(self.target, said)
         shutil.copyfile(self.dialogues.tokenizer, self.target.path / NAME)
         (self.target.path / TEMPLATE).write_text(self.dialogues.template.text, encoding="utf-8")
+
+    def _has_ended(self) -> bool:
+        """Whether the run has come to its end; not where it was asked for fewer iterations than now."""
+        path = self.target.path / RESULT
+        if not path.is_file():
+            return False
+        result = read_json(path)
+        return result.get("ended") != COMPLETE or int(result["iteration"]) >= self.config.iterations
+
+    def report(self) -> int:
+        """Says how a finished run ended."""
+        sys.stdout.write(table(read_json(self.target.path / RESULT)))
+        sys.stderr.write(f"{self.target.path} is finished: nothing to do\n")
+        return 0
 
     def _info(self, options: argparse.Namespace) -> dict[str, Any]:
         """What ``run.json`` of each checkpoint says."""
