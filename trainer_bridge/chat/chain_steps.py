@@ -53,34 +53,29 @@ class Figure:
 
 def commands(work: Path) -> dict[str, list[str]]:
     """The words behind ``python -m`` of each step."""
-    corpus, best = f"{work}/corpus", f"{work}/rejection/corpus"
-    model, prompts = f"{work}/sft", f"{corpus}/instructions/conversations"
+    corpus, sft = f"{work}/corpus", f"{work}/sft"
+    pairs, talks = f"{corpus}/instructions/preferences", f"{corpus}/instructions/conversations"
     mix = f"pipeline.mix --template {TEMPLATE} --tokens auto --tokenizer {work}/tokenizer/tokenizer.model"
-    chat = f"--recipe tiny --template {TEMPLATE} --reward {work}/reward --prompts {prompts}"
-    answers = "rejection.samples=1 rejection.seed=1 rejection.batch=64"
+    chat = f"--recipe tiny --template {TEMPLATE}"
+    judged = f"{chat} --reward {work}/reward --prompts {talks}"
+    again = f"optimizer.lr=2e-4 optimizer.warmup_steps=5 run.steps=30 run.init_from={sft}"
     steps = {
-        "instructions": f"sources.instructions --input {SAMPLES} --output {corpus}",
-        "tokenizer": f"tokenizer.train --corpus {corpus} --proportions chat --vocab-size 640 --soft-vocab-limit "
-        f"--output {work}/tokenizer",
-        "shards": f"{mix} --proportions chat --corpus {corpus} --output {work}/shards --set seq_len=128",
-        "sft": f"trainer_bridge.train --model tiny --data {work}/shards --output {model} {MODEL} "
-        "optimizer.lr=4e-3 run.steps=200",
-        "reward": f"trainer_bridge.chat.reward --recipe tiny --model {model} --template {TEMPLATE} --data {corpus}/instructions/preferences "
-        f"--output {work}/reward",
-        "rejection": f"trainer_bridge.chat.rejection {chat} --model {model} --output {work}/rejection",
-        "best-shards": f"{mix} --proportions {work}/{MIXED} --corpus {best} --output {work}/best-shards",
-        "best": f"trainer_bridge.train --model tiny --data {work}/best-shards --output {work}/best {MODEL} "
-        f"optimizer.lr=2e-4 optimizer.warmup_steps=5 run.steps=30 run.init_from={model}",
-        "ppo": f"trainer_bridge.chat.ppo {chat} --model {work}/best --output {work}/ppo",
-        "ghost": f"trainer_bridge.chat.ghost --recipe tiny --template {TEMPLATE} --model {work}/ppo --conversations {prompts} "
-        f"--output {work}/ghost",
-        **{
-            f"answers-{name}": f"trainer_bridge.chat.rejection {chat} --model {work}/{name} "
-            f"--output {work}/answers-{name} {answers}"
-            for name in ("sft", "best", "ppo")
-        },
+        "instructions": f"sources.instructions --input {SAMPLES}",
+        "tokenizer": f"tokenizer.train --corpus {corpus} --proportions chat --vocab-size 640 --soft-vocab-limit",
+        "shards": f"{mix} --proportions chat --corpus {corpus} --set seq_len=128",
+        "sft": f"trainer_bridge.train --model tiny --data {work}/shards {MODEL} optimizer.lr=4e-3 run.steps=200",
+        "reward": f"trainer_bridge.chat.reward {chat} --model {sft} --data {pairs}",
+        "rejection": f"trainer_bridge.chat.rejection {judged} --model {sft}",
+        "best-shards": f"{mix} --proportions {work}/{MIXED} --corpus {work}/rejection/corpus",
+        "best": f"trainer_bridge.train --model tiny --data {work}/best-shards {MODEL} {again}",
+        "ppo": f"trainer_bridge.chat.ppo {judged} --model {work}/best",
+        "ghost": f"trainer_bridge.chat.ghost {chat} --model {work}/ppo --conversations {talks}",
     }
-    return {name: words.split() for name, words in steps.items()}
+    for name in ("sft", "best", "ppo"):
+        words = "rejection.samples=1 rejection.seed=1 rejection.batch=64"
+        steps[f"answers-{name}"] = f"trainer_bridge.chat.rejection {judged} --model {work}/{name} {words}"
+    outputs = {"instructions": "corpus"}
+    return {name: [*words.split(), "--output", f"{work}/{outputs.get(name, name)}"] for name, words in steps.items()}
 
 
 def run(options: argparse.Namespace) -> int:

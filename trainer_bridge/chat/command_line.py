@@ -1,6 +1,7 @@
 """What the commands of ``trainer_bridge.chat`` share: recipe, overrides, ``--keys``."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -8,6 +9,8 @@ from pipeline.recipe_keys import listing, recipe_keys
 from trainer_bridge.chat.config import RECIPES, ChatConfig, load_chat
 from trainer_bridge.command_line import local_path
 from trainer_bridge.recipe import recipe_names
+
+OVERRIDE = re.compile(r"[a-z]+\.[a-z_]+=")
 
 
 def chat_parser(module: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -51,9 +54,11 @@ def parse(
         known = argparse.ArgumentParser(add_help=False)
         known.add_argument("--recipe", default="llama2")
         options, rest = known.parse_known_args(words)
-        config = load_chat(options.recipe, [word for word in rest if "=" in word and not word.startswith("-")])
+        config = load_chat(options.recipe, [word for word in rest if OVERRIDE.match(word)])
         keys = (key for key in recipe_keys(ChatConfig, config) if key.path.startswith((f"{section}.", "device.")))
         sys.stdout.write(listing(keys))
         parser.exit()
-    options = parser.parse_intermixed_args(words)  # overrides may stand on both sides of a flag
-    return options, load_chat(options.recipe, options.overrides)
+    # Overrides may stand anywhere: behind a flag of several paths, too, which would take them for paths.
+    overrides = [word for word in words if OVERRIDE.match(word)]
+    options = parser.parse_intermixed_args([word for word in words if not OVERRIDE.match(word)])
+    return options, load_chat(options.recipe, overrides + options.overrides)

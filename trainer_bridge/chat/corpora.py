@@ -80,7 +80,7 @@ def read_rows(paths: Iterable[str | Path]) -> Iterator[Row]:
         try:
             with pq.ParquetFile(path) as file:
                 names = file.schema_arrow.names
-                kind: Any = file.schema_arrow.field("meta").type if "meta" in names else None
+                kind: Any = file.schema_arrow.field("meta").type if "meta" in names else pa.null()
                 fields = (
                     [kind.field(place).name for place in range(kind.num_fields)] if pa.types.is_struct(kind) else []
                 )

@@ -2,12 +2,16 @@
 
 import hashlib
 import io
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sentencepiece
+import torch
+from safetensors.torch import save_file
 
 from samples.make_chat import courtesy, instructions, pairs
 from tests.trainer_bridge import tiny
@@ -16,8 +20,14 @@ from tokenizer.chat.encode import encode_conversation
 from tokenizer.chat.template import load_template
 from tokenizer.encode import Encoder
 from trainer_bridge.chat.corpora import write_conversations
+from trainer_bridge.chat.scalar import write_record
+from trainer_bridge.checkpoint import MODEL as MODEL_PREFIX
+from trainer_bridge.config import ModelConfig
+from trainer_bridge.convert import hf_config, to_hf
+from trainer_bridge.run_folder import RunFolder
+from trainer_bridge.single import write_checkpoint
+from trainer_bridge.stored import file_sha256
 
-TEMPLATE = "vicuna_v1.1"
 SEQ_LEN = 64
 MODEL = {"dim": 48, "layers": 2, "heads": 4, "ffn_hidden": 128, "context": 96}
 
@@ -100,10 +110,18 @@ def write_shards(folder: Path, tokenizer: Path, template: Path) -> Path:
     )
 
 
+def made(folder: Path) -> Path:
+    """A folder with the world's tokenizer and template."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tokenizer(folder / "made.model")
+    template_file(folder)
+    return folder
+
+
 def answering_model(folder: Path, steps: int = 160) -> Path:
     """A run that was trained on the instructions, with its tokenizer and template."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer, template = write_tokenizer(folder / "made.model"), template_file(folder)
+    made(folder)
+    tokenizer, template = folder / "made.model", folder / "short.yaml"
     shards = write_shards(folder / "shards", tokenizer, template)
     train(
         shards,
@@ -116,3 +134,41 @@ def answering_model(folder: Path, steps: int = 160) -> Path:
     shutil.copyfile(tokenizer, folder / "run" / "tokenizer.model")
     shutil.copyfile(template, folder / "run" / "template.yaml")
     return folder / "run"
+
+
+def random_run(folder: Path, made: Path, seed: int = 0, **shape) -> Path:
+    """A run that nothing was trained in: random weights, and the tokenizer and template of a folder."""
+    tokenizer = made / "made.model"
+    encoder = Encoder(tokenizer)
+    config = ModelConfig(**{**MODEL, "dim": 32, "vocab_size": encoder.vocab_size, **shape})
+    built = tiny.model(config, seed, std=0.1)
+    target = RunFolder(folder, "trainer_bridge.import_weights")
+    tensors = {MODEL_PREFIX + name: parameter.detach() for name, parameter in built.named_parameters()}
+    known = {"bos": encoder.bos_id, "eos": encoder.eos_id, "tokenizer_sha256": encoder.sha256}
+    info = {"step": 0, "loader": None, "config": {"model": asdict(config)}, "weights_only": True, **known}
+    write_checkpoint(target, 0, tensors, info)
+    target.close()
+    shutil.copyfile(tokenizer, folder / "tokenizer.model")
+    shutil.copyfile(made / "short.yaml", folder / "template.yaml")
+    return folder
+
+
+def random_reward(folder: Path, made: Path, seed: int = 5, head: float = 1.0) -> Path:
+    """A reward model with random weights, in the files that the command writes."""
+    encoder, template = Encoder(made / "made.model"), load_template(made / "short.yaml")
+    config = ModelConfig(**{**MODEL, "dim": 32, "vocab_size": encoder.vocab_size})
+    trunk = {
+        name: weight for name, weight in tiny.model(config, seed, std=0.1).state_dict().items() if "output" not in name
+    }
+    torch.manual_seed(seed)
+    weights = to_hf(trunk, config) | {"score.weight": head * torch.randn(1, config.dim)}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    values = hf_config(config, encoder.bos_id, encoder.eos_id, "float32")
+    values |= {"architectures": ["LlamaForSequenceClassification"], "num_labels": 1, "pad_token_id": encoder.unk_id}
+    (folder / "config.json").write_text(json.dumps(values))
+    shutil.copyfile(made / "made.model", folder / "tokenizer.model")
+    shutil.copyfile(made / "short.yaml", folder / "template.yaml")
+    record = {"tokenizer_sha256": encoder.sha256, "template": {"name": template.name, "sha256": template.sha256}}
+    write_record(folder, {**record, "weights_sha256": file_sha256(folder / "model.safetensors")})
+    return folder
