@@ -48,7 +48,9 @@ class LanguageIdentifier:
             score is always what Python's ``round`` makes of fastText's probability. Where fastText predicts nothing,
             which no lid.176 model does, the pair is ("", 0.0).
         """
-        labels, scores = self.classifier.predict([text.replace("\n", "") for text in texts])
+        labels, scores = self.classifier.predict(
+            [text.encode("utf-8", "replace").replace(b"\n", b"") for text in texts]
+        )
         pairs = zip(labels.tolist(), scores.tolist(), strict=True)
         return [("" if label < 0 else self.languages[label], score) for label, score in pairs]
 

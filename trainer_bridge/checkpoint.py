@@ -18,8 +18,9 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 
-from trainer_bridge.config import ModelConfig
+from trainer_bridge.config import LoraConfig, ModelConfig
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.lora import add_adapters, merge_adapters
 from trainer_bridge.model import Transformer
 from trainer_bridge.recipe import build
 from trainer_bridge.stored import (
@@ -140,7 +141,7 @@ def training_state(model: nn.Module, optimizer: torch.optim.Optimizer, guard: di
     state: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
         state[MODEL + name] = parameter.detach()
-        for part, tensor in optimizer.state[parameter].items():
+        for part, tensor in optimizer.state.get(parameter, {}).items():
             state[f"optimizer.{name}.{part}"] = tensor
     return {**state, **{f"guard.{name}": tensor for name, tensor in guard.items()}}
 
@@ -225,6 +226,11 @@ def stored_model_config(checkpoint: Path) -> ModelConfig:
     return config
 
 
+def stored_lora(checkpoint: Path) -> LoraConfig:
+    """What was trained beside the weights in a checkpoint."""
+    return build(LoraConfig, read_info(checkpoint)["config"].get("lora", {}), "lora.")
+
+
 def check_shape(checkpoint: Path, config: ModelConfig) -> None:
     """Raises Damaged where a checkpoint's weights are not those of a model; nothing is loaded or allocated."""
     stored = {
@@ -236,13 +242,28 @@ def check_shape(checkpoint: Path, config: ModelConfig) -> None:
     layers = {name.split(".")[1] for name in stored if name.startswith("layers.")}
     if len(layers) == config.layers:
         with torch.device("meta"):
-            wanted = {name: tuple(p.shape) for name, p in Transformer(config).named_parameters()}
+            model = Transformer(config)
+            add_adapters(model, stored_lora(checkpoint))
+        wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
     if stored != wanted:
         first = min(name for name in {*stored, *wanted} if stored.get(name) != wanted.get(name))
         raise Damaged(
             f"the weights in {checkpoint} are not those of a model of {config.layers} layers and width {config.dim}: "
             f"{first} is {stored.get(first)}, the model's {wanted.get(first)}"
         )
+
+
+def load_merged(checkpoint: Path, module: nn.Module, prefix: str = "") -> None:
+    """Loads the weights of a model, or of a block of one, with what LoRA trained beside them merged into them.
+
+    Args:
+        checkpoint: where they are.
+        module: on one device; in place.
+        prefix: the block's, such as ``layers.0.``.
+    """
+    add_adapters(module, stored_lora(checkpoint))
+    load_tensors(checkpoint, {MODEL + prefix + name: p.data for name, p in module.named_parameters()})
+    merge_adapters(module)
 
 
 def load_model(run: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Transformer:
@@ -260,7 +281,7 @@ def load_model(run: Path, device: torch.device, dtype: torch.dtype = torch.float
     config = stored_model_config(checkpoint)
     check_shape(checkpoint, config)
     model = Transformer(config, dtype).requires_grad_(False)
-    load_tensors(checkpoint, {MODEL + name: parameter.data for name, parameter in model.named_parameters()})
+    load_merged(checkpoint, model)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(device, dtype if parameter.dim() > 1 else torch.float32)
     model.rope = model.rope.to(device)

@@ -4,12 +4,14 @@ Defaults are the LLaMA paper's (section 2.2 and 2.3) where it states a value. Wh
 says whose value it is.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from trainer_bridge.errors import TrainerError
 
 FFN_MULTIPLE = 256  # meta-llama/llama, params.json: "multiple_of"
 LEAST_WINDOW = 32  # the deviation of fewer than half of these steps says little: ordinary steps would be skipped
+MATRICES = ("wq", "wk", "wv", "wo", "w1", "w2", "w3")
 MOST_POSITIONS = 1 << 22  # of the rotary tables: a number in a file shall not fill the memory
 # Keys of a model that change how the same weights compute; the others speak of its first weights.
 CHANGEABLE = ("dim", "layers", "heads", "kv_heads", "vocab_size", "ffn_hidden", "context", "norm_eps", "rope_theta")
@@ -126,6 +128,7 @@ class OptimizerConfig:
         schedule: From the warm-up's end on: ``cosine``, the paper's; ``linear``: a straight line; ``wsd``: constant,
             then a straight line (warm-up, stable, decay: MiniCPM, arXiv 2404.06395).
         warmup_steps: Steps over which the learning rate rises.
+        warmup_fraction: The same as a share of the run's steps, rounded up.
         decay_fraction: Share of the run's steps over which ``wsd`` falls (MiniCPM: a tenth).
         final_lr_fraction: Where the schedule ends, as a share of ``lr``.
         moment_dtype: ``fp32``, or ``bf16``, which halves the moments' memory (CUDA only).
@@ -144,12 +147,17 @@ class OptimizerConfig:
     clip: float = 1.0
     schedule: str = "cosine"
     warmup_steps: int = 2000
+    warmup_fraction: float | None = None
     decay_fraction: float = 0.1
     final_lr_fraction: float = 0.1
     moment_dtype: str = "fp32"
     skip_sigma: float = 6.0
     skip_window: int = 128
     skip_limit: int = 25
+
+    def warmup(self, steps: int) -> int:
+        """Steps over which the learning rate rises in a run of ``steps``."""
+        return self.warmup_steps if self.warmup_fraction is None else math.ceil(self.warmup_fraction * steps)
 
 
 @dataclass(frozen=True)
@@ -186,9 +194,11 @@ class RunConfig:
     """Length of the run, its batch, its records.
 
     Attributes:
-        steps: Of the optimiser; where None, tokens / batch_tokens. ``--steps`` sets it.
-        tokens: Length of the run where ``steps`` is None.
+        steps: Length of the run in steps of the optimiser; ``--steps`` sets it.
+        epochs: The same as how often each row of the shards is read; the last step is filled up.
+        tokens: The same in tokens; only whole steps. Of the three, the one given last counts.
         batch_tokens: Tokens of a step (4,194,304: 2,048 sequences of 2,048).
+        batch_sequences: The same in rows of the shards, whatever their length. Of the two, the one given last counts.
         micro_batch: Sequences that one rank computes at a time.
         seed: Of the first weights.
         init_from: A run whose weights this one starts from (an imported model, say); step and moments start anew.
@@ -206,8 +216,10 @@ class RunConfig:
     """
 
     steps: int | None = None
+    epochs: float | None = None
     tokens: float = 1.0e12
     batch_tokens: int = 4_194_304
+    batch_sequences: int | None = None
     micro_batch: int = 4
     seed: int = 0
     init_from: str | None = None
@@ -221,6 +233,35 @@ class RunConfig:
     tensorboard: bool = False
     gc_every: int = 1000
     profile: int = 0
+
+    def batch(self, seq_len: int) -> int:
+        """Rows of a step, of shards whose rows have ``seq_len`` positions."""
+        return self.batch_tokens // seq_len if self.batch_sequences is None else self.batch_sequences
+
+    def length(self, rows: int, seq_len: int) -> int:
+        """Steps of the run, on shards of ``rows`` rows of ``seq_len`` positions."""
+        if self.steps is not None:
+            return self.steps
+        batch = self.batch(seq_len)
+        if self.epochs is not None:
+            return math.ceil(self.epochs * rows / batch)
+        return max(1, int(self.tokens // (batch * seq_len)))
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """What is trained beside weights that stay as they are (LoRA, Hu et al. 2021); it needs ``run.init_from``.
+
+    Attributes:
+        rank: Of the change of each matrix; 0: none, all weights are trained.
+        alpha: The change is scaled by alpha / rank (Alpaca-LoRA: 16 at rank 8).
+        targets: The matrices that change, of ``wq``, ``wk``, ``wv``, ``wo``, ``w1``, ``w2``, ``w3``; the default is the
+            paper's.
+    """
+
+    rank: int = 0
+    alpha: float = 16.0
+    targets: tuple[str, ...] = ("wq", "wv")
 
 
 @dataclass(frozen=True)
@@ -274,6 +315,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     efficiency: EfficiencyConfig = field(default_factory=EfficiencyConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     cost: CostConfig = field(default_factory=CostConfig)
 
@@ -294,21 +336,38 @@ class TrainConfig:
         for key, share in shares.items():
             _require(0 <= share <= 1, f"optimizer.{key}", share, "a share from 0 to 1")
         _at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "skip_sigma")
+        warmup = optimizer.warmup_fraction
+        _require(warmup is None or 0 <= warmup <= 1, "optimizer.warmup_fraction", warmup, "a share from 0 to 1")
         _above_zero("optimizer", optimizer, "eps", "clip")
         fine = all(0 <= beta < 1 for beta in optimizer.betas)
         _require(fine, "optimizer.betas", optimizer.betas, "two numbers from 0 to below 1")
         _at_least(1, "run", run, "steps", "micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every")
-        _at_least(1, "run", run, "threads")
+        _at_least(1, "run", run, "threads", "batch_sequences")
         _at_least(0, "run", run, "profile")
         _above_zero("run", run, "tokens")
+        _require(run.epochs is None or run.epochs > 0, "run.epochs", run.epochs, "above 0")
         for key in run.init_changes:
             _one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
+        self._validate_lora()
         _at_least(0, "evaluation", self.evaluation, "every", "shots")
         _at_least(1, "evaluation", self.evaluation, "rows", "limit", "batch_tokens")
         _at_least(0, "cost", self.cost, "watts", "intensity")
         _at_least(1, "cost", self.cost, "pue")
         _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
         _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
+
+    def _validate_lora(self) -> None:
+        lora = self.lora
+        _at_least(0, "lora", lora, "rank")
+        _above_zero("lora", lora, "alpha")
+        for name in lora.targets:
+            _one_of("lora.targets", name, MATRICES)
+        if lora.rank:
+            _require(bool(lora.targets), "lora.targets", lora.targets, ", ".join(MATRICES))
+            if self.run.init_from is None:
+                raise TrainerError("lora.rank is set, and nothing to start from: give run.init_from=RUN")
+            if self.efficiency.tensor_parallel > 1:
+                raise TrainerError("lora.rank is set: efficiency.tensor_parallel must be 1")
 
 
 def _at_least(least: int, section: str, values: object, *keys: str) -> None:

@@ -19,6 +19,7 @@ from trainer_bridge.checkpoint import (
     MODEL,
     check_shape,
     latest_checkpoint,
+    load_merged,
     load_tensors,
     read_info,
     run_of,
@@ -49,7 +50,7 @@ def parts(checkpoint: Path, config: ModelConfig) -> Iterator[dict[str, Tensor]]:
     for layer in range(config.layers):
         block: nn.Module = TransformerBlock(config, layer)
         prefix = f"layers.{layer}."
-        load_tensors(checkpoint, {MODEL + prefix + name: p.data for name, p in block.named_parameters()})
+        load_merged(checkpoint, block, prefix)
         yield {prefix + name: tensor for name, tensor in block.state_dict().items()}
 
 

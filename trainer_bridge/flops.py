@@ -14,14 +14,21 @@ PEAKS = {
 }
 
 
-def flops_per_token_full(config: ModelConfig, parameters: int, seq_len: int) -> float:
-    """6 N + 12 L d T: every parameter, and attention as if it were not causal. The paper-comparable convention."""
-    return 6.0 * parameters + 12.0 * config.layers * config.dim * seq_len
+def flops_per_token_full(config: ModelConfig, parameters: int, seq_len: int, trained: int | None = None) -> float:
+    """6 N + 12 L d T: every parameter, and attention as if it were not causal. The paper-comparable convention.
+
+    Of the 6, two are the gradient of the parameters themselves: only ``trained`` ones (None: all) have it.
+    """
+    products = 4.0 * parameters + 2.0 * (parameters if trained is None else trained)
+    return products + 12.0 * config.layers * config.dim * seq_len
 
 
-def flops_per_token_causal(config: ModelConfig, parameters: int, seq_len: int) -> float:
+def flops_per_token_causal(config: ModelConfig, parameters: int, seq_len: int, trained: int | None = None) -> float:
     """6 (N - V d) + 6 L d T: without the embedding, which is a look-up, and only the scores a causal model needs."""
-    return 6.0 * (parameters - config.vocab * config.dim) + 6.0 * config.layers * config.dim * seq_len
+    embedding = config.vocab * config.dim
+    products = 4.0 * (parameters - embedding)
+    products += 2.0 * (parameters - embedding if trained is None else trained)
+    return products + 6.0 * config.layers * config.dim * seq_len
 
 
 def peak_flops(device_name: str) -> float | None:

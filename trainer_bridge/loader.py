@@ -188,7 +188,7 @@ class Share:
         if self.batch % (self.micro * self.ranks):
             raise TrainerError(
                 f"a batch of {self.batch} sequences cannot be divided into micro-batches of {self.micro} on "
-                f"{self.ranks} ranks; run.batch_tokens or run.micro_batch must change"
+                f"{self.ranks} ranks; run.batch_tokens (or run.batch_sequences) or run.micro_batch must change"
             )
 
     @property

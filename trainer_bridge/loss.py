@@ -15,9 +15,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, h_ND: Tensor, w_VD: Tensor, target_N: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
         w = w_VD.to(h_ND.dtype)
         losses = torch.empty(h_ND.shape[0], dtype=torch.float32, device=h_ND.device)
-        wants_grad = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
-        grad_h = torch.empty_like(h_ND) if wants_grad else None
-        grad_w = torch.zeros(w_VD.shape, dtype=torch.float32, device=h_ND.device) if wants_grad else None
+        grad_h = torch.empty_like(h_ND) if any(ctx.needs_input_grad[:2]) else None
+        trains_w = ctx.needs_input_grad[1]
+        grad_w = torch.zeros(w_VD.shape, dtype=torch.float32, device=h_ND.device) if trains_w else None
         for start in range(0, h_ND.shape[0], chunk):
             part = slice(start, start + chunk)
             h, target = h_ND[part], target_N[part]
@@ -28,22 +28,24 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             wanted = logits.gather(1, index)
             sums = logits.exp_().sum(-1, keepdim=True)
             losses[part] = ((sums.log() - wanted) * valid).squeeze(1)
-            if grad_h is not None and grad_w is not None:
+            if grad_h is not None:
                 grad = logits.mul_(valid / sums)  # the softmax, in the logits' memory
                 grad.scatter_add_(1, index, -valid.float())
                 grad_low = grad.to(h.dtype)
                 grad_h[part] = grad_low @ w
-                _add_product(grad_w, grad_low, h)
+                if grad_w is not None:
+                    _add_product(grad_w, grad_low, h)
         ctx.save_for_backward(grad_h, grad_w)
         ctx.weight_dtype = w_VD.dtype
         ctx.mark_non_differentiable(losses)
         return losses.sum(), losses
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         grad_h, grad_w = ctx.saved_tensors
         scale = grads[0]
-        return (grad_h * scale).to(grad_h.dtype), (grad_w * scale).to(ctx.weight_dtype), None, None
+        of_weight = None if grad_w is None else (grad_w * scale).to(ctx.weight_dtype)
+        return (grad_h * scale).to(grad_h.dtype), of_weight, None, None
 
 
 def _add_product(total_VD: Tensor, grad_NV: Tensor, h_ND: Tensor) -> None:

@@ -39,14 +39,16 @@ class Cache(Protocol):
 
 
 class Linear(nn.Linear):
-    """A matrix without bias, stored in fp32 and applied in the type of its input."""
+    """A matrix without bias, stored in fp32 and applied in the type of its input; ``adapter`` adds to it (LoRA)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
+        self.adapter: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs]."""
-        return functional.linear(x, self.weight.to(x.dtype))
+        y = functional.linear(x, self.weight.to(x.dtype))
+        return y if self.adapter is None else y + self.adapter(x)
 
 
 class RMSNorm(nn.Module):
@@ -111,6 +113,12 @@ class Attention(nn.Module):
         self.register_state_dict_post_hook(_split_wqkv)
         self.register_load_state_dict_pre_hook(_join_wqkv)
 
+    def join(self, wq: Tensor, wk: Tensor, wv: Tensor) -> Tensor:
+        """Three matrices [..., I] as the rows of wqkv."""
+        q = wq.unflatten(0, (-1, self.group, self.head_dim))
+        k, v = (w.unflatten(0, (-1, 1, self.head_dim)) for w in (wk, wv))
+        return torch.cat((q, k, v), dim=1).flatten(0, 2)
+
     def forward(self, x: Tensor, rope: Tensor, mask: Mask = None, cache: Cache | None = None) -> Tensor:
         """[B, T, D] -> [B, T, D]; rope [2, T, E]; mask as in ``causal_attention``."""
         qkv = self.wqkv(x).unflatten(-1, (-1, self.group + 2, self.head_dim))
@@ -131,6 +139,10 @@ class FeedForward(nn.Module):
         self.w2 = Linear(config.hidden, config.dim)
         self.register_state_dict_post_hook(_split_w13)
         self.register_load_state_dict_pre_hook(_join_w13)
+
+    def join(self, w1: Tensor, w3: Tensor) -> Tensor:
+        """Two matrices [..., I] as the rows of w13."""
+        return torch.stack([w.unflatten(0, (-1, self.block)) for w in (w1, w3)], dim=1).flatten(0, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, D] -> [B, T, D]."""
@@ -229,10 +241,9 @@ def _split_wqkv(module: Any, state: dict[str, Tensor], prefix: str, _: Any) -> N
 def _join_wqkv(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Load hook: the way back."""
     if prefix + "wq.weight" in state:
-        q = state.pop(prefix + "wq.weight").unflatten(0, (-1, module.group, module.head_dim))
-        k = state.pop(prefix + "wk.weight").unflatten(0, (-1, 1, module.head_dim))
-        v = state.pop(prefix + "wv.weight").unflatten(0, (-1, 1, module.head_dim))
-        state[prefix + "wqkv.weight"] = torch.cat((q, k, v), dim=1).flatten(0, 2)
+        state[prefix + "wqkv.weight"] = module.join(
+            *(state.pop(f"{prefix}{name}.weight") for name in ("wq", "wk", "wv"))
+        )
 
 
 def _split_w13(module: Any, state: dict[str, Tensor], prefix: str, _: Any) -> None:
@@ -244,6 +255,4 @@ def _split_w13(module: Any, state: dict[str, Tensor], prefix: str, _: Any) -> No
 def _join_w13(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Load hook: the way back."""
     if prefix + "w1.weight" in state:
-        w1 = state.pop(prefix + "w1.weight").unflatten(0, (-1, module.block))
-        w3 = state.pop(prefix + "w3.weight").unflatten(0, (-1, module.block))
-        state[prefix + "w13.weight"] = torch.stack((w1, w3), dim=1).flatten(0, 2)
+        state[prefix + "w13.weight"] = module.join(*(state.pop(f"{prefix}{name}.weight") for name in ("w1", "w3")))

@@ -18,9 +18,9 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
         step: 0 for the first.
         steps: length of the run; the last step (steps - 1) has the final rate.
     """
-    if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
-    begin = config.warmup_steps
+    begin = config.warmup(steps)
+    if step < begin:
+        return config.lr * (step + 1) / begin
     if config.schedule == "wsd":  # the decay begins later: the rate is constant before
         begin = max(begin, steps - round(steps * config.decay_fraction))
     progress = min(1.0, max(0.0, (step + 1 - begin) / max(1, steps - begin)))

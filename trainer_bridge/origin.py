@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from trainer_bridge.checkpoint import (
+    MODEL,
     check_shape,
     find_damage,
     list_checkpoints,
+    load_tensors,
     read_info,
     step_of,
+    stored_lora,
     stored_model_config,
 )
 from trainer_bridge.config import CHANGEABLE, ModelConfig
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.lora import add_adapters, changes, is_adapter
+from trainer_bridge.model import Transformer, TransformerBlock
+from trainer_bridge.parallel import add_weights
 
 TOKENIZER = "tokenizer"
 
@@ -51,6 +57,23 @@ def check_origin(checkpoint: Path, config: ModelConfig, tokenizer_sha256: str, a
     check_shape(checkpoint, stored)
     unknown = ["its tokenizer is not known: make sure that it is the shards' own"] if known is None else []
     return ["changed" + line[1:] for line in changes.values()] + unknown
+
+
+def take_weights(checkpoint: Path, model: Transformer) -> None:
+    """Loads another run's weights into a model, of which this rank may hold a part; what LoRA changed is merged."""
+    weights = {name: p.detach() for name, p in model.named_parameters() if not is_adapter(name)}
+    load_tensors(checkpoint, {MODEL + name: weight for name, weight in weights.items()})
+    lora = stored_lora(checkpoint)
+    if not lora.rank:
+        return
+    for layer in range(model.config.layers):
+        block = TransformerBlock(model.config, layer)
+        add_adapters(block, lora)
+        prefix = f"layers.{layer}."
+        adapters = {name: p.data for name, p in block.named_parameters() if is_adapter(name)}
+        load_tensors(checkpoint, {MODEL + prefix + name: p for name, p in adapters.items()})
+        for name, change in changes(block):
+            add_weights(model, f"{prefix}{name}.weight", change.to(weights[f"{prefix}{name}.weight"].device))
 
 
 def effective(config: ModelConfig) -> dict[str, Any]:

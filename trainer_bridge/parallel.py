@@ -28,11 +28,13 @@ from torch.distributed.tensor.parallel import (
 )
 
 from trainer_bridge.activations import apply_checkpointing
-from trainer_bridge.config import EfficiencyConfig, ModelConfig
+from trainer_bridge.config import EfficiencyConfig, LoraConfig, ModelConfig
 from trainer_bridge.errors import SaidElsewhere, TrainerError
+from trainer_bridge.lora import PART, add_adapters, is_adapter
 from trainer_bridge.model import BLOCK, Transformer, rotary_table
 
 T = TypeVar("T")
+NO_LORA = LoraConfig()
 CPU_ATTENTION = ("auto", "flash", "math")
 TIMEOUT = timedelta(minutes=30)  # of a collective: the first step compiles, and not equally fast everywhere
 
@@ -147,14 +149,21 @@ def compute_dtype(choice: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if choice == "bf16" else torch.float32
 
 
-def build_model(config: ModelConfig, efficiency: EfficiencyConfig, world: World) -> Transformer:
+def build_model(
+    config: ModelConfig, efficiency: EfficiencyConfig, world: World, lora: LoraConfig = NO_LORA
+) -> Transformer:
     """A model on this rank's device, cut, checkpointed, compiled and sharded as asked; weights not yet set.
 
-    It is made on the meta device first, so no rank ever holds the whole of it.
+    It is made on the meta device first, so no rank ever holds the whole of it. Matrices beside which LoRA trains are
+    stored in the type of the computation.
     """
     dtype = compute_dtype(efficiency.dtype, world.device)
     with torch.device("meta"):
         model = Transformer(config, dtype, efficiency.loss_chunk)
+        add_adapters(model, lora)
+    for parameter in model.parameters():
+        if not parameter.requires_grad and parameter.dim() > 1:
+            parameter.data = parameter.data.to(dtype)
     if world.mesh is not None and world.tensor_ranks > 1:
         _cut_tensors(model, world.mesh["tensor"], efficiency)
     apply_checkpointing(model.layers, efficiency.checkpointing)
@@ -243,10 +252,21 @@ def _overlap_tensor_communication(mesh: DeviceMesh) -> None:
 @torch.no_grad()
 def set_weights(model: nn.Module, name: str, value: Tensor) -> None:
     """Copies a whole tensor into a parameter, of which this rank may hold a part."""
-    parameter: Any = model.get_parameter(name)
-    if isinstance(parameter, DTensor):
-        value = distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
-    parameter.copy_(value)
+    parameter = model.get_parameter(name)
+    parameter.copy_(_own_part(parameter, value))
+
+
+@torch.no_grad()
+def add_weights(model: nn.Module, name: str, value: Tensor) -> None:
+    """Adds a whole tensor to a parameter, of which this rank may hold a part."""
+    parameter = model.get_parameter(name)
+    parameter.add_(_own_part(parameter, value))
+
+
+def _own_part(parameter: Any, value: Tensor) -> Tensor:
+    if not isinstance(parameter, DTensor):
+        return value
+    return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 @torch.no_grad()
@@ -267,6 +287,20 @@ def initialise(model: Transformer, seed: int) -> None:
         generator = torch.Generator(parameter.device).manual_seed(_name_seed(seed, name))
         whole = torch.empty(parameter.shape, device=parameter.device)
         nn.init.trunc_normal_(whole, 0.0, std, -3 * std, 3 * std, generator=generator)
+        set_weights(model, name, whole)
+
+
+@torch.no_grad()
+def initialise_adapters(model: Transformer, seed: int) -> None:
+    """Draws what LoRA trains: A uniform, B zero (microsoft/LoRA, layers.py)."""
+    for name, parameter in model.named_parameters():
+        if not is_adapter(name):
+            continue
+        whole = torch.zeros(parameter.shape, device=parameter.device)
+        if f"{PART}a." in name:
+            generator = torch.Generator(parameter.device).manual_seed(_name_seed(seed, name))
+            bound = parameter.shape[1] ** -0.5
+            whole.uniform_(-bound, bound, generator=generator)
         set_weights(model, name, whole)
 
 

@@ -1,6 +1,6 @@
 """A run's configuration out of a YAML recipe and the command line: right types in, one clear line out.
 
-``python -m trainer_bridge.recipe --model tiny optimizer.lr=1e-4`` lists it, and needs no torch.
+``python -m trainer_bridge.recipe --model tiny --recipe sft optimizer.lr=1e-4`` lists it, and needs no torch.
 """
 
 import argparse
@@ -18,27 +18,36 @@ from pipeline.settings import parse_flag, parse_yaml
 from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError, run_command
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "train"
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+MODELS, FINE_TUNING, CHAT = "train", "finetune", "chat"
+# Keys that say the same in other units: one that is given later replaces those given before.
+SAME = (
+    ("run", {"steps", "epochs", "tokens"}),
+    ("run", {"batch_sequences", "batch_tokens"}),
+    ("optimizer", {"warmup_fraction", "warmup_steps"}),
+)
 T = TypeVar("T")
 
 
-def recipe_names(folder: Path = RECIPES) -> list[str]:
-    """Names of the recipes that come with the project, sorted: by default those of models."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def recipe_names(kind: str = MODELS) -> list[str]:
+    """Names of the recipes of models (or of fine-tuning, or chat) that come with the project, sorted."""
+    return sorted(path.stem for path in (RECIPES / kind).glob("*.yaml"))
 
 
-def read_recipe(name_or_path: str, folder: Path = RECIPES) -> dict[str, Any]:
-    """Reads a recipe by its name (``7B``) in a folder, or by its path (``my.yaml``).
+def read_recipe(name_or_path: str, kind: str = MODELS) -> dict[str, Any]:
+    """Reads a recipe of a model, of fine-tuning or of chat, by its name (``7B``, ``sft``) or its path (``my.yaml``).
 
     Raises:
         TrainerError: no such recipe, or not a YAML mapping.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        path = folder / f"{name_or_path}.yaml"
+        path = RECIPES / kind / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = ", ".join(recipe_names(folder))
-        raise TrainerError(f"no recipe {name_or_path!r}; there are {known}, or give a .yaml file")
+        names, other = ", ".join(recipe_names(kind)), FINE_TUNING if kind == MODELS else MODELS
+        flag = "--recipe" if other == FINE_TUNING else "--model"
+        hint = f" ({name_or_path} is one of {flag})" if name_or_path in recipe_names(other) else ""
+        raise TrainerError(f"no recipe {name_or_path!r}{hint}; there are {names}, or give a .yaml file")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
@@ -63,12 +72,22 @@ def apply_override(values: dict[str, Any], override: str, kind: type = TrainConf
     part = typing.get_type_hints(kind).get(section)
     hint = typing.get_type_hints(part).get(name) if part else None
     if hint is str or (hint == str | None and text not in ("", "null", "~")):
-        values.setdefault(section, {})[name] = text
+        _set(values, section, name, text)
         return
     try:
-        values.setdefault(section, {})[name] = parse_flag(text, f"override {override!r}: {text!r}")
+        _set(values, section, name, parse_flag(text, f"override {override!r}: {text!r}"))
     except RecipeError as error:
         raise TrainerError(str(error)) from error
+
+
+def _set(values: dict[str, Any], section: str, name: str, value: Any) -> None:
+    """Writes a key into a recipe's mapping, in place of what says the same in other units."""
+    keys = values.setdefault(section, {})
+    for part, names in SAME:
+        if value is not None and part == section and name in names:
+            for other in names:
+                keys.pop(other, None)
+    keys[name] = value
 
 
 def build(kind: type[T], values: Any, where: str = "") -> T:
@@ -131,23 +150,37 @@ def _number(value: Any) -> float | None:
     return number if abs(number) < float("inf") else None  # nan is no number here either
 
 
-def load_config(recipe: str, overrides: list[str], flags: dict[str, Any] | None = None) -> TrainConfig:
+def load_config(
+    model: str, overrides: list[str], flags: dict[str, Any] | None = None, recipe: str | None = None
+) -> TrainConfig:
     """Builds and validates the configuration of a run.
 
     Args:
-        recipe: its name or path.
+        model: name or path of the model's recipe.
         overrides: ``section.key=value``.
         flags: values by ``section.key``, taken as they are.
+        recipe: name or path of a recipe that is laid over the model's, such as that of fine-tuning.
     """
-    values = read_recipe(recipe)
+    values = read_recipe(model)
+    if recipe is not None:
+        lay_over(values, read_recipe(recipe, FINE_TUNING), recipe)
     for override in overrides:
         apply_override(values, override)
     for key, value in (flags or {}).items():
         section, _, name = key.partition(".")
-        values.setdefault(section, {})[name] = value
+        _set(values, section, name, value)
     config = build(TrainConfig, values)
     config.validate()
     return config
+
+
+def lay_over(values: dict[str, Any], above: dict[str, Any], where: str) -> None:
+    """Writes the keys of a recipe over those of another, section by section, in place."""
+    for section, keys in above.items():
+        if not isinstance(keys, dict) or not isinstance(values.get(section, {}), dict):
+            raise TrainerError(f"{where}: {section} must be a mapping, not {keys!r}")
+        for name, value in keys.items():
+            _set(values, section, name, value)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -159,9 +192,10 @@ def listed(arguments: list[str]) -> str:
     """The keys of the recipe that a command line names, overrides laid over it; the defaults where it names none."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--model")
+    parser.add_argument("--recipe")
     options, rest = parser.parse_known_args(arguments)
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
-    config = None if options.model is None else load_config(options.model, overrides)
+    config = None if options.model is None else load_config(options.model, overrides, recipe=options.recipe)
     return listing(recipe_keys(TrainConfig, config))
 
 

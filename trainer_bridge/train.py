@@ -11,14 +11,17 @@ from importlib import import_module
 from trainer_bridge.command_line import local_path
 from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError, run_command
-from trainer_bridge.recipe import listed, load_config, recipe_names
+from trainer_bridge.recipe import FINE_TUNING, listed, load_config, recipe_names
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's parser."""
     result = argparse.ArgumentParser(prog="python -m trainer_bridge.train", description=(__doc__ or "").split("\n")[0])
-    names = ", ".join(recipe_names())
+    names, tuning = ", ".join(recipe_names()), ", ".join(recipe_names(FINE_TUNING))
     result.add_argument("--model", required=True, help=f"a recipe: {names}; or the path of your own .yaml")
+    result.add_argument(
+        "--recipe", help=f"fine-tuning, laid over the model's recipe: {tuning}; or the path of your own .yaml"
+    )
     result.add_argument("--data", help="directory of token shards (data.path of the recipe)")
     result.add_argument(
         "--output", required=True, type=local_path, help="directory of the run; a run that is there is resumed"
@@ -52,7 +55,7 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         if any(override.startswith(f"{key}=") for override in options.overrides):
             name = key.partition(".")[2].replace("path", "data")
             raise TrainerError(f"{key} is given twice: as --{name} and by name")
-    config = load_config(options.model, options.overrides, flags)
+    config = load_config(options.model, options.overrides, flags, options.recipe)
     if config.data.path is None:
         raise TrainerError("no data: give --data DIR, a directory of token shards")
     return config

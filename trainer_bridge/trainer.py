@@ -12,7 +12,6 @@ from torch import Tensor
 from trainer_bridge.attention import Mask, attention_backends, chosen_backend, document_mask
 from trainer_bridge.checkpoint import (
     FOLDER,
-    MODEL,
     checkpoint_name,
     latest_checkpoint,
     list_checkpoints,
@@ -32,8 +31,8 @@ from trainer_bridge.loader import DeviceBatch, Feeder, Samples, Share
 from trainer_bridge.loss import source_totals
 from trainer_bridge.metrics import PLOT, Metrics, finite
 from trainer_bridge.optimizer import apply_step, build_optimizer, gradient_norm, learning_rate
-from trainer_bridge.origin import check_origin, config_changes, resume_advice
-from trainer_bridge.parallel import World, build_model, check_layout, initialise
+from trainer_bridge.origin import check_origin, config_changes, resume_advice, take_weights
+from trainer_bridge.parallel import World, build_model, check_layout, initialise, initialise_adapters
 from trainer_bridge.profiling import StepProfiler, trace_name
 from trainer_bridge.recipe import to_dict
 from trainer_bridge.run_folder import RunFolder
@@ -73,11 +72,11 @@ class Trainer:
                 model than the run's checkpoint has, a damaged checkpoint.
         """
         self.config, self.samples, self.run, self.world = config, samples, run, world
-        self.batch = config.run.batch_tokens // samples.seq_len
+        self.batch = config.run.batch(samples.seq_len)
         share = Share(self.batch, config.run.micro_batch, world.data_rank, world.data_ranks)
         self.accumulation = share.accumulation
         self.batch_tokens = self.batch * samples.seq_len
-        self.steps = config.run.steps or max(1, int(config.run.tokens // self.batch_tokens))
+        self.steps = config.run.length(samples.reader.manifest.rows, samples.seq_len)
         self.sources = samples.reader.manifest.sources
         check_layout(config.efficiency, world, samples.seq_len)
         self.folder: RunFolder | None = None
@@ -109,10 +108,11 @@ class Trainer:
 
     def _build(self, share: Share, resume_from: int | None, names: Sequence[str], tokenizer: Path | None) -> None:
         config, world, run = self.config, self.world, self.run
-        self.model = build_model(config.model, config.efficiency, world)
+        self.model = build_model(config.model, config.efficiency, world, config.lora)
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.guard = StepGuard(config.optimizer.skip_sigma, config.optimizer.skip_window, world.device)
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        self.trained = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
         self.checkpointer = Checkpointer(run, self.folder, config.run.keep, world.ranks)
         self._saved = -1
         events = [self._describe(), *self._advice()]
@@ -254,6 +254,7 @@ class Trainer:
             origin = self.config.run.init_from
             if origin:
                 events += self._take_weights(Path(origin))
+                initialise_adapters(self.model, self.config.run.seed)
             else:
                 initialise(self.model, self.config.run.seed)
             return 0
@@ -278,13 +279,15 @@ class Trainer:
     def _resume(self, checkpoint: Path, events: list[str]) -> int:
         info = read_info(checkpoint)
         changes = config_changes(info["config"], to_dict(self.config))
-        refused = [line for line in changes if line.startswith("  model.")]
+        refused = [line for line in changes if line.startswith(("  model.", "  lora."))]
         if refused:
             raise TrainerError("the model is not that of the run's checkpoint:\n" + "\n".join(refused))
         consumed = self.samples.resume(info["loader"], events)
         if consumed != info["step"] * self.batch:
+            before = consumed / max(1, info["step"])
             raise TrainerError(
-                f"run.batch_tokens was {info['config']['run']['batch_tokens']} and cannot change within a run"
+                f"a step had {before:g} rows, and has {self.batch} now: neither run.batch_tokens nor "
+                "run.batch_sequences can change within a run"
             )
         state = training_state(self.model, self.optimizer, self.guard.tensors())
         load_tensors(checkpoint, state)
@@ -302,20 +305,20 @@ class Trainer:
         allowed = self.config.run.init_changes
         sha256 = self.samples.reader.manifest.tokenizer_sha256
         notes = check_origin(checkpoint, self.config.model, sha256, allowed)
-        load_tensors(checkpoint, {MODEL + name: p.detach() for name, p in self.model.named_parameters()})
+        take_weights(checkpoint, self.model)
         return ["\n".join([f"weights from {run}", *notes])]
 
     def _advice(self) -> list[str]:
         evaluation = self.config.evaluation
         advice = ["evaluation.tasks is set, but evaluation.every is 0: nothing is evaluated"]
         advice = advice if evaluation.tasks and not evaluation.every else []
-        warmup = self.config.optimizer.warmup_steps
+        warmup = self.config.optimizer.warmup(self.steps)
         if warmup < self.steps:
             return advice
         last = self._rate(self.steps - 1)
         return [
             *advice,
-            f"optimizer.warmup_steps = {warmup} is not shorter than the run of {self.steps} steps: "
+            f"the warm-up of {warmup} steps is not shorter than the run of {self.steps} steps: "
             f"the learning rate rises to the end, to {last:.2e}, and never falls",
         ]
 
@@ -327,8 +330,9 @@ class Trainer:
         if kernel == "error":
             choice, device = self.config.efficiency.attention, self.world.device.type
             raise TrainerError(f"efficiency.attention = {choice!r} has no kernel for this model on {device}; use auto")
+        trained = f", {self.trained:,} of them trained (LoRA)" if self.config.lora.rank else ""
         return (
-            f"{self.parameters:,} parameters, {self.world.ranks} rank(s) on {self.world.device.type}, "
+            f"{self.parameters:,} parameters{trained}, {self.world.ranks} rank(s) on {self.world.device.type}, "
             f"{str(self.model.dtype).removeprefix('torch.')}, attention {kernel}; {self.steps} steps of "
             f"{self.batch} x {data} tokens in {self.accumulation} micro-batch(es) a rank"
         )
@@ -389,7 +393,8 @@ class Trainer:
     def _speed(self, rate: float) -> dict[str, float | None]:
         device, cuda = self.world.device, self.world.device.type == "cuda"
         peak = peak_flops(torch.cuda.get_device_name(device)) if cuda else None
-        shape = (self.config.model, self.parameters, self.samples.seq_len)
+        trained = self.trained if self.config.lora.rank else None
+        shape = (self.config.model, self.parameters, self.samples.seq_len, trained)
         share = rate / self.world.ranks / peak if peak else None
         return {
             "tokens_per_second": rate,

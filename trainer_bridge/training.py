@@ -35,7 +35,7 @@ def fit_to_data(config: TrainConfig, manifest: Manifest) -> TrainConfig:
         raise TrainerError(f"the shards have {manifest.vocab_size} ids, model.vocab_size is {model.vocab}")
     if manifest.seq_len > model.context:
         raise TrainerError(f"the shards have {manifest.seq_len} positions, model.context is {model.context}")
-    if config.run.batch_tokens < manifest.seq_len:
+    if not config.run.batch(manifest.seq_len):
         raise TrainerError(f"run.batch_tokens = {config.run.batch_tokens} is less than one sequence of the shards")
     return dataclasses.replace(config, model=model)
 

@@ -108,11 +108,11 @@ class LinearTextClassifier:
             raise ValueError(f"{path}: the model's matrices hold numbers that are none; train or fetch it again.")
         self._evaluator.check_exact(_trials(model), partial(self._library_mean, model.dim))
 
-    def predict(self, texts: Sequence[str]) -> tuple[IntArray, Array]:
+    def predict(self, texts: Sequence[str | bytes]) -> tuple[IntArray, Array]:
         """The most probable label of each text.
 
         Args:
-            texts: One line each.
+            texts: One line each, as it is or as UTF-8.
 
         Returns:
             (index into ``labels``, its probability with ``decimals`` decimals), each of shape (texts,). Where fastText
@@ -141,7 +141,7 @@ class LinearTextClassifier:
             raise ValueError(f"the model has no label {label!r}; it has {', '.join(self.labels[:20])}")
         return self._evaluate(texts, self._number[label])[1]
 
-    def _evaluate(self, texts: Sequence[str], label: int | None) -> tuple[IntArray, Array]:
+    def _evaluate(self, texts: Sequence[str | bytes], label: int | None) -> tuple[IntArray, Array]:
         labels, probabilities = np.full(len(texts), -1, np.int64), np.zeros(len(texts))
         with self._lock:
             for numbers, documents in _batches(texts):
@@ -260,13 +260,13 @@ def _is_fast(model: ModelFile) -> bool:
     return size <= MAX_MATRIX_BYTES and not LONG_CHARACTER.search(b"\0".join(model.words))
 
 
-def _batches(texts: Sequence[str]) -> Iterator[tuple[list[int], list[bytes]]]:
+def _batches(texts: Sequence[str | bytes]) -> Iterator[tuple[list[int], list[bytes]]]:
     """Numbers and bytes of consecutive texts, of BATCH_BYTES together; a longer text comes alone."""
     numbers: list[int] = []
     documents: list[bytes] = []
     size = 0
     for number, text in enumerate(texts):
-        document = text.encode("utf-8", "replace")
+        document = text.encode("utf-8", "replace") if isinstance(text, str) else text
         if b"\n" in document:
             raise ValueError(f"text {number} holds a newline; a fastText classifier reads one line")
         if documents and size + len(document) > BATCH_BYTES:

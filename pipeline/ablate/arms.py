@@ -16,7 +16,7 @@ from pipeline.mix.recipe import MixRecipe, load_mixture
 LIST = f"{WORK}/../../heldout/optout.tsv"  # from an arm's folder
 ENCODE = "encode"
 CONTROL_SEED = 1_000_000  # added to the seeds of the data: those of arms are below
-_LENGTH = ("run.steps=", "run.tokens=")
+_LENGTH = ("run.steps=", "run.epochs=", "run.tokens=")
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,12 @@ class Length:
 def batch_tokens(arm: Arm) -> int:
     """Tokens that a step of an arm trains on: whole rows, as the trainer has it."""
     assert arm.recipe.train.model is not None
-    given = int(trainer_value(arm.recipe.train, "run.batch_tokens"))
-    return max(1, given // arm.mixture.seq_len) * arm.mixture.seq_len
+    given = trainer_value(arm.recipe.train, "run.batch_sequences")
+    if given == "null":
+        rows = int(trainer_value(arm.recipe.train, "run.batch_tokens")) // arm.mixture.seq_len
+    else:
+        rows = int(given)
+    return max(1, rows) * arm.mixture.seq_len
 
 
 def model_shape(arm: Arm) -> int:

@@ -301,7 +301,13 @@ class Experiment:
             return
         train, points = arm.recipe.train, self.experiment.points
         words = ["--model", str(train.model), "--data", str(folder / SHARDS), "--output", str(folder / RUN)]
-        words += [*train.arguments, "run.steps=null", f"run.tokens={length.tokens}", f"run.seed={seed}"]
+        words += [
+            *train.arguments,
+            "run.steps=null",
+            "run.epochs=null",
+            f"run.tokens={length.tokens}",
+            f"run.seed={seed}",
+        ]
         every = length.save_every(arm.name, points)
         words += [f"data.seed={arm.data_seed + seed}", f"run.save_every={every}", *flags_of(self.experiment, every)]
         with self._device() as environment:

@@ -12,9 +12,16 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, Literal, NamedTuple
 
+isal_zlib: Any
+try:
+    from isal import isal_zlib
+except ImportError:  # there are no wheels for some machines
+    isal_zlib = None
+
 RAW_BYTES = 256 << 10  # one read of the file, and how far behind a damaged spot is looked for sound members
 PIECE_BYTES = 1 << 20  # most that one call inflates: what bounds memory for a small file that inflates to a huge one
 GZIP_MAGIC = b"\x1f\x8b"
+PLAIN_MEMBER = b"\x1f\x8b\x08\0"  # it has no name, comment or other field, whose errors not all libraries see
 # RFC 1952: magic, deflate, flags without the reserved bits, time, level hint, operating system.
 GZIP_MEMBER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]", re.DOTALL)
 
@@ -135,6 +142,9 @@ def _member_pieces(
 ) -> Generator[Piece, None, tuple[bool, Literal["truncated_gzip", "corrupt_gzip", "trailing_bytes"]]]:
     """Inflate one member; returns whether it is sound, and if not, the reason."""
     member = raw.offset
+    if (data := _small_member(raw)) is not None:
+        yield Piece(data, member, True)
+        return True, "corrupt_gzip"
     inflate = zlib.decompressobj(_GZIP_WBITS)
     before, size = None, _FIRST_SLICE
     while not inflate.eof:
@@ -152,6 +162,25 @@ def _member_pieces(
         if not inflate.eof:
             member, before, size = -1, inflate.copy(), _SLICE
     return True, "corrupt_gzip"
+
+
+def _small_member(raw: RawBytes) -> bytes | None:
+    """Inflate and pass a member that is small and sound; None, and nothing is passed, where it is not, or may not be.
+
+    Twice as fast as zlib, which has a way of its own to say how much of a damaged member it gives.
+    """
+    given = raw.peek(_FIRST_SLICE)
+    if isal_zlib is None or not given.startswith(PLAIN_MEMBER):
+        return None
+    inflate = isal_zlib.decompressobj(_GZIP_WBITS)
+    try:
+        data: bytes = inflate.decompress(given, PIECE_BYTES)
+    except isal_zlib.error:
+        return None
+    if not inflate.eof:
+        return None
+    raw.skip(len(given) - len(inflate.unused_data))
+    return data
 
 
 def _inflate_up_to_damage(inflate: Any, given: bytes) -> bytes:

@@ -19,6 +19,7 @@ from pipeline.formats.wet import page_document, read_pages
 from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile, file_sha256, local_model
+from pipeline.text import encodable
 from pipeline.units import Policy, Units
 from sources.commoncrawl.models import training_records
 from sources.commoncrawl.recipe import CommonCrawlRecipe
@@ -65,7 +66,7 @@ class LineDedup:
             return "no_line_left"
         document.meta["line_numbers"] = numbers
         if len(numbers) < len(mask):
-            document.text = "\n".join(compress(document.text.split("\n"), mask.tobytes()))
+            document.text = encodable("\n".join(compress(document.text.split("\n"), mask.tobytes())))
         return "no_line_left" if not document.text or document.text.isspace() else None
 
 

@@ -1,6 +1,7 @@
 """Runs of the trainer for tests: in this process, or as the command that a user types."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from trainer_bridge.signals import StopSignal
 from trainer_bridge.trainer import Trainer
 from trainer_bridge.training import set_up_torch
 
+ROOT = Path(__file__).parents[2]
 ALONE = World(0, 1, torch.device("cpu"), None)
 SEQ_LEN = 16
 VALUES = {
@@ -73,8 +75,28 @@ def python_path(root: Path) -> str:
 
 def command(module: str, *arguments: object, **kwargs) -> subprocess.Popen:
     """Starts one of the trainer's commands."""
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": python_path(root), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     words = [sys.executable, "-m", f"trainer_bridge.{module}", *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(words, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True, **kwargs)
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, **kwargs)
+
+
+def launch(ranks, *arguments, module="tests.trainer_bridge.parallel_worker"):
+    """Starts one process a rank, with the environment that torchrun gives."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    processes = []
+    for rank in range(ranks):
+        environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank)}
+        environment |= {
+            "MASTER_ADDR": "localhost",
+            "MASTER_PORT": port,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": python_path(ROOT),
+        }
+        words = [sys.executable, "-m", module, *map(str, arguments)]
+        processes.append(subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors

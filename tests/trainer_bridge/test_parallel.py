@@ -1,11 +1,6 @@
 """Several ranks equal one: FSDP, tensor and sequence parallel, both; and a run moves between numbers of ranks."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,30 +10,8 @@ from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.signals import StopSignal
 
-ROOT = Path(__file__).parents[2]
 RUN = {"micro_batch": 1, "steps": 6}
 EVALUATION = {"every": 2}
-
-
-def launch(ranks, *arguments, worker="parallel_worker"):
-    """Starts one process a rank, with the environment that torchrun gives."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
-    processes = []
-    for rank in range(ranks):
-        environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank)}
-        environment |= {
-            "MASTER_ADDR": "localhost",
-            "MASTER_PORT": port,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": runs.python_path(ROOT),
-        }
-        words = [sys.executable, "-m", f"tests.trainer_bridge.{worker}", *map(str, arguments)]
-        processes.append(subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +39,7 @@ def alone(data, tmp_path_factory):
 
 @pytest.mark.parametrize(("ranks", "tensor_parallel", "switch"), [(2, 2, "on"), (4, 2, "off")])
 def test_many_ranks_equal_one(data, alone, tmp_path, ranks, tensor_parallel, switch):
-    launch(ranks, data, tmp_path, tensor_parallel, switch)
+    runs.launch(ranks, data, tmp_path, tensor_parallel, switch)
     records, initial, first_gradients = alone
     facts = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(ranks)]
 
@@ -114,7 +87,7 @@ def test_more_ranks_go_on_from_one(data, alone, tmp_path):
     stop = StopSignal(1)
     stop.received = True
     assert not runs.trainer(data, tmp_path / "run", run=RUN, evaluation=EVALUATION).train(stop)
-    launch(2, data, tmp_path, 1, "off")
+    runs.launch(2, data, tmp_path, 1, "off")
     several = runs.steps(tmp_path / "run")
     compare(several, alone[0][: len(several)])
     assert len(several) > 4

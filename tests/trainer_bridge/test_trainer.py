@@ -137,7 +137,7 @@ def test_a_finished_run_stays_finished(data, tmp_path):
     [
         ({"model": {"dim": 64}}, "the model is not that of the run's checkpoint:\n  model.dim: was 32, is 64"),
         ({"data": {"seed": 7}}, "order.seed: was 1, is 7"),
-        ({"run": {"batch_tokens": 16 * 16}}, "run.batch_tokens was 128 and cannot change"),
+        ({"run": {"batch_tokens": 16 * 16}}, "a step had 8 rows, and has 16 now"),
     ],
 )
 def test_what_may_not_change_is_refused(data, tmp_path, changes, message):

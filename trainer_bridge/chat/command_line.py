@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.recipe_keys import listing, recipe_keys
-from trainer_bridge.chat.config import RECIPES, ChatConfig, load_chat
+from trainer_bridge.chat.config import ChatConfig, load_chat
 from trainer_bridge.command_line import local_path
-from trainer_bridge.recipe import recipe_names
+from trainer_bridge.recipe import CHAT, recipe_names
 
 OVERRIDE = re.compile(r"[a-z]+\.[a-z_]+=")
 
@@ -28,7 +28,7 @@ def chat_parser(module: str, description: str, epilog: str) -> argparse.Argument
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    names = ", ".join(recipe_names(RECIPES))
+    names = ", ".join(recipe_names(CHAT))
     result.add_argument("--recipe", default="llama2", help=f"{names}, or your own .yaml (default: llama2)")
     result.add_argument("--output", required=True, type=local_path, help="directory to write; what is there goes on")
     result.add_argument(

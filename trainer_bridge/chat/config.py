@@ -5,16 +5,14 @@ Defaults are those of Llama 2's section 3 (arXiv 2307.09288), for 7B and 13B. Wh
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from trainer_bridge.config import _above_zero as above_zero
 from trainer_bridge.config import _at_least as at_least
 from trainer_bridge.config import _one_of as one_of
 from trainer_bridge.config import _require as require
-from trainer_bridge.recipe import apply_override, build, read_recipe
+from trainer_bridge.recipe import CHAT, apply_override, build, read_recipe
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes" / "chat"
 # Table 27: significantly better, better, slightly better, negligibly better or unsure.
 MARGINS = {"small": (1.0, 2 / 3, 1 / 3, 0.0), "large": (3.0, 2.0, 1.0, 0.0), "none": (0.0, 0.0, 0.0, 0.0)}
 LEVELS = ("significantly", "better", "slightly", "unsure")
@@ -304,7 +302,7 @@ def load_chat(recipe: str, overrides: list[str]) -> ChatConfig:
     Raises:
         TrainerError: no such recipe, or a key or value that cannot be used.
     """
-    values = read_recipe(recipe, RECIPES)
+    values = read_recipe(recipe, CHAT)
     for override in overrides:
         apply_override(values, override, ChatConfig)
     config = build(ChatConfig, values)

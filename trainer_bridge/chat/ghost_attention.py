@@ -7,11 +7,11 @@ from typing import Any
 
 from pipeline.errors import RecipeError
 from pipeline.settings import parse_yaml
-from trainer_bridge.chat.config import RECIPES
 from trainer_bridge.chat.dialogue import Message
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.recipe import CHAT, RECIPES
 
-FOLDER = RECIPES / "ghost"
+FOLDER = RECIPES / CHAT / "ghost"
 PLACE = "{}"
 
 

@@ -13,7 +13,7 @@ from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.benchmark import sets
 from tests.trainer_bridge.benchmark.conftest import SHAPE, VOCAB
 from tests.trainer_bridge.benchmark.test_command import DIVIDES
-from tests.trainer_bridge.test_parallel import launch
+from tests.trainer_bridge.runs import launch
 from tests.trainer_bridge.test_watch import tensors
 from tokenizer.encode import Encoder
 from trainer_bridge.benchmark.evaluation import evaluate
@@ -80,7 +80,8 @@ def test_two_ranks(data, tokenizer, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     shards, folder = data
     task = TOY / "toy_choice.yaml"
-    launch(2, shards, tokenizer, folder, task, trained, tmp_path, json.dumps(SHAPE), worker="benchmark.ranks_worker")
+    arguments = (shards, tokenizer, folder, task, trained, tmp_path, json.dumps(SHAPE))
+    launch(2, *arguments, module="tests.trainer_bridge.benchmark.ranks_worker")
     answers = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1)]
     alone = evaluate(load_model(trained, torch.device("cpu")), Encoder(tokenizer), [str(task)], batch_tokens=150)
     for answer in answers:
