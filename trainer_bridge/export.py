@@ -19,6 +19,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--to", type=local_path, required=True, help="directory to write")
     result.add_argument("--dtype", choices=DTYPES, default="fp32")
     result.add_argument("--tokenizer", help="SentencePiece model; default: the run's own")
+    result.add_argument(
+        "--template", metavar="NAME|FILE", help="template of conversations, as chat_template; default: the run's own"
+    )
     return result
 
 

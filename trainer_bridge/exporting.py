@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from pipeline.errors import OutputError
 from pipeline.storage.ownership import Owned, claim_folder
+from tokenizer.chat.jinja import chat_template
+from tokenizer.chat.template import Template
 from tokenizer.model import parse_model
 from trainer_bridge.checkpoint import (
     MODEL,
@@ -32,6 +34,7 @@ from trainer_bridge.export import DTYPES
 from trainer_bridge.hf_tokenizer import tokenizer_json, why_not
 from trainer_bridge.model import TransformerBlock
 from trainer_bridge.origin import stored_tokenizer
+from trainer_bridge.template import find_template
 from trainer_bridge.vocabulary import Vocabulary, check_is, find_tokenizer
 
 COMMAND = "trainer_bridge.export"
@@ -106,11 +109,11 @@ def write_weights(checkpoint: Path, config: ModelConfig, folder: Owned, dtype: t
     folder.remove(*(f"part-{number}.tmp" for number in range(len(files))))
 
 
-def write_tokenizer(source: Path, folder: Path, context: int) -> str | None:
+def write_tokenizer(source: Path, folder: Path, context: int, template: Template | None = None) -> str | None:
     """Copies the SentencePiece model, and writes it in Hugging Face's form.
 
     The class is the one that reads ``tokenizer.json`` as it is: LLaMA's own changes how a text begins. What looks like
-    a special token in a text is text, as it was in training.
+    a special token in a text is text, as it was in training; but not with a template, which writes these tokens so.
 
     Returns:
         Why that form cannot hold the model, which is then copied under a name that nothing takes for it; else None.
@@ -134,15 +137,16 @@ def write_tokenizer(source: Path, folder: Path, context: int) -> str | None:
         "unk_token": piece(model.unk_id()),
         "add_bos_token": model.bos_id() >= 0,
         "add_eos_token": False,
-        "split_special_tokens": True,
+        "split_special_tokens": template is None,
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
+        **({} if template is None else {"chat_template": chat_template(template)}),
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1))
     return None
 
 
-def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> str | None:
+def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None, template: Template | None = None) -> str | None:
     """Writes the newest checkpoint of a run.
 
     Args:
@@ -150,6 +154,7 @@ def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> str |
         folder: where to write: new, empty, or what a killed export left.
         dtype: of the written weights: fp32 (as trained), bf16 or fp16.
         tokenizer: the SentencePiece model to write with them, if any.
+        template: the template of conversations, which goes with it, if any.
 
     Returns:
         Why the tokenizer could not be written in Hugging Face's form; None where all was.
@@ -168,7 +173,7 @@ def export(run: Path, folder: Path, dtype: str, tokenizer: Path | None) -> str |
         owned.expect([CONFIG, *(TOKENIZER_FILES if tokenizer is not None else ())])
     except OutputError as error:
         raise TrainerError(str(error).replace("--output", "--to")) from error
-    cause = write_tokenizer(tokenizer, folder, config.context) if tokenizer is not None else None
+    cause = write_tokenizer(tokenizer, folder, config.context, template) if tokenizer is not None else None
     (folder / CONFIG).write_text(json.dumps(hf_config(config, *_special_ids(info), DTYPES[dtype]), indent=1))
     return cause
 
@@ -192,11 +197,13 @@ def run(options: argparse.Namespace) -> None:
     """Writes the newest checkpoint of a run, with its tokenizer."""
     checkpoint = latest_checkpoint(options.run)
     tokenizer = find_tokenizer(options.tokenizer, checkpoint, run_of(checkpoint))
-    cause = export(options.run, options.to, options.dtype, tokenizer)
+    template = find_template(options.template, checkpoint, run_of(checkpoint))
+    cause = export(options.run, options.to, options.dtype, tokenizer, template)
     if cause:
         sys.stderr.write(
             f"warning: Hugging Face's form cannot hold the tokenizer, as {cause}: AutoTokenizer will not find one. The "
             f"model is kept as {options.to / KEPT}, for the sentencepiece library.\n"
         )
-    note = "" if tokenizer else " (without a tokenizer: the run has none)"
+    told = f" (with the chat template {template.name})" if template and not cause else ""
+    note = told if tokenizer else " (without a tokenizer: the run has none)"
     sys.stderr.write(f"wrote {options.to}{note}\n")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -66,7 +67,40 @@ def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     return ids.gather(-1, torch.multinomial(kept, 1, generator=generator)).squeeze(-1)
 
 
-@torch.inference_mode()
+def continued(
+    model: Transformer, prompt: list[int], count: int, temperature: float = 0.8, top_p: float = 0.95, seed: int = 0
+) -> Iterator[int]:
+    """Continues a prompt, id by id.
+
+    Args:
+        model: in evaluation mode.
+        prompt: its ids, at least one.
+        count: ids to give.
+        temperature: see ``sample``.
+        top_p: see ``sample``.
+        seed: of the draws.
+
+    Raises:
+        TrainerError: prompt and continuation are longer than the model's context.
+    """
+    if len(prompt) + count > model.config.context:
+        raise TrainerError(
+            f"{len(prompt)} ids of prompt and {count} new ones exceed the context of {model.config.context}"
+        )
+    device = model.output.weight.device
+    generator = torch.Generator(device).manual_seed(seed)
+    with torch.inference_mode():
+        cache = KeyValueCache(model, 1, len(prompt) + count)
+        ids = torch.tensor([prompt], device=device)
+    start = 0
+    for _ in range(count):
+        with torch.inference_mode():  # not over a yield: it would hold for whoever asks for the next
+            h = model.hidden(ids, cache=cache, start=start)
+            start += ids.shape[1]
+            ids = sample(model.output(h[:, -1]), temperature, top_p, generator).unsqueeze(1)
+        yield int(ids.item())
+
+
 def generate(
     model: Transformer,
     prompt: list[int],
@@ -79,8 +113,8 @@ def generate(
     """Continues a prompt.
 
     Args:
-        model: in evaluation mode.
-        prompt: its ids, at least one.
+        model: see ``continued``.
+        prompt: likewise.
         count: ids to add, at most.
         temperature: see ``sample``.
         top_p: see ``sample``.
@@ -93,22 +127,10 @@ def generate(
     Raises:
         TrainerError: prompt and continuation are longer than the model's context.
     """
-    if len(prompt) + count > model.config.context:
-        raise TrainerError(
-            f"{len(prompt)} ids of prompt and {count} new ones exceed the context of {model.config.context}"
-        )
-    device = model.output.weight.device
-    generator = torch.Generator(device).manual_seed(seed)
-    cache = KeyValueCache(model, 1, len(prompt) + count)
-    ids = torch.tensor([prompt], device=device)
     new: list[int] = []
-    start = 0
-    while len(new) < count:
-        h = model.hidden(ids, cache=cache, start=start)
-        start += ids.shape[1]
-        ids = sample(model.output(h[:, -1]), temperature, top_p, generator).unsqueeze(1)
-        new.append(int(ids.item()))
-        if new[-1] == stop:
+    for number in continued(model, prompt, count, temperature, top_p, seed):
+        new.append(number)
+        if number == stop:
             break
     return new
 

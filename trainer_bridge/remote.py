@@ -22,6 +22,7 @@ from pyarrow import fs
 from pipeline.storage.filesystem import default_cache
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.shards import shard_files
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME
 
 STORES = ("s3://", "gs://")
@@ -56,7 +57,8 @@ def local_shards(path: str, cache: str | None = None) -> Path:
     with _alone(folder.with_suffix(".lock")):
         for small in SMALL:
             _put(folder / small, manifest if small == SMALL[0] else _read(store, root, path, small))
-        _fetch_tokenizer(store, root, folder)
+        for name in (NAME, TEMPLATE):
+            _fetch_beside(store, root, folder, name)
         names = [file.name for file in shard_files(folder)]
         for number, file in enumerate(names):
             _fetch_shard(store, root, path, folder, file, f"shard {number + 1} of {len(names)}")
@@ -106,10 +108,10 @@ def _read(store: Any, root: str, path: str, name: str) -> bytes:
     return data
 
 
-def _fetch_tokenizer(store: Any, root: str, folder: Path) -> None:
-    """The tokenizer beside the shards, if there is one."""
-    if not (folder / NAME).is_file() and store.get_file_info(f"{root}/{NAME}").type == fs.FileType.File:
-        _put(folder / NAME, _read(store, root, root, NAME))
+def _fetch_beside(store: Any, root: str, folder: Path, name: str) -> None:
+    """The tokenizer or the template beside the shards, if there is one."""
+    if not (folder / name).is_file() and store.get_file_info(f"{root}/{name}").type == fs.FileType.File:
+        _put(folder / name, _read(store, root, root, name))
 
 
 def _fetch_shard(store: Any, root: str, path: str, folder: Path, name: str, which: str) -> None:

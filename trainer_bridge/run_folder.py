@@ -21,7 +21,7 @@ from trainer_bridge.errors import TrainerError
 COMMAND = "trainer_bridge.train"
 LOCK = ".lock"
 PATIENCE = 60.0  # seconds: a run that a signal stopped may still be saving when its successor starts
-FILES = ("metrics.jsonl", "metrics.tmp", "loss.svg", "tokenizer.model")
+FILES = ("metrics.jsonl", "metrics.tmp", "loss.svg", "tokenizer.model", "template.yaml")
 
 
 class RunFolder:

@@ -18,6 +18,7 @@ from trainer_bridge.parallel import start_world
 from trainer_bridge.remote import local_shards
 from trainer_bridge.shards import Manifest, read_manifest
 from trainer_bridge.signals import STOPPED, StopSignal
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.trainer import Trainer
 from trainer_bridge.vocabulary import NAME, find_tokenizer
 
@@ -96,10 +97,13 @@ def run(options: argparse.Namespace, config: TrainConfig) -> int:
     samples = Samples(config.data, folder)
     tokenizer = world.from_first(lambda: check_tokenizer(config, samples.reader.manifest, folder))
     lacking = tokenizer is not None and lacks_tokenizer(options.output, tokenizer)
-    names = [NAME] if lacking else []
+    template = folder / TEMPLATE if (folder / TEMPLATE).is_file() else None
+    names = [NAME] * lacking + [TEMPLATE] * (template is not None)
     trainer = Trainer(config, samples, options.output, world, options.resume_from, names, tokenizer)
     if tokenizer is not None and lacking and world.rank == 0:
         shutil.copyfile(tokenizer, options.output / NAME)
+    if template is not None and world.rank == 0:
+        shutil.copyfile(template, options.output / TEMPLATE)
     complete = trainer.train(stop)
     if world.rank == 0:
         sys.stderr.write(f"{summary(trainer, complete)}\n{trainer.cost().line()}\n")

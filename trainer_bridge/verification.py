@@ -16,6 +16,7 @@ from trainer_bridge.errors import TrainerError
 from trainer_bridge.metrics import NAME as METRICS
 from trainer_bridge.origin import stored_tokenizer
 from trainer_bridge.stored import METADATA
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME as TOKENIZER
 from trainer_bridge.vocabulary import check_is
 
@@ -65,6 +66,8 @@ def _run_faults(run: Path, newest: Path) -> list[str]:
         faults.append(str(error))
     if not info.get("weights_only") and _is_recorded(run, TOKENIZER) and not (run / TOKENIZER).is_file():
         faults.append(f"{run / TOKENIZER} is missing: the run's command copies it from the shards again")
+    if not info.get("weights_only") and _is_recorded(run, TEMPLATE) and not (run / TEMPLATE).is_file():
+        faults.append(f"{run / TEMPLATE} is missing: the run's command copies it from the shards again")
     if not info.get("weights_only"):
         faults += _metrics_faults(run / METRICS, info["step"])
     return faults

@@ -1,0 +1,223 @@
+"""Talks with a chat model: turns are read, and the answer to each is written as it comes."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+import torch
+
+from tokenizer.chat.encode import check_tokenizer, encode_prompt
+from tokenizer.chat.frames import Place
+from tokenizer.chat.messages import ConversationError, Message
+from tokenizer.chat.template import Template, TemplateError
+from tokenizer.encode import Encoder
+from tokenizer.errors import TokenizerError
+from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info, run_of
+from trainer_bridge.errors import TrainerError
+from trainer_bridge.generation import continued
+from trainer_bridge.model import Transformer
+from trainer_bridge.origin import stored_tokenizer
+from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.template import NAME as TEMPLATE
+from trainer_bridge.template import find_template
+from trainer_bridge.vocabulary import NAME, check_is, find_tokenizer
+
+ROOM = 4  # a quarter of the context, or as many ids as are asked for, is left to an answer
+BEFORE = 8  # ids of the prompt that an answer is decoded behind, for the space that it may begin with
+UNFINISHED = "\ufffd"  # what a character is decoded to of which bytes are yet to come
+HELP = "Ask, and end with Ctrl-D; /new begins a new conversation.\n"
+ASK = "> "
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How answers are drawn.
+
+    Attributes:
+        tokens: Most ids of an answer.
+        temperature: See ``generation.sample``.
+        top_p: Likewise.
+        seed: Of the first answer; that of each next is one more.
+    """
+
+    tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+
+
+class Talk:
+    """A conversation with a model.
+
+    Attributes:
+        messages: What was said, from the oldest turn on that the model still reads.
+    """
+
+    def __init__(
+        self, model: Transformer, encoder: Encoder, template: Template, choices: Choices, system: str | None = None
+    ) -> None:
+        """Begins one.
+
+        Args:
+            model: In evaluation mode.
+            encoder: Its tokenizer.
+            template: Its template.
+            choices: How answers are drawn.
+            system: The system text.
+
+        Raises:
+            TrainerError: The tokenizer, or the system text, does not go with the template.
+        """
+        self._model, self._encoder, self._template, self._choices = model, encoder, template, choices
+        if encoder.vocab_size > model.config.vocab:
+            raise TrainerError(f"the tokenizer has more ids than the model's {model.config.vocab}")
+        if system is not None and template.first_with_system is None:
+            raise TrainerError(f"the template {template.name} has no place for a system text: leave --system out")
+        try:
+            check_tokenizer(encoder, template)
+        except TemplateError as error:
+            raise TrainerError(str(error)) from error
+        self._system: list[Message] = [] if system is None else [{"role": "system", "content": system}]
+        self._answers = 0
+        self.messages: list[Message] = []
+
+    def begin_anew(self) -> None:
+        """Forgets what was said, but for the system text."""
+        self.messages = []
+
+    def answer(self, question: str) -> Iterator[str]:
+        """Says something; gives the answer, piece by piece as it comes, and keeps both.
+
+        What is too old for the context is forgotten, turn by turn; and all before a question, where the template has
+        one turn alone.
+
+        Raises:
+            ConversationError: The question cannot be encoded: it is empty, or holds a tag of the template.
+            TrainerError: It does not fit into the model's context.
+        """
+        if self._template.later is None:
+            self.begin_anew()
+        asked: list[Message] = [*self.messages, {"role": "user", "content": question}]
+        context, choices = self._model.config.context, self._choices
+        room = min(choices.tokens, max(1, context // ROOM))
+        prompt = self._ids(asked)
+        while len(prompt) + room > context and len(asked) > 1:
+            asked = asked[2:]
+            prompt = self._ids(asked)
+        if len(prompt) >= context:
+            raise TrainerError(f"the question makes {len(prompt)} ids; the model's context is {context}")
+        count = min(choices.tokens, context - len(prompt))
+        seed, said = choices.seed + self._answers, ""
+        for text in self._texts(prompt, count, seed):
+            yield text
+            said += text
+        self._answers += 1
+        if said.strip():  # an empty answer is no turn
+            self.messages = [*asked, {"role": "assistant", "content": said}]
+
+    def _ids(self, messages: Sequence[Message]) -> list[int]:
+        return [int(number) for number in encode_prompt(self._encoder, self._template, [*self._system, *messages])]
+
+    def _texts(self, prompt: list[int], count: int, seed: int) -> Iterator[str]:
+        """An answer without its frame, in pieces that are never taken back."""
+        choices, template = self._choices, self._template
+        front, back = _frame(template)
+        before = prompt[-BEFORE:]
+        known = len(self._encoder.decode(before))
+        ids: list[int] = []
+        given = ""
+        for number in continued(self._model, prompt, count, choices.temperature, choices.top_p, seed):
+            if template.ends_with_eos and number == self._encoder.eos_id:
+                break
+            ids.append(number)
+            text = self._encoder.decode(before + ids)[known:].removeprefix(front)
+            text = text.lstrip() if template.strip else text
+            if template.stop_text and template.stop_text in text:
+                yield from _rest(given, _without(text.partition(template.stop_text)[0], back, strip=template.strip))
+                return
+            blank = len(text) - len(text.rstrip()) if template.strip else len(back)
+            sure = text[: max(0, len(text) - blank - len(template.stop_text))].rstrip(UNFINISHED)
+            if len(sure) > len(given):
+                yield sure[len(given) :]
+                given = sure
+        text = self._encoder.decode(before + ids)[known:].removeprefix(front)
+        text = text.lstrip() if template.strip else text
+        yield from _rest(given, _without(text, back, strip=template.strip))
+
+
+def _without(text: str, back: str, *, strip: bool) -> str:
+    """An answer without what stands behind it in its frame."""
+    return text.rstrip() if strip else text.removesuffix(back)
+
+
+def _rest(given: str, text: str) -> Iterator[str]:
+    """What of a text was not given yet."""
+    if len(text) > len(given):
+        yield text[len(given) :]
+
+
+def _frame(template: Template) -> tuple[str, str]:
+    """What stands before and behind an answer in its frame."""
+    parts = template.frames["answer"]
+    place = next(n for n, part in enumerate(parts) if isinstance(part, Place))
+    front, back = ("".join(str(part) for part in some) for some in (parts[:place], parts[place + 1 :]))
+    return front, back
+
+
+def questions(source: TextIO, *, shows: bool) -> Iterator[str]:
+    """What is asked, a line each; blank lines are none."""
+    if shows:
+        sys.stderr.write(HELP)
+    while True:
+        if shows:
+            try:
+                line = input(ASK)
+            except EOFError:
+                sys.stderr.write("\n")
+                return
+        elif not (line := source.readline()):
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def run(options: argparse.Namespace) -> None:
+    """Talks as a command line asks for."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    checkpoint = latest_checkpoint(options.run)
+    folders = checkpoint, run_of(checkpoint)
+    template = find_template(options.template, *folders)
+    if template is None:
+        raise TrainerError(f"{options.run} has no {TEMPLATE}; give its template with --template, such as llama2")
+    tokenizer = find_tokenizer(options.tokenizer, *folders)
+    if tokenizer is None:
+        raise TrainerError(f"{options.run} has no {NAME}; give one with --tokenizer FILE")
+    check_is(tokenizer, stored_tokenizer(read_info(checkpoint)), str(options.run))
+    try:
+        encoder = Encoder(tokenizer)
+    except TokenizerError as error:
+        raise TrainerError(str(error)) from error
+    model = load_model(options.run, device, compute_dtype("auto", device))
+    choices = Choices(options.tokens, options.temperature, options.top_p, options.seed)
+    talk = Talk(model, encoder, template, choices, options.system)
+    shows = options.prompt is None and sys.stdin.isatty()
+    for question in [options.prompt] if options.prompt is not None else questions(sys.stdin, shows=shows):
+        if shows and question == "/new":
+            talk.begin_anew()
+            continue
+        try:
+            _say(talk.answer(question))
+        except (ConversationError, TrainerError) as error:
+            if not shows:
+                raise TrainerError(str(error)) from error
+            sys.stderr.write(f"{error}\n")
+
+
+def _say(pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+    sys.stdout.flush()
