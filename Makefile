@@ -16,7 +16,7 @@ TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) corpus demo report ablate lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
+.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) instructions corpus demo report ablate lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -59,6 +59,11 @@ arxiv: $(SETUP) ## run arXiv on the embedded sample, and show what happened
 stackexchange: $(SETUP) ## run StackExchange on the embedded sample, and show what happened
 	@$(BIN)/python -m sources.stackexchange --input 'samples/stackexchange/*.7z' --output $(CORPUS)
 	@$(BIN)/python -m pipeline.verify $(CORPUS)/stackexchange
+
+instructions: $(SETUP) ## run instruction data and preferences on the embedded sample, and show what happened
+	@$(BIN)/python -m sources.instructions --input samples/instructions --output $(CORPUS)
+	@$(BIN)/python -m sources.stackexchange --preferences --input 'samples/stackexchange/*.7z' --output $(CORPUS)
+	@$(BIN)/python -m pipeline.verify $(CORPUS)/instructions $(CORPUS)/stackexchange_preferences
 
 corpus: $(SETUP) ## all seven samples, a tokenizer trained on them, and the mixture as token shards, in work/
 	@$(BIN)/python -m pipeline.build --output $(WORK) --until verify

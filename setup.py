@@ -62,6 +62,7 @@ setup(
             *(f"*/*.{kind}" for kind in ("gz", "bz2", "parquet", "7z", "json")),
             "books/gutenberg/**/*",
             "github/repositories/**/*",
+            "instructions/hh-rlhf/**/*",
             "arxiv/bulk/*",
             "arxiv/eprints/**/*",
         ],

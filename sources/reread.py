@@ -87,7 +87,9 @@ def reread(
     settings = dict(configuration.get("recipe") or {})
     found: dict[Key, str] = {}
     try:
-        recipe = from_mapping(_get(f"sources.{name}.recipe", recipe_class), settings, f"the recipe of {name}")
+        recipe = from_mapping(
+            _get(f"sources.{_ROOMS.get(name, name)}.recipe", recipe_class), settings, f"the recipe of {name}"
+        )
         for item in read(Place(recipe, configuration, root, file, recorded, cache), wanted):
             if isinstance(item, Document) and (item.id, item.offset) in wanted:
                 found[item.id, item.offset] = item.text
@@ -153,6 +155,20 @@ def _arxiv(place: Place, _: Rows) -> Iterator[Document | Refused]:
 
 
 def _stackexchange(place: Place, wanted: Rows) -> Iterator[Document | Refused]:
+    return _threads(place, wanted, "stackexchange")
+
+
+def _stackexchange_preferences(place: Place, wanted: Rows) -> Iterator[Document | Refused]:
+    again = _get("sources.stackexchange.preferences", "pairs_again")
+    pairs: dict[int, list[tuple[int, ...]]] = {}
+    for row in wanted.values():
+        pairs.setdefault(row["meta"]["question_id"], []).append(tuple(row["meta"]["answer_ids"]))
+    for item in _threads(place, wanted, "stackexchange_preferences"):
+        if isinstance(item, Document):
+            yield from again(item, pairs[item.meta["question_id"]])
+
+
+def _threads(place: Place, wanted: Rows, name: str) -> Iterator[Document | Refused]:
     """Threads from the rows of their questions and answers, which are read up to the last one of them."""
     meta = {row["meta"]["question_id"]: row["meta"] for row in wanted.values()}
     site = next(iter(meta.values()))["site"]
@@ -166,13 +182,19 @@ def _stackexchange(place: Place, wanted: Rows) -> Iterator[Document | Refused]:
             groups.setdefault(line.key, []).append(line)
         if line.offset >= last:
             break
-    joiner = _get("sources.stackexchange.join", "Joiner")("stackexchange", site, place.recorded, Counter())
+    joiner = _get("sources.stackexchange.join", "Joiner")(name, site, place.recorded, Counter())
     group_of = _get("sources.stackexchange.store", "Group")
     for key, lines in groups.items():
         ordered = sorted(lines, key=lambda line: (line.kind, line.offset))
         yield from joiner.join(group_of(key, ordered, len(lines), 0, ordered[0].offset))
 
 
+def _instructions(place: Place, _: Rows) -> Iterator[Document | Refused]:
+    source = _get("sources.instructions.source", "Instructions")(place.recipe, place.configuration["data_format"])
+    return _records(source, place, place.named)
+
+
+_ROOMS = {"stackexchange_preferences": "stackexchange"}  # of sources that share one with another
 _READERS: Mapping[str, tuple[str, Callable[[Place, Rows], Iterator[Document | Refused]]]] = {
     "commoncrawl": ("CommonCrawlRecipe", _commoncrawl),
     "c4": ("C4Recipe", _c4),
@@ -181,4 +203,6 @@ _READERS: Mapping[str, tuple[str, Callable[[Place, Rows], Iterator[Document | Re
     "books": ("BooksRecipe", _books),
     "arxiv": ("ArxivRecipe", _arxiv),
     "stackexchange": ("StackExchangeRecipe", _stackexchange),
+    "stackexchange_preferences": ("StackExchangeRecipe", _stackexchange_preferences),
+    "instructions": ("InstructionsRecipe", _instructions),
 }

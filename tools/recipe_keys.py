@@ -20,6 +20,7 @@ from sources.books.recipe import BooksRecipe
 from sources.c4.recipe import C4Recipe
 from sources.commoncrawl.recipe import CommonCrawlRecipe
 from sources.github.recipe import GitHubRecipe
+from sources.instructions.recipe import InstructionsRecipe
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.wikipedia.recipe import WikipediaRecipe
 from trainer_bridge.config import TrainConfig
@@ -33,6 +34,7 @@ SOURCES = {
     "books": BooksRecipe,
     "arxiv": ArxivRecipe,
     "stackexchange": StackExchangeRecipe,
+    "instructions": InstructionsRecipe,
 }
 HEADING = "## Recipe keys"  # the last section of a page
 OF_A_RECIPE = (

@@ -108,6 +108,14 @@ class _Window:
             self._scan()
         return self._ends[0] - self.base
 
+    def end_behind(self) -> int | None:
+        """Where the element behind the one under way ends; None where the data does not tell."""
+        while len(self._ends) < 2:
+            if self._scanned == len(self.data):
+                return None
+            self._scan()
+        return self._ends[1] - self.base
+
     def drop(self, size: int) -> None:
         """Passes bytes."""
         del self.data[:size]
@@ -165,19 +173,25 @@ class _Array:
     def records(self) -> Iterator[JsonRecord | JsonFault]:
         """All that there is, list after list."""
         window = self._window
-        while (rest := self._rest()) is not None:
-            if rest[:1] == b"[":
+        while (rest := self._rest()) is not None or window.damage:
+            if rest is not None and rest[:1] == b"[":
                 window.restart(len(window.data) - len(rest) + 1)
+                yield from self._elements()
+                continue
+            if rest is None:
+                yield self._damage()
             else:
                 start = bytes(rest[:SHOWN_BYTES]).decode("utf-8", "replace")
                 offset = window.base + len(window.data) - len(rest)
                 yield JsonFault("trailing_bytes", f"the list has ended, and this follows: {start!r}", offset)
-                if not self._found_again(self._begin()):
-                    window.drop(len(window.data))
-                    continue
-            yield from self._elements()
-        if window.damage:
-            yield damage_fault(window.damage, window.base)
+            if self._found_again(self._begin()):
+                yield from self._elements()
+
+    def _damage(self) -> JsonFault:
+        """What is said of damage, behind which the data goes on."""
+        damage, self._window.damage = self._window.damage, None
+        assert damage is not None
+        return damage_fault(damage, self._window.base)
 
     def _rest(self) -> bytearray | None:
         """What stands behind white space; None at the end, and at damage."""
@@ -196,12 +210,12 @@ class _Array:
             if end is None:
                 if (yield from self._without_end()):
                     continue
-                window.drop(len(window.data))
+                window.restart(len(window.data))
                 return
             found = self._parsed(end)
             if isinstance(found, JsonFault) and found.reason == "broken_json":
                 begins = self._next_begins()
-                if begins is not None:
+                if begins is not None and not self._is_sound_behind(end, begins):
                     yield self._parsed(begins) or found
                     window.restart(begins)
                     continue
@@ -211,6 +225,15 @@ class _Array:
             window.drop(end + 1)
             if closed:
                 return
+
+    def _is_sound_behind(self, end: int, begins: int) -> bool:
+        """Whether a broken element ends where the brackets say, before an element that is no object, but JSON."""
+        window = self._window
+        if window.data[end] != _COMMA or begins <= end + 1:
+            return False
+        behind = window.end_behind()
+        between = b"" if behind is None else bytes(window.data[end + 1 : behind]).strip(_WHITE)
+        return bool(between) and getattr(parse_object(between, 0, "element"), "reason", "") != "broken_json"
 
     def _parsed(self, end: int) -> JsonRecord | JsonFault | None:
         """The element that the data begins with, up to a place; None where nothing is there."""
@@ -263,14 +286,18 @@ class _Array:
         if len(window.data) > self._limit:
             yield self._passed_over()
             return True
+        if not window.damage:
+            last = self._parsed(len(window.data))
+            if isinstance(last, JsonRecord):  # whole, but for what should follow
+                yield last
+                window.drop(len(window.data))
+            start = bytes(window.data).strip(_WHITE)[:SHOWN_BYTES].decode("utf-8", "replace")
+            message = f"the list does not end: the file is cut; the last of it begins {start!r}"
+            yield JsonFault("truncated_json", message, window.base)
         while window.damage:
-            yield damage_fault(window.damage, window.base)
-            window.damage = None
+            yield self._damage()
             if self._found_again(pattern):
                 return True
-        start = bytes(window.data).strip(_WHITE)[:SHOWN_BYTES].decode("utf-8", "replace")
-        message = f"the list does not end: the file is cut; the last of it begins {start!r}"
-        yield JsonFault("truncated_json", message, window.base)
         return False
 
     def _passed_over(self) -> JsonFault:
@@ -293,4 +320,5 @@ class _Array:
                 return True
             window.restart(max(0, len(window.data) - _SEAM_BYTES))
             if not window.pull():
+                window.restart(len(window.data))
                 return False

@@ -24,7 +24,7 @@ from pipeline.removals.kinds import page_name, repository_name
 from pipeline.removals.lists import Removal, RemovalList, read_list
 from pipeline.text import encodable
 
-STACK_EXCHANGE = "stackexchange"
+STACK_EXCHANGE = frozenset({"stackexchange", "stackexchange_preferences"})
 NONE = -1
 _PLAIN_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")  # one that is its own normal form
 
@@ -90,7 +90,7 @@ class Removals:
         StackExchange shows the raw row of a post that is no question or answer, and not all of it tells whose it is:
         where a list names a site, its users or its posts, no such row of the site is shown.
         """
-        return self._sites.get(scope, NONE) if source == STACK_EXCHANGE else NONE
+        return self._sites.get(scope, NONE) if source in STACK_EXCHANGE else NONE
 
     def of_address(self, url: str) -> int:
         """The removal that means an address."""
@@ -168,7 +168,7 @@ class Removals:
             host, _, path = split_address(url)
             title = unquote(path.rpartition("/wiki/")[2])
             found.append(self._of("wikipedia").get(page_name(host.partition(".")[0], title), NONE))
-        elif source == STACK_EXCHANGE:
+        elif source in STACK_EXCHANGE:
             found.append(self._sites.get(first, NONE))  # whose posts it holds is not known any more
         return next((place for place in found if place != NONE), NONE)
 

@@ -12,10 +12,11 @@ from pipeline.errors import InputError, name_a_few
 from pipeline.storage.filesystem import InputFile, at_home, is_remote, open_input
 from pipeline.storage.listing import Tell, match
 from sources.instructions.formats.items import Fault
-from sources.instructions.formats.known import known_formats, unknown
+from sources.instructions.formats.known import known, known_formats, unknown
 from sources.instructions.reading import look, records_of
 from sources.instructions.recipe import InstructionsRecipe
 
+_NOT_JSON = frozenset({"no_json", "broken_json", "not_an_object"})
 _DATA = re.compile(r".*\.(?:json|jsonl|ndjson|parquet)(?:\.gz)?", re.I)
 
 
@@ -47,7 +48,7 @@ def plan_inputs(patterns: Sequence[str], recipe: InstructionsRecipe, given: str 
     for file in match(patterns, tell):
         if file.path not in named and not _DATA.fullmatch(file.path):
             others.append(file.path)
-        elif given is None and not is_remote(file.path) and (why := _strange(file.path, recipe)):
+        elif given is None and not is_remote(file.path) and (why := _strange(file.path, recipe, file.path in named)):
             if file.path in named:
                 raise InputError(f"{file.path} is in no format that is known: {why}")
             strange.append((file.path, why))
@@ -64,8 +65,11 @@ def plan_inputs(patterns: Sequence[str], recipe: InstructionsRecipe, given: str 
     return Plan(inputs, sentences)
 
 
-def _strange(path: str, recipe: InstructionsRecipe) -> str | None:
-    """Why a file's first records are in no known format; None where they are, or where only reading tells."""
+def _strange(path: str, recipe: InstructionsRecipe, named: bool) -> str | None:
+    """Why a file's first records are in no known format; None where they are, or where only reading tells.
+
+    A file that was found in a folder, and is nothing but broken, is read, so that what is wrong with it is recorded.
+    """
     try:
         with open_input(path) as handle:
             told = look(records_of(handle, recipe.max_record_megabytes << 20, Counter()), known_formats(recipe))
@@ -76,4 +80,5 @@ def _strange(path: str, recipe: InstructionsRecipe) -> str | None:
     if told.names:
         return unknown(told.names)
     first = next((record for _, record in told.head if isinstance(record, Fault)), None)
-    return f"{first.message}. {unknown(())}" if first and first.reason == "no_json" else None
+    wrong = first is not None and first.reason in _NOT_JSON
+    return f"{first.message}. {known()}" if first and wrong and (named or first.reason == "no_json") else None

@@ -32,20 +32,14 @@ CONVERSATIONS, PREFERENCES = "conversations", "preferences"
 
 @dataclass(frozen=True)
 class _WholeDocument:
-    """A document as one unit; of copies one stays, by a hash of where it was read: the same in any order of files."""
+    """A document as one unit; of copies the first stays, in the order of the files' paths, as FastChat has it."""
 
-    policy: Policy = "keep_smallest"
+    policy: Policy = "keep_first"
     unit_bytes: int = 512  # records have one to two kilobytes, and gzip makes a third of them
 
     def count(self, document: Document) -> int:
         """One."""
         return 1
-
-    @staticmethod
-    def priority(document: Document) -> int:
-        """The same for all pieces of a conversation, so that they stay together."""
-        name = document.file.rpartition("/")[2]
-        return xxhash.xxh3_64_intdigest(f"{name}@{document.offset}".encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class TextDedup(_WholeDocument):
         parts = [part for turn in meta["messages"] for part in (turn["role"], turn["content"])]
         parts += [meta["chosen"], meta["rejected"]] if meta.get("chosen") is not None else []
         said = "\0".join(parts).encode("utf-8", "surrogatepass")  # no turn holds a zero character
-        return Units(np.array([xxhash.xxh3_64_intdigest(said)], np.uint64), self.priority(document))
+        return Units(np.array([xxhash.xxh3_64_intdigest(said)], np.uint64))
 
     def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
         """Drops the copies."""
@@ -76,7 +70,7 @@ class IdDedup(_WholeDocument):
     def hashes(self, document: Document) -> Units:
         """One hash."""
         key = document.id.encode("utf-8", "surrogatepass")
-        return Units(np.array([xxhash.xxh3_64_intdigest(key)], np.uint64), self.priority(document))
+        return Units(np.array([xxhash.xxh3_64_intdigest(key)], np.uint64))
 
     def keep(self, document: Document, mask: npt.NDArray[Any]) -> str | None:
         """Drops the others of one id."""
@@ -157,4 +151,4 @@ class Instructions(OfRecipe):
             used.append((split.tokenizer, split.tokenizer_sha256))
             self._count("")
         sums = {name: file_sha256(local_model(name, sum_)) for name, sum_ in used if name is not None}
-        return {"format": self.format, **super().describe(), "models": sums}
+        return {"data_format": self.format, **super().describe(), "models": sums}

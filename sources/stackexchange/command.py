@@ -18,6 +18,7 @@ EPILOG = """\
 examples:
   python -m sources.stackexchange --input 'dump/*.7z' --output corpus/
   python -m sources.stackexchange --input dump/ --sites stackoverflow.com,superuser.com --output corpus/
+  python -m sources.stackexchange --preferences --input 'dump/*.7z' --output corpus/
   python -m sources.stackexchange --input cardano.stackexchange.com/Posts.xml --set keep_unanswered=false
 
 --input takes the dump's archives (<site>.7z; of stackoverflow.com the one with the posts), which are read as they are,
@@ -41,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="SITE,...",
         default="",
         help="the sites to take, instead of those with the most posts (recipe: largest, meta_sites)",
+    )
+    result.add_argument(
+        "--preferences",
+        action="store_true",
+        help="make pairs of answers of which one was liked better, in stackexchange_preferences/ (recipe: preferences)",
     )
     return result
 

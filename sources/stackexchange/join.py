@@ -69,7 +69,7 @@ class Joiner:
         self._parser = RowParser()
         self._limit = int(questions * HASHES)
 
-    def join(self, group: Group) -> Iterator[Document | Refused]:
+    def join(self, group: Group) -> Iterator[Thread | Refused]:
         """Gives the thread of a group, and what of it is none."""
         self._counters[RECORDS] += group.rows
         if self._limit < HASHES and xxhash.xxh3_64_intdigest(f"{self._site}/{group.key}".encode()) >= self._limit:

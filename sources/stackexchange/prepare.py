@@ -161,7 +161,9 @@ def count_sites(
     missing = [site for site in share(options.part, sites) if (count := known[site.name]) is None or count.fault]
     if missing and not options.finish:
         names = [*options.files, *(f"{COUNTS}/{site.name}.json" for site in sites)]
-        claim_source(layout, source.name, f"sources.{source.name}", names, alone=options.part is None)
+        claim_source(
+            layout, source.name, options.command or f"sources.{source.name}", names, alone=options.part is None
+        )
         worker = Worker(source, layout, options.cache, tuple(options.flags))
         run_each(CountPosts(worker), missing, "Count the posts", options, layout.root)
     if options.part is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import at_least
@@ -26,6 +27,35 @@ class TemplateRecipe:
         for key, needed in (("question", "{question}"), ("answer", "{answer}")):
             if needed not in getattr(self, key):
                 raise ValueError(f"{key} must hold {needed}, it is {getattr(self, key)!r}")
+
+
+@dataclass(frozen=True)
+class PreferencesRecipe:
+    """Pairs of answers (``--preferences``).
+
+    Attributes:
+        prompt: The user's turn: has ``{question}``, and may have ``{title}``.
+        max_pairs: At most so many pairs of a question, drawn by a hash. StackLLaMA took 10, so that no question weighs
+            too much; Askell et al. give no number.
+        min_difference: The least difference of two scores.
+        most_answers: Where a question has more answers, so many are drawn by a hash, which bounds the work on it.
+        min_characters: A pair in which an answer is shorter goes.
+        markup: What HTML becomes: ``text``, as in the source, or ``markdown``, with code in fenced blocks.
+    """
+
+    prompt: str = "{title}\n\n{question}"
+    max_pairs: int = 10
+    min_difference: int = 1
+    most_answers: int = 100
+    min_characters: int = 1
+    markup: Literal["text", "markdown"] = "text"
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "max_pairs", "min_difference")
+        at_least(self, 2, "most_answers")
+        at_least(self, 0, "min_characters")
+        if "{question}" not in self.prompt:
+            raise ValueError(f"prompt must hold {{question}}, it is {self.prompt!r}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +88,7 @@ class StackExchangeRecipe:
     max_thread_megabytes: float = 16.0
     partition_megabytes: float = 64.0
     range_megabytes: float = 1024.0
+    preferences: PreferencesRecipe = PreferencesRecipe()
     rejects: RejectPolicy = field(default_factory=RejectPolicy)
     optout: str | None = None
 

@@ -21,6 +21,7 @@ from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import exists, join, write_bytes
 from pipeline.storage.listing import match
 from sources.stackexchange.plan import SitePlan, plan_site
+from sources.stackexchange.preferences import StackExchangePreferences
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.sites import Found, PostCount, Site, competing, find_sites, largest, named
 from sources.stackexchange.source import StackExchange
@@ -38,14 +39,17 @@ def run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Run
     names = [name.strip().lower() for name in args.sites.split(",") if name.strip()]
     found = find_sites(match(args.input, warn), names)
     run = cli.run_options(args, flags, files=(SITES,))
-    layout = Layout(join(run.output, "stackexchange"))
-    chosen, passed, counts = _choose(found.sites, names, recipe, run, layout, say)
+    kind = StackExchangePreferences if args.preferences else StackExchange
+    if args.preferences:
+        run = replace(run, command="sources.stackexchange --preferences")
+    layout = Layout(join(run.output, kind(recipe).name))
+    chosen, passed, counts = _choose(found.sites, names, kind(recipe), run, layout, say)
     if not names:
         _refuse_earlier(layout, passed)
     plans = [plan_site(site, recipe, args.cache) for site in chosen]
     scopes = [plan.scope for plan in plans]
     files = {plan.site.name: _files(layout, plan, scope) for plan, scope in zip(plans, scopes, strict=True)}
-    source = StackExchange(recipe, {plan.site.name: plan for plan in plans}, files)
+    source = kind(recipe, {plan.site.name: plan for plan in plans}, files)
     say(_planned(plans, passed))
     if doubt := _uncertain(chosen):
         warn(doubt)
@@ -63,7 +67,7 @@ def run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Run
 def _choose(
     sites: Sequence[Site],
     names: Sequence[str],
-    recipe: StackExchangeRecipe,
+    source: StackExchange,
     run: RunOptions,
     layout: Layout,
     say: Callable[[str], None],
@@ -71,12 +75,13 @@ def _choose(
     """The sites that are taken; for each other one the reason; the numbers of posts, where they decide."""
     if names:
         return *named(sites, names), {}
+    recipe = source.recipe
     chosen, passed = competing(sites, recipe.meta_sites)
     if len(chosen) <= recipe.largest:
         return chosen, passed, {}
     from sources.stackexchange.prepare import count_sites  # noqa: PLC0415 - Beam, too
 
-    counts = dict(count_sites(StackExchange(recipe), chosen, run, layout, say))
+    counts = dict(count_sites(source, chosen, run, layout, say))
     chosen, smaller = largest(chosen, counts, recipe.largest)
     return chosen, passed | smaller, counts
 
@@ -138,6 +143,8 @@ def _notes(result: RunResult) -> list[str]:
     ledger = Ledger()
     ledger.add_json(result.manifest["ledger"])
     counters = ledger.step(READ_STEP).counters
+    if RECORDS not in counters:
+        return [f"{counters['rows']:,} rows: {counters['questions']:,} questions and {counters['answers']:,} answers"]
     return [
         f"{counters[RECORDS]:,} rows, of which {counters[JOINED]:,} are answers that became part of their question's "
         "record; the others are the records above"

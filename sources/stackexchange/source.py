@@ -14,7 +14,7 @@ from pipeline.corpus.shard import Shard, read_json
 from pipeline.source import OfRecipe
 from pipeline.steps import DropShort, Step
 from pipeline.storage.filesystem import InputFile
-from sources.stackexchange.join import Joiner
+from sources.stackexchange.join import Joiner, Thread
 from sources.stackexchange.plan import SitePlan, partition_number
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.stackexchange.steps import DropUnanswered, ThreadToText
@@ -61,6 +61,12 @@ class StackExchange(OfRecipe):
         self, shard: Shard, counters: Counter[str], inputs: list[dict[str, Any]] | None
     ) -> Iterator[Document | Refused]:
         """Reads one partition of a site, and joins its questions with their answers."""
+        yield from self.read_threads(shard, counters, inputs)
+
+    def read_threads(
+        self, shard: Shard, counters: Counter[str], inputs: list[dict[str, Any]] | None
+    ) -> Iterator[Thread | Refused]:
+        """The questions of a partition with their answers, and the rows that are in none."""
         plan, files = self.plans[shard.scope], self.files[shard.scope]
         path = plan.site.file.path
         limit = int(self.recipe.max_thread_megabytes * (1 << 20))
@@ -85,3 +91,12 @@ class StackExchange(OfRecipe):
     def subset(self, document: Document) -> str:
         """The site."""
         return str(document.meta["site"])
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe, but for what decides pairs alone."""
+        return {"recipe": {key: value for key, value in self.whole_recipe().items() if key != "preferences"}}
+
+    def whole_recipe(self) -> dict[str, Any]:
+        """All keys of the recipe that decide what is made."""
+        recipe: dict[str, Any] = super().describe()["recipe"]
+        return recipe

@@ -46,7 +46,9 @@ def tell(names: Iterable[str], formats: dict[str, Format]) -> Format | None:
 def unknown(names: Iterable[str]) -> str:
     """What is said of a file in none of the formats."""
     fields = ", ".join(sorted(map(str, names))[:12])[:200]
-    return (
-        f"its records have {fields or 'no fields'}, which none of the formats has; known are {', '.join(FORMATS)} "
-        "(docs/instructions.md says what each has). Name the format with --format if it is one of these"
-    )
+    return f"its records have {fields or 'no fields'}, which none of the formats has. {known()}"
+
+
+def known() -> str:
+    """What formats there are, in a sentence."""
+    return f"Known are {', '.join(FORMATS)}: docs/instructions.md says what each has; --format names one"

@@ -1,0 +1,66 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from sources.instructions.plan import plan_inputs
+from sources.instructions.recipe import InstructionsRecipe
+
+RECIPE = InstructionsRecipe()
+GOOD = json.dumps([{"instruction": "a", "output": "b"}])
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    return folder
+
+
+def plan(*patterns: Path | str, given: str | None = None):
+    found = plan_inputs([str(pattern) for pattern in patterns], RECIPE, given, lambda sentence: None)
+    return [Path(file.path).name for file in found.inputs], found.sentences
+
+
+def test_of_a_folder_what_is_data_is_taken(tmp_path):
+    files = {
+        "a_json": GOOD,
+        "b_jsonl": '{"x": 1}',
+        "c_json": "broken",
+        "README_md": "text",
+        "d_json": "",
+        "e_yaml": "x",
+    }
+    written(tmp_path, **files)
+    assert plan(tmp_path) == (
+        ["a.json", "c.json", "d.json"],
+        [
+            "passed over, no .json, .jsonl or .parquet by their names: README.md, e.yaml",
+            "passed over, in no format that is known: b.jsonl",
+        ],
+    )
+    assert plan(tmp_path / "*.json") == (["a.json", "c.json", "d.json"], [])
+    assert plan(tmp_path, given="alpaca")[0] == ["a.json", "b.jsonl", "c.json", "d.json"]
+
+
+def test_a_named_file_needs_no_suffix_and_is_refused_where_it_is_nothing(tmp_path):
+    written(tmp_path, good=GOOD, b_jsonl='{"x": 1}', README_md="# Title\n", numbers_json="[1, 2]", a_7z="7z\xbc")
+    assert plan(tmp_path / "good") == (["good"], [])
+    for name, why in (
+        ("b.jsonl", "its records have x, which none of the formats has. Known are alpaca, sharegpt"),
+        ("README.md", "the line is no JSON: "),
+        ("numbers.json", "the element holds a int, not an object. Known are alpaca"),
+    ):
+        with pytest.raises(InputError, match=re.escape(f"{name} is in no format that is known: {why}")):
+            plan(tmp_path / name)
+
+
+def test_nothing_to_read_is_refused(tmp_path):
+    written(tmp_path, b_jsonl='{"x": 1}')
+    with pytest.raises(InputError, match=r"none of the inputs is instruction data: .*b\.jsonl: its records have x"):
+        plan(tmp_path)
+    (tmp_path / "other").mkdir()
+    written(tmp_path / "other", notes_txt="x")
+    with pytest.raises(InputError, match=r"there is no \.json, \.jsonl or \.parquet in them"):
+        plan(tmp_path / "other")
