@@ -20,9 +20,11 @@ examples:
 The same command again goes on where it was stopped. Status: 0 all figures are as they should be; 1 one is not, or a
 command failed."""
 
+TUNED = ("sft", "best", "ppo")  # models that are compared
 STEPS = (
     *("instructions", "tokenizer", "shards", "sft", "reward", "rejection", "best-shards", "best", "ppo", "ghost"),
-    *("answers-sft", "answers-best", "answers-ppo"),
+    *(f"answers-{name}" for name in TUNED),
+    *(f"says-{name}" for name in TUNED),
 )
 
 

@@ -5,6 +5,7 @@ It calls them as a user would, in processes of their own, and knows them by thei
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from samples.make_chat import OUTPUT as SAMPLES
 from samples.make_chat import courtesy
-from trainer_bridge.chat.chain import STEPS
+from trainer_bridge.chat.chain import STEPS, TUNED
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.run_folder import RunFolder
 
@@ -31,7 +32,10 @@ sources:
 max_epochs: 1.0
 seq_len: 128
 """
-MODEL = "model.dim=64 model.layers=2 model.heads=4 data.document_mask=true run.batch_tokens=2048 run.micro_batch=16"
+# A small model takes larger steps, and more passes; the rest is the recipe's for fine-tuning.
+TUNE = "--model tiny --recipe sft model.dim=64 model.layers=2 model.heads=4 run.batch_sequences=16 run.micro_batch=16"
+QUESTION = "What is the umbrella for?"
+SAID = ("--temperature", "1", "--seed", "1")
 
 
 @dataclass(frozen=True)
@@ -56,26 +60,27 @@ def commands(work: Path) -> dict[str, list[str]]:
     corpus, sft = f"{work}/corpus", f"{work}/sft"
     pairs, talks = f"{corpus}/instructions/preferences", f"{corpus}/instructions/conversations"
     mix = f"pipeline.mix --template {TEMPLATE} --tokens auto --tokenizer {work}/tokenizer/tokenizer.model"
-    chat = f"--recipe tiny --template {TEMPLATE}"
-    judged = f"{chat} --reward {work}/reward --prompts {talks}"
-    again = f"optimizer.lr=2e-4 optimizer.warmup_steps=5 run.steps=30 run.init_from={sft}"
+    judged = f"--recipe tiny --reward {work}/reward --prompts {talks}"
     steps = {
         "instructions": f"sources.instructions --input {SAMPLES}",
         "tokenizer": f"tokenizer.train --corpus {corpus} --proportions chat --vocab-size 640 --soft-vocab-limit",
         "shards": f"{mix} --proportions chat --corpus {corpus} --set seq_len=128",
-        "sft": f"trainer_bridge.train --model tiny --data {work}/shards {MODEL} optimizer.lr=4e-3 run.steps=200",
-        "reward": f"trainer_bridge.chat.reward {chat} --model {sft} --data {pairs}",
+        "sft": f"trainer_bridge.train {TUNE} --data {work}/shards optimizer.lr=4e-3 run.epochs=13",
+        "reward": f"trainer_bridge.chat.reward --recipe tiny --model {sft} --data {pairs}",
         "rejection": f"trainer_bridge.chat.rejection {judged} --model {sft}",
         "best-shards": f"{mix} --proportions {work}/{MIXED} --corpus {work}/rejection/corpus",
-        "best": f"trainer_bridge.train --model tiny --data {work}/best-shards {MODEL} {again}",
+        "best": f"trainer_bridge.train {TUNE} --data {work}/best-shards optimizer.lr=2e-4 run.init_from={sft}",
         "ppo": f"trainer_bridge.chat.ppo {judged} --model {work}/best",
-        "ghost": f"trainer_bridge.chat.ghost {chat} --model {work}/ppo --conversations {talks}",
+        "ghost": f"trainer_bridge.chat.ghost --recipe tiny --model {work}/ppo --conversations {talks}",
     }
-    for name in ("sft", "best", "ppo"):
+    for name in TUNED:
         words = "rejection.samples=1 rejection.seed=1 rejection.batch=64"
         steps[f"answers-{name}"] = f"trainer_bridge.chat.rejection {judged} --model {work}/{name} {words}"
     outputs = {"instructions": "corpus"}
-    return {name: [*words.split(), "--output", f"{work}/{outputs.get(name, name)}"] for name, words in steps.items()}
+    found = {name: [*words.split(), "--output", f"{work}/{outputs.get(name, name)}"] for name, words in steps.items()}
+    for name in TUNED:
+        found[f"says-{name}"] = ["trainer_bridge.generate", f"{work}/{name}", "--chat", QUESTION, *SAID]
+    return found
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,7 +97,10 @@ def run(options: argparse.Namespace) -> int:
     if last < len(STEPS):
         return 0
     found = figures(work)
-    sys.stdout.write(table(found))
+    sys.stdout.write(f"{table(found)}\n{QUESTION}\n")
+    for name in TUNED:
+        said = (work / "logs" / f"says-{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()[-1]
+        sys.stdout.write(f"  {name:<6}{said}\n")
     return 0 if all(figure.holds for figure in found) else 1
 
 
@@ -103,10 +111,10 @@ def step(name: str, words: list[str], work: Path, mark: str) -> None:
         TrainerError: it failed; the message has what it said last.
     """
     log = work / "logs" / f"{name}.log"
-    sys.stderr.write(f"{mark}python -m {' '.join(words)}\n")
+    sys.stderr.write(f"{mark}python -m {shlex.join(words)}\n")
     sys.stderr.flush()
     with log.open("w", encoding="utf-8") as file:
-        file.write(f"$ python -m {' '.join(words)}\n")
+        file.write(f"$ python -m {shlex.join(words)}\n")
         file.flush()
         done = subprocess.run([sys.executable, "-m", *words], stdout=file, stderr=file, check=False)
     if done.returncode:

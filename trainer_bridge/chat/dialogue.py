@@ -18,9 +18,9 @@ from tokenizer.errors import TokenizerError
 from trainer_bridge.checkpoint import latest_checkpoint, read_info, run_of
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.origin import stored_tokenizer
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME, check_is, find_tokenizer
 
-TEMPLATE = "template.yaml"
 AT_ONCE = 256  # conversations that are encoded in one call
 Message = Mapping[str, Any]
 

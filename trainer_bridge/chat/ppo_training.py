@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer_bridge.chat.config import ChatConfig, PPOConfig, plain
-from trainer_bridge.chat.dialogue import TEMPLATE, dialogues_of, draw_hash
+from trainer_bridge.chat.dialogue import dialogues_of, draw_hash
 from trainer_bridge.chat.judges import load_judges
 from trainer_bridge.chat.objective import policy_loss, value_loss
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
@@ -60,6 +60,7 @@ from trainer_bridge.released import read_json
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.signals import STOPPED, StopSignal
 from trainer_bridge.single import write_checkpoint
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME
 
 COMMAND = "trainer_bridge.chat.ppo"

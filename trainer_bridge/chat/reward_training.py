@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from trainer_bridge.chat.config import ChatConfig, plain
-from trainer_bridge.chat.dialogue import TEMPLATE, Dialogues, dialogues_of
+from trainer_bridge.chat.dialogue import Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
 from trainer_bridge.chat.records import Records, check_same, model_identity
 from trainer_bridge.chat.scalar import RECORD, read_scalar, write_record
@@ -23,13 +23,27 @@ from trainer_bridge.model import Transformer
 from trainer_bridge.parallel import compute_dtype
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.stored import file_sha256
+from trainer_bridge.template import NAME as TEMPLATE
 
 COMMAND = "trainer_bridge.chat.reward"
 WORK = "training"  # encoded pairs and TRL's checkpoints, till the model is whole
 WORKED = tuple(f"{WORK}/{name}" for name in ("train.arrow", "more.arrow", "heldout.arrow", "README.md"))
-# What TRL writes of a checkpoint.
-WEIGHTS = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
-SAVED = (*WEIGHTS, "config.json", "tokenizer.json", "tokenizer_config.json", "training_args.bin", "trainer_state.json")
+# What TRL writes of a checkpoint: of these names, those that are there.
+WEIGHTS = (
+    "model.safetensors",
+    "config.json",
+    "training_args.bin",
+    "trainer_state.json",
+    "optimizer.pt",
+    "scheduler.pt",
+)
+WORDS = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json")
+SAVED = (
+    *WEIGHTS,
+    "scheduler.pt",
+    *WORDS,
+    *(f"rng_state{rank}.pth" for rank in ("", *(f"_{number}" for number in range(8)))),
+)
 FILES = (METRICS, TEMPLATE, "config.json", "model.safetensors", "configuration.json", RECORD, *TOKENIZER_FILES)
 MISSING = "TRL and transformers train reward models: pip install '.[chat]'"
 
@@ -37,6 +51,7 @@ MISSING = "TRL and transformers train reward models: pip install '.[chat]'"
 def run(options: argparse.Namespace, config: ChatConfig) -> None:
     """Trains and judges the reward model that a command line asks for."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here comes from the hub
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # of several, TRL would refuse to take all in one process
     try:
         import trl  # noqa: F401, PLC0415 - told before anything is read
     except ImportError as error:
@@ -70,7 +85,7 @@ def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> 
         return
     (target.path / WORK).mkdir(exist_ok=True)
     files = prepare_pairs(target.path / WORK, options.data, options.more, options.heldout, dialogues, config.reward)
-    cause = write_tokenizer(dialogues.tokenizer, target.path, dialogues.context)
+    cause = write_tokenizer(dialogues.tokenizer, target.path, dialogues.context, dialogues.template)
     if cause:
         raise TrainerError(f"TRL needs the tokenizer in Hugging Face's form, which cannot hold it, as {cause}")
     (target.path / TEMPLATE).write_text(dialogues.template.text, encoding="utf-8")

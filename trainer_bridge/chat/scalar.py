@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer_bridge.chat.dialogue import TEMPLATE, Dialogues, read_dialogues
+from trainer_bridge.chat.dialogue import Dialogues, read_dialogues
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.convert import from_hf, from_hf_config
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Linear, Transformer, rotary_table
 from trainer_bridge.released import huggingface_weights, read_json
+from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME
 
 RECORD = "reward.json"

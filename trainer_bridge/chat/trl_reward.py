@@ -1,7 +1,7 @@
 """TRL's RewardTrainer with what the paper has besides: a loss on safety labels, where pairs have them.
 
-TRL's own are the loss -log sigmoid(chosen - rejected - margin) (its column ``margin``), batches, AdamW, the schedule,
-checkpoints, and several GPUs.
+TRL's own are the loss -log sigmoid(chosen - rejected - margin) (its column ``margin``), batches, AdamW, the schedule
+and checkpoints.
 """
 
 # mypy: disable-error-code="no-untyped-call, misc"
