@@ -3,7 +3,8 @@
 The directory is what ``datasets.load_from_disk`` opens (state.json names the files, in order), with a
 manifest.json that says what the ids are. Columns: ``input_ids`` fixed_size_list<uint16 or uint32>[seq_len +
 1], ``doc_starts`` list<uint16>, ``doc_sources`` list<uint8>, ``doc_numbers`` list<uint64>; and in files with ids for
-which the loss is off, ``loss_mask`` fixed_size_list<bool>[seq_len + 1]: whether an id is to be predicted.
+which the loss is off, ``loss_mask`` fixed_size_list<bool>[seq_len + 1]: whether an id is to be predicted. Ids that are
+of no document, and fill a row up, have the number 2**64 - 1.
 """
 
 import json
@@ -21,6 +22,7 @@ from trainer_bridge.errors import TrainerError
 
 COLUMNS = ("input_ids", "doc_starts", "doc_sources", "doc_numbers")
 LOSS_MASK = "loss_mask"
+PADDING = np.uint64(0xFFFFFFFFFFFFFFFF)  # the number of what fills a row up
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # Arrow format, "IPC Streaming Format"
 ROWS_CHECKED_FOR_BOS = 1000
 
@@ -167,6 +169,13 @@ class RecordBatchView:
         bits = np.unpackbits(self._bits[first // 8 : -(-last // 8)], bitorder="little")
         return bits[first % 8 : first % 8 + self._width].view(np.bool_)
 
+    def starts_of_documents(self, row: int) -> NDArray[np.uint16]:
+        """Where documents begin in a row; what fills it up is none."""
+        starts = self.starts[self.start_offsets[row] : self.start_offsets[row + 1]]
+        last = int(self.source_offsets[row + 1])
+        found: NDArray[np.uint16] = starts[self.numbers[last - len(starts) : last] != PADDING]
+        return found
+
     def _check_documents(self, manifest: Manifest) -> None:
         """Sources index the metrics and starts index the row: checked here once, so that reading a row need not."""
         begins, ends = self.start_offsets[:-1], self.start_offsets[1:]
@@ -292,7 +301,7 @@ class ShardReader:
         for number in range(rows):
             view, row = self.locate(number)
             ids = view.ids[row]
-            for start in view.starts[view.start_offsets[row] : view.start_offsets[row + 1]]:
+            for start in view.starts_of_documents(row):
                 count = int((ids[int(start) : int(start) + 2] == manifest.bos).sum())
                 if manifest.inserts_bos and (int(start) > manifest.seq_len or ids[int(start)] != manifest.bos):
                     raise TrainerError(f"{view.where}, row {row}: a document begins without bos, against the manifest")

@@ -16,6 +16,7 @@ from pipeline.errors import InputError
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import SUFFIX
 from pipeline.mix.encode import load_encoder
+from pipeline.mix.gather import PADDING
 from pipeline.mix.names import TOKEN_FILES, is_shard_folder
 from pipeline.mix.rows import ShardFolder, open_folder, read_batches, store_of
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
@@ -74,7 +75,8 @@ class Data:
         found = np.zeros(count, bool)
         for entry in self.shards.manifest["shards"]:
             for batch in read_batches(join(self.shards.root, entry["file"])):
-                found[np.asarray(batch.column("doc_numbers").flatten()).astype(np.int64)] = True
+                numbers = np.asarray(batch.column("doc_numbers").flatten())
+                found[numbers[numbers != PADDING].astype(np.int64)] = True
         return found
 
 

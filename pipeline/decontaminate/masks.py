@@ -26,6 +26,7 @@ from pipeline.decontaminate.scan import Indexes, Question
 from pipeline.decontaminate.summary import FoundDocument
 from pipeline.engine.state import held
 from pipeline.errors import InputError
+from pipeline.mix.conversations import columns_of_document, document_spans
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import read_account, set_fingerprint, shard_entries
 from pipeline.mix.masks import fingerprints_before, mask_record
@@ -100,7 +101,8 @@ def _masks_of(
     if file.tokens is None or data.store is None:
         raise InputError(f"{file.path} has no token file, by which alone its ids are known: python -m pipeline.mix")
     numbers = file.numbered.numbers()
-    texts = dict(_texts(join(data.corpus, *file.path.split("/")), [document.row for document in listed]))
+    place = join(data.corpus, *file.path.split("/"))
+    texts = dict(_documents(place, [document.row for document in listed], columns_of_document(data.store.template)))
     with TokenReader(data.store, file.path, file.tokens.documents, file.tokens.tokens) as reader:
         for document in listed:
             marks = reader.marks(document.row, 1)
@@ -115,25 +117,26 @@ def _marked(
     data: Data,
     indexes: Indexes,
     encoder: Encoder,
-    text: str,
+    document: Mapping[str, Any],
     ids: npt.NDArray[Any],
     samples: npt.NDArray[np.int64],
 ) -> Marked:
-    """Which ids of a document, bos and eos among them, are of some samples."""
-    assert data.shards is not None
-    first, stop = int(data.shards.manifest["inserts_bos"]), len(ids) - int(data.shards.manifest["inserts_eos"])
-    marked = np.zeros(len(ids), np.bool_)
+    """Which ids of a document, bos and eos among them, are of some samples; ids of a template are of none."""
+    assert data.store is not None
+    marked, text = np.zeros(len(ids), np.bool_), document["text"] or ""
     if indexes.words is not None:
         words = indexes.words.marked(text, samples)
-        spans = spans_of(words, word_places(indexes.words.hasher, text)) if words.any() else []
-        marked[first:stop] = marked_ids(encoder, text, ids[first:stop], spans)
+        if words.any():
+            spans = spans_of(words, word_places(indexes.words.hasher, text))
+            own, bounds = document_spans(encoder, data.store.coding, data.store.template, document)
+            marked = marked_ids(own, bounds, ids, spans, data.store.coding)
     if indexes.tokens is not None:
         marked |= indexes.tokens.marked(ids, samples)
     return marked
 
 
-def _texts(place: str, rows: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """The texts of some rows of a Parquet file, ascending; memory is that of a row group."""
+def _documents(place: str, rows: Sequence[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Columns of some rows of a Parquet file, ascending; memory is that of a row group."""
     try:
         with open_input(place) as handle:
             parquet, first, wanted = pq.ParquetFile(handle), 0, np.array(sorted(rows), np.int64)
@@ -141,8 +144,8 @@ def _texts(place: str, rows: Sequence[int]) -> Iterator[tuple[int, str]]:
                 count = parquet.metadata.row_group(group).num_rows
                 inside = wanted[(wanted >= first) & (wanted < first + count)]
                 if len(inside):
-                    some = parquet.read_row_group(group, ["text"])["text"].take(inside - first)
-                    yield from zip(inside.tolist(), (value or "" for value in some.to_pylist()), strict=True)
+                    some = parquet.read_row_group(group, columns).take(inside - first)
+                    yield from zip(inside.tolist(), some.to_pylist(), strict=True)
                 first += count
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{place} cannot be read: {error}") from error

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from filters.near_duplicates.shingles import ALONE, OTHER_HYPHENS, ShingleHasher
 from pipeline.decontaminate.grams import Places
 from pipeline.decontaminate.words import SPACES, TextWords
-from pipeline.mix.token_files import Ids
-from tokenizer.encode import Encoder
+from pipeline.mix.token_files import Coding, Ids
 
 Marked = npt.NDArray[np.bool_]
 # White space, and what of ASCII neither is part of a word nor of an entity, nor joins two.
@@ -70,21 +69,21 @@ def spans_of(marked: Marked, places: Places) -> list[tuple[int, int]]:
     return [(int(places[first, 0]), int(places[stop - 1, 1])) for first, stop in runs_of(marked)]
 
 
-def marked_ids(encoder: Encoder, text: str, ids: Ids, spans: list[tuple[int, int]]) -> Marked:
-    """Which ids of a text, without bos and eos, stand for any of some characters; all where they are not the text's.
+def marked_ids(own: Ids, bounds: Places, ids: Ids, spans: list[tuple[int, int]], coding: Coding) -> Marked:
+    """Which ids of a document stand for any of some characters; all but bos and eos where they are not the text's.
 
     Args:
-        encoder: The tokenizer.
-        text: The text.
-        ids: Its ids [T].
+        own: The ids that the document's text has, or more: of a conversation that was cut the first are its own.
+        bounds: The characters that each stands for, of its frame for none [T, 2].
+        ids: The document's ids, as they are.
         spans: The characters, from one to another.
+        coding: Whether documents have bos and eos.
     """
     found = np.zeros(len(ids), np.bool_)
-    if not spans:
+    if not np.array_equal(own[: len(ids)], ids):
+        found[int(coding.bos) : len(ids) - int(coding.eos)] = True
         return found
-    own, bounds = encoder.spans(text)
-    if not np.array_equal(own, ids):
-        return ~found
+    bounds = bounds[: len(ids)]
     for first, last in spans:
         found |= (bounds[:, 0] < last) & (bounds[:, 1] > first)
     return found

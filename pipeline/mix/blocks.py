@@ -88,21 +88,24 @@ def longest_part(unique_tokens: int, recipe: MixRecipe) -> int:
     return max(ROWS_OF_PART * recipe.seq_len, min(recipe.part_tokens, unique_tokens // PARTS_OF_SOURCE))
 
 
-def cut_blocks(offsets: Offsets, length: int, longest: int, gaps: Spans) -> Blocks:
+def cut_blocks(offsets: Offsets, length: int, longest: int | None, gaps: Spans) -> Blocks:
     """Cuts the ids of a file in blocks; a block ends behind the document that passes a multiple of the length.
 
     Args:
         offsets: Where each document begins, and the end [D + 1].
-        length: Tokens of a block, about.
-        longest: Ids of a document that may stay together; those with more are cut in equal parts, blocks each.
+        length: Tokens of a block, about; 0 for a block for each document.
+        longest: Ids of a document that may stay together; those with more are cut in equal parts, blocks each. None:
+            all stay together.
         gaps: The ids that are in no block, in order and apart.
 
     Returns:
         The blocks, of file 0; none is empty.
     """
-    multiples = np.arange(length, int(offsets[-1]), length)
-    edges = offsets[np.searchsorted(offsets[:-1], multiples)]
-    edges = np.unique(np.concatenate(([0, offsets[-1]], edges, _within(offsets, longest), gaps.ravel())))
+    edges = offsets
+    if length:
+        edges = offsets[np.searchsorted(offsets[:-1], np.arange(length, int(offsets[-1]), length))]
+    within = _within(offsets, int(offsets[-1]) if longest is None else longest)
+    edges = np.unique(np.concatenate(([0, offsets[-1]], edges, within, gaps.ravel())))
     begins, ends = edges[:-1], edges[1:]
     if len(gaps):
         inside = begins < gaps[np.maximum(np.searchsorted(gaps[:, 0], begins, "right") - 1, 0), 1]

@@ -102,6 +102,8 @@ def document_spans(
 ) -> tuple[Ids, Spans]:
     """The ids of a document [T], and which characters of its text each stands for [T, 2]; an id of a frame for none.
 
+    A conversation that was cut has more ids here, of which the first are its own; one of which nothing is known, none.
+
     Args:
         encoder: The tokenizer.
         coding: How documents became ids.
@@ -114,8 +116,9 @@ def document_spans(
             ids, spans = conversation_spans(encoder, template, messages, coding.chat.tags)
         except ConversationError:
             return np.empty(0, encoder.dtype), np.empty((0, 2), np.int64)
-        longest = coding.chat.longest
-        return ids[:longest], spans[:longest] if text_of(messages) == document["text"] else np.full((len(ids), 2), -1)
+        if text_of(messages) != document["text"]:  # it is not known where in the text they are
+            return np.empty(0, encoder.dtype), np.empty((0, 2), np.int64)
+        return ids, spans
     ids, spans = encoder.spans(document["text"] or "")
     frame = np.full((1, 2), NOWHERE, np.int64)
     framed = [[encoder.bos_id]] * coding.bos, [[encoder.eos_id]] * coding.eos

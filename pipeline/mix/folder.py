@@ -96,6 +96,7 @@ class ShardAccount:
         prefix_error: The most, of all ids up to there (see ``balance.Prefixes``).
         optout: What a list of removals changed (see ``pipeline.optout.shards``); None where none did.
         masked: Ids of each source for which the loss is off, counted as ``tokens`` are; None without a loss mask.
+        padding: How many ids are of no document, and fill rows up; None where documents are cut at the ends of rows.
     """
 
     configuration: str
@@ -109,6 +110,7 @@ class ShardAccount:
     prefix_error: float
     optout: dict[str, Any] | None = None
     masked: list[int] | None = None
+    padding: int | None = None
 
     @property
     def gaps(self) -> list[int]:
@@ -117,7 +119,7 @@ class ShardAccount:
 
     def as_json(self) -> dict[str, Any]:
         """The account as it stands in the stats file."""
-        unused = [key for key in ("optout", "masked") if getattr(self, key) is None]
+        unused = [key for key in ("optout", "masked", "padding") if getattr(self, key) is None]
         return {key: value for key, value in asdict(self).items() if key not in unused}
 
     def write(self, layout: Layout) -> None:
@@ -306,6 +308,7 @@ def finish_set(
         "shards": shard_entries(accounts),
     }
     manifest["fingerprint"] = set_fingerprint(configuration, accounts)
+    manifest |= padding_record(accounts, shards.form.seq_len)
     if (masks := _masks(layout, manifest, accounts)) is not None:
         manifest[LOSS_MASK] = masks
     state = {
@@ -329,6 +332,15 @@ def template_record(template: Template, coding: Coding) -> dict[str, Any]:
     assert coding.chat is not None
     values = asdict(coding.chat)
     return {"name": template.name, "sha256": values.pop("template"), **values}
+
+
+def padding_record(accounts: Sequence[ShardAccount], seq_len: int) -> dict[str, Any]:
+    """What a manifest says of ids that only fill rows up; nothing where documents are cut at the ends of rows."""
+    found = [account.padding for account in accounts if account.padding is not None]
+    if not found:
+        return {}
+    ids = sum(account.rows * seq_len + 1 for account in accounts)
+    return {"padding": sum(found), "padding_share": sum(found) / ids}
 
 
 def chat_of(manifest: Mapping[str, Any]) -> ChatCoding | None:

@@ -50,6 +50,11 @@ class Pieces:
         are: Flags = self.numbers != PADDING
         return are
 
+    def and_also(self, others: Pieces) -> Pieces:
+        """These, and others behind them."""
+        names = self.__dataclass_fields__
+        return Pieces(*(np.concatenate((getattr(self, name), getattr(others, name))) for name in names))
+
     def take(self, order: Numbers) -> Pieces:
         """Some of the pieces, in a new order."""
         return Pieces(*(getattr(self, name)[order] for name in self.__dataclass_fields__))
@@ -77,14 +82,16 @@ class Gathered:
         ids: A buffer of ids.
         pieces: The pieces of documents in it, in the order of the draw.
         loss: Which ids of the buffer have loss; None where the token files do not tell.
+        spare: How many ids at the end of the buffer are none of theirs.
     """
 
     ids: Ids
     pieces: Pieces
     loss: Flags | None
+    spare: int = 0
 
 
-def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch) -> Gathered:
+def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch: Scratch, spare: int = 0) -> Gathered:
     """Reads what a draw names; each token file is opened once.
 
     Args:
@@ -92,14 +99,15 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch:
         files: Those that the draw numbers.
         draws: The draw of one shard.
         scratch: Where the buffer comes from.
+        spare: Ids that it shall have room for behind them.
 
     Raises:
         OutputError: A token file is damaged: its ids are compared with the hashes that were written with them.
     """
     places, ends = _places(draws)
     size = int(ends[-1]) if len(ends) else 0
-    buffer = scratch.ids(size, store.coding.numpy)
-    loss = None if store.coding.chat is None else np.empty(size, np.bool_)
+    buffer = scratch.ids(size + spare, store.coding.numpy)
+    loss = None if store.coding.chat is None else np.empty(size + spare, np.bool_)
     offsets: list[Numbers] = [np.empty(0, np.int64)] * len(draws)
     for number in np.unique(draws["file"]).tolist():
         file = files[number]
@@ -116,7 +124,7 @@ def gather(store: TokenStore, files: Sequence[TokenFile], draws: Draws, scratch:
                     loss[places[i] : ends[i]] = learned
                 reader.check(marks, ids, skip, learned)
                 offsets[i] = found - found[0]
-    return Gathered(buffer, _pieces(files, draws, offsets, store.coding.bos), loss)
+    return Gathered(buffer, _pieces(files, draws, offsets, store.coding.bos), loss, spare)
 
 
 def _places(draws: Draws) -> tuple[Numbers, Numbers]:

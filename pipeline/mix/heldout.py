@@ -191,7 +191,10 @@ def _training(
 ) -> tuple[Blocks, npt.NDArray[Any]]:
     """The blocks of a source without what is kept apart, and what that is."""
     tokens = sum(file.tokens for file in files if file.source == source)
-    length, longest = block_length(tokens, recipe.block_tokens), longest_part(tokens, recipe)
+    length: int = block_length(tokens, recipe.block_tokens)
+    longest: int | None = longest_part(tokens, recipe)
+    if recipe.packing == "whole":
+        length, longest = 0, None
     blocks, kept_out = [np.empty(0, BLOCK)], [np.empty(0, KEPT_OUT)]
     for number, marks in read_marks(store, files, source):
         documents, spans = spans_apart(marks, apart)

@@ -42,6 +42,12 @@ def mask_kept(manifest: Mapping[str, Any], masked: Sequence[Sequence[int] | None
     return {} if record is None else {LOSS_MASK: record}
 
 
+def masks_samples(manifest: Mapping[str, Any]) -> bool:
+    """Whether the loss is off for other ids than those for which a template has it off: evaluation samples."""
+    record = manifest.get(LOSS_MASK)
+    return record is not None and (bool(record["against"]) or "template" not in manifest)
+
+
 def fingerprints_before(manifest: Mapping[str, Any], *, now: str) -> list[str]:
     """All fingerprints that a set had before one, of which its manifest tells: before masks and before removals."""
     known = [one for key in ("optout", LOSS_MASK) for one in (manifest.get(key) or {}).get("earlier", ())]

@@ -85,6 +85,7 @@ class Plan:
         without_subsets: Subsets of the recipe that are not there.
         form: The shards for training.
         heldout: The held-out shards; None without.
+        filled: Where documents stay whole, how many ids for training only fill rows up; else None.
     """
 
     sources: tuple[SourcePlan, ...]
@@ -93,6 +94,7 @@ class Plan:
     heldout: ShardForm | None
     damaged: tuple[str, ...] = ()
     without_subsets: tuple[str, ...] = ()
+    filled: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -191,19 +193,27 @@ def make_plan(
         for count, share, quota in zip(counts, shares, quotas, strict=True)
     )
     if not rows:
-        raise UserError(
-            f"{'the corpus' if budget is None else f'--tokens {budget}'} does not fill one row of {recipe.seq_len} "
-            "tokens in these proportions; use more text, or --set seq_len="
-        )
-    if rows > largest.rows:
-        over = max(sources, key=lambda source: source.epochs / source.limit)
-        raise UserError(
-            f"{budget:,} tokens would draw {over.counts.name} {over.epochs:.2f} times; its limit is {over.limit:g} "
-            f"(max_epochs). The largest budget of this corpus is {most:,}: give --tokens {most} or auto, more text, or "
-            "a higher limit, such as --set max_epochs=4."
-        )
+        raise UserError(too_little(budget, recipe.seq_len))
+    if budget is not None and rows > largest.rows:
+        raise UserError(over_limit(sources, budget, most))
     left_out = tuple(name for name in recipe.sources if name not in names)
     return Plan(sources, left_out, form, heldout_form(recipe), tuple(damaged), tuple(without_subsets))
+
+
+def too_little(budget: int | None, seq_len: int) -> str:
+    """What to say where not a row is filled."""
+    what = "the corpus" if budget is None else f"--tokens {budget}"
+    return f"{what} does not fill one row of {seq_len} tokens in these proportions; use more text, or --set seq_len="
+
+
+def over_limit(sources: Sequence[SourcePlan], budget: int, most: int) -> str:
+    """What to say where a budget passes an epoch limit; ``most`` is the largest that does not."""
+    over = max(sources, key=lambda source: source.epochs / source.limit)
+    return (
+        f"{budget:,} tokens would draw {over.counts.name} {over.epochs:.2f} times; its limit is {over.limit:g} "
+        f"(max_epochs). The largest budget of this corpus is {most:,}: give --tokens {most} or auto, more text, or a "
+        "higher limit, such as --set max_epochs=4."
+    )
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -251,6 +261,8 @@ def plan_sentences(plan: Plan) -> list[str]:
     """What the table does not say."""
     form = plan.form
     lines = [f"{plan.tokens:,} tokens: {form.rows:,} rows of {form.seq_len} in {form.shards:,} shards"]
+    if plan.filled is not None:
+        lines.append(f"each document stays whole in a row: {plan.filled:,} ids fill rows up ({_part(plan):.1%})")
     lines += [sentence(source.counts.name, source.counts.chat) for source in plan.sources if source.counts.chat]
     if plan.heldout:
         out, copies = (sum(getattr(source.counts, key) for source in plan.sources) for key in ("kept_out", "copies"))
@@ -267,6 +279,11 @@ def plan_sentences(plan: Plan) -> list[str]:
     return lines
 
 
+def _part(plan: Plan) -> float:
+    """The part of the ids for training that only fills rows up."""
+    return (plan.filled or 0) / plan.form.ids
+
+
 def plan_record(plan: Plan) -> dict[str, Any]:
     """The plan, as it is stored."""
     return {
@@ -275,4 +292,5 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "left_out": list(plan.left_out),
         "damaged": list(plan.damaged),
         "without_subsets": list(plan.without_subsets),
+        **({} if plan.filled is None else {"padding": plan.filled, "padding_share": round(_part(plan), 6)}),
     }

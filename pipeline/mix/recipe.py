@@ -13,6 +13,7 @@ from pipeline.recipe import RECIPES, at_least, from_mapping, read_settings, with
 
 FOLDER = "mix"  # of the recipes
 MAX_SEQ_LEN = 65_535  # the place of a document in its row is a uint16
+LEAST_WHOLE = 8  # ids of a row in which documents stay whole: fewer hold none
 MAX_SOURCES = 256  # the number of a source is a uint8
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TOKENS = re.compile(r"(?P<number>\d+(?:[._]\d+)*)\s*(?P<unit>[KMBT]?)", re.I)
@@ -130,6 +131,8 @@ class MixRecipe:
             raise ValueError(
                 "packing: whole and longest are for conversations: give their template, such as --template llama2"
             )
+        if self.packing == "whole":
+            at_least(self, LEAST_WHOLE, "seq_len")
         if self.longest is None:
             return
         at_least(self, 2, "longest")

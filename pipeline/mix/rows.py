@@ -17,6 +17,7 @@ from pipeline.errors import InputError, OutputError, UserError
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.chat import TEMPLATE
 from pipeline.mix.folder import FORMAT, TOKENIZER, chat_of, read_documents
+from pipeline.mix.gather import PADDING
 from pipeline.mix.names import DOCUMENTS, TOKEN_FILES
 from pipeline.mix.shards import LOSS_MASK
 from pipeline.mix.token_files import Coding, TokenStore
@@ -47,6 +48,11 @@ class Segment:
     begins: bool
     offset: int
 
+    @property
+    def is_document(self) -> bool:
+        """Whether it is of a document; else it fills a row up."""
+        return self.number != int(PADDING)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -61,6 +67,11 @@ class Row:
     ids: npt.NDArray[Any]
     segments: list[Segment]
     loss: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def documents(self) -> list[Segment]:
+        """The segments that are of documents; others fill the row up."""
+        return [segment for segment in self.segments if segment.is_document]
 
     def at(self, token: int) -> Segment:
         """The document of an id."""

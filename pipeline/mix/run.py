@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from pipeline.errors import InputError, ModelError, OutputError, UserError
 from pipeline.mix import chat
 from pipeline.mix.blocks import TokenFile
 from pipeline.mix.corpus import CorpusFile, corpus_files, names, without_subsets
-from pipeline.mix.draw import Stream, shard_draws
+from pipeline.mix.draw import Draws, Stream, shard_draws
 from pipeline.mix.encode import load_encoder
 from pipeline.mix.folder import (
     FORMAT,
@@ -45,6 +45,7 @@ from pipeline.mix.recipe import CHAT, MixRecipe
 from pipeline.mix.steps import EncodeFiles, ShardTask, ShardWriter, WriteShards, shared_root, write_draw
 from pipeline.mix.token_files import Coding, TokenStats, TokenStore, version_of
 from pipeline.mix.watch import FileWatcher
+from pipeline.mix.whole import Placed, plan_whole
 from pipeline.recipe import as_mapping, fingerprint
 from pipeline.storage.filesystem import (
     atomic_output,
@@ -100,6 +101,7 @@ class Prepared:
         files: The token files that take part.
         splits: What each source has for training, and what is held out.
         plan: The plan.
+        placed: Where the documents of each set stand, where they stay whole.
     """
 
     store: TokenStore
@@ -107,6 +109,7 @@ class Prepared:
     files: list[TokenFile]
     splits: list[SourceSplit]
     plan: Plan
+    placed: Mapping[str, Placed] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,10 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     splits = split_sources(store, files, names_, quotas, recipe)
     counts = [count_source(name, stats[name], split) for name, split in zip(names_, splits, strict=True)]
     lacking = without_subsets(recipe, listed)
+    if recipe.packing == "whole":
+        sides = [(split.training, split.heldout) for split in splits]
+        plan, placed = plan_whole(recipe, counts, sides, options.budget, faults, lacking)
+        return Prepared(store, encoder, files, splits, plan, placed)
     return Prepared(store, encoder, files, splits, make_plan(recipe, counts, options.budget, faults, lacking))
 
 
@@ -349,7 +356,8 @@ def _writer(options: MixOptions, prepared: Prepared, shards: ShardSet, configura
         write_kept_out(join(shards.layout.root, KEPT_OUT), spans, sources)
     bos = prepared.encoder.bos_id if coding.bos else None
     shares, seed = tuple(plan.shares), options.recipe.seed
-    return ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration)
+    filling = prepared.encoder.eos_id if prepared.placed else None
+    return ShardWriter(shards, prepared.store, sources, shares, seed, bos, documents, configuration, filling)
 
 
 def _finish(options: MixOptions, prepared: Prepared, shards: ShardSet, configuration: dict[str, Any]) -> dict[str, Any]:
@@ -385,18 +393,26 @@ def _write_draws(prepared: Prepared, shards: ShardSet, missing: Sequence[int], s
     """Writes the draws of the shards that are missing."""
     if not missing:
         return []
-    side = "heldout" if shards.kind == "heldout" else "training"
-    streams = [
-        Stream(number, f"{source.counts.name}/{shards.kind}", getattr(split, side), seed, prepared.store.coding.bos)
-        for number, (source, split) in enumerate(zip(prepared.plan.sources, prepared.splits, strict=True))
-    ]
     wanted, tasks = set(missing), []
-    for shard, draws in enumerate(shard_draws(shards.form, prepared.plan.shares, streams)):
+    for shard, draws in enumerate(_draws(prepared, shards, seed)):
         if shard in wanted:
             path = join(shards.layout.work, "draws", f"{shard:05d}.npy")
             write_draw(path, draws)
             tasks.append(ShardTask(shards.kind, shard, path))
     return tasks
+
+
+def _draws(prepared: Prepared, shards: ShardSet, seed: int) -> Iterator[Draws]:
+    """The draws of all shards of a set, in order."""
+    if prepared.placed is not None:
+        placed = prepared.placed[shards.kind]
+        return (placed.of_shard(shards.form, shard) for shard in range(shards.form.shards))
+    side = "heldout" if shards.kind == "heldout" else "training"
+    streams = [
+        Stream(number, f"{source.counts.name}/{shards.kind}", getattr(split, side), seed, prepared.store.coding.bos)
+        for number, (source, split) in enumerate(zip(prepared.plan.sources, prepared.splits, strict=True))
+    ]
+    return shard_draws(shards.form, prepared.plan.shares, streams)
 
 
 def _copy(source: str, target: str) -> None:

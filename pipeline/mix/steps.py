@@ -15,8 +15,9 @@ from pipeline.mix.draw import Draws
 from pipeline.mix.encode import encode_file, load_encoder
 from pipeline.mix.folder import ShardAccount, ShardSet, read_documents, shard_name
 from pipeline.mix.gather import Scratch, gather
-from pipeline.mix.shards import pack, write_rows
+from pipeline.mix.shards import Packed, pack, write_rows
 from pipeline.mix.token_files import TokenStore
+from pipeline.mix.whole import pack_whole
 from pipeline.storage.filesystem import atomic_output, join, open_input
 from tokenizer.encode import Encoder
 
@@ -66,6 +67,7 @@ class ShardWriter:
         bos: The id that a document gets where it goes on elsewhere; None for none.
         documents: The path of the list of files that draws number.
         configuration: The fingerprint of the run's configuration.
+        filling: The id that rows are filled up with, where documents stay whole in them; else None.
     """
 
     shards: ShardSet
@@ -76,15 +78,14 @@ class ShardWriter:
     bos: int | None
     documents: str
     configuration: str
+    filling: int | None = None
 
     def write(self, task: ShardTask, scratch: Scratch) -> None:
         """Writes one shard, then its stats; the scratch serves one shard after the other."""
         form = self.shards.form
         with open_input(task.draw) as handle:
             draws: Draws = np.load(handle, allow_pickle=False)
-        gathered = gather(self.store, read_documents(self.documents, self.names), draws, scratch)
-        key = (self.seed, self.shards.kind, "shard", task.shard)
-        packed = pack(gathered, form.ids_of(task.shard), self.bos, key)
+        packed = self._packed(draws, task, scratch)
         file = f"{shard_name(task.shard, form.shards)}.arrow"
         metadata = {"tokenizer_sha256": self.store.coding.tokenizer, "seed": str(self.seed)}
         size, sha256 = write_rows(join(self.shards.layout.root, file), packed, form.seq_len, metadata)
@@ -102,8 +103,19 @@ class ShardWriter:
             found.tokens,
             found.error,
             masked=masked_by_source(packed, len(self.names)),
+            padding=None if self.filling is None else packed.length - sum(tokens),
         )
         account.write(self.shards.layout)
+
+    def _packed(self, draws: Draws, task: ShardTask, scratch: Scratch) -> Packed:
+        """The stream of a shard."""
+        files, form = read_documents(self.documents, self.names), self.shards.form
+        length = form.ids_of(task.shard)
+        if self.filling is not None:
+            gathered = gather(self.store, files, draws, scratch, spare=form.seq_len + 1)
+            return pack_whole(gathered, draws["place"], length, self.bos, self.filling)
+        key = (self.seed, self.shards.kind, "shard", task.shard)
+        return pack(gather(self.store, files, draws, scratch), length, self.bos, key)
 
 
 def shared_root(writers: Mapping[str, ShardWriter]) -> str:

@@ -18,6 +18,7 @@ from pipeline.storage.filesystem import is_remote, join
 from tokenizer.chat.spans import NOWHERE
 from tokenizer.encode import Encoder
 
+FILLS = "of no document, to fill the row up"
 CONTEXT = 60  # characters shown before and after a token
 
 
@@ -63,6 +64,9 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
     if token is None:
         for segment in row.segments:
             yield ""
+            if not segment.is_document:
+                yield f"ids {segment.start} to {segment.stop - 1} are {FILLS}"
+                continue
             yield from _document_lines(folder, segment, read_document(folder, segment.number))
             yield from _mask_lines(row, segment)
         return
@@ -72,6 +76,9 @@ def describe(folder: ShardFolder, row: Row, number: int, token: int | None) -> I
     yield f"token {token}: id {token_id}, {special.get(token_id) or repr(encoder.decode([token_id]))}"
     if row.loss is not None and not row.loss[token]:
         yield "the loss is off for it: nothing is learnt where it would be predicted"
+    if not segment.is_document:
+        yield f"it is {FILLS}"
+        return
     yield ""
     document = read_document(folder, segment.number)
     yield from _document_lines(folder, segment, document)

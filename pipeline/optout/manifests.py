@@ -20,6 +20,7 @@ from pipeline.mix.folder import (
     HELDOUT,
     KEPT_OUT,
     ShardAccount,
+    padding_record,
     read_account,
     read_kept_out,
     set_fingerprint,
@@ -83,6 +84,7 @@ def stage_end(
         "files": sums,
         "fingerprint": set_fingerprint(manifest["configuration"], accounts),
         **mask_kept(manifest, [account.masked for account in accounts]),
+        **padding_record(accounts, manifest["seq_len"]),
     }
     manifest["optout"] = _optout(before.manifest, manifest["fingerprint"], files, accounts, lists)
     then = before.manifest.get("optout", {})

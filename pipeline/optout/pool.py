@@ -130,17 +130,19 @@ class Pool:
         fillings: list[Filling] = []
         for candidate in taken:
             given = self._given(candidate)
-            ids = read_part(self._open, candidate)
+            ids, loss = read_part(self._open, candidate)
             if given:
                 ids = np.concatenate((np.array([self._bos], ids.dtype), ids))
-            ids = ids[: length - sum(len(filling.ids) for filling in fillings)]
+                loss = None if loss is None else np.concatenate((np.zeros(1, np.bool_), loss))
+            left = length - sum(len(filling.ids) for filling in fillings)
             source, again = candidate.file.source, candidate.again
-            fillings.append(Filling(source, candidate.number, candidate.start, ids, given, again))
+            loss = None if loss is None else loss[:left]
+            fillings.append(Filling(source, candidate.number, candidate.start, ids[:left], given, again, loss))
         return fillings
 
 
-def read_part(opened: Open, candidate: Candidate) -> Ids:
-    """The ids of a candidate.
+def read_part(opened: Open, candidate: Candidate) -> tuple[Ids, Flags | None]:
+    """The ids of a candidate, and which of them have loss; None where its token file does not tell.
 
     Raises:
         OutputError: Its token file is damaged.
@@ -149,8 +151,9 @@ def read_part(opened: Open, candidate: Candidate) -> Ids:
         marks = reader.marks(candidate.row, 1)
         ids = np.empty(candidate.stop - candidate.start, reader.kind)
         reader.ids(int(marks["offset"][0]) + candidate.start, ids)
-        reader.check(marks, ids, candidate.start)
-    return ids
+        loss = reader.loss(int(marks["offset"][0]) + candidate.start, len(ids))
+        reader.check(marks, ids, candidate.start, loss)
+    return ids, loss
 
 
 def undrawn(

@@ -20,9 +20,9 @@ from pipeline.engine.progress import Bar, Watcher, time_left
 from pipeline.engine.state import held
 from pipeline.errors import InputError
 from pipeline.mix.folder import HELDOUT
+from pipeline.mix.masks import masks_samples
 from pipeline.mix.names import TOKEN_FILES, is_shard_folder
 from pipeline.mix.rows import open_folder, store_of
-from pipeline.mix.shards import LOSS_MASK
 from pipeline.optout import corpus as documents
 from pipeline.optout import shards, token_files
 from pipeline.optout.journal import Journal, finish_pending
@@ -259,11 +259,14 @@ class Work:
             return
         with self._watch("look", [root, join(root, HELDOUT)]) as watcher:
             done = shards.take_out(following, self._date, watcher.count)
-        self.say(
-            f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['again']:,} of them with "
-            f"such as were drawn before; {done['rows_out']:,} rows taken out for want of any."
-        )
-        if done["filled"] and LOSS_MASK in following.folder.manifest:
+        if "padding" in following.folder.manifest:
+            self.say(f"{root}: documents stay whole in its rows, so what went is not filled: its place fills rows up.")
+        else:
+            self.say(
+                f"{root}: {done['filled']:,} ids filled with documents of the same sources, {done['again']:,} of them "
+                f"with such as were drawn before; {done['rows_out']:,} rows taken out for want of any."
+            )
+        if done["filled"] and masks_samples(following.folder.manifest):
             self.say(
                 "  What fills places has no loss mask yet: run the same python -m pipeline.decontaminate --mask again."
             )

@@ -15,11 +15,13 @@ from pipeline.corpus.sink import HashingWriter
 from pipeline.errors import OutputError
 from pipeline.mix.balance import prefixes
 from pipeline.mix.folder import ShardAccount, read_account
+from pipeline.mix.gather import PADDING
+from pipeline.mix.masks import masks_samples
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.rows import Row, ShardFolder, loss_of, read_batches, row_of
 from pipeline.optout.journal import Journal
 from pipeline.optout.pool import Flags, Pool
-from pipeline.optout.spans import Filling, Span, fill, find_spans, row_batch
+from pipeline.optout.spans import Filling, Span, fill, find_spans, padding, row_batch
 from pipeline.storage.filesystem import join
 from pipeline.verify.rows import ShardCount, segments_of, verify_batch
 
@@ -34,7 +36,7 @@ class Drawn:
         documents: For each document, by number, whether any shard has any of it.
         rows: For each shard with removed documents, the rows that have any of them, ascending.
         begun: Of a held-out set: by document, with which of its ids pieces begin.
-        masked: The documents with ids for which the loss is off.
+        masked: The documents with ids for which the loss is off, but not where their template alone has it off.
     """
 
     documents: Flags
@@ -59,18 +61,20 @@ def look_through(folder: ShardFolder, removed: Numbers, seen: list[int] | None =
         first, rows = 0, list[int]()
         for batch in read_batches(join(folder.root, entry["file"])):
             column = batch.column("doc_numbers")
-            numbers = np.asarray(column.flatten()).astype(np.int64)
+            everything = np.asarray(column.flatten())
+            are = everything != PADDING
+            numbers = everything[are].astype(np.int64)
             if len(numbers) and (numbers.min() < 0 or numbers.max() >= count):
                 raise OutputError(f"{entry['file']} in {folder.root} has documents that its list does not know")
             drawn.documents[numbers] = True
-            owners = np.repeat(np.arange(len(column)), np.asarray(column.value_lengths()))
+            owners = np.repeat(np.arange(len(column)), np.asarray(column.value_lengths()))[are]
             rows += (first + np.unique(owners[is_removed[numbers]])).tolist()
             if held_out:
-                for number, offset in zip(
-                    numbers.tolist(), batch.column("doc_offsets").flatten().to_pylist(), strict=True
-                ):
+                offsets = np.asarray(batch.column("doc_offsets").flatten())[are]
+                for number, offset in zip(numbers.tolist(), offsets.tolist(), strict=True):
                     drawn.begun.setdefault(number, set()).add(offset)
-            drawn.masked |= masked_documents(batch)
+            if masks_samples(folder.manifest):
+                drawn.masked |= masked_documents(batch)
             first += len(column)
         if rows:
             drawn.rows[entry["file"]] = rows
@@ -83,7 +87,7 @@ def masked_documents(batch: pa.RecordBatch) -> set[int]:
     """The documents of a record batch with ids for which the loss is off."""
     loss = loss_of(batch)
     rows = [] if loss is None else [row_of(batch, row) for row in np.flatnonzero(~loss.all(axis=1)).tolist()]
-    segments = ((row.loss, segment) for row in rows for segment in row.segments)
+    segments = ((row.loss, segment) for row in rows for segment in row.documents)
     return {one.number for mask, one in segments if mask is not None and not mask[one.start : one.stop].all()}
 
 
@@ -125,12 +129,20 @@ class Edit:
 def plan_edit(
     folder: ShardFolder, file: str, rows: Sequence[int], removed: frozenset[int], pools: Mapping[int, Pool]
 ) -> Edit:
-    """Fills the spans of removed documents in a shard, one after the other; where a pool is empty their rows go."""
+    """Fills the spans of removed documents in a shard, one after the other; where a pool is empty their rows go.
+
+    Where documents stay whole in rows, their places only fill the rows up from then on.
+    """
     seq_len, changed = folder.manifest["seq_len"], read_rows(folder, file, rows)
     (filled, again), out = ([0] * len(folder.manifest["sources"]) for _ in range(2)), set[int]()
     takes = list[tuple[int, int]]()
     for span in spans_of(folder, file, rows, removed):
         if out.issuperset(span.rows):
+            continue
+        if "padding" in folder.manifest:  # documents stay whole, so none is cut to fill a place
+            filling = padding(span, folder.manifest["eos"], changed[span.first_row].ids.dtype)
+            for number in span.rows:
+                changed[number] = fill(changed[number], number, span, [filling], seq_len)
             continue
         fillings: list[Filling] | None = pools[span.source].take(len(span))
         if fillings is None:
@@ -212,6 +224,9 @@ def stage_shard(
         raise OutputError(f"{folder.root}: {count.faults[0]}. python -m pipeline.verify says what else is wrong.")
     by_row = count.counts(len(manifest["sources"]))
     shares = [float(entry["share_asked"]) for entry in manifest["mixture"].values()]
+    if account.padding is not None:
+        ids = count.rows * manifest["seq_len"] + 1 + len(count.gaps)
+        account = replace(account, padding=ids - int(by_row[-1].sum() if len(by_row) else 0))
     found = prefixes(by_row.astype(np.float64), shares, form, shard)
     account = replace(
         account,

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.mix.gather import PADDING
 from pipeline.mix.rows import Row, Segment
 from pipeline.mix.shards import LOSS_MASK
 
@@ -61,6 +62,7 @@ class Filling:
         ids: All that is written, a bos that is not the document's own at their head where it begins inside it.
         given: 1 where there is such a bos.
         again: Whether its document was drawn before.
+        loss: Which of the ids have loss; None where all have.
     """
 
     source: int
@@ -69,6 +71,12 @@ class Filling:
     ids: Ids
     given: int
     again: bool = False
+    loss: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def learned(self) -> npt.NDArray[np.bool_]:
+        """Which of the ids have loss."""
+        return np.ones(len(self.ids), np.bool_) if self.loss is None else self.loss
 
 
 def find_spans(rows: Mapping[int, Row], removed: frozenset[int], gaps: frozenset[int], seq_len: int) -> list[Span]:
@@ -97,7 +105,7 @@ def find_spans(rows: Mapping[int, Row], removed: frozenset[int], gaps: frozenset
 
 
 def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len: int) -> Row:
-    """A row with a span of it filled; the loss is on for what fills it.
+    """A row with a span of it filled.
 
     Args:
         row: The row.
@@ -111,7 +119,8 @@ def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len
     low, high = max(span.start, base) - base, min(span.stop, base + seq_len + 1) - base
     ids[low:high] = np.concatenate([filling.ids for filling in fillings])[low + base - span.start :][: high - low]
     if loss is not None:
-        loss[low:high] = True
+        learned = np.concatenate([filling.learned for filling in fillings])
+        loss[low:high] = learned[low + base - span.start :][: high - low]
     segments = [s for s in row.segments if not (s.number == span.number and low <= s.start < high)]
     place = span.start
     for filling in fillings:
@@ -120,6 +129,18 @@ def fill(row: Row, number: int, span: Span, fillings: Sequence[Filling], seq_len
             segments.append(_segment(filling, place - base, min(stop - base, seq_len + 1)))
         place = stop
     return Row(ids, sorted(segments, key=lambda segment: segment.start), loss)
+
+
+def padding(span: Span, eos: int, kind: Any) -> Filling:
+    """What fills a span where documents stay whole in rows: ids of no document.
+
+    Args:
+        span: The span.
+        eos: The id.
+        kind: The type of ids.
+    """
+    ids = np.full(len(span), eos, kind)
+    return Filling(span.source, int(PADDING), 0, ids, 0, loss=np.zeros(len(span), np.bool_))
 
 
 def _segment(filling: Filling, start: int, stop: int) -> Segment:

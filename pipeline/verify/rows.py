@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.mix.blocks import TokenFile
+from pipeline.mix.gather import PADDING
 from pipeline.mix.rows import ShardFolder, loss_of
 from pipeline.mix.token_files import hash_ids
 
@@ -32,6 +33,8 @@ class ShardCount:
         gaps: The rows before which rows were taken out.
         end: The last id of all, and of what it is.
         off: For each batch with a loss mask, ids of each source for which the loss is off, counted likewise.
+
+    Ids that are of no document, and fill a row up, are counted with none.
     """
 
     width: int
@@ -46,7 +49,7 @@ class ShardCount:
     def counts(self, sources: int) -> Numbers:
         """Ids of each source up to the end of each row [rows, sources]; the shard's last id at its end."""
         counts = np.concatenate([np.zeros((0, sources), np.int64), *self.by_row]).cumsum(axis=0)
-        if self.end is not None:
+        if self.end is not None and self.end.is_document:
             counts[-1, self.end.source] += 1
         return counts
 
@@ -55,7 +58,7 @@ class ShardCount:
         if not self.off:
             return None
         counts = np.sum(self.off, axis=0)
-        if self.end is not None and not self.end.loss:
+        if self.end is not None and self.end.is_document and not self.end.loss:
             counts[self.end.source] += 1
         found: list[int] = counts.tolist()
         return found
@@ -74,6 +77,11 @@ class End:
     number: int
     offset: int
     loss: bool = True
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is of a document; else it fills a row up."""
+        return self.number != int(PADDING)
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,12 @@ class Segments:
     sources: Numbers
     numbers: Hashes
     offsets: Numbers
+
+    @property
+    def are_documents(self) -> npt.NDArray[np.bool_]:
+        """Whether each is of a document; else it fills a row up."""
+        are: npt.NDArray[np.bool_] = self.numbers != PADDING
+        return are
 
     def got_bos(self, inserts: bool) -> Numbers:
         """1 where a part of a document got a bos of its own."""
@@ -125,7 +139,7 @@ def verify_batch(
     if found is None:
         count.faults.append(f"{where} and following: the lists of documents do not match")
         return
-    manifest, starts = folder.manifest, found.is_start
+    manifest, starts = folder.manifest, found.is_start & found.are_documents
     loss = loss_of(batch)
     before, count.end = count.end, _end(folder, found, ids, loss)
     linked = np.append(ids[0, 0] if before is None else before.id, ids[:-1, -1])
@@ -136,7 +150,10 @@ def verify_batch(
         "a row does not begin with the last id of the row before": (ids[:, 0] != linked).any(),
         "a document begins without bos": manifest["inserts_bos"]
         and (ids[found.rows[starts], found.begins[starts]] != manifest["bos"]).any(),
-        "a document is listed under another source": (_sources_of(folder.files, found.numbers) != found.sources).any(),
+        "a document is listed under another source": _of_another_source(folder.files, found),
+        "rows are filled up where documents are cut at their ends": "padding" not in manifest
+        and not found.are_documents.all(),
+        "what fills a row up has a loss, or other ids than eos": _fills_wrongly(manifest, found, ids, loss),
         "a document does not go on where the row before left it": not _goes_on(folder, found, before, gaps),
         "a row has a loss for its first id that the row before has not": not _masks_agree(loss, before, gaps),
         "only some record batches have a loss mask": count.rows and bool(count.off) != (loss is not None),
@@ -145,14 +162,15 @@ def verify_batch(
     if kept_out and _holds(folder, found, kept_out):
         count.faults.append(f"{where} and following: text that is held out")
     by_row = _by_row(found, len(ids), len(manifest["sources"]))
-    if before is not None and len(gaps) and gaps[0] == 0:
+    if before is not None and before.is_document and len(gaps) and gaps[0] == 0:
         count.by_row[-1][-1, before.source] += 1  # a last id that no row goes on from counts where it stands
     ends = _last_of_rows(found, gaps[gaps > 0] - 1)
+    ends = ends[found.are_documents[ends]]
     np.add.at(by_row, (found.rows[ends], found.sources[ends]), 1)
     count.by_row.append(by_row)
     if loss is not None:
         off = _off_by_source(found, loss, len(manifest["sources"]))
-        if before is not None and len(gaps) and gaps[0] == 0:
+        if before is not None and before.is_document and len(gaps) and gaps[0] == 0:
             off[before.source] += not before.loss
         np.add.at(off, found.sources[ends], ~loss[found.rows[ends], -1])
         count.off.append(off)
@@ -198,6 +216,23 @@ def _sources_of(files: list[TokenFile], numbers: Hashes) -> Numbers:
     return found
 
 
+def _of_another_source(files: list[TokenFile], found: Segments) -> bool:
+    """Whether a document is listed under another source than its own."""
+    are = found.are_documents
+    return bool((_sources_of(files, found.numbers[are]) != found.sources[are]).any())
+
+
+def _fills_wrongly(manifest: Mapping[str, Any], found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> bool:
+    """Whether ids that fill rows up are others than eos, or have loss."""
+    are = found.are_documents
+    if are.all():
+        return False
+    if loss is None:
+        return True
+    filling = np.repeat(~are, found.stops - found.begins).reshape(len(ids), -1)
+    return bool((ids[:, :-1][filling] != manifest["eos"]).any() or loss[:, :-1][filling].any())
+
+
 def _end(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> End:
     reached = found.offsets + found.stops - found.begins - found.got_bos(folder.manifest["inserts_bos"])
     reach = int(max(reached[-1], found.offsets[-1]))
@@ -239,7 +274,8 @@ def _masks_agree(loss: Losses | None, before: End | None, gaps: Numbers) -> bool
 def _off_by_source(found: Segments, loss: Losses, sources: int) -> Numbers:
     """Ids of each source for which the loss is off; a row's last id is left to the next."""
     of_id = np.repeat(found.sources, found.stops - found.begins).reshape(len(loss), -1)
-    return np.bincount(of_id[~loss[:, :-1]], minlength=sources).astype(np.int64)
+    of_document = np.repeat(found.are_documents, found.stops - found.begins).reshape(len(loss), -1)
+    return np.bincount(of_id[~loss[:, :-1] & of_document], minlength=sources).astype(np.int64)
 
 
 def _holds(folder: ShardFolder, found: Segments, kept_out: Mapping[int, list[tuple[int, int]]]) -> bool:
@@ -255,8 +291,8 @@ def _holds(folder: ShardFolder, found: Segments, kept_out: Mapping[int, list[tup
 
 
 def _by_row(found: Segments, rows: int, sources: int) -> Numbers:
-    place = found.rows * sources + found.sources
-    return np.bincount(place, found.stops - found.begins, rows * sources).astype(np.int64).reshape(rows, sources)
+    place, sizes = found.rows * sources + found.sources, (found.stops - found.begins) * found.are_documents
+    return np.bincount(place, sizes, rows * sources).astype(np.int64).reshape(rows, sources)
 
 
 def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> Hashes:
@@ -265,7 +301,8 @@ def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Lo
     if not manifest["inserts_eos"]:
         return np.empty(0, np.uint64)
     ends = ids[found.rows, np.maximum(found.stops - 1, 0)] == manifest["eos"]
-    whole = np.flatnonzero(found.is_start & (found.offsets == 0) & ends & (found.stops > found.begins))
+    are = found.are_documents & (found.offsets == 0)
+    whole = np.flatnonzero(found.is_start & are & ends & (found.stops > found.begins))
     places = (
         found.rows[whole] * ids.shape[1] + found.begins[whole],
         found.rows[whole] * ids.shape[1] + found.stops[whole],

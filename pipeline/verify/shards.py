@@ -28,7 +28,16 @@ from pipeline.mix.balance import balance, prefixes
 from pipeline.mix.blocks import permutation
 from pipeline.mix.conversations import columns_of_document
 from pipeline.mix.encode import encode_document, load_encoder
-from pipeline.mix.folder import HELDOUT, KEPT_OUT, ShardAccount, read_account, read_kept_out, sha256_of
+from pipeline.mix.folder import (
+    HELDOUT,
+    KEPT_OUT,
+    ShardAccount,
+    padding_record,
+    read_account,
+    read_kept_out,
+    sha256_of,
+)
+from pipeline.mix.gather import PADDING
 from pipeline.mix.masks import mask_kept
 from pipeline.mix.quotas import ShardForm
 from pipeline.mix.rows import (
@@ -158,7 +167,7 @@ def _verify_kept_out(held: ShardFolder, spans: Spans) -> Iterator[str]:
     """All that stands in the held-out set must be listed as kept out."""
     for entry in held.manifest["shards"]:
         for batch in read_batches(join(held.root, entry["file"])):
-            numbers = set(np.unique(np.asarray(batch.column("doc_numbers").values)).tolist())
+            numbers = set(np.unique(np.asarray(batch.column("doc_numbers").values)).tolist()) - {int(PADDING)}
             if not numbers <= spans.keys():
                 yield f"{join(held.root, KEPT_OUT)} does not list all documents of {entry['file']}"
                 return
@@ -243,6 +252,9 @@ def _verify_account(
     for name, claimed in (("manifest", (entry["rows"], entry["tokens"])), ("stats", (account.rows, account.tokens))):
         if claimed != counted:
             yield f"{path} holds {counted[0]} rows with {counted[1]} ids by source, the {name} says {claimed}"
+    padding = count.rows * folder.manifest["seq_len"] + 1 + len(count.gaps) - sum(counted[1])
+    if account.padding is not None and padding != account.padding:
+        yield f"{path}: {padding} ids fill rows up, the stats say {account.padding}"
     masked = count.masked(len(folder.manifest["sources"]))
     if masked != account.masked:
         yield f"{path}: the loss is off for {masked} ids by source, the stats say {account.masked}"
@@ -261,6 +273,9 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
     # Rows that were taken out for want of anything to fill them with are told, and may be missing from any share.
     gone = (manifest.get("optout") or {}).get("rows_out", 0)
     slack += gone / max(rows + gone, 1)
+    if "padding" in manifest:  # documents stay whole: of each source a document more or less
+        slack += 2 * manifest["seq_len"] * len(manifest["sources"]) / int(tokens.sum())
+        slack += manifest["padding_share"] * ("optout" in manifest)  # what went from whole rows is not filled
     for name, found in zip(manifest["sources"], tokens.tolist(), strict=True):
         entry = manifest["mixture"][name]
         if found != entry["tokens"]:
@@ -269,6 +284,10 @@ def _verify_sums(folder: ShardFolder, counts: Sequence[ShardCount]) -> Iterator[
         if abs(reached - entry["share_asked"]) > slack:
             yield f"{folder.root}: {name} has a share of {reached:.3%}, asked were {entry['share_asked']:.3%}"
     yield from _verify_balance(folder, counts)
+    accounts = [read_account(Layout(folder.root), e["file"].removesuffix(".arrow")) for e in manifest["shards"]]
+    for key, value in padding_record(accounts, manifest["seq_len"]).items():
+        if value != manifest.get(key):
+            yield f"{folder.root}: {key} is {value}, its manifest says {manifest.get(key)}"
     expected = mask_kept(manifest, [count.masked(len(manifest["sources"])) for count in counts])
     found_tokens, said = (value.get(LOSS_MASK, {}).get("tokens") for value in (expected, manifest))
     if found_tokens != said:
@@ -311,7 +330,7 @@ def _compare_sample(folder: ShardFolder) -> Iterator[str]:
     for number in sorted({*permutation(rows, rows, "verify")[:ROWS_SAMPLED].tolist(), *_one_of_each(folder)}):
         name, inside = folder.place(number)
         row = read_row(join(folder.root, name), inside)
-        for segment in row.segments:
+        for segment in row.documents:
             where = f"{join(folder.root, name)}, row {inside}: ids {segment.start} to {segment.stop - 1}"
             ids, loss = _expected(folder, store, encoder, segment)
             if not np.array_equal(ids, row.ids[segment.start : segment.stop]):

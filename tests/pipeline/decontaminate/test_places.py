@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from filters.near_duplicates.shingles import ShingleHasher
 from pipeline.decontaminate.places import marked_ids, runs_of, spans_of, word_places
 from pipeline.decontaminate.words import TextWords
+from pipeline.mix.token_files import Coding
 from tests.pipeline.mix.corpora import write_model
 from tokenizer.encode import Encoder
 
@@ -60,9 +61,12 @@ def test_the_ids_of_words(tmp_path):
     places = word_places(HASHER, text)
     ids, _ = encoder.encode_batch([text])
     marked = np.array([False, True, True, False, False])
-    off = marked_ids(encoder, text, ids, spans_of(marked, places))
+    plain, framed = (Coding("0" * 64, "uint16", frame, frame) for frame in (False, True))
+    off = marked_ids(*encoder.spans(text), ids, spans_of(marked, places), plain)
     assert encoder.decode(ids[off]) == "LANTERN, \u00e9t\u00e9"
     (run,) = runs_of(off)
     assert encoder.decode(ids[: run[0]]) == "harbour "  # a space that is an id of its own is no word
-    assert not marked_ids(encoder, text, ids, []).any()
-    assert marked_ids(encoder, "another text", ids, [(0, 1)]).all()  # which ids they are is not known: none is learnt
+    assert not marked_ids(*encoder.spans(text), ids, [], plain).any()
+    other = encoder.spans("another text")  # which ids they are is not known: none is learnt
+    assert marked_ids(*other, ids, [(0, 1)], plain).all()
+    assert marked_ids(*other, ids, [(0, 1)], framed).tolist() == [False] + [True] * (len(ids) - 2) + [False]
