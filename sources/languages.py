@@ -9,13 +9,14 @@ from pipeline.errors import RecipeError
 ALL = "all"  # in place of codes: every language
 
 
-def refuse_unknown(wanted: Iterable[str], known: Iterable[str], model: str) -> None:
+def refuse_unknown(wanted: Iterable[str], known: Iterable[str], model: str, key: str = "language.keep") -> None:
     """Refuses codes that no document can get, so that a typing error does not drop all.
 
     Args:
-        wanted: What ``language.keep`` of a recipe names.
+        wanted: What a key of a recipe names.
         known: The codes that the model knows.
         model: Its name, for the message.
+        key: The key.
 
     Raises:
         RecipeError: Names the codes, and those that there are.
@@ -23,6 +24,6 @@ def refuse_unknown(wanted: Iterable[str], known: Iterable[str], model: str) -> N
     unknown = sorted(set(wanted) - {ALL} - set(known))
     if unknown:
         raise RecipeError(
-            f"language.keep names {', '.join(map(repr, unknown))}, which the model {model} does not know. "
+            f"{key} names {', '.join(map(repr, unknown))}, which the model {model} does not know. "
             f"It knows {', '.join(sorted(known))}."
         )

@@ -83,5 +83,20 @@ ORIGINS: Mapping[str, Origin] = {
         ("Answers are sorted by score, and are right or wrong as their authors were.",),
         "cc-by-sa-4.0",
     ),
+    "stackexchange_preferences": Origin(
+        "Pairs of answers to questions of the Stack Exchange network, one of which has the better score.",
+        "Creative Commons Attribution-ShareAlike, its version by date: the URL of each question must stay with it.",
+        ("Votes say what readers liked, and come sooner to early, short and funny answers.",),
+        "cc-by-sa-4.0",
+    ),
+    "instructions": Origin(
+        "Conversations and pairs of answers that others published to tune language models on.",
+        "Those of each data set; many were written by models whose terms forbid to train competing ones on them.",
+        (
+            "Answers of models are wrong at times, and sure of themselves all the same.",
+            "Shared conversations hold what their users told a model, of themselves and of others.",
+            "What raters preferred is their view, and that of those who told them what to look for.",
+        ),
+    ),
 }
 UNKNOWN = Origin("A source of the user's own.", "Not recorded.")

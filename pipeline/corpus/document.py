@@ -41,8 +41,14 @@ class Document:
     @property
     def weight(self) -> int:
         """The characters of its text, URL and own fields: what limits on memory go by."""
-        fields = sum(len(value) for value in self.meta.values() if hasattr(value, "__len__"))
-        return len(self.text) + len(self.url or "") + fields
+        return len(self.text) + len(self.url or "") + sum(map(_weight, self.meta.values()))
+
+
+def _weight(value: Any) -> int:
+    """The characters of a field, or the items of a list; of a list of structs what these hold."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return sum(len(part) for item in value for part in item.values() if isinstance(part, str))
+    return len(value) if hasattr(value, "__len__") else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,19 @@ SPECIAL: Mapping[str, tuple[Field, ...]] = {
         Field("meta.score", "Scores of questions", "votes"),
         Field("meta.site", "Sites"),
     ),
+    "instructions": (
+        Field("meta.dataset", "Data sets"),
+        Field("meta.tokens", "Length of conversations", "tokens", "log", cutoffs="split.max_tokens"),
+        Field("meta.pieces", "Pieces of a conversation", "pieces"),
+        Field("meta.margin", "Margins of pairs", "ranks"),
+        Field("meta.language_score", _SCORE, _SURE, bounds=(0, 1), cutoffs="language.threshold", step="language"),
+    ),
+    "stackexchange_preferences": (
+        Field("meta.margin", "Margins of pairs", "difference of scores"),
+        Field("meta.answer_scores", "Scores of answers", "score", counted="answers"),
+        Field("meta.answer_votes", "Votes of answers", "votes", counted="answers"),
+        Field("meta.site", "Sites"),
+    ),
 }
 
 EXTRAS: Mapping[str, tuple[Extra, ...]] = {

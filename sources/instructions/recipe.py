@@ -81,7 +81,7 @@ class OasstRecipe:
         keep_synthetic: Whether messages that a model wrote take part; OpenAssistant left them out.
         most_answers: Of the answers to one prompt so many are compared, the best ranked ones (``max_replies``).
         pairs: Which of them make pairs: ``all`` two of unlike ranks, ``adjacent`` ones, or the best and the ``worst``.
-        max_depth: Messages above one another; deeper ones are left out. No real tree has half as many.
+        max_depth: Messages above one another; deeper ones are left out, so that no tree gives threads without end.
     """
 
     best: int | None = 1
@@ -107,8 +107,8 @@ class SplitRecipe:
         tokenizer: The SentencePiece model that counts them: path, gs://, s3://, hf:// or https:// address. null, the
             default, estimates them: a corpus is made before its tokenizer is, and for many of them.
         tokenizer_sha256: The model's checksum, checked where given.
-        bytes_per_token: What the estimate divides UTF-8 bytes by. LLaMA's tokenizer has some 3.8 bytes of English
-            prose and 2.5 of code to a token: 3 is on the safe side for chats.
+        bytes_per_token: What the estimate divides UTF-8 bytes by. Table 1 of LLaMA's paper implies 3.9 bytes a token
+            for CommonCrawl, 3.3 for GitHub, and 2.9 for StackExchange, which is most like chats.
         longer_round: A round that is longer by itself: ``keep`` it as a piece, as FastChat does, or ``drop`` it.
     """
 

@@ -12,6 +12,7 @@ from pipeline.command_line import sentences, warn
 from pipeline.corpus.shard import plan_shards
 from pipeline.engine import cli
 from pipeline.engine.run import RunResult, run_source
+from pipeline.errors import InputError
 from pipeline.recipe import load_recipe
 from sources.instructions.plan import plan_inputs
 from sources.instructions.recipe import InstructionsRecipe
@@ -21,6 +22,10 @@ from sources.instructions.source import Instructions
 def run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> RunResult:
     """Runs the source."""
     recipe = load_recipe(InstructionsRecipe, args.recipe, args.set)
+    if not args.input:
+        raise InputError(
+            "give --input with files of instruction data (.json, .jsonl, .parquet, .gz), or folders of them"
+        )
     plan = plan_inputs(args.input, recipe, args.format, warn)
     for sentence in plan.sentences:
         sentences(console)(sentence)

@@ -133,11 +133,15 @@ class Instructions(OfRecipe):
         return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
     def _steps(self) -> list[Step]:
-        return [CheckTurns(), Clean(), CheckLength(), IdentifyLanguage(self.recipe.language)]
+        return [CheckTurns(), Clean(), CheckLength()]
 
     def steps_before_dedup(self) -> list[Step]:
-        """All, but where a round before has them."""
+        """What a document says is what is compared; where a round comes before, it has these steps."""
         return [] if self.earlier_rounds() else self._steps()
+
+    def steps_after_dedup(self) -> list[Step]:
+        """Languages, in FastChat's order: behind its dedup. They are identified in one pass alone."""
+        return [IdentifyLanguage(self.recipe.language)]
 
     def subset(self, document: Document) -> str:
         """Conversations, or pairs."""

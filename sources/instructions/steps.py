@@ -78,7 +78,8 @@ class IdentifyLanguage:
             self._model = LanguageIdentifier(local_model(name, self._recipe.sha256))
         except ValueError as error:
             raise ModelError(f"the language model cannot be used: {error}") from error
-        refuse_unknown([*self._recipe.keep, *self._recipe.drop], self._model.languages, name)
+        refuse_unknown(self._recipe.keep, self._model.languages, name)
+        refuse_unknown(self._recipe.drop, self._model.languages, name, "language.drop")
 
     def apply(self, documents: Sequence[Document]) -> list[str | None]:
         """Judges each document by its language."""

@@ -74,6 +74,21 @@ WRONG = {
         "--input samples/stackexchange/meta.workbench.example.7z": "take part with --set meta_sites=true",
         "--input samples/stackexchange --set largest=0": "largest must be at least 1",
         "--input samples/stackexchange --set largst=3": "Did you mean largest?",
+        "--preferences": "give --input with the dump's archives",
+        "--preferences --input samples/stackexchange --set preferences.max_pairs=0": "max_pairs must be at least 1",
+        "--preferences --input samples/stackexchange --set preferences.prompt=x": "prompt must hold {question}",
+    },
+    "instructions": {
+        "": "give --input with files of instruction data",
+        "--input nowhere": "--input 'nowhere' matches no file",
+        "--input samples/books": "none of the inputs is instruction data: there is no .json, .jsonl or .parquet in",
+        "--input README.md": "README.md is in no format that is known: the line is no JSON",
+        "--input samples/c4/c4-train.00001-of-00002.parquet": "its records have text, timestamp, url, which none of",
+        "--input samples/stackexchange/workbench.example.7z": "this is no JSON, but a 7z archive: unpack it first",
+        "--input samples/instructions --set split.max_token=5": "Did you mean split.max_tokens?",
+        "--input samples/instructions --set split.tokenizer=README.md": "the tokenizer cannot be used",
+        "--input samples/instructions --set language.drop=[xx]": "language.drop names 'xx'",
+        "--input samples/instructions --grow": "--grow is not for what instructions is deduplicated by here",
     },
 }
 

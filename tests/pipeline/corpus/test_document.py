@@ -107,3 +107,9 @@ def test_any_time_that_is_read_can_be_written_and_read_again(time):
     rows = table([Document("i", "", "s", "f", 0, created=parsed)]).to_pylist()
     assert rows[0]["created"] == parsed
     assert parsed in (time, None)
+
+
+def test_the_weight_of_a_document_counts_what_its_structs_hold():
+    turns = [{"role": "user", "content": "question", "train": False}, {"role": "assistant", "content": "answer"}]
+    fields = {"messages": turns, "title": "abc", "places": [1, 2], "none": None, "number": 5, "empty": []}
+    assert Document("i", "text", "s", "f", 0, url="u", meta=fields).weight == 4 + 1 + 27 + 3 + 2

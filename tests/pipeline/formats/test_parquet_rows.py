@@ -78,3 +78,31 @@ def test_damage_costs_what_it_must():
     assert (rows[2].reason, rows[2].offset) == ("damaged_row_group", 2)
     for data in (b"", b"PAR1", sound[:-10], b"no parquet at all"):
         assert [row.reason for row in read(data)] == ["damaged_parquet"]
+
+
+def test_all_columns_are_read_where_none_are_named():
+    assert next(row.value for row in read_parquet_rows(io.BytesIO(parquet(TABLE)), None, 100)) == {
+        "a": "x",
+        "b": 1,
+        "c": 0,
+    }
+
+
+def test_lists_and_structs_count_by_the_texts_in_them():
+    turns = [[{"from": "human", "value": "x" * 60}, {"from": "gpt", "value": "y" * 27}], [], None]
+    rows = list(read_parquet_rows(io.BytesIO(parquet(pa.table({"turns": turns}))), None, 95))
+    assert [row.value for row in rows] == [{"turns": turns} for turns in turns]
+    assert [row.size for row in rows] == [95, 0, 0]
+    (fault, *_) = read_parquet_rows(io.BytesIO(parquet(pa.table({"turns": turns}))), None, 94)
+    assert (fault.reason, fault.message) == ("record_too_large", "turns has 95 bytes, over 94")
+
+
+def test_what_is_no_utf8_in_a_list_costs_its_row():
+    values = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
+    lists = pa.ListArray.from_arrays([0, 1, 2, 3], values)
+    rows = read(parquet(pa.table({"a": lists})))
+    assert [row.value if isinstance(row, ParquetRow) else row.reason for row in rows] == [
+        {"a": ["a"]},
+        "invalid_utf8",
+        {"a": ["c"]},
+    ]

@@ -25,6 +25,7 @@ RECIPES = {
     "books": "BooksRecipe",
     "arxiv": "ArxivRecipe",
     "stackexchange": "StackExchangeRecipe",
+    "instructions": "InstructionsRecipe",
 }
 SCHEMAS = {
     "commoncrawl": "sources.commoncrawl.source",
@@ -34,6 +35,8 @@ SCHEMAS = {
     "books": "sources.books.source",
     "arxiv": "sources.arxiv.source",
     "stackexchange": "sources.stackexchange.source",
+    "stackexchange_preferences": "sources.stackexchange.preferences",
+    "instructions": "sources.instructions.source",
 }
 TABLE = [(source, field) for source, listed in SPECIAL.items() for field in listed]
 

@@ -42,7 +42,7 @@ def run(data: bytes, *overrides: str, path: str = "sharegpt.json"):
     """What is kept, what is not by step and reason, and the read step's counters."""
     made = source(*overrides)
     counters: Counter[str] = Counter()
-    chain = Chain([*made._steps()], made.name)
+    chain = Chain([*made._steps(), *made.steps_after_dedup()], made.name)
     for step in chain.steps:
         step.load()
     found = list(chain.run(made.read(io.BytesIO(data), InputFile(path, len(data)), counters)))
@@ -237,10 +237,10 @@ def test_rounds_of_dedup_by_the_recipe():
     def names(*overrides: str) -> list[tuple[str, int]]:
         return [(round_.name, len(round_.steps)) for round_ in rounds_of(source(*overrides))]
 
-    assert names() == [("text_dedup", 4), ("dedup", 0)]
-    assert names("dedup.ids=false") == names("dedup.texts=false") == [("dedup", 4)]
+    assert names() == [("text_dedup", 3), ("dedup", 0)]
+    assert names("dedup.ids=false") == names("dedup.texts=false") == [("dedup", 3)]
     off = source("dedup.ids=false", "dedup.texts=false")
-    assert (rounds_of(off), off.dedup, len(off.steps_before_dedup())) == ([], None, 4)
+    assert (rounds_of(off), off.dedup, len(off.steps_before_dedup())) == ([], None, 3)
 
 
 @pytest.mark.parametrize(
