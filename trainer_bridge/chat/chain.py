@@ -17,7 +17,7 @@ examples:
   python -m trainer_bridge.chat.chain                     # to chat/
   python -m trainer_bridge.chat.chain --until reward
 
-The same command again goes on where it was stopped. Status: 0 all figures are as they should be; 1 one is not, or a
+The same command again goes on where it was stopped. Status: 0 all figures are as they should be; 1 one is not; 2 a
 command failed."""
 
 TUNED = ("sft", "best", "ppo")  # models that are compared
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     result.add_argument("--output", type=local_path, default="chat", help="directory of all outputs (default: chat)")
-    result.add_argument("--until", choices=STEPS, help="end after this step")
+    result.add_argument("--until", choices=STEPS, metavar="STEP", help=f"end after one of {', '.join(STEPS)}")
     return result
 
 

@@ -25,7 +25,7 @@ from trainer_bridge.chat.ghost_attention import (
 )
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt
-from trainer_bridge.chat.records import check_same, json_line, model_identity, resume_lines
+from trainer_bridge.chat.records import check_output, check_same, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -54,15 +54,8 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     """Makes the dialogues that a command line asks for."""
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
-    paths = [options.model, options.reward, options.safety_reward, *options.conversations]
-    target = RunFolder(options.output, COMMAND, [str(path) for path in paths if path])
-    try:
-        _run(options, config, target)
-    finally:
-        target.close()
-
-
-def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> None:
+    models = (options.model, options.reward, options.safety_reward)
+    inputs = check_output(options.output, COMMAND, [*models, *options.conversations])
     own = config.ghost
     kinds = load_kinds(own.instructions)
     answering = None if own.answers == "given" else load_answering(options, config)
@@ -81,16 +74,24 @@ def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> 
         "kinds": {name: [kind.instruction, kind.short, *kind.values] for name, kind in kinds.items()},
         "ghost": plain(own),
     }
-    target.expect(LINES, CORPUS)
-    check_same(target, said)
-    records = make(whole, kinds, answering, own, target)
+    target = RunFolder(options.output, COMMAND, inputs)
+    try:
+        target.expect(LINES, CORPUS)
+        check_same(target, said)
+        _write(target, make(whole, kinds, answering, own, target), len(found))
+    finally:
+        target.close()
+
+
+def _write(target: RunFolder, records: Sequence[dict[str, Any]], conversations: int) -> None:
+    """Writes the corpus, and says how many dialogues it has of how many conversations."""
     left_out = Counter(record["left_out"] for record in records if record["left_out"])
     kept = [record for record in records if not record["left_out"]]
     rows = ((record["id"][:16], record["messages"], {"instruction": record["instruction"]}) for record in kept)
     count = write_conversations(target.path / CORPUS, SOURCE, rows)
     for reason, number in sorted(left_out.items()):
         sys.stderr.write(f"left out {number:,} dialogues: {reason}\n")
-    sys.stdout.write(f"{count:,} dialogues of {len(found):,} conversations\n")
+    sys.stdout.write(f"{count:,} dialogues of {conversations:,} conversations\n")
     sys.stderr.write(f"wrote {target.path / CORPUS}\n")
 
 

@@ -1,5 +1,6 @@
 """Preference pairs as TRL's RewardTrainer takes them: ids of both dialogues, and the margin of the paper's table."""
 
+import hashlib
 import json
 import math
 import sys
@@ -15,6 +16,7 @@ from trainer_bridge.chat.config import LEVELS, MARGINS, RewardConfig
 from trainer_bridge.chat.corpora import Pair, read_pairs
 from trainer_bridge.chat.dialogue import AT_ONCE, Dialogues, is_kept_out, prompt_hash
 from trainer_bridge.errors import TrainerError
+from trainer_bridge.stored import file_sha256
 
 UNKNOWN = -1  # nobody says whether an answer is safe
 SCHEMA = pa.schema(
@@ -135,6 +137,12 @@ class PairFiles:
     more_rows: list[int]
     heldout: Path
     counts: dict[str, int]
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that is trained on and judged by."""
+        files = [self.train, self.heldout, *([self.more] if self.more else [])]
+        return hashlib.sha256("".join([*map(file_sha256, files), str(self.more_rows)]).encode()).hexdigest()
 
 
 def prepare_pairs(

@@ -16,9 +16,8 @@ reward, KL, entropy, clipped share."""
 EPILOG = """\
 examples:
   python -m trainer_bridge.chat.ppo --model run/ --reward reward/ --prompts corpus/instructions --output ppo/
-  python -m trainer_bridge.chat.ppo --model run/ --reward helpfulness/ --safety-reward safety/ --prompts
-  corpus/instructions \\
-    --safety-prompts corpus/red --output ppo/ ppo.beta=0.005 ppo.iterations=400 ppo.kl_limit=20
+  python -m trainer_bridge.chat.ppo --model run/ --reward helpfulness/ --safety-reward safety/ --output ppo/ \\
+    --prompts corpus/instructions --safety-prompts corpus/red ppo.beta=0.005 ppo.iterations=400 ppo.kl_limit=20
   python -m trainer_bridge.chat.ppo --keys                               # what a recipe may say
 
 The same command again goes on from the last checkpoint after Ctrl-C or kill -9, with the same numbers to the bit.

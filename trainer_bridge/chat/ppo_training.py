@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from trainer_bridge.chat.dialogue import dialogues_of, draw_hash
 from trainer_bridge.chat.judges import load_judges
 from trainer_bridge.chat.objective import policy_loss, value_loss
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
-from trainer_bridge.chat.records import Records, check_same, model_identity
+from trainer_bridge.chat.records import Records, check_output, check_same, model_identity
 from trainer_bridge.chat.rollouts import (
     HELDOUT,
     TRAINING,
@@ -106,11 +107,12 @@ def run(options: argparse.Namespace, config: ChatConfig) -> int:
     """Trains; 0 when it is complete, 143 when a signal stopped it."""
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
-    paths = [options.model, options.reward, options.safety_reward, *options.prompts, *options.safety_prompts]
-    target = RunFolder(options.output, COMMAND, [str(path) for path in paths if path])
+    models = (options.model, options.reward, options.safety_reward)
+    inputs = check_output(options.output, COMMAND, [*models, *options.prompts, *options.safety_prompts])
+    job = Run(options, config)
+    target = RunFolder(options.output, COMMAND, inputs)
     try:
-        job = Run(options, config, target)
-        return job.report() if job.is_finished else job.train()
+        return job.report(target) if job.is_finished(target) else job.train(target)
     finally:
         target.close()
 
@@ -140,17 +142,17 @@ def split(prompts: Sequence[Prompt], config: PPOConfig) -> Prompts:
     return Prompts([p for p in prompts if p.id not in kept], [p for p in prompts if p.id in kept])
 
 
-def begin(options: argparse.Namespace, device: torch.device, dtype: torch.dtype, config: PPOConfig) -> Learners:
+def begin(model: Path, reward: Path, device: torch.device, dtype: torch.dtype, config: PPOConfig) -> Learners:
     """Policy, first policy and value function as they are before the first step."""
-    first = load_model(options.model, device, dtype)
-    policy = load_model(options.model, device).requires_grad_(True)
+    first = load_model(model, device, dtype)
+    policy = load_model(model, device).requires_grad_(True)
     policy.dtype = dtype
-    value = read_scalar(options.reward, dtype).to(device).eval()
+    value = read_scalar(reward, dtype).to(device).eval()
     rates = (config.lr, config.lr if config.value_lr is None else config.value_lr)
     shared = {"betas": config.betas, "eps": config.eps, "weight_decay": config.weight_decay}
     optimizers = [
-        build_optimizer(model, OptimizerConfig(lr=rate, **shared))  # type: ignore[arg-type]
-        for model, rate in zip((policy, value), rates, strict=True)
+        build_optimizer(learner, OptimizerConfig(lr=rate, **shared))  # type: ignore[arg-type]
+        for learner, rate in zip((policy, value), rates, strict=True)
     ]
     return Learners(policy, first, value, (optimizers[0], optimizers[1]))
 
@@ -158,74 +160,53 @@ def begin(options: argparse.Namespace, device: torch.device, dtype: torch.dtype,
 class Run:
     """A run of PPO, at the beginning or where its newest checkpoint is."""
 
-    def __init__(self, options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> None:
-        """Reads models and prompts, and the newest checkpoint."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dtype, own = compute_dtype(config.device.dtype, device), config.ppo
-        self.config, self.target, self.stop = own, target, StopSignal(1)
-        shape = stored_model_config(latest_checkpoint(options.model))
-        self.dialogues = dialogues_of(options.model, options.template, shape.context)
-        self.judges = load_judges(
-            options.reward, options.safety_reward, self.dialogues, device, dtype, own.safety_threshold, own.micro_batch
-        )
-        prompts = prepare_prompts(options.prompts, options.safety_prompts, self.dialogues, own.tokens)
-        self._check(options, prompts)
-        self.is_finished = self._has_ended()
-        if self.is_finished:
-            return
-        self.prompts = split(prompts, own)
-        self.learners = begin(options, device, dtype, own)
-        self.info = self._info(options)
-        self.step = self._resume()
-        self.records = Records(target.path / METRICS, lambda record: record["step"] < self.step)
+    target: RunFolder
+    learners: Learners
+    records: Records
 
-    def _check(self, options: argparse.Namespace, prompts: Sequence[Prompt]) -> None:
-        """Compares with what is there, and writes what is the same from the beginning."""
-        own = {key: value for key, value in plain(self.config).items() if key not in ("iterations", "keep")}
-        said = {
+    def __init__(self, options: argparse.Namespace, config: ChatConfig) -> None:
+        """Reads the reward models and the prompts; writes nothing."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.config, self.model, self.reward = config.ppo, options.model, options.reward
+        self.device, self.dtype = device, compute_dtype(config.device.dtype, device)
+        own, shape = config.ppo, stored_model_config(latest_checkpoint(options.model))
+        self.dialogues = dialogues_of(options.model, options.template, shape.context)
+        judges = (options.reward, options.safety_reward, self.dialogues, device, self.dtype)
+        self.judges = load_judges(*judges, own.safety_threshold, own.micro_batch)
+        prompts = prepare_prompts(options.prompts, options.safety_prompts, self.dialogues, own.tokens)
+        self.prompts = split(prompts, own)
+        self.said = {
             "model": model_identity(options.model),
             "template": self.dialogues.template.sha256,
             "reward": self.judges.identities,
             "prompts": prompts_identity(prompts),
-            "ppo": own,
+            "ppo": {key: value for key, value in plain(own).items() if key not in ("iterations", "keep")},
         }
-        self.target.expect(METRICS, TEMPLATE, NAME, RESULT)
-        check_same(self.target, said)
-        shutil.copyfile(self.dialogues.tokenizer, self.target.path / NAME)
-        (self.target.path / TEMPLATE).write_text(self.dialogues.template.text, encoding="utf-8")
+        self.step = 0
+        self.stop = StopSignal(1)
 
-    def _has_ended(self) -> bool:
-        """Whether the run has come to its end; not where it was asked for fewer iterations than now."""
-        path = self.target.path / RESULT
-        if not path.is_file():
+    def is_finished(self, target: RunFolder) -> bool:
+        """Whether a run of these choices has come to its end; not where it was asked for fewer iterations than now.
+
+        Raises:
+            TrainerError: the folder was begun with other choices.
+        """
+        target.expect(METRICS, TEMPLATE, NAME, RESULT)
+        check_same(target, self.said)
+        if not (target.path / RESULT).is_file():
             return False
-        result = read_json(path)
+        result = read_json(target.path / RESULT)
         return result.get("ended") != COMPLETE or int(result["iteration"]) >= self.config.iterations
 
-    def report(self) -> int:
+    def report(self, target: RunFolder) -> int:
         """Says how a finished run ended."""
-        sys.stdout.write(table(read_json(self.target.path / RESULT)))
-        sys.stderr.write(f"{self.target.path} is finished: nothing to do\n")
+        sys.stdout.write(table(read_json(target.path / RESULT)))
+        sys.stderr.write(f"{target.path} is finished: nothing to do\n")
         return 0
 
-    def _info(self, options: argparse.Namespace) -> dict[str, Any]:
-        """What ``run.json`` of each checkpoint says."""
-        encoder = self.dialogues.encoder
-        special = {"bos": encoder.bos_id, "eos": encoder.eos_id}
-        known = {key: None if number < 0 else number for key, number in special.items()}
-        model = {"model": asdict(self.learners.policy.config)}
-        return {"loader": None, "config": model, "weights_only": True, **known, "tokenizer_sha256": encoder.sha256}
-
-    def _resume(self) -> int:
-        found = list_checkpoints(self.target.path)
-        if not found:
-            return 0
-        load_tensors(found[-1], self.learners.state())
-        sys.stderr.write(f"goes on from iteration {step_of(found[-1])}\n")
-        return step_of(found[-1])
-
-    def train(self) -> int:
+    def train(self, target: RunFolder) -> int:
         """Goes on to the last iteration, or until the divergence, the evaluations or a signal end it."""
+        self._begin(target)
         self.stop.listen()
         while True:
             record, rollout = self._roll_out()
@@ -241,6 +222,27 @@ class Run:
                 return STOPPED
             self._tell(record | self._learn(rollout))
             self.step += 1
+
+    def _begin(self, target: RunFolder) -> None:
+        """Reads the models, as they were at first or in the newest checkpoint."""
+        self.target = target
+        shutil.copyfile(self.dialogues.tokenizer, target.path / NAME)
+        (target.path / TEMPLATE).write_text(self.dialogues.template.text, encoding="utf-8")
+        self.learners = begin(self.model, self.reward, self.device, self.dtype, self.config)
+        if found := list_checkpoints(target.path):
+            load_tensors(found[-1], self.learners.state())
+            self.step = step_of(found[-1])
+            sys.stderr.write(f"goes on from iteration {self.step}\n")
+        self.records = Records(target.path / METRICS, lambda record: record["step"] < self.step)
+
+    def _info(self) -> dict[str, Any]:
+        """What ``run.json`` of a checkpoint says."""
+        encoder = self.dialogues.encoder
+        special = {"bos": encoder.bos_id, "eos": encoder.eos_id}
+        known = {key: None if number < 0 else number for key, number in special.items()}
+        model = {"model": asdict(self.learners.policy.config)}
+        more = {"weights_only": True, **known, "tokenizer_sha256": encoder.sha256}
+        return {"step": self.step, "loader": None, "config": model, **more}
 
     def _roll_out(self) -> tuple[dict[str, Any], Rollout]:
         """Answers of the policy as it is, and what is measured on them."""
@@ -290,7 +292,7 @@ class Run:
         if (path / FOLDER / checkpoint_name(self.step)).is_dir():
             return
         self.records.to_disk()
-        write_checkpoint(self.target, self.step, self.learners.state(), {"step": self.step, **self.info})
+        write_checkpoint(self.target, self.step, self.learners.state(), self._info())
         best = self._best()
         for old in list_checkpoints(path)[: -self.config.keep]:
             if step_of(old) != best:
@@ -310,10 +312,10 @@ class Run:
             order = np.random.default_rng([own.seed, self.step, epoch]).permutation(own.batch)
             for start in range(0, own.batch, own.mini_batch):
                 found.append(take_step(self.learners, rollout, order[start : start + own.mini_batch], own))
-                if not all(map(math.isfinite, found[-1].values())):
+                if broken := [name for name, value in found[-1].items() if not math.isfinite(value)]:
                     raise TrainerError(
-                        f"iteration {self.step}: a loss or gradient is not finite ({found[-1]}). The newest checkpoint "
-                        "is from before; try a lower ppo.lr in another --output"
+                        f"iteration {self.step}: {', '.join(broken)} not finite. The newest checkpoint is from before; "
+                        "try a lower ppo.lr in another --output"
                     )
         return {key: float(np.mean([step[key] for step in found])) for key in found[0]}
 

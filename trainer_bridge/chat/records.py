@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import InputError, OutputError
+from pipeline.storage.ownership import check_apart, check_folder
 from trainer_bridge.checkpoint import INFO, SUMS, latest_checkpoint
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.metrics import read_metrics
@@ -80,6 +82,26 @@ def json_line(record: dict[str, Any]) -> str:
 
 def _line(record: dict[str, Any]) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
+
+
+def check_output(output: Path, command: str, inputs: Iterable[object]) -> list[str]:
+    """Refuses an output where a command may not write, before anything large is read; writes nothing.
+
+    Args:
+        output: the directory.
+        command: who writes there.
+        inputs: what is read; None among them: nothing.
+
+    Returns:
+        The inputs, for ``RunFolder``.
+    """
+    read = [str(path) for path in inputs if path]
+    try:
+        check_apart(str(output), read, "the input")
+        check_folder(str(output), command)
+    except (InputError, OutputError) as error:
+        raise TrainerError(str(error)) from error
+    return read
 
 
 def model_identity(run: Path) -> str:

@@ -19,7 +19,7 @@ from trainer_bridge.chat.corpora import write_conversations
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of, number_of
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
-from trainer_bridge.chat.records import check_same, json_line, model_identity, resume_lines
+from trainer_bridge.chat.records import check_output, check_same, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -73,15 +73,8 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     """Draws the samples that a command line asks for, and writes the best."""
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
-    inputs = [str(path) for path in (options.model, options.reward, options.safety_reward, *options.earlier) if path]
-    target = RunFolder(options.output, COMMAND, [*inputs, *options.prompts, *options.safety_prompts])
-    try:
-        _run(options, config, target)
-    finally:
-        target.close()
-
-
-def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> None:
+    models = (options.model, options.reward, options.safety_reward, *options.earlier)
+    inputs = check_output(options.output, COMMAND, [*models, *options.prompts, *options.safety_prompts])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype, own = compute_dtype(config.device.dtype, device), config.rejection
     model = load_model(options.model, device, dtype)
@@ -99,12 +92,16 @@ def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> 
         "earlier": [earlier_identity(path) for path in options.earlier],
         "rejection": plain(config.rejection),
     }
-    target.expect(LINES, TABLE, RESULT, CORPUS)
-    check_same(target, said)
-    earlier = earlier_samples(options.earlier, prompts, judges, said)
-    samples = draw(model, judges, dialogues, prompts, own, target.path / LINES)
-    write_table(target.path / TABLE, samples, said)
-    _finish(target, prompts, samples, earlier, own)
+    target = RunFolder(options.output, COMMAND, inputs)
+    try:
+        target.expect(LINES, TABLE, RESULT, CORPUS)
+        check_same(target, said)
+        earlier = earlier_samples(options.earlier, prompts, judges, said)
+        samples = draw(model, judges, dialogues, prompts, own, target.path / LINES)
+        write_table(target.path / TABLE, samples, said)
+        _finish(target, prompts, samples, earlier, own)
+    finally:
+        target.close()
 
 
 def _finish(

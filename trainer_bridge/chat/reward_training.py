@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from trainer_bridge.chat.config import ChatConfig, plain
+from trainer_bridge.chat.corpora import parquet_files
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
-from trainer_bridge.chat.records import Records, check_same, model_identity
+from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, model_identity
 from trainer_bridge.chat.scalar import RECORD, read_scalar, write_record
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -21,6 +22,7 @@ from trainer_bridge.exporting import TOKENIZER_FILES, write_tokenizer
 from trainer_bridge.metrics import NAME as METRICS
 from trainer_bridge.model import Transformer
 from trainer_bridge.parallel import compute_dtype
+from trainer_bridge.released import read_json
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.stored import file_sha256
 from trainer_bridge.template import NAME as TEMPLATE
@@ -44,7 +46,7 @@ SAVED = (
     *WORDS,
     *(f"rng_state{rank}.pth" for rank in ("", *(f"_{number}" for number in range(8)))),
 )
-FILES = (METRICS, TEMPLATE, "config.json", "model.safetensors", "configuration.json", RECORD, *TOKENIZER_FILES)
+FILES = (METRICS, TEMPLATE, "config.json", "model.safetensors", CONFIGURATION, RECORD, *TOKENIZER_FILES)
 MISSING = "TRL and transformers train reward models: pip install '.[chat]'"
 
 
@@ -58,38 +60,40 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
         raise TrainerError(f"{error.name or error} is not installed. {MISSING}") from error
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
-    inputs = [str(options.model), *options.data, *options.more, *options.heldout]
+    inputs = check_output(options.output, COMMAND, [options.model, *options.data, *options.more, *options.heldout])
+    parquet_files([*options.data, *options.more, *options.heldout])  # they are there
+    chat = load_model(options.model, torch.device("cpu"))
+    dialogues = dialogues_of(options.model, options.template, chat.config.context)
     target = RunFolder(options.output, COMMAND, inputs)
     try:
-        _run(options, config, target)
+        _run(options, config, chat, dialogues, target)
     finally:
         target.close()
 
 
-def _run(options: argparse.Namespace, config: ChatConfig, target: RunFolder) -> None:
-    model = load_model(options.model, torch.device("cpu"))
-    dialogues = dialogues_of(options.model, options.template, model.config.context)
+def _run(
+    options: argparse.Namespace, config: ChatConfig, chat: Transformer, dialogues: Dialogues, target: RunFolder
+) -> None:
     said = {
         "model": model_identity(options.model),
         "template": dialogues.template.sha256,
-        "data": options.data,
-        "more": options.more,
-        "heldout": options.heldout,
+        "data": [options.data, options.more, options.heldout],
         "reward": plain(config.reward),
     }
     target.expect(*FILES, *WORKED)
-    check_same(target, said)
     if (target.path / RECORD).is_file():
+        check_same(target, {**said, "pairs": read_json(target.path / CONFIGURATION).get("pairs")})
         sys.stderr.write(f"{target.path} is complete: nothing to do\n")
         sys.stdout.write(table(json.loads((target.path / RECORD).read_text())["heldout"]))
         return
     (target.path / WORK).mkdir(exist_ok=True)
     files = prepare_pairs(target.path / WORK, options.data, options.more, options.heldout, dialogues, config.reward)
+    check_same(target, {**said, "pairs": files.identity})
     cause = write_tokenizer(dialogues.tokenizer, target.path, dialogues.context, dialogues.template)
     if cause:
         raise TrainerError(f"TRL needs the tokenizer in Hugging Face's form, which cannot hold it, as {cause}")
     (target.path / TEMPLATE).write_text(dialogues.template.text, encoding="utf-8")
-    _train(model, dialogues, files, config, target)
+    _train(chat, dialogues, files, config, target)
     found = judge(target.path, files.heldout, config)
     sys.stdout.write(table(found))
     record = {
