@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from operator import attrgetter
 from typing import Any, BinaryIO
 
@@ -55,8 +56,14 @@ def read_once(
     """
     own, files = Counter[str](), Inputs()
     if handle := _opened(path, shard):
+        given = 0
         with handle:
-            yield from _replayed(handle, own, files)
+            try:
+                for item in _replayed(handle, own, files):
+                    yield item
+                    given += 1
+            except pickle.UnpicklingError:  # it holds what is neither a value nor a time
+                yield from islice(read(own, files), given, None)
     else:
         recorder = _Recorder(path, shard) if _is_room(path, shard) else None
         try:

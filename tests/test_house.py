@@ -39,7 +39,7 @@ GROUND = {"pipeline.storage", "pipeline.settings", "pipeline.errors", "pipeline.
 NEIGHBOURS = {
     "filters": GROUND,
     "tokenizer": {*GROUND, "filters.native"},
-    "trainer_bridge": {*GROUND, "tokenizer.model", "tokenizer.encode", "tokenizer.chat", "tokenizer.errors"},
+    "trainer_bridge": {*GROUND, "tokenizer.model", "tokenizer.encode", "tokenizer.errors", "tokenizer.chat"},
     "pipeline": {"tokenizer", "filters.near_duplicates"},  # the words of texts, hashed
     "sources": {"filters", "pipeline", "tokenizer"},
 }

@@ -42,11 +42,13 @@ class Manifest:
     rows: int
     fingerprint: str
     earlier: tuple[str, ...] = ()  # the fingerprints that they had before lists of removals changed rows
+    has_template: bool = False  # whether conversations were encoded by one
     before_masks: tuple[str, ...] = ()  # those that they had before a loss mask was written, or another one
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its resumption, for a comparison key by key."""
-        values = {key: value for key, value in self.__dict__.items() if key not in ("earlier", "before_masks")}
+        aside = ("earlier", "before_masks", "has_template")
+        values = {key: value for key, value in self.__dict__.items() if key not in aside}
         return {**values, "sources": list(self.sources)}
 
 
@@ -75,6 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
             rows=int(values["rows"]),
             fingerprint=str(values["fingerprint"]),
             earlier=tuple(str(one) for one in (values.get("optout") or {}).get("earlier", ())),
+            has_template="template" in values,
             before_masks=tuple(str(one) for one in (values.get(LOSS_MASK) or {}).get("earlier", ())),
         )
     except KeyError as error:
@@ -305,7 +308,7 @@ class ShardReader:
                 count = int((ids[int(start) : int(start) + 2] == manifest.bos).sum())
                 if manifest.inserts_bos and (int(start) > manifest.seq_len or ids[int(start)] != manifest.bos):
                     raise TrainerError(f"{view.where}, row {row}: a document begins without bos, against the manifest")
-                if count == 2:
+                if count == 2 and not manifest.has_template:  # a part may go on at the bos of another turn
                     raise TrainerError(f"{view.where}, row {row}: a document begins with bos twice")
 
     def will_need(self, rows: NDArray[np.int64]) -> None:

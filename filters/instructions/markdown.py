@@ -22,6 +22,7 @@ _BLOCKS = frozenset(
     {"address", "article", "aside", "body", "center", "details", "div", "dl", "dt", "dd", "fieldset", "figcaption"}
     | {"figure", "footer", "form", "header", "html", "main", "nav", "p", "section", "summary"}
 )
+_APART = _BLOCKS | {f"h{level}" for level in range(1, 7)} | {"ul", "ol", "menu", "li", "blockquote", "pre", "hr"}
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~"}
 _SKIPPED = frozenset({"button", "script", "style", "svg", "head", "template", "noscript"})
@@ -97,6 +98,8 @@ class _Builder:
                 self._tex = []
         elif self._pre:
             self._start_in_code(tag, attributes)
+        elif self._tables and tag in _APART:
+            self._line.append(" ")  # a cell is one line
         elif tag == "pre":
             self._flush()
             self._gap = 2
@@ -122,9 +125,10 @@ class _Builder:
         self._pre += tag not in _VOID
         if tag == "code" and self._code is None:
             named = _LANGUAGE.search(attributes.get("class") or "")
-            above = _SPACES.sub(" ", "".join(self._line)).strip()
-            self._language = named[1] if named else above if _NAME.fullmatch(above) else ""
-            self._line, self._code = [], []
+            above = _plain("".join(self._line))
+            is_name = bool(_NAME.fullmatch(above))
+            self._language = named[1] if named else above if is_name else ""
+            self._line, self._code = [], [f"{above}\n"] if above and not is_name else []
         elif tag == "br":
             self.data("\n")
 
@@ -134,9 +138,10 @@ class _Builder:
             if self._tables == 1:
                 self._part(2)
                 self._rows = []
-        elif tag == "tr" and self._tables == 1:
-            self._line = []
-            self._rows.append([])
+        elif self._tables == 1:
+            self._flush_cell()  # what stands between cells
+            if tag == "tr":
+                self._rows.append([])
 
     def _start_inline(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "br":
@@ -182,6 +187,8 @@ class _Builder:
             self._pre -= tag not in _VOID
             if not self._pre:
                 self._flush_code()
+        elif self._tables and tag in _APART:
+            self._line.append(" ")
         elif tag in _BLOCKS or tag in _HEADINGS:
             self._part(2)
             self._heading = ""
@@ -210,13 +217,19 @@ class _Builder:
         if tag == "table":
             self._tables -= 1
             if not self._tables:
-                self._line = []
+                self._flush_cell()
                 self._flush_table()
         elif self._tables == 1:
+            self._flush_cell(even_empty=True)
+
+    def _flush_cell(self, even_empty: bool = False) -> None:
+        """Ends a cell, or what stands outside of any, which becomes one."""
+        text = _plain("".join(self._line)).replace("|", "\\|")
+        self._line, self._opened, self._unmarked = [], [], 0
+        if text or even_empty:
             if not self._rows:
                 self._rows.append([])
-            self._rows[-1].append(_plain("".join(self._line)).replace("|", "\\|"))
-            self._line = []
+            self._rows[-1].append(text)
 
     def _end_inline(self, tag: str) -> None:
         if self._unmarked or not self._opened:
@@ -264,7 +277,9 @@ class _Builder:
         code = "".join(self._line if self._code is None else self._code)
         code = code.replace("\r\n", "\n").replace("\r", "\n").strip("\n").rstrip()
         self._line, self._code = [], None
-        if code.strip():
+        if not code.strip():  # nothing but what might be a name
+            code, self._language = self._language, ""
+        if code:
             longest = max((len(found[1]) for found in _FENCES.finditer(code)), default=0)
             fence = "`" * max(3, longest + 1)
             self._add(f"{fence}{self._language}\n{code}\n{fence}")
@@ -297,7 +312,8 @@ class _Builder:
         """The text ends."""
         if self._pre:
             self._flush_code()
-        if self._rows:
+        if self._tables:
+            self._flush_cell()
             self._flush_table()
         self._flush()
         text = "".join(self._out).strip("\n").rstrip()

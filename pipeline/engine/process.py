@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ from pipeline.source import DropDuplicates, Round, Source, read_shard, removals_
 from pipeline.steps import READ_STEP, Chain, Step
 from pipeline.storage.filesystem import exists, join, read_bytes, write_bytes
 from pipeline.units import Units
+
+if TYPE_CHECKING:
+    from pipeline.removals.matching import Removals
 
 MESSAGE_CHARACTERS = 300
 FORMAT = 2  # of stats files and documents; part of the configuration that outputs must share
@@ -140,14 +144,12 @@ def write_shard(
     Raises:
         InputError: A file changed since it was hashed or surveyed; its scope is marked to be made again.
     """
-    from pipeline.removals.step import DropListedTexts, written_reject  # noqa: PLC0415 - not where nothing is to do
-
     started = time.perf_counter()
     decisions = [*earlier, *([] if decided is None else [decided])]
     dedup = deduplicating(rounds_of(source), decisions)
     before = [] if decided is not None else loaded(source.steps_before_dedup())
     removals = removals_of(source)
-    last = [DropListedTexts(removals)] if removals is not None and removals.judges_texts else []
+    last, written = _leaving_out(removals)
     chain = Chain([*dedup, *before, *steps, *last], source.name)
     inputs: list[dict[str, Any]] = []
     items = read_shard(source, shard, cache, chain.ledger.step(READ_STEP).counters, inputs, reading)
@@ -158,9 +160,8 @@ def write_shard(
             if isinstance(item, Reject):
                 if are_records and item.step != READ_STEP:
                     ids.append(hash_id(item.document.id))
-                written = item if removals is None else written_reject(item, removals)
-                if written is not None:
-                    sink.reject(written)
+                if (reject := written(item)) is not None:
+                    sink.reject(reject)
                 messages.setdefault((item.step, item.reason), item.document.text)
             else:
                 subset = source.subset(item)
@@ -196,6 +197,16 @@ def write_shard(
     fulfil(layout, shard.name, files)
     forget(reading)
     write_timing(layout, shard.name, started, chain)
+
+
+def _leaving_out(removals: Removals | None) -> tuple[list[Step], Callable[[Reject], Reject | None]]:
+    """The last step of a source with a list of removals, and what is written of a reject there."""
+    if removals is None:
+        return [], lambda reject: reject
+    from pipeline.removals.step import DropListedTexts, written_reject  # noqa: PLC0415 - most runs have no list
+
+    last: list[Step] = [DropListedTexts(removals)] if removals.judges_texts else []
+    return last, partial(written_reject, removals=removals)
 
 
 def _first_messages(ledger: Ledger, texts: dict[tuple[str, str], str]) -> dict[str, str]:

@@ -12,23 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from pipeline.corpus.ledger import Ledger, total
 from pipeline.corpus.shard import TIMING, Layout, Scope
 from pipeline.steps import READ_STEP
 from pipeline.storage.filesystem import join, list_names
 from pipeline.storage.listing import files_of_folders
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 POLL_SECONDS = 0.5
 POLL_SECONDS_REMOTE = 20.0
@@ -113,6 +108,15 @@ class Watcher(ABC):
         return max(self._poll, PAUSES * self._looked)
 
     def _watch_live(self) -> None:
+        from rich.progress import (  # noqa: PLC0415 - on terminals alone
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("{task.description:>6}"),
             BarColumn(),

@@ -112,9 +112,20 @@ def sentence(name: str, account: Mapping[str, Any]) -> str:
     parts = [f"{account['conversations']:,} conversations of {name}, loss on {account['trained']:,} ids"]
     parts += [f"{account['cut']:,} cut"] * bool(account["cut"])
     if account["refused"]:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in account["refused"].items())
-        parts.append(f"{sum(account['refused'].values()):,} refused ({reasons})")
+        parts.append(f"{sum(account['refused'].values()):,} refused ({_listed(account)})")
     return "; ".join(parts)
+
+
+def all_refused(account: Mapping[str, Any]) -> str:
+    """What to say where all conversations were refused; nothing where some were not, or there are none."""
+    refused = sum(account["refused"].values())
+    if account["conversations"] or not refused:
+        return ""
+    return f"all {refused:,} conversations were refused: {_listed(account)}"
+
+
+def _listed(account: Mapping[str, Any]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in account["refused"].items())
 
 
 def reasons(errors: Sequence[Any]) -> dict[str, int]:

@@ -107,13 +107,16 @@ class Plan:
         return [source.share for source in self.sources]
 
 
-def present(recipe: MixRecipe, tokens: Mapping[str, int], corpus: str) -> list[str]:
+def present(
+    recipe: MixRecipe, tokens: Mapping[str, int], corpus: str, refused: Mapping[str, str] | None = None
+) -> list[str]:
     """The sources that can be drawn from.
 
     Args:
         recipe: The recipe.
         tokens: Ids of each source; absent where it is not in the corpus.
         corpus: The corpus folder, for messages.
+        refused: Of sources of which all conversations were refused, why, for messages.
 
     Raises:
         InputError: One is missing or empty, and the recipe does not say what then; or all are.
@@ -121,7 +124,7 @@ def present(recipe: MixRecipe, tokens: Mapping[str, int], corpus: str) -> list[s
     there = [name for name in recipe.sources if tokens.get(name)]
     lacking = [name for name in recipe.sources if name not in there]
     if lacking and (recipe.missing == "refuse" or not there):
-        states = ", ".join(f"{name} ({_state(recipe, name, tokens)})" for name in lacking)
+        states = ", ".join(f"{name} ({(refused or {}).get(name) or _state(recipe, name, tokens)})" for name in lacking)
         raise InputError(
             f"{corpus} lacks sources of the recipe: {states}. Make them (python -m sources.{lacking[0]}), or divide "
             "their shares among the others with --set missing=renormalise, or choose other --proportions."

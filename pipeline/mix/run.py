@@ -144,7 +144,7 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     _encode(options, store, [file for files in listed.values() for file in files], console)
     stats, faults = _read_stats(options, store, listed)
     tokens = {name: sum(entry.tokens for entry in entries) for name, entries in stats.items() if entries}
-    names_ = present(recipe, tokens, options.corpus)
+    names_ = present(recipe, tokens, options.corpus, _all_refused(stats))
     files = number_files([stats[name] for name in names_])
     quotas = heldout_quotas(recipe, tokens, names_)
     splits = split_sources(store, files, names_, quotas, recipe)
@@ -155,6 +155,12 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
         plan, placed = plan_whole(recipe, counts, sides, options.budget, faults, lacking)
         return Prepared(store, encoder, files, splits, plan, placed)
     return Prepared(store, encoder, files, splits, make_plan(recipe, counts, options.budget, faults, lacking))
+
+
+def _all_refused(stats: Mapping[str, Sequence[TokenStats]]) -> dict[str, str]:
+    """Of sources with conversations that were all refused, why."""
+    accounts = {name: chat.summed(entry.chat for entry in entries) for name, entries in stats.items()}
+    return {name: chat.all_refused(account) for name, account in accounts.items() if chat.all_refused(account)}
 
 
 def number_files(stats: Sequence[Sequence[TokenStats]]) -> list[TokenFile]:

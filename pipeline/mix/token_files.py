@@ -391,12 +391,13 @@ class TokenReader:
             marks: Of the documents, and of their end.
             ids: Their ids but for some at both ends.
             skip: How many are not there at the beginning.
-            loss: Which of them have loss; None where the file does not tell.
+            loss: Which of them have loss, where that was read, too.
 
         Raises:
             OutputError: They are not those that were written.
         """
         start = int(marks["offset"][0]) + skip
+        loss = self.loss(start, len(ids)) if loss is None else loss
         ends = (marks["offset"] - start).tolist()  # in lists: a block has few documents, and each array costs a call
         low, high = bisect_left(ends, 0), bisect_right(ends, len(ids)) - 1
         if high < low:  # it is all within one document

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -120,8 +121,7 @@ def test_a_reading_makes_nothing_but_values(tmp_path, shard):
     recorder = readings._Recorder(str(path), shard)
     recorder.put(Document("a", "x", "s", "f", 0, meta={"evil": Evil()}))
     recorder.finish(Counter(), [])
-    with pytest.raises(Exception, match=r"holds no posix.mkdir"):
-        list(read_once(str(path), shard, Reader(), Counter(), []))
+    assert read(path, shard, Reader()) == ITEMS
     assert not mark.exists()
 
 
@@ -153,3 +153,13 @@ def test_a_disk_that_fills_costs_the_reading_alone(tmp_path, shard, monkeypatch)
 def test_a_folder_that_cannot_be_written_costs_the_reading_alone(tmp_path, shard):
     (tmp_path / "work").write_bytes(b"a file")
     assert read(tmp_path / "work" / "reading", shard, Reader()) == ITEMS
+
+
+def test_what_a_reading_cannot_hold_is_read_from_the_raw_file_again(tmp_path, shard):
+    path, reader = (
+        tmp_path / "reading",
+        Reader([*ITEMS[:2], Document("n", "", "s", "f", 8, meta={"n": Path("p")}), ITEMS[2]]),
+    )
+    assert read(path, shard, reader) == reader.items
+    assert read(path, shard, reader) == reader.items
+    assert reader.times == 2

@@ -37,6 +37,7 @@ NO_DATA = (
     "--data (docs/evaluation.md says how it is laid out)"
 )
 FAILED = "{} of {} evaluations failed: see above what their files or documents are found wrong with"
+EMPTY = "{} of {} rows have no number: their metric is misspelt, or is none for these documents (a larger --limit?)"
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,15 @@ class Benchmark:
             self._write(results)
         reasons = [known["note"] for known in found.values() if "unavailable" in known]
         missing = sum(reason.startswith("no data") for reason in reasons)
-        for count, told in ((missing, NO_DATA), (len(reasons) - missing, FAILED)):
+        empty = sum(not result.values and not found[self._job(result.row)]["note"] for result in results)
+        for count, of, told in (
+            (missing, len(jobs), NO_DATA),
+            (len(reasons) - missing, len(jobs), FAILED),
+            (empty, len(results), EMPTY),
+        ):
             if count:
-                self._say(told.format(count, len(jobs)))
-        return int(bool(reasons))
+                self._say(told.format(count, of))
+        return int(bool(reasons) or bool(empty))
 
     def _job(self, row: Row) -> Job:
         job = row.job

@@ -28,6 +28,7 @@ test_blocks = results(
         "<blockquote><p>a</p><p>b</p></blockquote><p>c</p>": "> a\n>\n> b\n\nc",
         "a<hr>b": "a\n\n---\n\nb",
         "<table><tr><th>a</th><th>b|c</th></tr><tr><td>1</td></tr></table>": "| a | b\\|c |\n| --- | --- |\n| 1 |  |",
+        "<table><caption>c</caption><td><ul><li>a</li></ul>b</td>d</table>": "| c | a b | d |\n| --- | --- | --- |",
         "<ul><li>see<pre><code>x</code></pre></li></ul>": "- see\n\n  ```\n  x\n  ```",
     },
 )
@@ -53,7 +54,7 @@ test_code = results(
     {
         CODE.format("python", "hljs language-python"): '```python\nif a < b:\n    a__b = "*"\n```',
         CODE.format("c++", "hljs"): '```c++\nif a < b:\n    a__b = "*"\n```',
-        CODE.format("two words", "hljs"): '```\nif a < b:\n    a__b = "*"\n```',
+        CODE.format("two words", "hljs"): '```\ntwo words\nif a < b:\n    a__b = "*"\n```',
         "<pre>no code\n  element</pre>": "```\nno code\n  element\n```",
         "<pre><code>```\nx\n```</code></pre>": "````\n```\nx\n```\n````",
         "<pre><code> \n</code></pre>x": "x",

@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.mix.corpus import CorpusFile
 from pipeline.mix.encode import encode_file, load_encoder
-from pipeline.mix.rows import open_folder, read_document
+from pipeline.mix.rows import open_folder, read_document, store_of
 from pipeline.mix.token_files import TokenStore
 from pipeline.optout.command import main
 from pipeline.optout.sets import read_rows
@@ -20,7 +20,7 @@ from pipeline.trace import main as trace
 from pipeline.verify.absent import absent_from_shards, absent_from_source
 from pipeline.verify.accounts import verify
 from pipeline.verify.shards import rows_out, verify_shards
-from pipeline.verify.token_files import store_of, verify_token_files
+from pipeline.verify.token_files import verify_token_files
 from tests.end_to_end.commands import run
 from tests.pipeline.mix.corpora import mix, pieces, prose, recipe, write_model
 from tests.pipeline.optout.made import all_text, files_of, log, make, make_source, report, write_list

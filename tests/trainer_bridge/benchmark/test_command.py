@@ -108,6 +108,18 @@ def test_a_task_that_fails_costs_its_row_alone(benchmark, trained, data, tmp_pat
     assert told.splitlines()[-1].startswith("1 of 2 evaluations failed: ")
 
 
+def test_a_misspelt_metric_is_told(benchmark, trained, tmp_path):
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"text": "one", "words": 1}))
+    own = tmp_path / "divides.yaml"
+    own.write_text(
+        DIVIDES.replace("TEXTS", str(tmp_path / "texts.jsonl")).replace("metric: perplexity", "metric: perplexty")
+    )
+    status, said, told = benchmark(trained, "--output", tmp_path / "results", "--tasks", own, "llama1:boolq")
+    assert status == 1
+    assert "divides: no finite number" in said
+    assert "1 of 2 rows have no number: their metric is misspelt" in told.splitlines()[-1]
+
+
 def test_other_data_are_evaluated_anew(benchmark, trained, tmp_path):
     texts, own = tmp_path / "texts.jsonl", tmp_path / "own.yaml"
     base = DIVIDES.replace("TEXTS", str(texts)).replace("task: divides\n", "")
