@@ -97,6 +97,7 @@ class CompiledEncoder:
             pool=address(pool),
             pool_size=len(pool),
         )
+        self._reference = ctypes.byref(self._loop)
         self._arrays = (symbols, byte_ids, pairs, rows, pool)  # the loop points into them
         self._buffer = np.empty(BUFFER, np.uint32)
         self._lock = threading.Lock()
@@ -139,8 +140,9 @@ class CompiledEncoder:
         """
         parts: list[Ids] = []
         counts: list[int] = []
-        filled = 0
+        filled, size = 0, self._buffer.itemsize
         with self._lock:
+            buffer = address(self._buffer)
             for text in texts:
                 room = len(text) + INLINE_IDS
                 if room > BUFFER - filled:
@@ -151,13 +153,13 @@ class CompiledEncoder:
                     counts.append(self._encode(text, address(own)))
                     parts.append(own[: counts[-1]].astype(dtype))
                 else:
-                    counts.append(self._encode(text, address(self._buffer) + filled * self._buffer.itemsize))
+                    counts.append(self._encode(text, buffer + filled * size))
                     filled += counts[-1]
             parts.append(self._buffer[:filled].astype(dtype))
         return parts[0] if len(parts) == 1 else np.concatenate(parts), np.array(counts, np.int64)
 
     def _encode(self, text: bytes, ids: int) -> int:
-        count = int(self._call(ctypes.byref(self._loop), text, len(text), ids))
+        count = int(self._call(self._reference, text, len(text), ids))
         if count < 0:
             raise MemoryError(f"there is too little memory to encode a text of {len(text):,} bytes")
         return count

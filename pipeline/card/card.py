@@ -114,8 +114,16 @@ def _masked(manifest: Mapping[str, Any]) -> str:
     if not record:
         return ""
     sets = ", ".join(dict.fromkeys(entry["set"] for entry in record["against"]))
-    of = f": those of documents that hold samples of {sets}" if sets else ""
-    return f"For {sum(record['tokens'].values()):,} tokens it is not{of}."
+    template = manifest.get("template")
+    why = [f"all but answers, as the template {template['name']} has it"] if template else []
+    why += [f"those of documents that hold samples of {sets}"] if sets else []
+    filled = ""
+    if "padding" in manifest:
+        filled = (
+            f" Conversations stay whole in a row; {manifest['padding']:,} more ids, numbered 2^64 - 1, fill rows up."
+        )
+    of = f": {'; '.join(why)}" if why else ""
+    return f"For {sum(record['tokens'].values()):,} tokens it is not{of}.{filled}"
 
 
 def _template(name: str) -> Template:

@@ -67,12 +67,17 @@ def _print_summary(result: MixResult, options: MixOptions, console: Console) -> 
         "Next:",
         f"  python -m pipeline.verify {root}",
         f"  python -m pipeline.trace {root} --row 0 --token 5",
-        f"  python -m trainer_bridge.train --model tiny --data {root} --output run",
+        f"  python -m trainer_bridge.train --model tiny {_tuning(options)}--data {root} --output run",
     ]
     if result.plan.heldout:
         lines.append(f"  python -m trainer_bridge.evaluate run --data {join(root, HELDOUT)}")
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _tuning(options: MixOptions) -> str:
+    """What the trainer is told of conversations: they tune a model that is there."""
+    return "--recipe sft run.init_from=MODEL " if options.recipe.template else ""
 
 
 def reached_table(mixture: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -32,7 +32,7 @@ _OF_SOURCES = re.compile(
     r"configuration\.json|[^/]+\.tsv|_stats/[^/]+\.json|_scopes/[^/]+\.json|_ids/[^/]+\.npy|_duplicates/[^/]+\.parquet"
 )
 _OF_SHARDS = re.compile(
-    r"(configuration|plan|state|dataset_info)\.json|(documents|kept_out)\.parquet|tokenizer\.model|_stats/[^/]+\.json"
+    r"(configuration|plan|state|dataset_info)\.json|(documents|kept_out)\.parquet|tokenizer\.model|template\.yaml|_stats/[^/]+\.json"
 )
 _NOT_IN_NAMES = re.compile(r'[<>:/\\|?*"\s]')  # of configurations, as the datasets library has it
 

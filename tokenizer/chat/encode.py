@@ -8,14 +8,15 @@ the sides do not know of each other. A piece within a text gets no space put fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import compress
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.chat.frames import BOS, EOS, Part, Place, filled
+from tokenizer.chat.frames import BOS, EOS, filled
 from tokenizer.chat.messages import Conversation, ConversationError, Message, Tags, Turn, check_messages, without_tags
 from tokenizer.chat.template import Template, TemplateError
 from tokenizer.encode import Encoder, Ids, Offsets
@@ -24,8 +25,7 @@ Mask = NDArray[np.bool_]
 TooLong = Literal["turn", "ids", "refuse"]
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """A piece of a conversation that is encoded by itself.
 
     Attributes:
@@ -40,7 +40,7 @@ class Segment:
     special: str | None
     loss: bool
     begins: bool
-    ends_turn: bool = False
+    ends_turn: bool
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def check_tokenizer(encoder: Encoder, template: Template) -> None:
             )
 
 
-def segments(template: Template, conversation: Conversation, tags: Tags = "refuse") -> Iterator[Segment]:
+def segments(template: Template, conversation: Conversation, tags: Tags = "refuse") -> list[Segment]:
     """The pieces of a conversation, in order.
 
     Args:
@@ -90,27 +90,22 @@ def segments(template: Template, conversation: Conversation, tags: Tags = "refus
     Raises:
         ConversationError: ``special_tag``, ``no_place_for_system``, or ``more_than_one_turn``.
     """
-    begins = True
+    found: list[Segment] = []
+    begins, frames = True, template.pieces
     for number, turn in enumerate(conversation.turns):
-        for part, loss, is_last in _pieces(template, conversation.system, turn, number, tags):
-            if isinstance(part, Place):
-                yield Segment("", part.name, loss, False, is_last)
-            else:
-                yield Segment(part, None, loss, begins, is_last)
-            begins = isinstance(part, Place)
+        for key, values, loss in fillings(template, conversation.system, turn, number, tags):
+            for piece in frames[key]:
+                if isinstance(piece, str):
+                    found.append(Segment("", piece, loss, False, False))
+                    begins = True
+                else:
+                    found.append(Segment(filled(piece, values), None, loss, begins, False))
+                    begins = False
+        found[-1] = found[-1]._replace(ends_turn=True)
+    return found
 
 
-Filling = tuple[tuple[Part, ...], dict[str, str], bool]  # a frame, what goes into it, and whether it has loss
-
-
-def _pieces(
-    template: Template, system: str | None, turn: Turn, number: int, tags: Tags
-) -> Iterator[tuple[Part, bool, bool]]:
-    """The texts and ids of a turn, whether each has loss, and whether it is the last."""
-    frames = fillings(template, system, turn, number, tags)
-    parts = [(part, loss) for frame, values, loss in frames for part in filled(frame, values)]
-    for place, (part, loss) in enumerate(parts, 1):
-        yield part, loss, place == len(parts)
+Filling = tuple[str, dict[str, str], bool]  # the key of a frame, what goes into it, and whether it has loss
 
 
 def fillings(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> list[Filling]:
@@ -126,33 +121,32 @@ def fillings(template: Template, system: str | None, turn: Turn, number: int, ta
     Raises:
         ConversationError: See ``segments``.
     """
-    found = [_prompt(template, system, turn, number, tags)]
-    if turn.answer is not None:
-        answer = without_tags(turn.answer, template.tags, tags)
-        values = {"answer": answer.strip() if template.strip else answer}
-        found += [(template.frames[key], values, turn.train) for key in ("answer", "end")]
-    return found
+    key, values = _prompt(template, system, turn.user, number, tags)
+    if turn.answer is None:
+        return [(key, values, False)]
+    answer = without_tags(turn.answer, template.tags, tags)
+    given = {"answer": answer.strip() if template.strip else answer}
+    return [(key, values, False), ("answer", given, turn.train), ("end", given, turn.train)]
 
 
-def _prompt(template: Template, system: str | None, turn: Turn, number: int, tags: Tags) -> Filling:
-    """The frame of a turn of the user."""
-    user, frames = turn.user, template.frames
+def _prompt(template: Template, system: str | None, user: str, number: int, tags: Tags) -> tuple[str, dict[str, str]]:
+    """The key of the frame of a turn of the user, and what goes into it."""
     if number:
-        if "later" not in frames:
+        if template.later is None:
             raise ConversationError(
                 "more_than_one_turn", f"the template {template.name} has no turn after the first (its key later)"
             )
-        return frames["later"], _values(template, tags, user=user), False
+        return "later", _values(template, tags, user=user)
     if system is not None:
-        if "first_with_system" not in frames:
+        if template.first_with_system is None:
             raise ConversationError(
                 "no_place_for_system", f"the template {template.name} has no place for a system text"
             )
-        return frames["first_with_system"], _values(template, tags, user=user, system=system), False
+        return "first_with_system", _values(template, tags, user=user, system=system)
     if template.input_mark and template.input_mark in user:
         user, _, more = user.partition(template.input_mark)
-        return frames["first_with_input"], _values(template, tags, user=user, input=more), False
-    return frames["first"], _values(template, tags, user=user), False
+        return "first_with_input", _values(template, tags, user=user, input=more)
+    return "first", _values(template, tags, user=user)
 
 
 def _values(template: Template, tags: Tags, **texts: str) -> dict[str, str]:
@@ -188,11 +182,11 @@ def encode_conversations(
     sizes = []
     refused = {}
     for number, messages in enumerate(conversations):
+        own: list[Segment] = []
         try:
-            own = list(segments(template, check_messages(messages, prompt=prompt), tags))
+            own = segments(template, check_messages(messages, prompt=prompt), tags)
         except ConversationError as error:
             refused[number] = error
-            own = []
         sizes.append(len(own))
         found += own
     ids, bounds, loss = _encode_segments(encoder, found)
@@ -234,22 +228,21 @@ def shortened(encoded: Encoded, longest: int, how: TooLong) -> Encoded:
 
 def _encode_segments(encoder: Encoder, found: Sequence[Segment]) -> tuple[Ids, Offsets, Mask]:
     """The ids of segments [T], where each begins, and the end [S + 1], and which ids have loss [T]."""
-    plain = [segment for segment in found if segment.special is None]
-    encoded, offsets = encoder.encode_batch(
-        [segment.text for segment in plain], begins=[segment.begins for segment in plain]
-    )
-    numbers: dict[str, int] = {BOS: encoder.bos_id, EOS: encoder.eos_id}
-    is_special = np.array([segment.special is not None for segment in found], np.bool_)
+    texts, special, losses, begins, _ = zip(*found, strict=True) if found else ((), (), (), (), ())
+    is_special = np.array([name is not None for name in special], np.bool_)
+    plain = [name is None for name in special]
+    encoded, offsets = encoder.encode_batch(list(compress(texts, plain)), begins=list(compress(begins, plain)))
     lengths = np.ones(len(found), np.int64)
     lengths[~is_special] = np.diff(offsets)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
     ids = np.empty(int(bounds[-1]), encoder.dtype)
-    special = bounds[:-1][is_special]
-    ids[special] = [numbers[segment.special] for segment in found if segment.special is not None]
+    places = bounds[:-1][is_special]
+    numbers = {BOS: encoder.bos_id, EOS: encoder.eos_id}
+    ids[places] = [numbers[name] for name in special if name is not None]
     is_text = np.ones(len(ids), np.bool_)
-    is_text[special] = False
+    is_text[places] = False
     ids[is_text] = encoded
-    return ids, bounds, np.repeat(np.array([segment.loss for segment in found], np.bool_), lengths)
+    return ids, bounds, np.repeat(np.array(losses, np.bool_), lengths)
 
 
 def encode_conversation(

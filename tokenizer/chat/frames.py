@@ -67,6 +67,35 @@ def places(parts: tuple[Part, ...]) -> list[str]:
     return [part.name for part in parts if isinstance(part, Place)]
 
 
-def filled(parts: tuple[Part, ...], values: Mapping[str, str]) -> list[Part]:
-    """A frame with values in their places: texts, and the places of bos and eos between them."""
-    return _joined([part if isinstance(part, str) or part.name in SPECIAL else values[part.name] for part in parts])
+@dataclass(frozen=True)
+class Piece:
+    """A text between two special ids of a frame, to be filled.
+
+    Attributes:
+        form: The text, for Python's ``%``.
+        names: The places that are filled, in order.
+    """
+
+    form: str
+    names: tuple[str, ...]
+
+
+def pieces(parts: tuple[Part, ...]) -> tuple[str | Piece, ...]:
+    """A frame as the names of special ids and the texts between them."""
+    found: list[str | Piece] = []
+    for part in parts:
+        if isinstance(part, Place) and part.name in SPECIAL:
+            found.append(part.name)
+            continue
+        last = found.pop() if found and isinstance(found[-1], Piece) else Piece("", ())
+        assert isinstance(last, Piece)
+        if isinstance(part, Place):
+            found.append(Piece(f"{last.form}%s", (*last.names, part.name)))
+        else:
+            found.append(Piece(last.form + part.replace("%", "%%"), last.names))
+    return tuple(found)
+
+
+def filled(piece: Piece, values: Mapping[str, str]) -> str:
+    """A piece with values in its places."""
+    return piece.form % tuple([values[name] for name in piece.names])

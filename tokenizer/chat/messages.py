@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tokenizer.errors import TokenizerError
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 ROLES = (SYSTEM, USER, ASSISTANT)
+TAKING_TURNS = (USER, ASSISTANT)
 Message = Mapping[str, Any]
 Tags = Literal["refuse", "escape"]
 
@@ -27,8 +27,7 @@ class ConversationError(TokenizerError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """A turn of the user, and the answer to it.
 
     Attributes:
@@ -42,8 +41,7 @@ class Turn:
     train: bool = True
 
 
-@dataclass(frozen=True)
-class Conversation:
+class Conversation(NamedTuple):
     """A checked conversation.
 
     Attributes:
@@ -78,24 +76,21 @@ def check_messages(messages: Sequence[Message] | None, *, prompt: bool = False) 
     if not turns:
         raise ConversationError("no_messages", "it has a system text alone")
     for number, message in enumerate(turns):
-        wanted = (USER, ASSISTANT)[number % 2]
-        if message["role"] != wanted:
-            at = number + (system is not None)
+        if message["role"] != TAKING_TURNS[number % 2]:
             raise ConversationError(
-                "roles_out_of_turn", f"message {at} must be the {wanted}'s, it is the {message['role']}'s"
+                "roles_out_of_turn",
+                f"message {number + (system is not None)} must be the {TAKING_TURNS[number % 2]}'s, it is the "
+                f"{message['role']}'s",
             )
     if len(turns) % 2 != prompt:
         if prompt:
             raise ConversationError("ends_with_answer", "it must end with a turn of the user")
         raise ConversationError("no_answer", "it must end with an answer")
-    answers = [*turns[1::2], None] if prompt else turns[1::2]
-    return Conversation(system, tuple(_turn(user, answer) for user, answer in zip(turns[::2], answers, strict=True)))
-
-
-def _turn(user: Message, answer: Message | None) -> Turn:
-    if answer is None:
-        return Turn(user["content"], None)
-    return Turn(user["content"], answer["content"], answer.get("train") is not False)
+    found = [
+        Turn(user["content"], answer["content"], answer.get("train") is not False)
+        for user, answer in zip(turns[::2], turns[1::2], strict=False)
+    ]
+    return Conversation(system, (*found, Turn(turns[-1]["content"], None)) if prompt else tuple(found))
 
 
 def _check_message(number: int, message: Any) -> None:
@@ -103,12 +98,11 @@ def _check_message(number: int, message: Any) -> None:
         raise ConversationError("no_message", f"message {number} is no mapping of role and content")
     role, content = message.get("role"), message.get("content")
     if role not in ROLES:
-        raise ConversationError(
-            "unknown_role", f"message {number} has the role {str(role)[:40]!r}; known are {', '.join(ROLES)}"
-        )
+        known = ", ".join(ROLES)
+        raise ConversationError("unknown_role", f"message {number} has the role {str(role)[:40]!r}; known are {known}")
     if not isinstance(content, str):
         raise ConversationError("no_content", f"message {number} has no text as its content")
-    if role != SYSTEM and (not content or content.isspace()):
+    if (not content or content.isspace()) and role != SYSTEM:
         raise ConversationError("empty_turn", f"message {number}, the {role}'s, is empty")
 
 
@@ -123,9 +117,12 @@ def without_tags(text: str, tags: Sequence[str], how: Tags) -> str:
     Raises:
         ConversationError: ``special_tag``: one stands in it.
     """
-    found = [tag for tag in tags if tag in text]
-    if not found:
+    for tag in tags:
+        if tag in text:
+            break
+    else:
         return text
+    found = [tag for tag in tags if tag in text]
     if how == "escape":
         for tag in found:
             text = text.replace(tag, f"{tag[0]} {tag[1:]}")

@@ -44,8 +44,8 @@ def conversation_spans(
     for number, turn in enumerate(conversation.turns):
         held = {"user": sources[2 * number], "input": sources[2 * number], "answer": sources[2 * number + 1]}
         held |= {} if system is None else {"system": system}
-        for frame, values, _ in fillings(template, conversation.system, turn, number, tags):
-            for text, places in _texts(frame, values):
+        for key, values, _ in fillings(template, conversation.system, turn, number, tags):
+            for text, places in _texts(template.frames[key], values):
                 if isinstance(text, Place):
                     found = np.array([{BOS: encoder.bos_id, EOS: encoder.eos_id}[text.name]], np.int64)
                     own = np.full((1, 2), NOWHERE, np.int64)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RecipeError
-from tokenizer.chat.frames import BOS, EOS, FrameError, Part, Place, parse_frame, places
+from tokenizer.chat.frames import BOS, EOS, FrameError, Part, Piece, Place, parse_frame, pieces, places
 from tokenizer.errors import TokenizerError
 
 TEMPLATES = Path(__file__).parents[2] / "recipes" / "chat" / "templates"
@@ -92,6 +92,11 @@ class Template:
     def frames(self) -> dict[str, tuple[Part, ...]]:
         """The parsed frames, by key."""
         return {key: parse_frame(value) for key in _PLACES if (value := getattr(self, key)) is not None}
+
+    @cached_property
+    def pieces(self) -> dict[str, tuple[str | Piece, ...]]:
+        """The frames as the names of special ids and the texts between them, by key."""
+        return {key: pieces(frame) for key, frame in self.frames.items()}
 
     @cached_property
     def special(self) -> frozenset[str]:
