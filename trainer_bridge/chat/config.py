@@ -7,10 +7,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer_bridge.config import _above_zero as above_zero
-from trainer_bridge.config import _at_least as at_least
-from trainer_bridge.config import _one_of as one_of
-from trainer_bridge.config import _require as require
+from trainer_bridge.config import above_zero, at_least, one_of, require
 from trainer_bridge.recipe import CHAT, apply_override, build, read_recipe
 
 # Table 27: significantly better, better, slightly better, negligibly better or unsure.
