@@ -25,6 +25,9 @@ LEAST_ACCURACY = 0.9
 TEMPLATE = "llama2"
 COMMAND = "trainer_bridge.chat.chain"
 MIXED = "best.yaml"
+WORK, SAMPLE = "{work}", "{samples}"  # stand for folders
+CORPUS = f"{WORK}/corpus"
+OUTPUTS = {"instructions": "corpus"}  # where not a step's name
 MIXTURE = """\
 # The best answers of rejection sampling, once each.
 sources:
@@ -57,30 +60,32 @@ class Figure:
 
 def commands(work: Path) -> dict[str, list[str]]:
     """The words behind ``python -m`` of each step."""
-    corpus, sft = f"{work}/corpus", f"{work}/sft"
-    pairs, talks = f"{corpus}/instructions/preferences", f"{corpus}/instructions/conversations"
-    mix = f"pipeline.mix --template {TEMPLATE} --tokens auto --tokenizer {work}/tokenizer/tokenizer.model"
-    judged = f"--recipe tiny --reward {work}/reward --prompts {talks}"
+    pairs, talks = f"{CORPUS}/instructions/preferences", f"{CORPUS}/instructions/conversations"
+    mix = f"pipeline.mix --template {TEMPLATE} --tokens auto --tokenizer {WORK}/tokenizer/tokenizer.model"
+    judged = f"--recipe tiny --reward {WORK}/reward --prompts {talks}"
     steps = {
-        "instructions": f"sources.instructions --input {SAMPLES}",
-        "tokenizer": f"tokenizer.train --corpus {corpus} --proportions chat --vocab-size 640 --soft-vocab-limit",
-        "shards": f"{mix} --proportions chat --corpus {corpus} --set seq_len=128",
-        "sft": f"trainer_bridge.train {TUNE} --data {work}/shards optimizer.lr=4e-3 run.epochs=13",
-        "reward": f"trainer_bridge.chat.reward --recipe tiny --model {sft} --data {pairs}",
-        "rejection": f"trainer_bridge.chat.rejection {judged} --model {sft}",
-        "best-shards": f"{mix} --proportions {work}/{MIXED} --corpus {work}/rejection/corpus",
-        "best": f"trainer_bridge.train {TUNE} --data {work}/best-shards optimizer.lr=2e-4 run.init_from={sft}",
-        "ppo": f"trainer_bridge.chat.ppo {judged} --model {work}/best",
-        "ghost": f"trainer_bridge.chat.ghost --recipe tiny --model {work}/ppo --conversations {talks}",
+        "instructions": f"sources.instructions --input {SAMPLE}",
+        "tokenizer": f"tokenizer.train --corpus {CORPUS} --proportions chat --vocab-size 640 --soft-vocab-limit",
+        "shards": f"{mix} --proportions chat --corpus {CORPUS} --set seq_len=128",
+        "sft": f"trainer_bridge.train {TUNE} --data {WORK}/shards optimizer.lr=4e-3 run.epochs=13",
+        "reward": f"trainer_bridge.chat.reward --recipe tiny --model {WORK}/sft --data {pairs}",
+        "rejection": f"trainer_bridge.chat.rejection {judged} --model {WORK}/sft",
+        "best-shards": f"{mix} --proportions {WORK}/{MIXED} --corpus {WORK}/rejection/corpus",
+        "best": f"trainer_bridge.train {TUNE} --data {WORK}/best-shards optimizer.lr=2e-4 run.init_from={WORK}/sft",
+        "ppo": f"trainer_bridge.chat.ppo {judged} --model {WORK}/best",
+        "ghost": f"trainer_bridge.chat.ghost --recipe tiny --model {WORK}/ppo --conversations {talks}",
     }
     for name in TUNED:
         words = "rejection.samples=1 rejection.seed=1 rejection.batch=64"
-        steps[f"answers-{name}"] = f"trainer_bridge.chat.rejection {judged} --model {work}/{name} {words}"
-    outputs = {"instructions": "corpus"}
-    found = {name: [*words.split(), "--output", f"{work}/{outputs.get(name, name)}"] for name, words in steps.items()}
+        steps[f"answers-{name}"] = f"trainer_bridge.chat.rejection {judged} --model {WORK}/{name} {words}"
+    found = {name: [*words.split(), "--output", f"{WORK}/{OUTPUTS.get(name, name)}"] for name, words in steps.items()}
     for name in TUNED:
-        found[f"says-{name}"] = ["trainer_bridge.generate", f"{work}/{name}", "--chat", QUESTION, *SAID]
-    return found
+        found[f"says-{name}"] = ["trainer_bridge.generate", f"{WORK}/{name}", "--chat", QUESTION, *SAID]
+    # The folders' names may hold spaces.
+    return {
+        name: [word.replace(WORK, str(work)).replace(SAMPLE, str(SAMPLES)) for word in words]
+        for name, words in found.items()
+    }
 
 
 def run(options: argparse.Namespace) -> int:

@@ -82,6 +82,13 @@ def test_other_pairs_are_mixed_in_to_their_share(dialogues, tmp_path):
     assert not kept_out & {row["prompt"] for row in rows_of(files.more)}
 
 
+def test_prompts_that_are_judged_by_are_not_trained_on(dialogues, tmp_path):
+    rows = planted.pair_rows(50)
+    data, held = planted.write_pairs(tmp_path / "data", rows), planted.write_pairs(tmp_path / "held", rows[:10])
+    files = prepare(tmp_path / "a", dialogues, [str(data)], judged=[str(held)])
+    assert files.counts == {"train": 40, "heldout": 10}
+
+
 def test_nothing_to_train_on_is_an_error_that_says_why(dialogues, tmp_path):
     rows = [{"messages": list(ASKED), "chosen": "same", "rejected": "same", "margin": None}]
     data = planted.write_pairs(tmp_path / "data", rows)

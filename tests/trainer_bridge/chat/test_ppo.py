@@ -14,7 +14,7 @@ from trainer_bridge.chat.ppo import main
 from trainer_bridge.chat.ppo_training import Prompts
 from trainer_bridge.chat.prompts import Prompt
 from trainer_bridge.chat.rollouts import Answers, log_probabilities, tensors
-from trainer_bridge.checkpoint import list_checkpoints, load_model
+from trainer_bridge.checkpoint import list_checkpoints, load_model, load_tensors
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.export import main as export
 from trainer_bridge.generate import main as generate
@@ -115,6 +115,19 @@ def test_the_result_is_a_run_for_generate_export_and_transformers(world, tmp_pat
     with torch.no_grad():
         assert torch.allclose(theirs(ids).logits, load_model(tmp_path / "a", CPU)(ids), atol=1e-4)
     assert load_template(tmp_path / "a" / "template.yaml") == load_template(world / "run" / "template.yaml")
+
+
+def test_gradients_are_clipped(world, tmp_path, monkeypatch):
+    words = ["ppo.iterations=1", "ppo.mini_batch=8", "ppo.clip_norm=1e-3", "ppo.betas=[0.5, 0.95]"]
+    run(monkeypatch, world, tmp_path / "a", *words)
+    names = [f"optimizer.model.{name}.exp_avg" for name in weights(tmp_path / "a")]
+    moments = {
+        name: torch.empty_like(weight) for name, weight in zip(names, weights(tmp_path / "a").values(), strict=True)
+    }
+    load_tensors(list_checkpoints(tmp_path / "a")[-1], moments)
+    norm = torch.stack([moment.norm() for moment in moments.values()]).norm()
+    assert float(norm) == pytest.approx(0.5 * 1e-3, rel=1e-3)
+    assert read_metrics(tmp_path / "a" / "metrics.jsonl")[0]["grad_norm"] > 1e-3
 
 
 def test_only_the_newest_checkpoints_are_kept(world, tmp_path, monkeypatch):
