@@ -12,11 +12,12 @@ export PINS ?= constraints.txt
 # What is set up, each when a command first needs it.
 SETUP   := $(VENV)/.set-up-corpus
 TRAINER := $(VENV)/.set-up-train
+CHAT    := $(VENV)/.set-up-chat
 TESTS   := $(VENV)/.set-up-test
 SOURCES := commoncrawl c4 github wikipedia books arxiv stackexchange
 
 .DEFAULT_GOAL := help
-.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) instructions corpus demo report ablate lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
+.PHONY: help setup flink flink-status flink-stop spark spark-status spark-stop $(SOURCES) instructions corpus demo report ablate chat lint format test bench pins pythons lowest clean sdist dataflow-commoncrawl container
 
 help: ## this list
 	@echo "usage: make TARGET"; echo
@@ -77,6 +78,9 @@ demo: $(TRAINER) ## that, and a tiny LLaMA that trains on the shards
 ablate: $(TRAINER) ## what two filters are worth on the samples, and an arm that must be found worse: ablation/index.html
 	@$(BIN)/python -m pipeline.ablate sample --output ablation --jobs 2
 
+chat: $(CHAT) ## from instructions to a chat model, on the samples: reward model, rejection sampling, PPO; in chat/
+	@$(BIN)/python -m trainer_bridge.chat.chain --output chat
+
 lint: $(TESTS) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -96,7 +100,7 @@ bench: $(TESTS) ## measure speed and memory (see benchmarks/README.md)
 pins: $(TESTS) ## write the versions of all packages, as they are newest today, into constraints.txt
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --upgrade --constraint tools/held_back.txt setup.py \
-	  $(addprefix --extra ,corpus report aws gcp hub train trackers evaluation dev) --output-file constraints.txt
+	  $(addprefix --extra ,corpus report aws gcp hub train chat trackers evaluation dev) --output-file constraints.txt
 
 pythons: ## set up and run all samples under every other Python (3.10 to 3.14) that this machine has
 	@VERSIONS="$(VERSIONS)" tools/try_pythons.sh

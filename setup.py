@@ -1,9 +1,10 @@
 """Packaging of the corpus pipeline (pipeline, sources, filters, tokenizer) and its trainer (trainer_bridge).
 
 The base install is what all parts share. ``[corpus]`` is what a Beam worker needs beside it, ``[train]`` what a
-training machine needs, ``[trackers]`` where its metrics may go, ``[evaluation]`` what the papers' evaluations need;
-``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add the clouds, ``[hub]`` the Hugging Face hub, ``[dev]``
-what ``make lint`` and ``make test`` call. ``[corpus-base]`` is ``[corpus]`` for who has fastText and KenLM of his own.
+training machine needs, ``[chat]`` what reward models are trained with, ``[trackers]`` where metrics may go,
+``[evaluation]`` what the papers' evaluations need; ``[report]`` draws the report's plots, ``[gcp]`` and ``[aws]`` add
+the clouds, ``[hub]`` the Hugging Face hub, ``[dev]`` what ``make lint`` and ``make test`` call. ``[corpus-base]`` is
+``[corpus]`` for who has fastText and KenLM of his own.
 """
 
 from pathlib import Path
@@ -83,6 +84,7 @@ setup(
         "aws": ["apache-beam[aws]>=2.70"],
         "hub": ["huggingface_hub>=2.4", "datasets>=5.2"],  # hf:// inputs need the first alone; to publish needs both
         "train": ["torch>=2.11", "safetensors>=0.4"],
+        "chat": ["torch>=2.11", "safetensors>=0.4", "transformers>=4.56.2", "trl>=1.10,<2"],  # reward models
         "evaluation": ["lm_eval>=0.4.13,<0.5"],
         "trackers": ["tensorboard>=2.16", "wandb>=0.17"],  # where the trainer's metrics go, if asked
         "dev": [

@@ -23,6 +23,7 @@ from sources.github.recipe import GitHubRecipe
 from sources.instructions.recipe import InstructionsRecipe
 from sources.stackexchange.recipe import StackExchangeRecipe
 from sources.wikipedia.recipe import WikipediaRecipe
+from trainer_bridge.chat.config import ChatConfig, load_chat
 from trainer_bridge.config import TrainConfig
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -62,6 +63,14 @@ def sections() -> Iterator[tuple[Path, str]]:
             "Defaults are those of the dataclass; [recipes/corpus](../recipes/corpus) has `sample` and `llama1`. "
             f"{OF_A_RECIPE.removeprefix('`--recipe NAME|FILE` takes a YAML file, ')}",
             recipe_keys(BuildRecipe),
+        ),
+    )
+    yield (
+        DOCS / "chat-rlhf.md",
+        section(
+            "Defaults are those of `llama2`, in [recipes/chat](../recipes/chat). Overrides are plain words: "
+            "`ppo.beta=0.005`; `--keys` lists those of a command.",
+            recipe_keys(ChatConfig, load_chat("llama2", [])),
         ),
     )
     yield (

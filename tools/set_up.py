@@ -2,6 +2,7 @@
 
     python tools/set_up.py .venv corpus     what makes the corpus: no compiler, no torch
     python tools/set_up.py .venv train      what trains on it: torch
+    python tools/set_up.py .venv chat       what makes a chat model of it: torch and TRL
     python tools/set_up.py .venv test       what the tests and the linters need beside both
 
 Versions are those of constraints.txt, which were tested together; an empty ``PINS`` in the environment takes the newest
@@ -21,11 +22,13 @@ ROOT = Path(__file__).parents[1]
 PARTS = {
     "corpus": ["corpus-base", "report"],
     "train": ["train"],
-    "test": ["corpus-base", "report", "aws", "hub", "train", "evaluation", "dev"],
+    "chat": ["corpus-base", "report", "train", "chat"],
+    "test": ["corpus-base", "report", "aws", "hub", "train", "chat", "evaluation", "dev"],
 }
 SIZES = {
     "corpus": "0.6 GB, no compiler needed",
     "train": "torch: with CUDA some 5 GB",
+    "chat": "torch and TRL: with CUDA some 5 GB",
     "test": "torch and all test tools: some 6 GB",
 }
 

@@ -72,19 +72,19 @@ class ModelConfig:
 
     def validate(self) -> None:
         """Raises TrainerError for a shape that cannot be built."""
-        _at_least(1, "model", self, "dim", "layers", "heads", "vocab_size", "kv_heads", "ffn_hidden", "context")
-        _above_zero("model", self, "norm_eps", "rope_theta")
-        _at_least(0, "model", self, "init_std")
-        _require(self.context <= MOST_POSITIONS, "model.context", self.context, f"at most {MOST_POSITIONS:,}")
-        _require(self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}")
-        _require(
+        at_least(1, "model", self, "dim", "layers", "heads", "vocab_size", "kv_heads", "ffn_hidden", "context")
+        above_zero("model", self, "norm_eps", "rope_theta")
+        at_least(0, "model", self, "init_std")
+        require(self.context <= MOST_POSITIONS, "model.context", self.context, f"at most {MOST_POSITIONS:,}")
+        require(self.dim % self.heads == 0, "model.heads", self.heads, f"a divisor of model.dim = {self.dim}")
+        require(
             self.head_dim % 2 == 0,
             "model.heads",
             self.heads,
             "one that gives an even head width (rotary pairs)",
         )
         groups = self.heads % self.key_value_heads == 0
-        _require(groups, "model.kv_heads", self.kv_heads, f"a divisor of model.heads = {self.heads}")
+        require(groups, "model.kv_heads", self.kv_heads, f"a divisor of model.heads = {self.heads}")
 
 
 @dataclass(frozen=True)
@@ -323,69 +323,72 @@ class TrainConfig:
         """Raises TrainerError naming the first key whose value cannot be used."""
         self.model.validate()
         efficiency, optimizer, run = self.efficiency, self.optimizer, self.run
-        _one_of("efficiency.dtype", efficiency.dtype, ("auto", "bf16", "fp32"))
-        _one_of("efficiency.checkpointing", efficiency.checkpointing, ("none", "linear", "full"))
-        _one_of("efficiency.compile", efficiency.compile, ("auto", "on", "off"))
-        _one_of("efficiency.attention", efficiency.attention, ("auto", "cudnn", "flash", "efficient", "math"))
-        _one_of("efficiency.fp32_matmul", efficiency.fp32_matmul, ("highest", "high", "medium"))
-        _one_of("optimizer.moment_dtype", optimizer.moment_dtype, ("fp32", "bf16"))
-        _one_of("optimizer.schedule", optimizer.schedule, ("cosine", "linear", "wsd"))
-        _at_least(LEAST_WINDOW, "optimizer", optimizer, "skip_window")
-        _at_least(1, "optimizer", optimizer, "skip_limit")
+        one_of("efficiency.dtype", efficiency.dtype, ("auto", "bf16", "fp32"))
+        one_of("efficiency.checkpointing", efficiency.checkpointing, ("none", "linear", "full"))
+        one_of("efficiency.compile", efficiency.compile, ("auto", "on", "off"))
+        one_of("efficiency.attention", efficiency.attention, ("auto", "cudnn", "flash", "efficient", "math"))
+        one_of("efficiency.fp32_matmul", efficiency.fp32_matmul, ("highest", "high", "medium"))
+        one_of("optimizer.moment_dtype", optimizer.moment_dtype, ("fp32", "bf16"))
+        one_of("optimizer.schedule", optimizer.schedule, ("cosine", "linear", "wsd"))
+        at_least(LEAST_WINDOW, "optimizer", optimizer, "skip_window")
+        at_least(1, "optimizer", optimizer, "skip_limit")
         shares = {"decay_fraction": optimizer.decay_fraction, "final_lr_fraction": optimizer.final_lr_fraction}
         for key, share in shares.items():
-            _require(0 <= share <= 1, f"optimizer.{key}", share, "a share from 0 to 1")
-        _at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "skip_sigma")
+            require(0 <= share <= 1, f"optimizer.{key}", share, "a share from 0 to 1")
+        at_least(0, "optimizer", optimizer, "lr", "weight_decay", "warmup_steps", "skip_sigma")
         warmup = optimizer.warmup_fraction
-        _require(warmup is None or 0 <= warmup <= 1, "optimizer.warmup_fraction", warmup, "a share from 0 to 1")
-        _above_zero("optimizer", optimizer, "eps", "clip")
+        require(warmup is None or 0 <= warmup <= 1, "optimizer.warmup_fraction", warmup, "a share from 0 to 1")
+        above_zero("optimizer", optimizer, "eps", "clip")
         fine = all(0 <= beta < 1 for beta in optimizer.betas)
-        _require(fine, "optimizer.betas", optimizer.betas, "two numbers from 0 to below 1")
-        _at_least(1, "run", run, "steps", "micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every")
-        _at_least(1, "run", run, "threads", "batch_sequences")
-        _at_least(0, "run", run, "profile")
-        _above_zero("run", run, "tokens")
-        _require(run.epochs is None or run.epochs > 0, "run.epochs", run.epochs, "above 0")
+        require(fine, "optimizer.betas", optimizer.betas, "two numbers from 0 to below 1")
+        at_least(1, "run", run, "steps", "micro_batch", "batch_tokens", "save_every", "keep", "log_every", "gc_every")
+        at_least(1, "run", run, "threads", "batch_sequences")
+        at_least(0, "run", run, "profile")
+        above_zero("run", run, "tokens")
+        require(run.epochs is None or run.epochs > 0, "run.epochs", run.epochs, "above 0")
         for key in run.init_changes:
-            _one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
+            one_of("run.init_changes", key, (*CHANGEABLE, "tokenizer"))
         self._validate_lora()
-        _at_least(0, "evaluation", self.evaluation, "every", "shots")
-        _at_least(1, "evaluation", self.evaluation, "rows", "limit", "batch_tokens")
-        _at_least(0, "cost", self.cost, "watts", "intensity")
-        _at_least(1, "cost", self.cost, "pue")
-        _at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
-        _at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
+        at_least(0, "evaluation", self.evaluation, "every", "shots")
+        at_least(1, "evaluation", self.evaluation, "rows", "limit", "batch_tokens")
+        at_least(0, "cost", self.cost, "watts", "intensity")
+        at_least(1, "cost", self.cost, "pue")
+        at_least(1, "data", self.data, "shuffle_block", "shuffle_window")
+        at_least(1, "efficiency", efficiency, "loss_chunk", "tensor_parallel")
 
     def _validate_lora(self) -> None:
         lora = self.lora
-        _at_least(0, "lora", lora, "rank")
-        _above_zero("lora", lora, "alpha")
+        at_least(0, "lora", lora, "rank")
+        above_zero("lora", lora, "alpha")
         for name in lora.targets:
-            _one_of("lora.targets", name, MATRICES)
+            one_of("lora.targets", name, MATRICES)
         if lora.rank:
-            _require(bool(lora.targets), "lora.targets", lora.targets, ", ".join(MATRICES))
+            require(bool(lora.targets), "lora.targets", lora.targets, ", ".join(MATRICES))
             if self.run.init_from is None:
                 raise TrainerError("lora.rank is set, and nothing to start from: give run.init_from=RUN")
             if self.efficiency.tensor_parallel > 1:
                 raise TrainerError("lora.rank is set: efficiency.tensor_parallel must be 1")
 
 
-def _at_least(least: int, section: str, values: object, *keys: str) -> None:
+def at_least(least: int, section: str, values: object, *keys: str) -> None:
     """Refuses smaller values; None, where a key allows it, is fine."""
     for key in keys:
         value = getattr(values, key)
-        _require(value is None or value >= least, f"{section}.{key}", value, f"at least {least}")
+        require(value is None or value >= least, f"{section}.{key}", value, f"at least {least}")
 
 
-def _above_zero(section: str, values: object, *keys: str) -> None:
+def above_zero(section: str, values: object, *keys: str) -> None:
+    """Refuses 0 and below."""
     for key in keys:
-        _require(getattr(values, key) > 0, f"{section}.{key}", getattr(values, key), "above 0")
+        require(getattr(values, key) > 0, f"{section}.{key}", getattr(values, key), "above 0")
 
 
-def _require(fine: bool, key: str, value: object, allowed: str) -> None:
+def require(fine: bool, key: str, value: object, allowed: str) -> None:
+    """Raises TrainerError that names a key, its value and what is allowed, unless it is fine."""
     if not fine:
         raise TrainerError(f"{key} = {value!r} cannot be used; allowed: {allowed}")
 
 
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    _require(value in allowed, key, value, ", ".join(allowed))
+def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuses a word that is not among some."""
+    require(value in allowed, key, value, ", ".join(allowed))

@@ -9,28 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed.checkpoint.state_dict_saver import save
 
-from trainer_bridge.checkpoint import (
-    FOLDER,
-    INFO,
-    MODEL,
-    SUMS,
-    checkpoint_name,
-    list_checkpoints,
-    write_info,
-    write_sums,
-)
+from trainer_bridge.checkpoint import MODEL, list_checkpoints
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Transformer
 from trainer_bridge.released import Released, read_huggingface, read_meta
 from trainer_bridge.run_folder import RunFolder
-from trainer_bridge.stored import METADATA, SUM, CheckpointWriter
+from trainer_bridge.single import write_checkpoint
 from trainer_bridge.vocabulary import NAME, Vocabulary
 
 COMMAND = "trainer_bridge.import_weights"
-DATA = "__0_0.distcp"
 
 
 def read_released(folder: Path, context: int | None) -> Released:
@@ -73,24 +62,12 @@ def import_weights(folder: Path, run: Path, context: int | None = None) -> Model
 
 
 def _write(model: Transformer, released: Released, tokenizer: Path | None, target: RunFolder) -> None:
-    final = checkpoint_name(0)
-    partial = f"{final}.tmp"
-    target.remove(f"{FOLDER}/{partial}")  # what a killed import left
-    files = (INFO, SUMS, METADATA, DATA, DATA + SUM)
-    target.expect(NAME, *(f"{FOLDER}/{name}/{file}" for name in (final, partial) for file in files))
+    target.expect(NAME)
     if tokenizer is not None:  # Meta keeps one for all sizes, beside their folders
         shutil.copyfile(tokenizer, target.path / NAME)
-    place = target.path / FOLDER / partial
-    if place.exists():
-        raise TrainerError(f"{place} holds files that this command did not write: move it away")
-    place.mkdir(parents=True)
     tensors = {MODEL + name: parameter.detach() for name, parameter in model.named_parameters()}
-    save(tensors, storage_writer=CheckpointWriter(place), no_dist=True)
     info = {"step": 0, "loader": None, "config": {"model": asdict(released.config)}, "weights_only": True}
-    write_info(place, {**info, **_tokens(released, tokenizer)})
-    write_sums(place)
-    place.rename(target.path / FOLDER / final)
-    target.remove(f"{FOLDER}/{partial}")
+    write_checkpoint(target, 0, tensors, {**info, **_tokens(released, tokenizer)})
 
 
 def _tokens(released: Released, tokenizer: Path | None) -> dict[str, Any]:

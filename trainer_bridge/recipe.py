@@ -19,7 +19,7 @@ from trainer_bridge.config import TrainConfig
 from trainer_bridge.errors import TrainerError, run_command
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-MODELS, FINE_TUNING = "train", "finetune"
+MODELS, FINE_TUNING, CHAT = "train", "finetune", "chat"
 # Keys that say the same in other units: one that is given later replaces those given before.
 SAME = (
     ("run", {"steps", "epochs", "tokens"}),
@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 
 def recipe_names(kind: str = MODELS) -> list[str]:
-    """Names of the recipes of models, or of fine-tuning, that come with the project, sorted."""
+    """Names of the recipes of models (or of fine-tuning, or chat) that come with the project, sorted."""
     return sorted(path.stem for path in (RECIPES / kind).glob("*.yaml"))
 
 
 def read_recipe(name_or_path: str, kind: str = MODELS) -> dict[str, Any]:
-    """Reads a recipe of a model, or of fine-tuning, by its name (``7B``, ``sft``) or its path (``my.yaml``).
+    """Reads a recipe of a model, of fine-tuning or of chat, by its name (``7B``, ``sft``) or its path (``my.yaml``).
 
     Raises:
         TrainerError: no such recipe, or not a YAML mapping.
@@ -59,8 +59,8 @@ def read_recipe(name_or_path: str, kind: str = MODELS) -> dict[str, Any]:
     return values
 
 
-def apply_override(values: dict[str, Any], override: str) -> None:
-    """Writes one ``section.key=value`` into a recipe's mapping, in place.
+def apply_override(values: dict[str, Any], override: str, kind: type = TrainConfig) -> None:
+    """Writes one ``section.key=value`` into the mapping of a recipe of a kind, in place.
 
     The value is as ``parse_flag`` reads it; that of a key that holds a text is the text as it stands (a path may look
     like a number).
@@ -69,7 +69,7 @@ def apply_override(values: dict[str, Any], override: str) -> None:
     section, dot, name = key.partition(".")
     if not equals or not dot:
         raise TrainerError(f"override {override!r} is not of the form section.key=value")
-    part = typing.get_type_hints(TrainConfig).get(section)
+    part = typing.get_type_hints(kind).get(section)
     hint = typing.get_type_hints(part).get(name) if part else None
     if hint is str or (hint == str | None and text not in ("", "null", "~")):
         _set(values, section, name, text)

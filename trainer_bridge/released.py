@@ -136,6 +136,17 @@ def read_huggingface(folder: Path) -> Released:
     """
     values = read_json(folder / "config.json")
     config = from_hf_config(values)
+    state = huggingface_weights(folder)
+    ids = [_first_id(values.get(key)) for key in ("bos_token_id", "eos_token_id")]
+    return Released(config, from_hf(state, config), *ids)
+
+
+def huggingface_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a folder with safetensors, by the names that they have there.
+
+    Raises:
+        TrainerError: files that are missing or damaged, or weights that are quantised.
+    """
     state: dict[str, Tensor] = {}
     for name, wanted in _weight_files(folder).items():
         path = folder / name
@@ -149,8 +160,7 @@ def read_huggingface(folder: Path) -> Released:
             raise TrainerError(f"{path}: the weight {again[0]} is in another file, too")
         state |= found
     _check_weights(list(state.items()), folder)
-    ids = [_first_id(values.get(key)) for key in ("bos_token_id", "eos_token_id")]
-    return Released(config, from_hf(state, config), *ids)
+    return state
 
 
 def _weight_files(folder: Path) -> dict[str, set[str] | None]:
