@@ -33,6 +33,9 @@ FACT_CHARACTERS = 160
 GAP = 2  # columns between both forms
 MARK = "  "  # the place of a line's mark
 NO_FACTS = frozenset({"id", "text", "source", "meta", "origin", "step", "reason"})
+SAID = frozenset({"messages", "chosen", "rejected"})  # of a conversation, or a pair: shown as a dialogue
+NO_LOSS = " (no loss)"
+INDENT = 2  # of what is said in it, so that no text can pass for a role
 _STEERS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -89,6 +92,8 @@ ROWS_AT_ONCE = 500
 def show(console: Console, found: Found, characters: int, before: Before | None) -> None:
     """Prints a document: its fate, what is known of it, its text, or both its forms side by side.
 
+    The text of a conversation, or of a pair, is its dialogue.
+
     Args:
         console: Where to print.
         found: The document.
@@ -99,13 +104,15 @@ def show(console: Console, found: Found, characters: int, before: Before | None)
     for line in _facts(found):
         console.print(line, soft_wrap=True)
     text = found.row["text"]
-    if before is None:
-        console.print(_clipped(text, characters))
-    elif before.text is None:
-        console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
-        console.print(_clipped(text, characters))
-    else:
+    if before is not None and before.text is not None:
         _print_both(console, before.text, text, characters)
+    else:
+        if before is not None:
+            console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
+        if dialogue := _dialogue(found.row.get("meta") or {}):
+            _print_dialogue(console, dialogue, characters)
+        else:
+            console.print(_clipped(text, characters))
     console.print()
 
 
@@ -122,6 +129,8 @@ def _facts(found: Found) -> Iterator[Text]:
     yield Text(one_line(f"{origin.get('file')}@{origin.get('offset')}  in {found.path}"), "dim")
     values = {name: value for name, value in row.items() if name not in NO_FACTS}
     values |= {"characters": len(row["text"]), **(row.get("meta") or {})}
+    if _dialogue(values):
+        values = {name: value for name, value in values.items() if name not in SAID}
     line = Text()
     for name, value in values.items():
         if value is None:
@@ -151,6 +160,31 @@ def _clipped(text: str, characters: int) -> Text:
     if len(shown) < len(text):
         result.append(f"\n… {len(text) - len(shown):,} more characters (--characters 0 shows all)", "dim")
     return result
+
+
+def _dialogue(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Who says what in a conversation, and the answers of a pair; nothing of another document."""
+    answers = [(name, meta[name]) for name in ("chosen", "rejected") if meta.get(name) is not None]
+    said = []
+    for turn in meta.get("messages") or ():
+        unlearned = turn["role"] == "assistant" and not turn["train"] and not answers
+        said.append((turn["role"] + NO_LOSS * unlearned, turn["content"]))
+    return said + answers
+
+
+def _print_dialogue(console: Console, dialogue: Sequence[tuple[str, str]], characters: int) -> None:
+    left = characters
+    for number, (role, text) in enumerate(dialogue):
+        if characters and left <= 0:
+            more = sum(len(content) for _, content in dialogue[number:])
+            console.print(Text(f"… {more:,} more characters (--characters 0 shows all)", "dim"))
+            return
+        console.print(Text(one_line(role), "bold"))
+        width = max(1, console.width - INDENT)
+        for line in _clipped(text, left if characters else 0).wrap(console, width, overflow="fold"):
+            line.rstrip()
+            console.print(Text(" " * INDENT).append_text(line) if line else line, soft_wrap=True)
+        left -= len(text)
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:
