@@ -20,7 +20,7 @@ def written(folder: Path, **files: str) -> Path:
 
 def plan(*patterns: Path | str, given: str | None = None):
     found = plan_inputs([str(pattern) for pattern in patterns], RECIPE, given, lambda sentence: None)
-    return [Path(file.path).name for file in found.inputs], found.sentences
+    return [Path(file.path).name for file in found.inputs], found.sentences + found.warnings
 
 
 def test_of_a_folder_what_is_data_is_taken(tmp_path):
@@ -37,7 +37,7 @@ def test_of_a_folder_what_is_data_is_taken(tmp_path):
         ["a.json", "c.json", "d.json"],
         [
             "passed over, no .json, .jsonl or .parquet by their names: README.md, e.yaml",
-            "passed over, in no format that is known: b.jsonl",
+            "b.jsonl: passed over, in no format that is known: its records have x, which none of the formats has",
         ],
     )
     assert plan(tmp_path / "*.json") == (["a.json", "c.json", "d.json"], [])
@@ -54,6 +54,21 @@ def test_a_named_file_needs_no_suffix_and_is_refused_where_it_is_nothing(tmp_pat
     ):
         with pytest.raises(InputError, match=re.escape(f"{name} is in no format that is known: {why}")):
             plan(tmp_path / name)
+
+
+def test_files_that_are_passed_over_alike_are_named_together(tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:8be3\n"
+    files = {f"{name}_jsonl": f'{{"{name}": 1}}' for name in "uvwxyz"}
+    written(tmp_path, good_json=GOOD, train_jsonl=pointer, test_jsonl=pointer, **files)
+    named, warnings = plan(tmp_path)
+    assert named == ["good.json"]
+    why = "passed over, in no format that is known"
+    assert warnings[0] == (
+        f"test.jsonl, train.jsonl: {why}: this is no JSON, but a pointer of Git LFS in its place: fetch the file "
+        "(git lfs pull)"
+    )
+    assert warnings[1] == f"u.jsonl: {why}: its records have u, which none of the formats has"
+    assert warnings[5:] == ["likewise for other reasons: y.jsonl, z.jsonl"]
 
 
 def test_nothing_to_read_is_refused(tmp_path):
