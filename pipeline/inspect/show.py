@@ -35,6 +35,7 @@ MARK = "  "  # the place of a line's mark
 NO_FACTS = frozenset({"id", "text", "source", "meta", "origin", "step", "reason"})
 SAID = frozenset({"messages", "chosen", "rejected"})  # of a conversation, or a pair: shown as a dialogue
 NO_LOSS = " (no loss)"
+Part = tuple[str, str]  # who speaks, and what
 INDENT = 2  # of what is said in it, so that no text can pass for a role
 _STEERS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -109,8 +110,9 @@ def show(console: Console, found: Found, characters: int, before: Before | None)
     else:
         if before is not None:
             console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
-        if dialogue := _dialogue(found.row.get("meta") or {}):
-            _print_dialogue(console, dialogue, characters)
+        said, answers = _dialogue(found.row.get("meta") or {})
+        if said or answers:
+            _print_dialogue(console, said, answers, characters)
         else:
             console.print(_clipped(text, characters))
     console.print()
@@ -129,7 +131,7 @@ def _facts(found: Found) -> Iterator[Text]:
     yield Text(one_line(f"{origin.get('file')}@{origin.get('offset')}  in {found.path}"), "dim")
     values = {name: value for name, value in row.items() if name not in NO_FACTS}
     values |= {"characters": len(row["text"]), **(row.get("meta") or {})}
-    if _dialogue(values):
+    if values.get("messages"):
         values = {name: value for name, value in values.items() if name not in SAID}
     line = Text()
     for name, value in values.items():
@@ -162,29 +164,38 @@ def _clipped(text: str, characters: int) -> Text:
     return result
 
 
-def _dialogue(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Who says what in a conversation, and the answers of a pair; nothing of another document."""
+def _dialogue(meta: Mapping[str, Any]) -> tuple[list[Part], list[Part]]:
+    """Who says what in a conversation, or before the answers of a pair; and these. Nothing of another document."""
     answers = [(name, meta[name]) for name in ("chosen", "rejected") if meta.get(name) is not None]
     said = []
     for turn in meta.get("messages") or ():
         unlearned = turn["role"] == "assistant" and not turn["train"] and not answers
         said.append((turn["role"] + NO_LOSS * unlearned, turn["content"]))
-    return said + answers
+    return said, answers
 
 
-def _print_dialogue(console: Console, dialogue: Sequence[tuple[str, str]], characters: int) -> None:
-    left = characters
-    for number, (role, text) in enumerate(dialogue):
-        if characters and left <= 0:
-            more = sum(len(content) for _, content in dialogue[number:])
+def _print_dialogue(console: Console, said: Sequence[Part], answers: Sequence[Part], characters: int) -> None:
+    """Prints turns, and answers, which get a third of the characters each, and what is left."""
+    left = characters - _print_parts(console, said, characters - len(answers) * (characters // 3), characters == 0)
+    for number, answer in enumerate(answers):
+        left -= _print_parts(console, [answer], left // (len(answers) - number), characters == 0)
+
+
+def _print_parts(console: Console, parts: Sequence[Part], most: int, whole: bool) -> int:
+    """Prints the first parts, so many characters of them, and returns how many that were."""
+    left = most
+    for number, (role, text) in enumerate(parts):
+        if left <= 0 and not whole:
+            more = sum(len(content) for _, content in parts[number:])
             console.print(Text(f"… {more:,} more characters (--characters 0 shows all)", "dim"))
-            return
+            break
         console.print(Text(one_line(role), "bold"))
         width = max(1, console.width - INDENT)
-        for line in _clipped(text, left if characters else 0).wrap(console, width, overflow="fold"):
+        for line in _clipped(text, 0 if whole else left).wrap(console, width, overflow="fold"):
             line.rstrip()
             console.print(Text(" " * INDENT).append_text(line) if line else line, soft_wrap=True)
-        left -= len(text)
+        left -= min(len(text), max(left, 0))
+    return most - left
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:

@@ -96,3 +96,7 @@ def test_a_conversation_is_shown_as_a_dialogue(found):
     pair = replace(one, row={**one.row, "meta": {"messages": messages[1:2], "chosen": "A", "rejected": "B"}})
     lines = printed(pair).splitlines()
     assert lines[-5:] == ["chosen", "  A", "rejected", "  B", ""]
+    long = {"messages": [{**messages[1], "content": "p" * 90}], "chosen": "a" * 90, "rejected": "b" * 50}
+    lines = printed(replace(one, row={**one.row, "meta": long}), characters=90).splitlines()
+    assert [lines[at] for at in (-10, -7, -4)] == ["user", "chosen", "rejected"]
+    assert [lines[at] for at in (-9, -6, -3)] == ["  " + letter * 30 for letter in "pab"]
