@@ -32,7 +32,7 @@ _SPACES = re.compile(r"[ \t\r\n\f]+")
 _LANGUAGE = re.compile(r"(?:^|\s)language-([\w+#.-]{1,30})")
 _NAME = re.compile(r"[\w+#.-]{1,30}")
 _START = re.compile(r"\s*(\d{1,9})\s*")
-_FENCES = re.compile(r"^\s*(`{3,})", re.M)
+_FENCES = re.compile(r"^[ \t]*(`{3,})", re.M)  # no line break before it: that takes the square of the time
 
 
 class HtmlToMarkdown:

@@ -92,6 +92,10 @@ def test_any_tags_give_all_words_and_leave_nothing_behind(parts):
     assert CONVERT("<p>next</p>") == "next"
 
 
+def test_empty_lines_within_code_are_passed_once():
+    assert len(CONVERT(f"<pre><code>x{chr(10) * 1_000_000}y</code></pre>")) == 1_000_010
+
+
 def test_depth_is_no_matter():
     for tag in ("<div>a", "<ul><li>a", "<blockquote>a", "<b>x", "<table><tr><td>a", "<pre>a", "<a href=y>z"):
         assert CONVERT(tag * 20_000)
