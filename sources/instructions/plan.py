@@ -16,6 +16,8 @@ from sources.instructions.formats.known import known, known_formats, unlike
 from sources.instructions.reading import look, records_of
 from sources.instructions.recipe import InstructionsRecipe
 
+ON_ONE_LINE = ", an object over several lines: put it on one (jq -c .)"
+_OPENED = "begins '{'"
 MOST_WARNINGS = 5  # on files that are passed over
 _NOT_JSON = frozenset({"no_json", "broken_json", "not_an_object"})
 _DATA = re.compile(r".*\.(?:json|jsonl|ndjson|parquet)(?:\.gz)?", re.I)
@@ -94,5 +96,6 @@ def _strange(path: str, recipe: InstructionsRecipe, named: bool) -> str | None:
     if told.first is not None:
         return unlike(told.first)
     first = next((record for _, record in told.head if isinstance(record, Fault)), None)
-    wrong = first is not None and first.reason in _NOT_JSON
-    return first.message if first and wrong and (named or first.reason == "no_json") else None
+    if first is None or first.reason not in _NOT_JSON or not (named or first.reason == "no_json"):
+        return None
+    return first.message + (ON_ONE_LINE if first.message.endswith(_OPENED) else "")

@@ -45,12 +45,25 @@ def test_of_a_folder_what_is_data_is_taken(tmp_path):
 
 
 def test_a_named_file_needs_no_suffix_and_is_refused_where_it_is_nothing(tmp_path):
-    written(tmp_path, good=GOOD, b_jsonl='{"x": 1}', README_md="# Title\n", numbers_json="[1, 2]", a_7z="7z\xbc")
+    written(
+        tmp_path,
+        good=GOOD,
+        b_jsonl='{"x": 1}',
+        README_md="# Title\n",
+        numbers_json="[1, 2]",
+        indented_json=json.dumps({"data": []}, indent=1),
+        a_7z="7z\xbc",
+    )
     assert plan(tmp_path / "good") == (["good"], [])
     for name, why in (
         ("b.jsonl", "its records have x, which none of the formats has. Known are alpaca, sharegpt"),
         ("README.md", "the line is no JSON: "),
-        ("numbers.json", "the element holds a int, not an object. Known are alpaca"),
+        (
+            "indented.json",
+            "the line is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); "
+            "it begins '{', an object over several lines: put it on one (jq -c .). Known are",
+        ),
+        ("numbers.json", "the element holds a number, not an object. Known are alpaca"),
     ):
         with pytest.raises(InputError, match=re.escape(f"{name} is in no format that is known: {why}")):
             plan(tmp_path / name)
