@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.instructions.markdown import HtmlToMarkdown
+from filters.instructions.markdown import DeepHtmlError, HtmlToMarkdown
 from tests.tables import results
 
 CONVERT = HtmlToMarkdown()
@@ -94,6 +95,12 @@ def test_any_tags_give_all_words_and_leave_nothing_behind(parts):
 
 def test_empty_lines_within_code_are_passed_once():
     assert len(CONVERT(f"<pre><code>x{chr(10) * 1_000_000}y</code></pre>")) == 1_000_010
+
+
+def test_the_square_of_depth_is_refused():
+    with pytest.raises(DeepHtmlError, match="elements are open at character"):
+        CONVERT("<i>x</p>" * 200_000)  # the parser alone would take a minute
+    assert CONVERT("<p>next</p>") == "next"
 
 
 def test_depth_is_no_matter():
