@@ -27,19 +27,25 @@ _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~"}
 _SKIPPED = frozenset({"button", "script", "style", "svg", "head", "template", "noscript"})
 _VOID = frozenset({"br", "hr", "img"})
+_FED = 64 << 10  # characters that the parser gets at a time; it gets no part of a text between tags
+_MOST_LOOKED_AT = 500_000_000  # open elements at end tags: some two seconds; pages have some thousands
 _BREAK = "\0"  # the parser turns zero bytes into U+FFFD, so no text has one
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _LANGUAGE = re.compile(r"(?:^|\s)language-([\w+#.-]{1,30})")
 _NAME = re.compile(r"[\w+#.-]{1,30}")
 _START = re.compile(r"\s*(\d{1,9})\s*")
-_FENCES = re.compile(r"^\s*(`{3,})", re.M)
+_FENCES = re.compile(r"^[ \t]*(`{3,})", re.M)  # no line break before it: that takes the square of the time
+
+
+class DeepHtmlError(ValueError):
+    """HTML in which so many elements are open at so many end tags that the parser's search for them takes minutes."""
 
 
 class HtmlToMarkdown:
     """Turns HTML into Markdown; one instance serves any number of texts, but only one thread."""
 
     def __init__(self) -> None:
-        self._parser = _new_parser()
+        self._renew()
 
     def __call__(self, html: str) -> str:
         """Converts one text.
@@ -49,17 +55,31 @@ class HtmlToMarkdown:
 
         Returns:
             Markdown, without white space at either end.
+
+        Raises:
+            DeepHtmlError: The parser would take minutes: for each end tag it looks through all open elements.
         """
+        html = html.encode("utf-8", "replace").decode()
+        if not html:
+            return ""
+        looked_at = place = 0
         try:
-            self._parser.feed(html.encode("utf-8", "replace").decode())
+            while place < len(html):
+                end = html.find("<", place + _FED)
+                part = html[place : end if end >= 0 else len(html)]
+                place += len(part)
+                self._parser.feed(part)
+                looked_at += self._builder.depth * part.count("</")
+                if looked_at > _MOST_LOOKED_AT:
+                    raise DeepHtmlError(f"{self._builder.depth:,} elements are open at character {place:,}")
             return str(self._parser.close())
         except Exception:
-            self._parser = _new_parser()  # the next text must not meet what is left of this one
+            self._renew()  # the next text must not meet what is left of this one
             raise
 
-
-def _new_parser() -> etree.HTMLParser:
-    return etree.HTMLParser(target=_Builder(), huge_tree=True)
+    def _renew(self) -> None:
+        self._builder = _Builder()
+        self._parser = etree.HTMLParser(target=self._builder, huge_tree=True)
 
 
 class _Builder:
@@ -69,6 +89,7 @@ class _Builder:
         self._reset()
 
     def _reset(self) -> None:
+        self.depth = 0  # open elements
         self._out: list[str] = []
         self._gap = 0  # line ends due before the next block
         self._line: list[str] = []  # inline text of the block under way
@@ -90,6 +111,7 @@ class _Builder:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
+        self.depth += 1
         if self._skipped or tag in _SKIPPED:
             self._skipped += tag not in _VOID
         elif self._formula or "katex" in (attributes.get("class") or "").split():
@@ -179,6 +201,7 @@ class _Builder:
 
     def end(self, tag: str) -> None:
         """An element ends."""
+        self.depth -= 1
         if self._skipped:
             self._skipped -= tag not in _VOID
         elif self._formula:

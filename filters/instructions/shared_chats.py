@@ -21,7 +21,9 @@ BLOCKED_ANSWERS = (
 )
 COPY_CODE = "Copy code"
 _HEADER_CHARACTERS = 60  # of a block of code that can be the name of its language, and "Copy code"
-_HEADER = re.compile(rf"\s*([\w+#.-]{{0,30}}?)(?:{COPY_CODE})+[ \t]*\n?")
+_HEADER = re.compile(
+    rf"\s*([\w+#.-]{{0,30}}?)(?:(?:{COPY_CODE})+[ \t]*\n?|[ \t]*\n\s*(?:{COPY_CODE})+[ \t]*\n(?=\s*\S))"
+)  # the button stands behind the language, or alone on the next line
 _AGAIN = re.compile(r"\s*\d+ / \d+[ \t]*(?:\n|\Z)")
 _COPIED = re.compile(r"Copy\d{1,9} chars / \d{1,9} words")
 _WRONG_NUMBERS = re.compile(r"\n1\. [^2]*\n1\. ")
@@ -55,7 +57,7 @@ def without_buttons(text: str) -> str:
 
 
 def _with_languages(text: str) -> str:
-    """Makes "pythonCopy code" within a block of code the block's language; a block with nothing else goes."""
+    """Makes "pythonCopy code" at the head of a block of code its language; a block with nothing else goes."""
     parts = text.split(FENCE)  # what has an odd number stands in a block
     closed = len(parts) - (len(parts) % 2 == 0)  # the last may lack its end
     out = [parts[0]]

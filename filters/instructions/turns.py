@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 FENCE = "```"
+_BEFORE_FENCE = " \t>*+-.)0123456789"  # signs of quotations and lists, in which it may stand
 
 
 class Turn(NamedTuple):
@@ -103,11 +104,31 @@ def with_text(turns: Sequence[Turn], rules: TurnRules) -> Judged:
         if not kept or rules.empty_turn == "reject":
             return Judged(list(turns), "empty_question" if rest[first].role == USER else "empty_answer")
         rest = rest[:kept]
-    if rules.cut_text == "reject" and rest[-1].content.count(FENCE) % 2:
+    if rules.cut_text == "reject" and is_cut(rest[-1].content):
         return Judged(list(turns), "cut_text")
     if not rules.keep_untrained and not any(turn.train for turn in rest):
         return Judged(list(turns), "no_trained_answer")
     return Judged([*head, *rest])
+
+
+def is_cut(content: str) -> bool:
+    """Whether a turn breaks off within a block of code: its last fence opens one, and there is an odd number of them.
+
+    A fence within a line, as where an answer speaks of fences, opens none; of blocks in one another those outside have
+    longer fences.
+    """
+    if not content.count(FENCE) % 2:
+        return False
+    opened = 0
+    for line in content.split("\n"):
+        text = line.lstrip(_BEFORE_FENCE)
+        behind = text.lstrip("`")
+        ticks = len(text) - len(behind)
+        if not opened and ticks >= len(FENCE) and "`" not in behind:
+            opened = ticks
+        elif opened and ticks >= opened and not behind.strip():
+            opened = 0
+    return opened > 0
 
 
 def is_empty(content: str) -> bool:

@@ -15,6 +15,7 @@ import orjson
 from pipeline.formats.foreign import foreign
 from pipeline.formats.inflate import GZIP_MAGIC, Damage, Piece, RawBytes, gzip_pieces, plain_pieces
 
+KINDS = {list: "list", str: "text", bool: "truth value", int: "number", float: "number"}  # what holds no object
 SHOWN_BYTES = 80  # of a broken line, in its fault
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -127,5 +128,6 @@ def parse_object(line: bytes, offset: int, what: str) -> JsonRecord | JsonFault:
             start = line[:SHOWN_BYTES].decode("utf-8", "replace")
             return JsonFault("broken_json", f"the {what} is no JSON: {error}; it begins {start!r}", offset)
     if not isinstance(value, dict):
-        return JsonFault("not_an_object", f"the {what} holds a {type(value).__name__}, not an object", offset)
+        kind = KINDS.get(type(value), "null")
+        return JsonFault("not_an_object", f"the {what} holds a {kind}, not an object", offset)
     return JsonRecord(value, offset, len(line), repaired)

@@ -33,6 +33,10 @@ FACT_CHARACTERS = 160
 GAP = 2  # columns between both forms
 MARK = "  "  # the place of a line's mark
 NO_FACTS = frozenset({"id", "text", "source", "meta", "origin", "step", "reason"})
+SAID = frozenset({"messages", "chosen", "rejected"})  # of a conversation, or a pair: shown as a dialogue
+NO_LOSS = " (no loss)"
+Part = tuple[str, str]  # who speaks, and what
+INDENT = 2  # of what is said in it, so that no text can pass for a role
 _STEERS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -89,6 +93,8 @@ ROWS_AT_ONCE = 500
 def show(console: Console, found: Found, characters: int, before: Before | None) -> None:
     """Prints a document: its fate, what is known of it, its text, or both its forms side by side.
 
+    The text of a conversation, or of a pair, is its dialogue.
+
     Args:
         console: Where to print.
         found: The document.
@@ -99,13 +105,16 @@ def show(console: Console, found: Found, characters: int, before: Before | None)
     for line in _facts(found):
         console.print(line, soft_wrap=True)
     text = found.row["text"]
-    if before is None:
-        console.print(_clipped(text, characters))
-    elif before.text is None:
-        console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
-        console.print(_clipped(text, characters))
-    else:
+    if before is not None and before.text is not None:
         _print_both(console, before.text, text, characters)
+    else:
+        if before is not None:
+            console.print(Text(f"before: {one_line(before.missing)}", "yellow"), soft_wrap=True)
+        said, answers = _dialogue(found.row.get("meta") or {})
+        if said or answers:
+            _print_dialogue(console, said, answers, characters)
+        else:
+            console.print(_clipped(text, characters))
     console.print()
 
 
@@ -122,6 +131,8 @@ def _facts(found: Found) -> Iterator[Text]:
     yield Text(one_line(f"{origin.get('file')}@{origin.get('offset')}  in {found.path}"), "dim")
     values = {name: value for name, value in row.items() if name not in NO_FACTS}
     values |= {"characters": len(row["text"]), **(row.get("meta") or {})}
+    if values.get("messages"):
+        values = {name: value for name, value in values.items() if name not in SAID}
     line = Text()
     for name, value in values.items():
         if value is None:
@@ -151,6 +162,40 @@ def _clipped(text: str, characters: int) -> Text:
     if len(shown) < len(text):
         result.append(f"\n… {len(text) - len(shown):,} more characters (--characters 0 shows all)", "dim")
     return result
+
+
+def _dialogue(meta: Mapping[str, Any]) -> tuple[list[Part], list[Part]]:
+    """Who says what in a conversation, or before the answers of a pair; and these. Nothing of another document."""
+    answers = [(name, meta[name]) for name in ("chosen", "rejected") if meta.get(name) is not None]
+    said = []
+    for turn in meta.get("messages") or ():
+        unlearned = turn["role"] == "assistant" and not turn["train"] and not answers
+        said.append((turn["role"] + NO_LOSS * unlearned, turn["content"]))
+    return said, answers
+
+
+def _print_dialogue(console: Console, said: Sequence[Part], answers: Sequence[Part], characters: int) -> None:
+    """Prints turns, and answers, which get a third of the characters each, and what is left."""
+    left = characters - _print_parts(console, said, characters - len(answers) * (characters // 3), characters == 0)
+    for number, answer in enumerate(answers):
+        left -= _print_parts(console, [answer], left // (len(answers) - number), characters == 0)
+
+
+def _print_parts(console: Console, parts: Sequence[Part], most: int, whole: bool) -> int:
+    """Prints the first parts, so many characters of them, and returns how many that were."""
+    left = most
+    for number, (role, text) in enumerate(parts):
+        if left <= 0 and not whole:
+            more = sum(len(content) for _, content in parts[number:])
+            console.print(Text(f"… {more:,} more characters (--characters 0 shows all)", "dim"))
+            break
+        console.print(Text(one_line(role), "bold"))
+        width = max(1, console.width - INDENT)
+        for line in _clipped(text, 0 if whole else left).wrap(console, width, overflow="fold"):
+            line.rstrip()
+            console.print(Text(" " * INDENT).append_text(line) if line else line, soft_wrap=True)
+        left -= min(len(text), max(left, 0))
+    return most - left
 
 
 def _print_both(console: Console, before: str, after: str, characters: int) -> None:

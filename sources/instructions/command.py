@@ -9,12 +9,12 @@ from pipeline.command_line import add_input
 from pipeline.engine import cli
 
 # Those of the recipe, which is not imported for the sake of --help.
-FORMATS = ("alpaca", "sharegpt", "koala", "gpt4all", "wizardlm", "oasst", "hh-rlhf")
+FORMATS = ("alpaca", "sharegpt", "koala", "gpt4all", "wizardlm", "oasst", "hh-rlhf", "messages")
 
 DESCRIPTION = """\
 Published instruction data to clean conversations, and to pairs of answers of which one was preferred: Alpaca, ShareGPT
-(Vicuna), Koala, gpt4all, WizardLM, OpenAssistant, HH-RLHF, as their publishers ship them. Everything dropped is counted
-by reason, and can be read in _rejects."""
+(Vicuna), Koala, gpt4all, WizardLM, OpenAssistant, HH-RLHF, as their publishers ship them, and lists of messages as the
+hub has them today. Everything dropped is counted by reason, and can be read in _rejects."""
 
 
 EPILOG = """\

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
-from filters.instructions.markdown import HtmlToMarkdown
+from filters.instructions.markdown import DeepHtmlError, HtmlToMarkdown
 from filters.instructions.shared_chats import blocked_word, fault_of, is_html, is_html_text, without_buttons
 from filters.instructions.split import Piece, split_turns
 from filters.instructions.turns import ASSISTANT, Turn, in_order, is_empty, joined, prompt_fault, with_text
@@ -127,9 +127,10 @@ class DocumentMaker:
             return CLEAN, "plugins", [], []
         if shared and blocked_word(before, shared.blocked_words):
             return CLEAN, "blocked_word", [], []
-        turns = (
-            self._cleaned(before, facts) if shared else [turn._replace(content=turn.content.strip()) for turn in before]
-        )
+        try:
+            turns = self._cleaned(before, facts) if shared else [_stripped(turn) for turn in before]
+        except DeepHtmlError:
+            return CLEAN, "deep_html", [], []
         judged = with_text(turns, recipe.turns)
         if judged.reason:
             return TURNS, judged.reason, [], []
@@ -212,3 +213,7 @@ class DocumentMaker:
             return f"{dataset}/{key}"
         parts = [key] if key is not None else contents
         return f"{dataset}/{xxhash.xxh3_128_hexdigest(chr(0).join(parts).encode('utf-8', 'surrogatepass'))}"
+
+
+def _stripped(turn: Turn) -> Turn:
+    return turn._replace(content=turn.content.strip())

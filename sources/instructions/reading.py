@@ -22,11 +22,11 @@ Found = tuple[int, Record | Fault]
 
 @dataclass(frozen=True)
 class Told:
-    """What a file's first records tell: its format, if any; those records; how many of them are sound."""
+    """What a file's first records tell: its format, if any; those records; the first sound one of them."""
 
     format: Format | None
     head: list[Found]
-    names: frozenset[str]
+    first: Record | None
 
 
 def records_of(stream: BinaryIO, limit: int, counters: Counter[str]) -> Iterator[Found]:
@@ -52,16 +52,16 @@ def records_of(stream: BinaryIO, limit: int, counters: Counter[str]) -> Iterator
 def look(records: Iterator[Found], formats: dict[str, Format]) -> Told:
     """Tells the format of a file by its first records, which are taken from the iterator."""
     head: list[Found] = []
-    names: frozenset[str] = frozenset()
+    first: Record | None = None
     for offset, record in records:
         head.append((offset, record))
         if not isinstance(record, Fault):
-            names = names or frozenset(map(str, record))
+            first = record if first is None else first
             if found := tell(record, formats):
-                return Told(found, head, names)
+                return Told(found, head, first)
         if len(head) == LOOKED_AT:
             break
-    return Told(None, head, names)
+    return Told(None, head, first)
 
 
 def items_of(
@@ -81,12 +81,12 @@ def items_of(
         return
     told = look(records, formats)
     if told.format is None:
-        first = next((offset for offset, record in told.head if not isinstance(record, Fault)), None)
+        place = next((offset for offset, record in told.head if record is told.first), 0)
         for offset, record in told.head:
             if isinstance(record, Fault):
                 yield "", offset, record
-        if first is not None:
-            yield "", first, Fault(UNKNOWN, unknown(told.names))
+        if told.first is not None:
+            yield "", place, Fault(UNKNOWN, unknown(told.first))
         elif len(told.head) == LOOKED_AT:
             yield (
                 "",

@@ -11,7 +11,7 @@ from pipeline.corpus.sink import RejectPolicy
 from pipeline.recipe import at_least, shares
 
 BEFORE_INPUT = "\n\n### Input:\n"
-FORMATS = ("alpaca", "sharegpt", "koala", "gpt4all", "wizardlm", "oasst", "hh-rlhf")
+FORMATS = ("alpaca", "sharegpt", "koala", "gpt4all", "wizardlm", "oasst", "hh-rlhf", "messages")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def run(args: argparse.Namespace, flags: Sequence[str], console: Console) -> Run
     plan = plan_inputs(args.input, recipe, args.format, warn)
     for sentence in plan.sentences:
         sentences(console)(sentence)
+    for warning in plan.warnings:
+        warn(warning)
     scopes = plan_shards(plan.inputs, "all", 1)
     return run_source(Instructions(recipe, args.format), scopes, cli.run_options(args, flags), console)
 

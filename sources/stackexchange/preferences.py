@@ -23,6 +23,11 @@ from sources.stackexchange.scores import Choice, choose
 from sources.stackexchange.source import StackExchange
 
 NAME = "stackexchange_preferences"
+WITHOUT_PAIR = {  # why a question gives no pair
+    "no_answer": "no answer with votes",
+    "one_answer": "one answer with votes",
+    "like_scores": "{count} answers, of which no two have scores far enough apart",
+}
 META = pa.struct(
     {
         "messages": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("train", pa.bool_())])),
@@ -93,7 +98,8 @@ class StackExchangePreferences(StackExchange):
         site, number = thread.meta["site"], thread.meta["question_id"]
         found = choose(site, number, thread.answers, accepted, self.recipe.preferences)
         if isinstance(found, str):
-            message = f"question {number} has {len(thread.answers)} answers, and no pair of unlike scores"
+            count = len(thread.answers)
+            message = f"question {number} has {WITHOUT_PAIR[found].format(count=count)}"
             yield Refused(found, message, thread.file, thread.offset, failed=False)
         else:
             for pair in found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from filters.instructions.turns import ASSISTANT, USER, Turn
-from sources.instructions.formats.items import MOST_PARTS, Fault, Item, Pair, Record, Records, each, shown, text_fault
+from sources.instructions.formats.items import Fault, Item, Record, Records, each, pair_of, shown, text_fault
 
 _TURN = re.compile(r"(?:\A\s{0,10}|\n\n)(Human|Assistant):")
 _ROLES = {"Human": USER, "Assistant": ASSISTANT}
@@ -27,9 +27,9 @@ class HhRlhf:
     name: str = "hh-rlhf"
     columns: tuple[str, ...] = ("chosen", "rejected")
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By its two fields."""
-        return names >= {*self.columns}
+        return record.keys() >= {*self.columns}
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One pair a record."""
@@ -47,15 +47,8 @@ def _pair(record: Record, facts: dict[str, str | None]) -> Item:
         turns = _turns(record[name])
         if turns is None:
             return Fault("unknown_role", f"{name} does not begin with Human: or Assistant:, but {shown(record[name])}")
-        if len(turns) > MOST_PARTS:
-            return Fault("too_many_turns", f"{name} has {len(turns):,} turns")
-        if not turns or turns[-1].role != ASSISTANT:
-            return Fault("no_answer", f"{name} does not end with an answer", failed=False)
         dialogues.append(turns)
-    (*prompt, better), (*other, worse) = dialogues
-    if prompt != other:
-        return Fault("unlike_prompts", "chosen and rejected differ before their last answers", failed=False)
-    return Pair(prompt, better.content, worse.content, facts=facts)
+    return pair_of(dialogues[0], dialogues[1], facts=facts)
 
 
 def _turns(text: str) -> list[Turn] | None:

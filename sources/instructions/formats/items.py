@@ -81,8 +81,8 @@ class Format(Protocol):
     def columns(self) -> tuple[str, ...]:
         """The fields that are read, as the columns of a Parquet file."""
 
-    def tells(self, names: frozenset[str]) -> bool:
-        """Whether a record with fields of these names is of this format."""
+    def tells(self, record: Record) -> bool:
+        """Whether a record is of this format, by its fields alone: they may hold what they should not."""
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """Makes of records what they hold; faults are passed on.
@@ -102,6 +102,25 @@ def each(records: Records, make: Callable[[Record], Item]) -> Iterator[tuple[int
 def question_and_answer(question: str, answer: str) -> list[Turn]:
     """A conversation of one round."""
     return [Turn(USER, question), Turn(ASSISTANT, answer, train=True)]
+
+
+def pair_of(
+    chosen: list[Turn],
+    rejected: list[Turn],
+    margin: float | None = None,
+    key: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Item:
+    """A pair of two dialogues, which must be alike up to their last answers."""
+    for name, turns in (("chosen", chosen), ("rejected", rejected)):
+        if len(turns) > MOST_PARTS:
+            return Fault("too_many_turns", f"{name} has {len(turns):,} turns")
+        if not turns or turns[-1].role != ASSISTANT:
+            return Fault("no_answer", f"{name} does not end with an answer", failed=False)
+    prompt = [turn._replace(train=False) for turn in chosen[:-1]]
+    if prompt != [turn._replace(train=False) for turn in rejected[:-1]]:
+        return Fault("unlike_prompts", "chosen and rejected differ before their last answers", failed=False)
+    return Pair(prompt, chosen[-1].content, rejected[-1].content, margin, key, facts or {})
 
 
 def text_fault(record: Record, *names: str) -> Fault | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from typing import Any
 
 from sources.instructions.formats.hh_rlhf import HhRlhf
-from sources.instructions.formats.items import Format
+from sources.instructions.formats.items import Format, Record
 from sources.instructions.formats.koala import Koala
+from sources.instructions.formats.messages import Messages
 from sources.instructions.formats.oasst import Oasst
 from sources.instructions.formats.sharegpt import ShareGpt
 from sources.instructions.formats.single import Alpaca, Gpt4All, WizardLM
 from sources.instructions.recipe import FORMATS, InstructionsRecipe
+
+_NAME = re.compile(r"[A-Za-z_]\w{0,40}")
 
 
 def known_formats(recipe: InstructionsRecipe) -> dict[str, Format]:
@@ -25,6 +29,7 @@ def known_formats(recipe: InstructionsRecipe) -> dict[str, Format]:
             oasst.pairs,
             oasst.max_depth,
         ),
+        Messages(),
         ShareGpt(),
         Koala(koala.bad_answers),
         HhRlhf(),
@@ -37,18 +42,31 @@ def known_formats(recipe: InstructionsRecipe) -> dict[str, Format]:
     return found
 
 
-def tell(names: Iterable[str], formats: dict[str, Format]) -> Format | None:
-    """The format of a record with fields of these names."""
-    fields = frozenset(name for name in names if isinstance(name, str))
-    return next((format_ for format_ in formats.values() if format_.tells(fields)), None)
+def tell(record: Record, formats: dict[str, Format]) -> Format | None:
+    """The format that a record is of."""
+    return next((format_ for format_ in formats.values() if format_.tells(record)), None)
 
 
-def unknown(names: Iterable[str]) -> str:
-    """What is said of a file in none of the formats."""
-    fields = ", ".join(sorted(map(str, names))[:12])[:200]
-    return f"its records have {fields or 'no fields'}, which none of the formats has. {known()}"
+def unlike(record: Record) -> str:
+    """What is said of a file in none of the formats, by a record of it."""
+    fields = ", ".join(sorted(map(str, record))[:12])[:200]
+    inner = next((name for name, value in record.items() if _NAME.fullmatch(name) and _holds_records(value)), None)
+    what = f"its records have {fields or 'no fields'}, which none of the formats has"
+    return f"{what}; if {inner} holds the records, take them out (jq -c '.{inner}[]')" if inner else what
+
+
+def _holds_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def unknown(record: Record) -> str:
+    """The same, and what formats there are."""
+    return f"{unlike(record)}. {known()}"
 
 
 def known() -> str:
     """What formats there are, in a sentence."""
-    return f"Known are {', '.join(FORMATS)}: docs/instructions.md says what each has; --format names one"
+    return (
+        f"Known are {', '.join(FORMATS)}: docs/instructions.md says what each has, to rename the fields to; "
+        "--format names one"
+    )

@@ -55,9 +55,9 @@ class Koala:
     name: str = "koala"
     columns: tuple[str, ...] = ()  # its parts have numbers: all columns are read
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By the names of its parts."""
-        return sum(1 for name in names if _PART.fullmatch(name)) >= _TELLS
+        return sum(1 for name in record if _PART.fullmatch(name)) >= _TELLS
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One conversation a record."""

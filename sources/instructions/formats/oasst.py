@@ -105,9 +105,11 @@ class Oasst:
         *("deleted", "rank", "synthetic", "model_name", "created_date"),
     )
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By a tree's fields, or by a message's."""
-        return names >= {"message_tree_id", "prompt"} or names >= {"message_id", "text", "role"}
+        return any(
+            record.keys() >= fields for fields in ({"message_tree_id", "prompt"}, {"message_id", "text", "role"})
+        )
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """Threads and pairs of each tree."""
@@ -329,7 +331,8 @@ def _unreached(messages: list[Message], known: dict[str, Message]) -> Iterator[F
             cause = causes.get(at.id, "cycle")
         causes.update(dict.fromkeys(way, cause))
         told = {
-            "missing_parent": "answers, or hangs on one that answers, what is not there",
+            "missing_parent": "answers, or hangs on one that answers, what is not beside it (messages of one tree must "
+            "stand one behind the other: sort by message_tree_id)",
             "second_root": "hangs on a message that answers none, nor is the first",
             "cycle": "hangs on messages that answer one another in a circle",
         }

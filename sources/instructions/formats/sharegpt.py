@@ -47,9 +47,9 @@ class ShareGpt:
     name: str = "sharegpt"
     columns: tuple[str, ...] = ("id", "idx", "conversations", "items", "model", PLUGINS)
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By its list of turns."""
-        return bool(names & {"conversations", "items"})
+        return bool(record.keys() & {"conversations", "items"})
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One conversation a record."""

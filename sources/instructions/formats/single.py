@@ -38,9 +38,9 @@ class Alpaca:
     name: str = "alpaca"
     columns: tuple[str, ...] = ("instruction", "input", "output")
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By its three fields."""
-        return names >= {*self.columns}
+        return record.keys() >= {*self.columns}
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One conversation a record."""
@@ -66,9 +66,9 @@ class WizardLM:
     name: str = "wizardlm"
     columns: tuple[str, ...] = ("instruction", "output")
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By its two fields, where there is no third."""
-        return names >= {*self.columns} and "input" not in names
+        return record.keys() >= {*self.columns} and "input" not in record
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One conversation a record."""
@@ -87,9 +87,9 @@ class Gpt4All:
     name: str = "gpt4all"
     columns: tuple[str, ...] = ("prompt", "response", "source")
 
-    def tells(self, names: frozenset[str]) -> bool:
+    def tells(self, record: Record) -> bool:
         """By prompt and response."""
-        return names >= {"prompt", "response"}
+        return record.keys() >= {"prompt", "response"}
 
     def read(self, records: Records, path: str) -> Iterator[tuple[int, Item]]:
         """One conversation a record."""

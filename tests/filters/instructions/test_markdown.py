@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.instructions.markdown import HtmlToMarkdown
+from filters.instructions.markdown import DeepHtmlError, HtmlToMarkdown
 from tests.tables import results
 
 CONVERT = HtmlToMarkdown()
@@ -89,6 +90,17 @@ TAGS = [
 def test_any_tags_give_all_words_and_leave_nothing_behind(parts):
     html = "".join(parts)
     assert CONVERT(html).count("word") == html.count("word")
+    assert CONVERT("<p>next</p>") == "next"
+
+
+def test_empty_lines_within_code_are_passed_once():
+    assert len(CONVERT(f"<pre><code>x{chr(10) * 1_000_000}y</code></pre>")) == 1_000_010
+
+
+def test_the_square_of_depth_is_refused(monkeypatch):
+    monkeypatch.setattr("filters.instructions.markdown._MOST_LOOKED_AT", 50_000_000)
+    with pytest.raises(DeepHtmlError, match="elements are open at character"):
+        CONVERT("<i>x</p>" * 40_000)
     assert CONVERT("<p>next</p>") == "next"
 
 

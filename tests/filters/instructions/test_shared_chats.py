@@ -30,6 +30,10 @@ test_what_buttons_wrote_goes = results(
         "```Copy codeCopy codex\n```": "```\nx\n```",
         "Press Copy code to copy code.": "Press Copy code to copy code.",
         "```bash\necho Copy code\n```": "```bash\necho Copy code\n```",
+        "```go\nCopy code\npackage main\n```": "```go\npackage main\n```",
+        "```\npython\n\nCopy code\n\nx = 1\n```": "```python\n\nx = 1\n```",
+        "```\necho\nCopy code\n```": "```\necho\nCopy code\n```",
+        "```\necho Copy code\nls\n```": "```\necho Copy code\nls\n```",
         "```shCopy codels": "```shCopy codels",  # not closed
         "1 / 2\nAn answer": "An answer",
         "2 / 2": "",

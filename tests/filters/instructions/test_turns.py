@@ -1,4 +1,4 @@
-from filters.instructions.turns import Turn, TurnRules, in_order, is_empty, out_of_turn, prompt_fault, with_text
+from filters.instructions.turns import Turn, TurnRules, in_order, is_cut, is_empty, out_of_turn, prompt_fault, with_text
 from tests.tables import results
 
 ROLES = {"s": "system", "u": "user", "a": "assistant"}
@@ -77,6 +77,25 @@ def test_an_answer_in_the_middle_of_code_is_cut():
     assert with_text(cut, REJECT).turns == cut
     closed = [cut[0], Turn("assistant", "So:\n```c\nint x;\n```", True)]
     assert with_text([*cut, *closed], RULES).turns == [*cut, *closed]  # the user may have said "go on"
+
+
+test_what_breaks_off_within_code = results(
+    is_cut,
+    {
+        "```": True,
+        "```py\nx": True,
+        "1. ```py\n   x\n   ```\n2. ```\n   y": True,
+        "> ```\n> x": True,
+        "```py\nx\n```\nThen:\n```\ny\n```\n\n```sh\nls": True,
+        "```py\nx\n```": False,
+        "Three backticks (```) open a block.": False,
+        "Write `````": False,
+        "So: ```py\nx\n```": False,
+        "````md\n```py\nx\n```\n````": False,
+        "````md\n```py\n````": False,
+        "plain": False,
+    },
+)
 
 
 def test_a_conversation_in_which_nothing_is_learned_goes():

@@ -30,6 +30,8 @@ FILES = {
     "a PDF": b"%PDF-1.7\n",
     "an ARC file": b"filedesc://a.arc.gz 0.0.0.0 20080101000000 text/plain 73\n",
     "text in UTF-16": "WARC/1.0\r\n".encode("utf-16"),
+    "text in UTF-16: convert it first (iconv -f utf-16le": '[{"a"'.encode("utf-16-le"),
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:8be3\nsize 875191\n",
     "an HTML or XML page": b"\n<!DOCTYPE html>\n<title>Sign in",
     "an HTML page": b"<HTML><body>404",
     "an XML file": b"<?xml version='1.0'?><Error><Code>AccessDenied",

@@ -81,3 +81,22 @@ def test_lines_that_are_broken_go_on_beside_the_place_of_marks(found):
     text = printed(one, before=Before("w" * 46 + " - 92"))
     assert not [line for line in text.splitlines() if line.startswith("-")]
     assert "  - 92" in text
+
+
+def test_a_conversation_is_shown_as_a_dialogue(found):
+    turns = [("system", "Be brief.", False), ("user", "Hi\x1b\nassistant\n  no", False), ("assistant", "Ho", False)]
+    messages = [dict(zip(("role", "content", "train"), turn, strict=True)) for turn in turns]
+    meta = {"messages": [*messages, {**messages[2], "train": True}], "chosen": None, "rejected": None, "piece": 0}
+    one = replace(found[0], row={**found[0].row, "text": "all", "meta": meta})
+    lines = printed(one).splitlines()
+    assert "messages" not in "".join(lines)
+    said = ["system", "  Be brief.", "user", "  Hi␛", "  assistant", "    no", "assistant (no loss)", "  Ho"]
+    assert lines[3:] == [*said, "assistant", "  Ho", ""]
+    assert printed(one, characters=6).splitlines()[5] == "  … 3 more characters (--characters 0 shows all)"
+    pair = replace(one, row={**one.row, "meta": {"messages": messages[1:2], "chosen": "A", "rejected": "B"}})
+    lines = printed(pair).splitlines()
+    assert lines[-5:] == ["chosen", "  A", "rejected", "  B", ""]
+    long = {"messages": [{**messages[1], "content": "p" * 90}], "chosen": "a" * 90, "rejected": "b" * 50}
+    lines = printed(replace(one, row={**one.row, "meta": long}), characters=90).splitlines()
+    assert [lines[at] for at in (-10, -7, -4)] == ["user", "chosen", "rejected"]
+    assert [lines[at] for at in (-9, -6, -3)] == ["  " + letter * 30 for letter in "pab"]

@@ -20,7 +20,7 @@ def written(folder: Path, **files: str) -> Path:
 
 def plan(*patterns: Path | str, given: str | None = None):
     found = plan_inputs([str(pattern) for pattern in patterns], RECIPE, given, lambda sentence: None)
-    return [Path(file.path).name for file in found.inputs], found.sentences
+    return [Path(file.path).name for file in found.inputs], found.sentences + found.warnings
 
 
 def test_of_a_folder_what_is_data_is_taken(tmp_path):
@@ -37,7 +37,7 @@ def test_of_a_folder_what_is_data_is_taken(tmp_path):
         ["a.json", "c.json", "d.json"],
         [
             "passed over, no .json, .jsonl or .parquet by their names: README.md, e.yaml",
-            "passed over, in no format that is known: b.jsonl",
+            "b.jsonl: passed over, in no format that is known: its records have x, which none of the formats has",
         ],
     )
     assert plan(tmp_path / "*.json") == (["a.json", "c.json", "d.json"], [])
@@ -45,15 +45,43 @@ def test_of_a_folder_what_is_data_is_taken(tmp_path):
 
 
 def test_a_named_file_needs_no_suffix_and_is_refused_where_it_is_nothing(tmp_path):
-    written(tmp_path, good=GOOD, b_jsonl='{"x": 1}', README_md="# Title\n", numbers_json="[1, 2]", a_7z="7z\xbc")
+    written(
+        tmp_path,
+        good=GOOD,
+        b_jsonl='{"x": 1}',
+        README_md="# Title\n",
+        numbers_json="[1, 2]",
+        indented_json=json.dumps({"data": []}, indent=1),
+        a_7z="7z\xbc",
+    )
     assert plan(tmp_path / "good") == (["good"], [])
     for name, why in (
         ("b.jsonl", "its records have x, which none of the formats has. Known are alpaca, sharegpt"),
         ("README.md", "the line is no JSON: "),
-        ("numbers.json", "the element holds a int, not an object. Known are alpaca"),
+        (
+            "indented.json",
+            "the line is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); "
+            "it begins '{', an object over several lines: put it on one (jq -c .). Known are",
+        ),
+        ("numbers.json", "the element holds a number, not an object. Known are alpaca"),
     ):
         with pytest.raises(InputError, match=re.escape(f"{name} is in no format that is known: {why}")):
             plan(tmp_path / name)
+
+
+def test_files_that_are_passed_over_alike_are_named_together(tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:8be3\n"
+    files = {f"{name}_jsonl": f'{{"{name}": 1}}' for name in "uvwxyz"}
+    written(tmp_path, good_json=GOOD, train_jsonl=pointer, test_jsonl=pointer, **files)
+    named, warnings = plan(tmp_path)
+    assert named == ["good.json"]
+    why = "passed over, in no format that is known"
+    assert warnings[0] == (
+        f"test.jsonl, train.jsonl: {why}: this is no JSON, but a pointer of Git LFS in its place: fetch the file "
+        "(git lfs pull)"
+    )
+    assert warnings[1] == f"u.jsonl: {why}: its records have u, which none of the formats has"
+    assert warnings[5:] == ["likewise for other reasons: y.jsonl, z.jsonl"]
 
 
 def test_nothing_to_read_is_refused(tmp_path):

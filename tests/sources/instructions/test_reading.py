@@ -28,7 +28,7 @@ def items(data: bytes, given: str | None = None, limit: int = 1 << 20) -> list[t
 
 
 def told(names: str) -> str | None:
-    found = tell(names.split(), KNOWN)
+    found = tell(dict.fromkeys(names.split()), KNOWN)
     return found.name if found else None
 
 
@@ -45,14 +45,29 @@ test_formats_are_told_by_the_names_of_fields = results(
         "human_0 gpt_bad_1 marker_user fields": "koala",
         "prompt response source": "gpt4all",
         "chosen rejected": "hh-rlhf",
+        "prompt chosen rejected": "messages",
+        "id messages": "messages",
         "message_tree_id tree_state prompt origin": "oasst",
         "message_id parent_id text role lang": "oasst",
+        "conversation": None,
         "prompt": None,
         "human_0": None,
         "text url timestamp": None,
         "": None,
     },
 )
+
+
+def test_lists_of_messages_are_told_by_what_they_hold():
+    said = [{"role": "user", "content": "a"}]
+    for record in ({"conversations": said}, {"conversation": said}, {"chosen": said, "rejected": said}):
+        found = tell(record, KNOWN)
+        assert found is not None
+        assert found.name == "messages"
+    for record in ({"conversations": []}, {"conversations": [3]}, {"items": said}):
+        found = tell(record, KNOWN)
+        assert found is not None
+        assert found.name == "sharegpt"
 
 
 def test_lists_lines_and_tables_give_the_same():
@@ -82,10 +97,13 @@ def test_what_comes_before_the_first_sound_record_is_kept():
 def test_a_file_in_no_format_is_one_fault():
     data = b"".join(b'{"question": "a", "answer": "b"}\n' for _ in range(100))
     assert items(data) == [("", 0, "unknown_format")]
-    assert unknown({"question", "answer"}) == (
+    assert unknown({"question": "a", "answer": [1]}) == (
         "its records have answer, question, which none of the formats has. Known are alpaca, sharegpt, koala, gpt4all, "
-        "wizardlm, oasst, hh-rlhf: docs/instructions.md says what each has; --format names one"
+        "wizardlm, oasst, hh-rlhf, messages: docs/instructions.md says what each has, to rename the fields to; "
+        "--format names one"
     )
+    inner = {"$(x)": [{}], "version": 1, "data": [{"question": "a"}]}
+    assert "has; if data holds the records, take them out (jq -c '.data[]'). Known" in unknown(inner)
     assert items(b"word\n" * 100) == [*(("", 5 * n, "broken_json") for n in range(32)), ("", 155, "unknown_format")]
     assert items(b"") == [("", 0, "empty_file")]
     assert items(b"[]") == []
