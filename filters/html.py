@@ -22,6 +22,8 @@ from lxml import etree  # type: ignore[import-untyped]
 PLACEHOLDER_ALT = frozenset(
     {"enter image description here", "enter link description here", "enter image title here", "alt text"}
 )
+FED = 64 << 10  # characters that the parser gets at a time; it gets no part of a text between tags
+MOST_LOOKED_AT = 500_000_000  # open elements at end tags: some two seconds; pages have some thousands
 INDENT = "  "
 DEEPEST = 8  # lists in lists that are set further in: else a post of nothing but lists would be mostly indentation
 CELL = " | "
@@ -51,6 +53,10 @@ _ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _START = re.compile(r"\s*(-?\d{1,9})\s*")
 
 
+class DeepHtmlError(ValueError):
+    """HTML in which so many elements are open at so many end tags that the parser's search for them takes minutes."""
+
+
 class HtmlToText:
     """Turns HTML into text; one instance serves any number of posts, but only one thread."""
 
@@ -65,9 +71,14 @@ class HtmlToText:
 
         Returns:
             The text, without white space at either end.
+
+        Raises:
+            DeepHtmlError: See ``feed_in_parts``.
         """
         if "<" not in html and "&" not in html:
             return _tidy(html)
+        if len(html) > FED:
+            return _long_to_text(html)
         try:
             self._parser.feed(html)
             return str(self._parser.close())
@@ -82,6 +93,35 @@ class HtmlToText:
 
 def _new_parser() -> etree.HTMLParser:
     return etree.HTMLParser(target=_Builder(), huge_tree=True)
+
+
+def _long_to_text(html: str) -> str:
+    builder = _DeepBuilder()
+    parser = etree.HTMLParser(target=builder, huge_tree=True)
+    feed_in_parts(parser, html.encode("utf-8", "replace").decode(), lambda: builder.depth)
+    return str(parser.close())
+
+
+def feed_in_parts(parser: etree.HTMLParser, html: str, depth: Callable[[], int]) -> None:
+    """Feeds a parser with HTML; gives up where its search through open elements, at each end tag, would take minutes.
+
+    Args:
+        parser: The parser; where this raises, it is not to be used any more.
+        html: HTML without lone surrogates.
+        depth: How many elements are open.
+
+    Raises:
+        DeepHtmlError: It gave up.
+    """
+    looked_at = place = 0
+    while place < len(html):
+        end = html.find("<", place + FED)
+        part = html[place : end if end >= 0 else len(html)]
+        place += len(part)
+        parser.feed(part)
+        looked_at += depth() * part.count("</")
+        if looked_at > MOST_LOOKED_AT:
+            raise DeepHtmlError(f"{depth():,} elements are open at character {place:,}")
 
 
 def _tidy(text: str) -> str:
@@ -242,6 +282,22 @@ class _Builder:
         text = "".join(self._out).rstrip()
         self._reset()
         return text
+
+
+class _DeepBuilder(_Builder):
+    """The same, for long texts, which may be deep."""
+
+    depth = 0  # open elements
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+        self.depth += 1
+        super().start(tag, attributes)
+
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        self.depth -= 1
+        super().end(tag)
 
 
 def _strip_empty_lines(code: str) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from filters.html import feed_in_parts
+
 DEEPEST = 8  # lists and quotations in one another that are set further in
 _BLOCKS = frozenset(
     {"address", "article", "aside", "body", "center", "details", "div", "dl", "dt", "dd", "fieldset", "figcaption"}
@@ -27,18 +29,12 @@ _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~"}
 _SKIPPED = frozenset({"button", "script", "style", "svg", "head", "template", "noscript"})
 _VOID = frozenset({"br", "hr", "img"})
-_FED = 64 << 10  # characters that the parser gets at a time; it gets no part of a text between tags
-_MOST_LOOKED_AT = 500_000_000  # open elements at end tags: some two seconds; pages have some thousands
 _BREAK = "\0"  # the parser turns zero bytes into U+FFFD, so no text has one
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _LANGUAGE = re.compile(r"(?:^|\s)language-([\w+#.-]{1,30})")
 _NAME = re.compile(r"[\w+#.-]{1,30}")
 _START = re.compile(r"\s*(\d{1,9})\s*")
 _FENCES = re.compile(r"^[ \t]*(`{3,})", re.M)  # no line break before it: that takes the square of the time
-
-
-class DeepHtmlError(ValueError):
-    """HTML in which so many elements are open at so many end tags that the parser's search for them takes minutes."""
 
 
 class HtmlToMarkdown:
@@ -57,21 +53,13 @@ class HtmlToMarkdown:
             Markdown, without white space at either end.
 
         Raises:
-            DeepHtmlError: The parser would take minutes: for each end tag it looks through all open elements.
+            DeepHtmlError: See ``filters.html.feed_in_parts``.
         """
         html = html.encode("utf-8", "replace").decode()
         if not html:
             return ""
-        looked_at = place = 0
         try:
-            while place < len(html):
-                end = html.find("<", place + _FED)
-                part = html[place : end if end >= 0 else len(html)]
-                place += len(part)
-                self._parser.feed(part)
-                looked_at += self._builder.depth * part.count("</")
-                if looked_at > _MOST_LOOKED_AT:
-                    raise DeepHtmlError(f"{self._builder.depth:,} elements are open at character {place:,}")
+            feed_in_parts(self._parser, html, lambda: self._builder.depth)
             return str(self._parser.close())
         except Exception:
             self._renew()  # the next text must not meet what is left of this one

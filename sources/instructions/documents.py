@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
-from filters.instructions.markdown import DeepHtmlError, HtmlToMarkdown
+from filters.html import DeepHtmlError
+from filters.instructions.markdown import HtmlToMarkdown
 from filters.instructions.shared_chats import blocked_word, fault_of, is_html, is_html_text, without_buttons
 from filters.instructions.split import Piece, split_turns
 from filters.instructions.turns import ASSISTANT, Turn, in_order, is_empty, joined, prompt_fault, with_text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.html import HtmlToText, html_to_text
+from filters.html import FED, DeepHtmlError, HtmlToText, html_to_text
 
 LITERAL = {
     "paragraphs": ("<p>One\nand  the\tsame.</p>\n\n<p>Two.</p>\n", "One and the same.\n\nTwo."),
@@ -140,3 +140,21 @@ def test_code_comes_back_to_the_letter(code):
 def test_words_of_paragraphs_come_back_in_order(words):
     html = "".join(f"<p>{word}</p>\n" for word in words)
     assert html_to_text(html) == "\n\n".join(words)
+
+
+def test_the_square_of_depth_is_refused(monkeypatch):
+    monkeypatch.setattr("filters.html.MOST_LOOKED_AT", 50_000_000)
+    convert = HtmlToText()
+    with pytest.raises(DeepHtmlError, match="elements are open at character"):
+        convert("<i>x</p>" * 40_000)
+    assert convert("<p>next</p>") == "next"
+
+
+@pytest.mark.parametrize(
+    "part", ["<p>One <i>and</i> &amp; a\u00e9</p>", "<ul><li>x<pre>  y\n</pre></ul>", "<td>a<td>b</tr>", "\ud800<br>"]
+)
+def test_long_posts_are_read_in_parts_as_they_are_whole(part, monkeypatch):
+    post = part * (3 * FED // len(part))
+    long = html_to_text(post)
+    monkeypatch.setattr("filters.html.FED", len(post))
+    assert html_to_text(post) == long

@@ -2,7 +2,7 @@
 
 lm-sys/FastChat, ``data/dummy_conversation.json``: ``{"id", "conversations": [{"from": "human" | "gpt", "value"}]}``.
 Other copies say ``user``, ``chatgpt``, ``bing``, ``bard`` or ``system``, have ``items`` for ``conversations`` or
-``idx`` for ``id`` (WizardLM's second set), and ``model`` or ``plugins``.
+``idx`` for ``id`` (WizardLM's second set), ``model`` or ``plugins``, and ``system`` or ``system_prompt`` beside the list.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ ROLES = {
     "system": SYSTEM,
 }
 PLUGINS = "plugins"
+SYSTEM_FIELDS = ("system", "system_prompt")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class ShareGpt:
     """ShareGPT's list."""
 
     name: str = "sharegpt"
-    columns: tuple[str, ...] = ("id", "idx", "conversations", "items", "model", PLUGINS)
+    columns: tuple[str, ...] = ("id", "idx", "conversations", "items", "model", PLUGINS, *SYSTEM_FIELDS)
 
     def tells(self, record: Record) -> bool:
         """By its list of turns."""
@@ -74,6 +75,9 @@ def _item(record: Record) -> Item:
             known = ", ".join(ROLES)
             return Fault("unknown_role", f"turn {number} is from {shown(turn['from'])}, which is none of {known}")
         turns.append(Turn(role, turn["value"], role == ASSISTANT))
+    system = next(filter(None, (text_or_none(record.get(name)) for name in SYSTEM_FIELDS)), None)
+    if system and not (turns and turns[0].role == SYSTEM):
+        turns.insert(0, Turn(SYSTEM, system, False))
     key = key_of(record.get("id")) or key_of(record.get("idx"))
     facts = {"model": text_or_none(record.get("model")), PLUGINS: record.get(PLUGINS) is not None}
     return Conversation(turns, key, facts)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.instructions.markdown import DeepHtmlError, HtmlToMarkdown
+from filters.html import DeepHtmlError
+from filters.instructions.markdown import HtmlToMarkdown
 from tests.tables import results
 
 CONVERT = HtmlToMarkdown()
@@ -98,7 +99,7 @@ def test_empty_lines_within_code_are_passed_once():
 
 
 def test_the_square_of_depth_is_refused(monkeypatch):
-    monkeypatch.setattr("filters.instructions.markdown._MOST_LOOKED_AT", 50_000_000)
+    monkeypatch.setattr("filters.html.MOST_LOOKED_AT", 50_000_000)
     with pytest.raises(DeepHtmlError, match="elements are open at character"):
         CONVERT("<i>x</p>" * 40_000)
     assert CONVERT("<p>next</p>") == "next"

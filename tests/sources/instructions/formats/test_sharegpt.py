@@ -18,6 +18,20 @@ def test_roles_of_all_copies_are_known():
     assert one([]) == ""
 
 
+def test_a_system_text_beside_the_list_comes_first():
+    said = turns(("human", "a"), ("gpt", "b"))
+    for record in ({"system": "s"}, {"system_prompt": "s"}, {"system": "s", "system_prompt": "t"}):
+        assert brief(read(ShareGpt(), [{**record, "conversations": said}])[0]) == "s:s / u:a / a:b!"
+    for record in ({"system": ""}, {"system": None}, {"system": 3}):
+        assert brief(read(ShareGpt(), [{**record, "conversations": said}])[0]) == "u:a / a:b!"
+    both = {"system": "s", "conversations": turns(("system", "t"), *said_by("a", "b"))}
+    assert brief(read(ShareGpt(), [both])[0]) == "s:t / u:a / a:b!"
+
+
+def said_by(human: str, gpt: str) -> list[tuple]:
+    return [("human", human), ("gpt", gpt)]
+
+
 test_what_is_no_conversation = results(
     lambda name: one(
         {
