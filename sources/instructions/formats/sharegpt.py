@@ -2,7 +2,7 @@
 
 lm-sys/FastChat, ``data/dummy_conversation.json``: ``{"id", "conversations": [{"from": "human" | "gpt", "value"}]}``.
 Other copies say ``user``, ``chatgpt``, ``bing``, ``bard`` or ``system``, have ``items`` for ``conversations`` or
-``idx`` for ``id`` (WizardLM's second set), ``model`` or ``plugins``, and ``system`` or ``system_prompt`` beside the list.
+``idx`` for ``id`` (WizardLM's second set), ``model`` or ``plugins``, ``system`` or ``system_prompt`` beside the list.
 """
 
 from __future__ import annotations
