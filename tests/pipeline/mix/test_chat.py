@@ -364,7 +364,7 @@ def test_rows_without_messages_are_texts(tmp_path):
     mix_of(tmp_path, "shards", seq_len=16)
     manifest = json.loads((tmp_path / "shards" / "manifest.json").read_text())
     chat = manifest["mixture"]["instructions"]["chat"]
-    assert (chat["conversations"], chat["refused"]) == (1, {"unknown_role": 1})
+    assert (chat["conversations"], chat["refused"]) == (1, {"no_message": 1})
     assert manifest["mixture"]["instructions"]["corpus"]["documents"] == 3
     parquet(tmp_path / "none", pa.nulls(2), ["text " * 30, "more " * 30])
     mix_of(tmp_path / "none", "shards", seq_len=16)
