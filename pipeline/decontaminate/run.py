@@ -223,5 +223,5 @@ class Work:
 
 
 def _counted(name: str, count: int, before: int) -> str:
-    """A source's ids with the loss off; of those for which it was off before, as a template has it, how many are new."""
+    """A source's ids with the loss off; where it was off for some before, as a template has it, how many are new."""
     return f"{name} {count:,}" + (f" ({count - before:+,})" if before else "")
