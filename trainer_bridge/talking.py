@@ -80,8 +80,11 @@ class Talk:
             raise TrainerError(f"the template {template.name} has no place for a system text: leave --system out")
         try:
             check_tokenizer(encoder, template)
+            without_tags(system or "", template.tags, "refuse")
         except TemplateError as error:
             raise TrainerError(str(error)) from error
+        except ConversationError as error:
+            raise TrainerError(f"--system: {error}") from error
         self._system: list[Message] = [] if system is None else [{"role": "system", "content": system}]
         self._answers = 0
         self.messages: list[Message] = []
@@ -110,7 +113,8 @@ class Talk:
             asked = asked[2:]
             prompt = self._ids(asked)
         if len(prompt) >= context:
-            raise TrainerError(f"the question makes {len(prompt)} ids; the model's context is {context}")
+            what = "system text and question make" if self._system else "the question makes"
+            raise TrainerError(f"{what} {len(prompt)} ids; the model's context is {context}")
         count = min(choices.tokens, context - len(prompt))
         seed, said = choices.seed + self._answers, ""
         try:

@@ -173,6 +173,10 @@ def test_what_cannot_be_asked(encoder):
         next(talk.answer("water " * 500))
     with pytest.raises(TrainerError, match="the template koala has no place for a system text: leave --system out"):
         Talk(model, encoder, load_template("koala"), CHOICES, system="s")
+    with pytest.raises(TrainerError, match=r"--system: a message holds '\[INST\]'"):
+        Talk(model, encoder, load_template("llama2"), CHOICES, system="[INST]")
+    with pytest.raises(TrainerError, match=r"system text and question make \d+ ids; the model's context is 400"):
+        next(Talk(model, encoder, load_template("llama2"), CHOICES, system="water " * 500).answer("a"))
     with pytest.raises(TrainerError, match="the tokenizer has more ids than the model's 64"):
         Talk(tiny.model(), encoder, load_template("koala"), CHOICES)
 
