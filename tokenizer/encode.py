@@ -64,6 +64,7 @@ class Encoder:
         sha256: Checksum of the model file, in hex.
         is_fast: Whether the model has the property that the unit cache needs; else every text is the library's.
         why_not_fast: The reason in words; None where it is fast.
+        adds_space_behind: Whether a text is encoded with a space behind it, not before it.
     """
 
     vocab_size: int
@@ -74,6 +75,7 @@ class Encoder:
     sha256: str
     is_fast: bool
     why_not_fast: str | None
+    adds_space_behind: bool
 
     def __init__(self, model_path: str | Path, cache_bytes: int = CACHE_BYTES, *, use_compiled: bool = True) -> None:
         """Loads a model.
@@ -113,6 +115,7 @@ class Encoder:
         model = parse_model(content, self._path)
         cuts = find_cuts(model)
         self._removes_spaces = model.remove_extra_spaces
+        self.adds_space_behind = model.space_as_suffix and model.add_dummy_prefix
         self.why_not_fast = why_units_are_not_independent(model)
         separator = None if self.why_not_fast else find_separator(self._processor, model, cuts)
         if separator is None:

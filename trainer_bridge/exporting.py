@@ -128,7 +128,9 @@ def write_tokenizer(source: Path, folder: Path, context: int, template: Template
     def piece(number: int) -> str | None:
         return str(model.id_to_piece(number)) if number >= 0 else None
 
-    content = json.dumps(tokenizer_json(model, file), ensure_ascii=False)
+    theirs = tokenizer_json(model, file)
+    special = [str(token["content"]) for token in theirs["added_tokens"]]
+    content = json.dumps(theirs, ensure_ascii=False)
     (folder / "tokenizer.json").write_text(content, encoding="utf-8")
     settings: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -140,7 +142,7 @@ def write_tokenizer(source: Path, folder: Path, context: int, template: Template
         "split_special_tokens": template is None,
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
-        **({} if template is None else {"chat_template": chat_template(template)}),
+        **({} if template is None else {"chat_template": chat_template(template, special)}),
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1))
     return None

@@ -1,8 +1,9 @@
 """Talks with a chat model: turns are read, and the answer to each is written as it comes."""
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -10,7 +11,7 @@ import torch
 
 from tokenizer.chat.encode import check_tokenizer, encode_prompt
 from tokenizer.chat.frames import Place
-from tokenizer.chat.messages import ConversationError, Message
+from tokenizer.chat.messages import ConversationError, Message, without_tags
 from tokenizer.chat.template import Template, TemplateError
 from tokenizer.encode import Encoder
 from tokenizer.errors import TokenizerError
@@ -27,8 +28,10 @@ from trainer_bridge.vocabulary import NAME, check_is, find_tokenizer
 ROOM = 4  # a quarter of the context, or as many ids as are asked for, is left to an answer
 BEFORE = 8  # ids of the prompt that an answer is decoded behind, for the space that it may begin with
 UNFINISHED = "\ufffd"  # what a character is decoded to of which bytes are yet to come
-HELP = "Ask, and end with Ctrl-D; /new begins a new conversation.\n"
+HELP = "Ask, and end with Ctrl-D; Ctrl-C stops an answer, /new begins a new conversation.\n"
 ASK = "> "
+# What would move a terminal's cursor, or worse: a model of bytes can say any of them.
+CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")}, UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,11 @@ class Talk:
             raise TrainerError(f"the template {template.name} has no place for a system text: leave --system out")
         try:
             check_tokenizer(encoder, template)
+            without_tags(system or "", template.tags, "refuse")
         except TemplateError as error:
             raise TrainerError(str(error)) from error
+        except ConversationError as error:
+            raise TrainerError(f"--system: {error}") from error
         self._system: list[Message] = [] if system is None else [{"role": "system", "content": system}]
         self._answers = 0
         self.messages: list[Message] = []
@@ -87,11 +93,11 @@ class Talk:
         """Forgets what was said, but for the system text."""
         self.messages = []
 
-    def answer(self, question: str) -> Iterator[str]:
-        """Says something; gives the answer, piece by piece as it comes, and keeps both.
+    def answer(self, question: str) -> Generator[str, None, None]:
+        """Says something; gives the answer, piece by piece as it comes, and keeps both, as far as it was taken.
 
         What is too old for the context is forgotten, turn by turn; and all before a question, where the template has
-        one turn alone.
+        one turn alone. Where an answer holds a tag of the template, it is kept with the tag escaped.
 
         Raises:
             ConversationError: The question cannot be encoded: it is empty, or holds a tag of the template.
@@ -107,15 +113,26 @@ class Talk:
             asked = asked[2:]
             prompt = self._ids(asked)
         if len(prompt) >= context:
-            raise TrainerError(f"the question makes {len(prompt)} ids; the model's context is {context}")
+            what = "system text and question make" if self._system else "the question makes"
+            raise TrainerError(f"{what} {len(prompt)} ids; the model's context is {context}")
         count = min(choices.tokens, context - len(prompt))
         seed, said = choices.seed + self._answers, ""
-        for text in self._texts(prompt, count, seed):
-            yield text
-            said += text
-        self._answers += 1
-        if said.strip():  # an empty answer is no turn
-            self.messages = [*asked, {"role": "assistant", "content": said}]
+        try:
+            for text in self._texts(prompt, count, seed):
+                said += text
+                yield text
+        finally:
+            self._answers += 1
+            if (said := self._untagged(said)).strip():  # an empty answer is no turn
+                self.messages = [*asked, {"role": "assistant", "content": said}]
+
+    def _untagged(self, said: str) -> str:
+        """An answer that can be read again: its tags escaped, or what stands before them where that leaves some."""
+        tags = self._template.tags
+        try:
+            return without_tags(said, tags, "escape")
+        except ConversationError:
+            return said[: min(said.find(tag) for tag in tags if tag in said)]
 
     def _ids(self, messages: Sequence[Message]) -> list[int]:
         return [int(number) for number in encode_prompt(self._encoder, self._template, [*self._system, *messages])]
@@ -124,38 +141,34 @@ class Talk:
         """An answer without its frame, in pieces that are never taken back."""
         choices, template = self._choices, self._template
         front, back = _frame(template)
+        back = back.rstrip() if template.strip else back
+        held = len(back) + len(template.stop_text)  # characters that may turn out to be of the frame, or of the end
         before = prompt[-BEFORE:]
         known = len(self._encoder.decode(before))
         ids: list[int] = []
-        given = ""
+        given = text = ""
         for number in continued(self._model, prompt, count, choices.temperature, choices.top_p, seed):
             if template.ends_with_eos and number == self._encoder.eos_id:
                 break
             ids.append(number)
-            text = self._encoder.decode(before + ids)[known:].removeprefix(front)
-            text = text.lstrip() if template.strip else text
+            text = _behind(front, self._encoder.decode(before + ids)[known:], strip=template.strip)
             if template.stop_text and template.stop_text in text:
-                yield from _rest(given, _without(text.partition(template.stop_text)[0], back, strip=template.strip))
-                return
-            blank = len(text) - len(text.rstrip()) if template.strip else len(back)
-            sure = text[: max(0, len(text) - blank - len(template.stop_text))].rstrip(UNFINISHED)
+                text = text.partition(template.stop_text)[0]
+                break
+            sure = text[: max(0, len(text) - held)].rstrip(UNFINISHED)
+            sure = sure.rstrip() if template.strip else sure
             if len(sure) > len(given):
                 yield sure[len(given) :]
                 given = sure
-        text = self._encoder.decode(before + ids)[known:].removeprefix(front)
-        text = text.lstrip() if template.strip else text
-        yield from _rest(given, _without(text, back, strip=template.strip))
+        text = text.rstrip().removesuffix(back).rstrip() if template.strip else text.removesuffix(back)
+        if len(text) > len(given):
+            yield text[len(given) :]
 
 
-def _without(text: str, back: str, *, strip: bool) -> str:
-    """An answer without what stands behind it in its frame."""
-    return text.rstrip() if strip else text.removesuffix(back)
-
-
-def _rest(given: str, text: str) -> Iterator[str]:
-    """What of a text was not given yet."""
-    if len(text) > len(given):
-        yield text[len(given) :]
+def _behind(front: str, text: str, *, strip: bool) -> str:
+    """What of a text stands behind the front of its frame, of which the end may be yet to come."""
+    text = "" if front.startswith(text) else text.removeprefix(front)
+    return text.lstrip() if strip else text
 
 
 def _frame(template: Template) -> tuple[str, str]:
@@ -169,16 +182,23 @@ def _frame(template: Template) -> tuple[str, str]:
 def questions(source: TextIO, *, shows: bool) -> Iterator[str]:
     """What is asked, a line each; blank lines are none."""
     if shows:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401, PLC0415 - lets lines be edited, and earlier ones be found again
         sys.stderr.write(HELP)
     while True:
-        if shows:
+        if shows and sys.stdout.isatty():
             try:
                 line = input(ASK)
-            except EOFError:
+            except (EOFError, KeyboardInterrupt) as end:
                 sys.stderr.write("\n")
+                if isinstance(end, KeyboardInterrupt):
+                    raise
                 return
-        elif not (line := source.readline()):
-            return
+        else:
+            sys.stderr.write(ASK * shows)
+            sys.stderr.flush()
+            if not (line := source.readline()):
+                return
         if line.strip():
             yield line.strip()
 
@@ -208,16 +228,23 @@ def run(options: argparse.Namespace) -> None:
             talk.begin_anew()
             continue
         try:
-            _say(talk.answer(question))
+            _say(talk.answer(question), may_stop=shows)
         except (ConversationError, TrainerError) as error:
             if not shows:
                 raise TrainerError(str(error)) from error
             sys.stderr.write(f"{error}\n")
 
 
-def _say(pieces: Iterator[str]) -> None:
-    for piece in pieces:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+def _say(pieces: Generator[str, None, None], *, may_stop: bool) -> None:
+    """Writes an answer as it comes; where it may, Ctrl-C stops it, and the talk goes on."""
+    controls = CONTROLS if sys.stdout.isatty() else {}
+    with contextlib.closing(pieces):
+        try:
+            for piece in pieces:
+                sys.stdout.write(piece.translate(controls))
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            if not may_stop:
+                raise
     sys.stdout.write("\n")
     sys.stdout.flush()

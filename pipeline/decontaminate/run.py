@@ -187,8 +187,10 @@ class Work:
         with CountWatcher("mask", over, self._progress, "documents") as watcher:
             spans = find_masks(data, indexes, summary.found, watcher.count)
         done = mask_shards(data.shards, spans, question, indexes, self._args.threshold)
-        off = ", ".join(f"{name} {count:,}" for name, count in done.after.items() if count) or "none"
-        self._say(f"{data.shards.root}: the loss is off for these ids: {off}. Shards written anew: {done.shards:,}.")
+        off = ", ".join(_counted(name, count, done.before.get(name, 0)) for name, count in done.after.items() if count)
+        self._say(
+            f"{data.shards.root}: the loss is off for these ids: {off or 'none'}. Shards written anew: {done.shards:,}."
+        )
         if done.before != done.after:
             self._say("A run of the trainer that goes on with them is told so; a new one just leaves these ids out.")
 
@@ -218,3 +220,8 @@ class Work:
         moved = ["--corpus", self._args.corpus] if self._args.corpus else []
         quiet = ["--quiet"] if self._args.quiet else []
         take_out([*folders, "--list", join(self._args.report, DROPPED), "--apply", *moved, *quiet])
+
+
+def _counted(name: str, count: int, before: int) -> str:
+    """A source's ids with the loss off; where it was off for some before, as a template has it, how many are new."""
+    return f"{name} {count:,}" + (f" ({count - before:+,})" if before else "")

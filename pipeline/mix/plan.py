@@ -266,7 +266,9 @@ def plan_sentences(plan: Plan) -> list[str]:
     lines = [f"{plan.tokens:,} tokens: {form.rows:,} rows of {form.seq_len} in {form.shards:,} shards"]
     if plan.filled is not None:
         lines.append(f"each document stays whole in a row: {plan.filled:,} ids fill rows up ({_part(plan):.1%})")
-    lines += [sentence(source.counts.name, source.counts.chat) for source in plan.sources if source.counts.chat]
+    accounts = {source.counts.name: source.counts.chat for source in plan.sources if source.counts.chat}
+    some = {name: account for name, account in accounts.items() if account["conversations"] or account["refused"]}
+    lines += [sentence(name, account) for name, account in (some or accounts).items()]
     if plan.heldout:
         out, copies = (sum(getattr(source.counts, key) for source in plan.sources) for key in ("kept_out", "copies"))
         lines.append(

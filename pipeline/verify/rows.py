@@ -296,13 +296,17 @@ def _by_row(found: Segments, rows: int, sources: int) -> Numbers:
 
 
 def _whole(folder: ShardFolder, found: Segments, ids: npt.NDArray[Any], loss: Losses | None) -> Hashes:
-    """Hashes of the documents that stand in one row from their beginning to the eos; of none where there is no eos."""
+    """Hashes of the documents that stand in one row from their beginning to the eos; of none where there is no eos.
+
+    What ends with eos at the end of a row is no document yet: a conversation has an eos behind each answer.
+    """
     manifest = folder.manifest
     if not manifest["inserts_eos"]:
         return np.empty(0, np.uint64)
     ends = ids[found.rows, np.maximum(found.stops - 1, 0)] == manifest["eos"]
     are = found.are_documents & (found.offsets == 0)
-    whole = np.flatnonzero(found.is_start & are & ends & (found.stops > found.begins))
+    is_followed = np.append(found.rows[1:] == found.rows[:-1], False)
+    whole = np.flatnonzero(found.is_start & are & ends & is_followed & (found.stops > found.begins))
     places = (
         found.rows[whole] * ids.shape[1] + found.begins[whole],
         found.rows[whole] * ids.shape[1] + found.stops[whole],

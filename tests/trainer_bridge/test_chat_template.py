@@ -105,8 +105,15 @@ def test_llama_2_s_own_template(models, pairs, system, data):
 
 def test_what_is_refused_here_is_refused_there(models):
     theirs = exported(models, "small", load_template("llama2"))
-    for messages in (conversation("a [INST] b"), conversation("a", "</s>", "b"), conversation("a", "b")[::-1]):
-        with pytest.raises(Exception, match=r"a message holds a tag of the template|must take turns"):
+    for messages, what in (
+        (conversation("a [INST] b"), "a message holds a tag of the template, or of the tokenizer"),
+        (conversation("a", "</s>", "b"), "a message holds a tag of the template, or of the tokenizer"),
+        (conversation("a <unk> b"), "a message holds a tag of the template, or of the tokenizer"),
+        (conversation("a", "b")[::-1], "user and assistant must take turns"),
+        (conversation("a", " \n", "b"), "a message is empty"),
+        (conversation(system="s"), "there must be a turn of the user"),
+    ):
+        with pytest.raises(Exception, match=what):
             applied(theirs, messages)
     alpaca = exported(models, "small", load_template("alpaca"))
     for messages, what in (

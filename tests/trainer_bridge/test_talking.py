@@ -101,6 +101,41 @@ def test_an_answer_comes_in_pieces_none_of_which_is_taken_back(encoder):
     assert True in found
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ('answer: " water {answer}"', 8),  # the front comes in two ids
+        ('answer: "{answer} water"\nstrip: true', 8),
+        ('answer: "{answer} water"', 8),
+        ('answer: " {answer}"\nstrip: true', 9),
+    ],
+)
+def test_the_frame_of_an_answer_is_none_of_it(encoder, keys, expected):
+    template = parse_template(f'name: t\nfirst: "U: {{user}} A:"\nend: "{{eos}}"\n{keys}')
+    pieces = Talk(model_of(encoder.encode("water").tolist()), encoder, template, replace(CHOICES, tokens=9)).answer("q")
+    assert "".join(pieces).strip() == " ".join(["water"] * expected)
+
+
+@pytest.mark.parametrize(("tags", "kept"), [('["ter"]', "wat er wat er"), ('["wa", "w a"]', None)])
+def test_an_answer_that_holds_a_tag_is_read_again_without_it(encoder, tags, kept):
+    """A model can say anything; the talk goes on."""
+    text = f'name: t\nfirst: "U: {{user}} A:"\nlater: "U: {{user}} A:"\nanswer: " {{answer}}"\nend: "#"\ntags: {tags}'
+    model = model_of(encoder.encode("water").tolist())
+    talk = Talk(model, encoder, parse_template(text), replace(CHOICES, tokens=2))
+    for _ in range(2):
+        assert "".join(talk.answer("q")) == "water water"
+    assert [m["content"] for m in talk.messages if m["role"] == "assistant"] == ([kept] * 2 if kept else [])
+
+
+def test_of_an_answer_that_is_stopped_its_part_is_kept(encoder):
+    talk = Talk(model_of(encoder.encode("water").tolist()), encoder, load_template("llama2"), CHOICES)
+    answer = talk.answer("q")
+    said = next(answer) + next(answer)
+    answer.close()
+    assert said == "water water"
+    assert talk.messages == [{"role": "user", "content": "q"}, {"role": "assistant", "content": said}]
+
+
 def test_what_is_old_is_forgotten_turn_by_turn_but_for_the_system_text(encoder):
     model, template = model_of(encoder.encode("water").tolist()), load_template("llama2")
     talk = Talk(model, encoder, template, replace(CHOICES, tokens=8), system="Be.")
@@ -138,6 +173,10 @@ def test_what_cannot_be_asked(encoder):
         next(talk.answer("water " * 500))
     with pytest.raises(TrainerError, match="the template koala has no place for a system text: leave --system out"):
         Talk(model, encoder, load_template("koala"), CHOICES, system="s")
+    with pytest.raises(TrainerError, match=r"--system: a message holds '\[INST\]'"):
+        Talk(model, encoder, load_template("llama2"), CHOICES, system="[INST]")
+    with pytest.raises(TrainerError, match=r"system text and question make \d+ ids; the model's context is 400"):
+        next(Talk(model, encoder, load_template("llama2"), CHOICES, system="water " * 500).answer("a"))
     with pytest.raises(TrainerError, match="the tokenizer has more ids than the model's 64"):
         Talk(tiny.model(), encoder, load_template("koala"), CHOICES)
 

@@ -65,11 +65,18 @@ class Encoded:
 
 
 def check_tokenizer(encoder: Encoder, template: Template) -> None:
-    """Refuses a tokenizer that lacks a special id that the template needs.
+    """Refuses a tokenizer that lacks a special id that the template needs, or that ends each text with a space.
+
+    Of the latter, a prompt that is encoded apart from its answer has an id that the whole text does not have.
 
     Raises:
-        TemplateError: It names the id.
+        TemplateError: It says so.
     """
+    if encoder.adds_space_behind:
+        raise TemplateError(
+            "the tokenizer puts a space behind each text (treat_whitespace_as_suffix), and so between a prompt and its "
+            "answer, which are encoded apart: take one that puts it before"
+        )
     numbers = {BOS: encoder.bos_id, EOS: encoder.eos_id}
     for name in (BOS, EOS):
         if name in template.special and numbers[name] < 0:
@@ -175,7 +182,7 @@ def encode_conversations(
         prompt: Whether they end with a turn of the user.
 
     Raises:
-        TemplateError: The tokenizer lacks a special id that the template needs.
+        TemplateError: See ``check_tokenizer``.
     """
     check_tokenizer(encoder, template)
     found: list[Segment] = []
@@ -252,7 +259,7 @@ def encode_conversation(
 
     Raises:
         ConversationError: It cannot be encoded; ``reason`` is a word for it.
-        TemplateError: The tokenizer lacks a special id that the template needs.
+        TemplateError: See ``check_tokenizer``.
     """
     encoded = encode_conversations(encoder, template, [messages], tags)
     if encoded.refused:
@@ -267,7 +274,7 @@ def encode_prompt(encoder: Encoder, template: Template, messages: Sequence[Messa
 
     Raises:
         ConversationError: It cannot be encoded; ``reason`` is a word for it.
-        TemplateError: The tokenizer lacks a special id that the template needs.
+        TemplateError: See ``check_tokenizer``.
     """
     encoded = encode_conversations(encoder, template, [messages], tags, prompt=True)
     if encoded.refused:

@@ -1,18 +1,26 @@
 """A template as Hugging Face's ``chat_template``, for ``apply_chat_template`` of an exported tokenizer.
 
-It gives the text that is encoded here, with the names of bos and eos in it; so a message that holds one of these is
-refused there, as one with a tag of the template is. What their tokenizer makes of the text are the ids of
-``tokenizer.chat.encode`` wherever no unit reaches over the border of a prompt and its answer.
+It gives the text that is encoded here, with the names of bos and eos in it; so a message that holds one of these, or
+another text that their tokenizer takes for an id, is refused there, as one with a tag of the template is. What their
+tokenizer makes of the text are the ids of ``tokenizer.chat.encode`` wherever no unit reaches over the border of a
+prompt and its answer.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from tokenizer.chat.frames import Place
 from tokenizer.chat.template import Template
 
 
-def chat_template(template: Template) -> str:
-    """The Jinja text of a template."""
+def chat_template(template: Template, special: Sequence[str]) -> str:
+    """The Jinja text of a template.
+
+    Args:
+        template: The template.
+        special: What their tokenizer takes for ids: the names of bos and eos, of the unknown piece, ...
+    """
     later = _frame(template, "later", user=_content(template))
     with_system = _frame(template, "first_with_system", user=_content(template, "rstrip"), system="system")
     first = _frame(template, "first", user=_content(template))
@@ -28,7 +36,8 @@ def chat_template(template: Template) -> str:
             "{% if messages[0]['role'] == 'system' %}",
             "{% set system = messages[0]['content'] %}{% set turns = messages[1:] %}",
             "{% else %}{% set turns = messages %}{% endif %}",
-            _refused(template),
+            "{% if not turns %}" + _raise("there must be a turn of the user") + "{% endif %}",
+            _refused([*special, *template.tags]),
             "{% for message in turns %}",
             "{% if message['role'] != ('user' if loop.index0 % 2 == 0 else 'assistant') %}",
             _raise("user and assistant must take turns"),
@@ -45,14 +54,16 @@ def chat_template(template: Template) -> str:
     )
 
 
-def _refused(template: Template) -> str:
-    """Refuses messages that hold a tag, or the name of a special id."""
-    tags = "".join(f", {_literal(tag)}" for tag in template.tags)
+def _refused(tags: Sequence[str]) -> str:
+    """Refuses messages that are empty, or hold a tag, or what their tokenizer takes for an id."""
+    listed = ", ".join(_literal(tag) for tag in tags)
     return (
         "{% for message in messages %}"
-        f"{{% for tag in [bos_token, eos_token{tags}] %}}"
-        "{% if tag and tag in message['content'] %}"
-        + _raise("a message holds a tag of the template")
+        "{% if message['role'] != 'system' and not message['content'].strip() %}"
+        + _raise("a message is empty")
+        + f"{{% endif %}}{{% for tag in [{listed}] %}}"
+        "{% if tag in message['content'] %}"
+        + _raise("a message holds a tag of the template, or of the tokenizer")
         + "{% endif %}{% endfor %}{% endfor %}"
     )
 

@@ -97,6 +97,8 @@ def _check_message(number: int, message: Any) -> None:
     if not isinstance(message, Mapping):
         raise ConversationError("no_message", f"message {number} is no mapping of role and content")
     role, content = message.get("role"), message.get("content")
+    if role is None and content is None:  # so a null is read from a table
+        raise ConversationError("no_message", f"message {number} is null")
     if role not in ROLES:
         known = ", ".join(ROLES)
         raise ConversationError("unknown_role", f"message {number} has the role {str(role)[:40]!r}; known are {known}")

@@ -187,7 +187,7 @@ def load_template(name_or_path: str | Path) -> Template:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
         text = content.decode()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8, or a path with a NUL
         raise TemplateError(f"cannot read the template {path}: {error}") from error
     if len(content) > MOST_BYTES:
         raise TemplateError(f"the template {path} has more than {MOST_BYTES:,} bytes: is it one?")

@@ -1,6 +1,8 @@
 """The loss goes off for samples within conversations, beside where their template has it off."""
 
 import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -37,13 +39,21 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def masked(made, tmp_path_factory):
+def said():
+    """What the command says of each set."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def masked(made, said, tmp_path_factory):
     root = tmp_path_factory.mktemp("masked") / "root"
     shutil.copytree(made[0], root)
     for name in KINDS:
         paths = ["--against", str(root / "evals"), "--report", str(root / f"overlap-{name}")]
         flags = ["--corpus", str(root / "corpus"), "--mask", "--method", "words", "--quiet"]
-        main([str(root / name), *paths, *flags])
+        with redirect_stdout(StringIO()) as output:
+            main([str(root / name), *paths, *flags])
+        said[name] = output.getvalue()
     return root
 
 
@@ -71,6 +81,14 @@ def test_verify_knows_of_both(masked, name):
     assert len(record["against"]) == 1
     assert len(record["earlier"]) == 1
     assert "run the same python -m pipeline.decontaminate --mask again" in cure(str(masked / name))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_new_is_told_apart_from_what_the_template_has(made, masked, said, name):
+    was, is_ = (
+        open_folder(str(root / name)).manifest["loss_mask"]["tokens"]["instructions"] for root in (made[0], masked)
+    )
+    assert f"the loss is off for these ids: instructions {is_:,} (+{is_ - was:,})." in said[name].replace("\n", " ")
 
 
 @pytest.mark.parametrize("name", KINDS)

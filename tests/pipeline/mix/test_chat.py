@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from itertools import pairwise, permutations
 
 import numpy as np
 import pyarrow as pa
@@ -274,6 +275,17 @@ def test_held_out_conversations_and_their_copies(tmp_path):
         assert ({40, 41} <= trained) or {40, 41}.isdisjoint(trained)  # the same but for their numbers
 
 
+def test_a_conversation_that_begins_as_a_held_out_one_is_no_copy(tmp_path):
+    """Each row is a turn, so each ends with the eos of an answer, from which its conversation goes on."""
+    encoder = Encoder(corpora.write_model(tmp_path))
+    turns = [conversation("".join(letters), "harbour") for letters in permutations("abdgklmo", 3)]
+    sizes = [len(encode_conversation(encoder, load_template("llama2"), turn)[0]) for turn in turns]
+    turns = [turn for turn, size in zip(turns, sizes, strict=True) if size == sizes[0]][:60]
+    make(tmp_path, [*turns, *(first + second for first, second in pairwise(turns))])
+    mix_of(tmp_path, "shards", seq_len=sizes[0], shard_rows=1000, heldout_tokens=16 * sizes[0])
+    assert verify_shards(str(tmp_path / "shards"))[1] == []
+
+
 def test_the_same_ids_with_another_mask_are_another_document(tmp_path):
     same = conversation("harbour lantern", "winter copper")
     make(tmp_path, [same, same, [*same[:1], {**same[1], "train": False}], *talks(3, 1)])
@@ -352,7 +364,7 @@ def test_rows_without_messages_are_texts(tmp_path):
     mix_of(tmp_path, "shards", seq_len=16)
     manifest = json.loads((tmp_path / "shards" / "manifest.json").read_text())
     chat = manifest["mixture"]["instructions"]["chat"]
-    assert (chat["conversations"], chat["refused"]) == (1, {"unknown_role": 1})
+    assert (chat["conversations"], chat["refused"]) == (1, {"no_message": 1})
     assert manifest["mixture"]["instructions"]["corpus"]["documents"] == 3
     parquet(tmp_path / "none", pa.nulls(2), ["text " * 30, "more " * 30])
     mix_of(tmp_path / "none", "shards", seq_len=16)

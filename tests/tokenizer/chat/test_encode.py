@@ -245,6 +245,12 @@ def test_what_is_too_long_is_cut_or_refused(encoders):
     assert shortened(found, 10**6, "ids") is found
 
 
+def test_a_tokenizer_that_ends_texts_with_a_space_is_refused(model_of):
+    encoder = Encoder(model_of("spaces_as_suffixes"))
+    with pytest.raises(TemplateError, match="the tokenizer puts a space behind each text"):
+        encode_conversation(encoder, load_template("llama2"), conversation("a", "b"))
+
+
 def test_a_tokenizer_without_bos_or_eos_is_named(tmp_path):
     from tests.tokenizer.models import FIRST_PIECES, model_of_pieces
 

@@ -22,6 +22,7 @@ BAD = {
     "empty": ([], "no_messages"),
     "no mapping": (["x"], "no_message"),
     "null": ([None], "no_message"),
+    "null of a table": ([{"role": None, "content": None, "train": None}, A], "no_message"),
     "role": ([{"role": "tool", "content": "x"}], "unknown_role"),
     "no role": ([{"content": "x"}], "unknown_role"),
     "no content": ([{"role": "user", "content": None}, A], "no_content"),
