@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     own = config.ghost
     kinds = load_kinds(own.instructions)
     answering = None if own.answers == "given" else load_answering(options, config)
-    found = [row.meta["messages"] or () for row in read_rows(options.conversations)]
+    found = [row.messages for row in read_rows(options.conversations)]
     long = {prompt_hash(messages): messages for messages in found if user_turns(messages) >= own.least_turns}
     whole = {name: messages for name, messages in long.items() if is_whole(messages)}
     if not whole:
@@ -121,7 +121,7 @@ def load_answering(options: argparse.Namespace, config: ChatConfig) -> Answering
 
 
 def make(
-    conversations: dict[str, Sequence[Message]],
+    conversations: Mapping[str, Sequence[Message]],
     kinds: dict[str, Kind],
     answering: Answering | None,
     config: GhostConfig,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from trainer_bridge.chat.config import ChatConfig, plain
-from trainer_bridge.chat.corpora import parquet_files
+from trainer_bridge.chat.corpora import check_files
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
 from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, model_identity
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
     inputs = check_output(options.output, COMMAND, [options.model, *options.data, *options.more, *options.heldout])
-    parquet_files([*options.data, *options.more, *options.heldout])  # they are there
+    check_files([*options.data, *options.more, *options.heldout])
     chat = load_model(options.model, torch.device("cpu"))
     dialogues = dialogues_of(options.model, options.template, chat.config.context)
     target = RunFolder(options.output, COMMAND, inputs)
