@@ -25,7 +25,7 @@ from trainer_bridge.chat.ghost_attention import (
 )
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt
-from trainer_bridge.chat.records import check_output, check_same, json_line, model_identity, resume_lines
+from trainer_bridge.chat.records import check_output, check_same, dtype_name, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -73,6 +73,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
         "conversations": prompt_hash([{"role": name, "content": ""} for name in whole]),
         "kinds": {name: [kind.instruction, kind.short, *kind.values] for name, kind in kinds.items()},
         "ghost": plain(own),
+        "dtype": None if answering is None else dtype_name(answering.model.dtype),
     }
     target = RunFolder(options.output, COMMAND, inputs)
     try:

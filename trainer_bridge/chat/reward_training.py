@@ -14,7 +14,7 @@ from trainer_bridge.chat.config import ChatConfig, plain
 from trainer_bridge.chat.corpora import check_files
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
-from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, model_identity
+from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, dtype_name, model_identity
 from trainer_bridge.chat.scalar import RECORD, read_scalar, write_record
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -80,6 +80,7 @@ def _run(
         "template": dialogues.template.sha256,
         "data": [options.data, options.more, options.heldout],
         "reward": plain(config.reward),
+        "dtype": dtype_name(compute_dtype(config.device.dtype, default_device())),
     }
     target.expect(*FILES, *WORKED)
     if (target.path / RECORD).is_file():
@@ -193,6 +194,11 @@ def tell(records: Records, every: int, state: Any, logs: dict[str, Any]) -> None
         sys.stderr.write(f"step {step}/{state.max_steps}  loss {loss:.4f}  accuracy {logs['accuracy']:.1%}\n")
 
 
+def default_device() -> torch.device:
+    """Where it computes."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def judge(folder: Path, heldout: Path, config: ChatConfig) -> dict[str, dict[str, float]]:
     """The accuracy of a reward model on pairs, by level; recorded in its metrics, too.
 
@@ -201,7 +207,7 @@ def judge(folder: Path, heldout: Path, config: ChatConfig) -> dict[str, dict[str
     """
     import pyarrow as pa  # noqa: PLC0415
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     model = read_scalar(folder, compute_dtype(config.device.dtype, device)).to(device).eval()
     with pa.memory_map(str(heldout)) as source:
         pairs = pa.ipc.open_stream(source).read_all()
