@@ -131,7 +131,7 @@ class Checkpointer:
         except (Exception, CheckpointException) as error:  # whatever the writer met: a full disk, a lost rank
             if self._folder is not None:
                 self._folder.remove(f"{FOLDER}/{partial.name}")
-            raise TrainerError(f"the checkpoint {final} could not be written: {_refusal(error)}") from error
+            raise TrainerError(f"the checkpoint {final} could not be written: {refusal(error)}") from error
         if self._folder is not None:
             self._folder.remove(f"{FOLDER}/{partial.name}")  # from the record: it has its final name now
             self._prune()
@@ -160,7 +160,7 @@ def _free_name(path: Path, suffix: str) -> Path:
     return name
 
 
-def _refusal(error: BaseException) -> str:
+def refusal(error: BaseException) -> str:
     """Why nothing could be written; PyTorch hides the system's error behind one of its own."""
     seen: list[BaseException] = []
     waiting: list[Any] = [error, *(failure[0] for failure in getattr(error, "failures", {}).values())]

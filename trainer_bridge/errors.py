@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pipeline.terminal import run_main
 
 REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
+ADVICE = "Free space or choose another place, then run it again."
 ASKING = 5.0  # seconds, for an answer of torchrun's store
 
 
@@ -52,8 +54,23 @@ def _told(main: Callable[[], int | None]) -> int | None:
         if error.errno not in REFUSED:
             raise
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        _say(f"error: {where}{error.strerror}. Free space or choose another place, then run it again.\n")
+        _say(f"error: {where}{error.strerror}. {ADVICE}\n")
         return 2
+    except Exception as error:
+        if not (said := hidden_refusal(error)):
+            raise
+        _say(f"error: {said}. {ADVICE}\n")
+        return 2
+
+
+def hidden_refusal(error: Exception) -> str | None:
+    """Why a disk took nothing more, where a library says so in an error of its own; None where it is another error."""
+    found = re.search(r"I/O error: .*\(os error (\d+)\)", str(error))  # safetensors
+    if found and int(found[1]) in REFUSED:
+        return os.strerror(int(found[1]))
+    if "inline_container" in str(error) and "unexpected pos" in str(error):  # PyTorch's writer of archives
+        return "The disk took fewer bytes than were given to it; it may be full"
+    return None
 
 
 def _say(text: str) -> None:

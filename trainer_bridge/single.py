@@ -3,9 +3,11 @@
 from typing import Any
 
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from trainer_bridge.checkpoint import FOLDER, INFO, SUMS, checkpoint_name, write_info, write_sums
+from trainer_bridge.checkpointer import refusal
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.run_folder import RunFolder
 from trainer_bridge.stored import METADATA, SUM, CheckpointWriter
@@ -23,7 +25,7 @@ def write_checkpoint(target: RunFolder, step: int, tensors: dict[str, Tensor], i
         info: of ``run.json``: ``step``, ``loader``, ``config`` and what else is to be known.
 
     Raises:
-        TrainerError: files of somebody else are in the way.
+        TrainerError: files of somebody else are in the way, or it could not be written.
     """
     final = checkpoint_name(step)
     partial = f"{final}.tmp"
@@ -34,8 +36,13 @@ def write_checkpoint(target: RunFolder, step: int, tensors: dict[str, Tensor], i
     if place.exists():
         raise TrainerError(f"{place} holds files that this command did not write: move it away")
     place.mkdir(parents=True)
-    save(tensors, storage_writer=CheckpointWriter(place), no_dist=True)
-    write_info(place, info)
-    write_sums(place)
+    try:
+        save(tensors, storage_writer=CheckpointWriter(place), no_dist=True)
+        write_info(place, info)
+        write_sums(place)
+    except (Exception, CheckpointException) as error:  # whatever the writer met: a full disk, say
+        target.remove(f"{FOLDER}/{partial}")
+        where = target.path / FOLDER / final
+        raise TrainerError(f"the checkpoint {where} could not be written: {refusal(error)}") from error
     place.rename(target.path / FOLDER / final)
     target.remove(f"{FOLDER}/{partial}")

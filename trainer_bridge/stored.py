@@ -211,6 +211,10 @@ class CheckpointWriter(FileSystemWriter):
             path.with_name(name + SUM).write_text(file_sha256(path))
         return done
 
+    def storage_meta(self) -> metadata.StorageMeta:
+        """Nothing of where and when it was written: the same tensors make the same files."""
+        return metadata.StorageMeta()
+
 
 class CheckpointReader(FileSystemReader):
     """PyTorch's reader of checkpoints, without what makes it carry out what it reads."""

@@ -108,6 +108,7 @@ class Trainer:
 
     def _build(self, share: Share, resume_from: int | None, names: Sequence[str], tokenizer: Path | None) -> None:
         config, world, run = self.config, self.world, self.run
+        torch.manual_seed(config.run.seed)  # nothing draws from it, but checkpoints hold its state
         self.model = build_model(config.model, config.efficiency, world, config.lora)
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.guard = StepGuard(config.optimizer.skip_sigma, config.optimizer.skip_window, world.device)

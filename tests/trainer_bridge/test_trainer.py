@@ -190,3 +190,13 @@ def test_same_seed_same_weights_other_seed_other_weights(data, tmp_path):
     assert weights[0].std().item() == pytest.approx(0.02 / 2, rel=0.08)  # sqrt(2 * 2 layers)
     for trainer in (one, same, other):
         trainer.close()
+
+
+def test_same_choices_same_files(data, tmp_path):
+    """Checkpoints say nothing of where and when they were written, nor hold a state that nobody chose."""
+    for name in ("one", "two"):
+        runs.train(data, tmp_path / name, run={"steps": 1})
+    first, second = (tmp_path / name / "checkpoints" / "step-000000001" for name in ("one", "two"))
+    names = {path.name for path in first.iterdir()}
+    assert {".metadata", "checksums.json", "run.json"} < names
+    assert [name for name in names if (first / name).read_bytes() != (second / name).read_bytes()] == []

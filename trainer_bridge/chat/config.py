@@ -203,6 +203,8 @@ class PPOConfig:
         above_zero("ppo", self, "clip", "value_clip", "eps", "clip_norm", "temperature")
         for key in ("gamma", "lam", "safety_threshold"):
             require(0 <= getattr(self, key) <= 1, f"ppo.{key}", getattr(self, key), "a number from 0 to 1")
+        compares = self.batch > 1 or not self.whiten
+        require(compares, "ppo.batch", self.batch, "at least 2 with ppo.whiten: a single reward is whitened to 0")
         fits = self.batch % self.mini_batch == 0
         require(fits, "ppo.mini_batch", self.mini_batch, f"a divisor of ppo.batch = {self.batch}")
         require(all(0 <= beta < 1 for beta in self.betas), "ppo.betas", self.betas, "two numbers from 0 to below 1")

@@ -5,7 +5,7 @@ A conversation has ``meta.messages`` (``role``, ``content``, ``train``), a pair 
 said of the answers whether they are safe.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Row:
-    """A document: its id, and what its ``meta`` says."""
+    """A document: its id, what its ``meta`` says, and the file that holds it."""
 
     id: str
     meta: dict[str, Any]
+    file: Path
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Its turns; none where it has no list of them, and an empty one where one is null."""
+        return tuple(message or {} for message in self.meta["messages"] or ())
 
 
 def parquet_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -70,25 +76,74 @@ def parquet_files(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_messages(kind: pa.DataType) -> bool:
+    is_list = any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    if not is_list or pa.types.is_null(kind.value_type):
+        return is_list
+    fields = {field.name: field.type for field in kind.value_type} if pa.types.is_struct(kind.value_type) else {}
+    known = {"role": _is_text, "content": _is_text, "train": pa.types.is_boolean}
+    right = all(pa.types.is_null(fields[name]) or test(fields[name]) for name, test in known.items() if name in fields)
+    return right and {"role", "content"} <= fields.keys()
+
+
+# Of ``meta``: what each column holds, where it is there.
+KINDS: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
+    "messages": ("a list of {role: string, content: string, train: bool}", _is_messages),
+    "chosen": ("string", _is_text),
+    "rejected": ("string", _is_text),
+    "margin": ("a number", _is_number),
+    "chosen_safe": ("bool", pa.types.is_boolean),
+    "rejected_safe": ("bool", pa.types.is_boolean),
+}
+
+
+def _check_schema(path: Path, schema: pa.Schema) -> None:
+    """Refuses a file whose columns are not those of conversations or pairs."""
+    kind: Any = schema.field("meta").type if "meta" in schema.names else pa.null()
+    fields = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+    if "id" not in schema.names or "messages" not in fields:
+        raise TrainerError(f"{path} has no column meta.messages: it holds neither conversations nor pairs")
+    for name, (wanted, is_right) in KINDS.items():
+        found = fields.get(name, pa.null())
+        if not pa.types.is_null(found) and not is_right(found):
+            raise TrainerError(f"{path} is damaged, or no corpus: its meta.{name} holds {found}, not {wanted}")
+
+
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Refuses what is no corpus, before anything is read of it.
+
+    Raises:
+        TrainerError: a path is not there, or a file cannot be read, or has not the columns of one.
+    """
+    for path in parquet_files(paths):
+        try:
+            schema = pq.read_schema(path)
+        except (OSError, pa.ArrowException) as error:
+            raise TrainerError(f"{path} cannot be read as Parquet: {error}") from error
+        _check_schema(path, schema)
+
+
 def read_rows(paths: Iterable[str | Path]) -> Iterator[Row]:
     """The documents of some corpora, in the order of their files.
 
     Raises:
-        TrainerError: a file cannot be read, or has no messages.
+        TrainerError: a file cannot be read, or has not the columns of a corpus.
     """
     for path in parquet_files(paths):
         try:
             with pq.ParquetFile(path) as file:
-                names = file.schema_arrow.names
-                kind: Any = file.schema_arrow.field("meta").type if "meta" in names else pa.null()
-                fields = (
-                    [kind.field(place).name for place in range(kind.num_fields)] if pa.types.is_struct(kind) else []
-                )
-                if "id" not in names or "messages" not in fields:
-                    raise TrainerError(f"{path} has no column meta.messages: it holds neither conversations nor pairs")
+                _check_schema(path, file.schema_arrow)
                 for batch in file.iter_batches(ROWS, columns=["id", "meta"]):
                     for row in batch.to_pylist():
-                        yield Row(str(row["id"]), row["meta"] or {})
+                        yield Row(str(row["id"]), row["meta"] or {"messages": None}, path)
         except (OSError, pa.ArrowException) as error:
             raise TrainerError(f"{path} cannot be read as Parquet: {error}") from error
 
@@ -102,15 +157,18 @@ def read_pairs(paths: Sequence[str | Path]) -> Iterator[Pair]:
     for row in read_rows(paths):
         meta = row.meta
         if not isinstance(meta.get("chosen"), str) or not isinstance(meta.get("rejected"), str):
-            raise TrainerError(f"the document {row.id} is no preference pair: it lacks meta.chosen or meta.rejected")
+            raise TrainerError(
+                f"the document {row.id} is no preference pair, as it lacks meta.chosen or meta.rejected: {row.file}. "
+                "Give pairs alone, such as corpus/instructions/preferences"
+            )
         safe = (meta.get("chosen_safe"), meta.get("rejected_safe"))
-        yield Pair(tuple(meta["messages"] or ()), meta["chosen"], meta["rejected"], meta.get("margin"), *safe)
+        yield Pair(row.messages, meta["chosen"], meta["rejected"], meta.get("margin"), *safe)
 
 
 def read_prompts(paths: Sequence[str | Path]) -> Iterator[tuple[Message, ...]]:
     """The prompts of conversations, which is all before the last answer, and of pairs."""
     for row in read_rows(paths):
-        messages = tuple(row.meta["messages"] or ())
+        messages = row.messages
         is_answered = bool(messages) and messages[-1].get("role") == "assistant"
         yield messages[:-1] if is_answered else messages
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from trainer_bridge.chat.ghost_attention import (
 )
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt
-from trainer_bridge.chat.records import check_output, check_same, json_line, model_identity, resume_lines
+from trainer_bridge.chat.records import check_output, check_same, dtype_name, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     own = config.ghost
     kinds = load_kinds(own.instructions)
     answering = None if own.answers == "given" else load_answering(options, config)
-    found = [row.meta["messages"] or () for row in read_rows(options.conversations)]
+    found = [row.messages for row in read_rows(options.conversations)]
     long = {prompt_hash(messages): messages for messages in found if user_turns(messages) >= own.least_turns}
     whole = {name: messages for name, messages in long.items() if is_whole(messages)}
     if not whole:
@@ -73,6 +73,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
         "conversations": prompt_hash([{"role": name, "content": ""} for name in whole]),
         "kinds": {name: [kind.instruction, kind.short, *kind.values] for name, kind in kinds.items()},
         "ghost": plain(own),
+        "dtype": None if answering is None else dtype_name(answering.model.dtype),
     }
     target = RunFolder(options.output, COMMAND, inputs)
     try:
@@ -121,7 +122,7 @@ def load_answering(options: argparse.Namespace, config: ChatConfig) -> Answering
 
 
 def make(
-    conversations: dict[str, Sequence[Message]],
+    conversations: Mapping[str, Sequence[Message]],
     kinds: dict[str, Kind],
     answering: Answering | None,
     config: GhostConfig,

@@ -27,7 +27,7 @@ from trainer_bridge.chat.dialogue import dialogues_of, draw_hash
 from trainer_bridge.chat.judges import load_judges
 from trainer_bridge.chat.objective import policy_loss, value_loss
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
-from trainer_bridge.chat.records import Records, check_output, check_same, model_identity
+from trainer_bridge.chat.records import Records, check_output, check_same, dtype_name, model_identity
 from trainer_bridge.chat.rollouts import (
     HELDOUT,
     TRAINING,
@@ -181,6 +181,7 @@ class Run:
             "reward": self.judges.identities,
             "prompts": prompts_identity(prompts),
             "ppo": {key: value for key, value in plain(own).items() if key not in ("iterations", "keep")},
+            "dtype": dtype_name(self.dtype),
         }
         self.step = 0
         self.stop = StopSignal(1)

@@ -56,6 +56,8 @@ def prepare_prompts(
             found[name] = Prompt(name, turns[name], ids, is_safety)
     for reason, number in sorted(left_out.items()):
         sys.stderr.write(f"left out {number:,} prompts: {reason}\n")
+    if not found and not left_out:
+        raise TrainerError(f"{' '.join(map(str, [*paths, *safety]))} holds no prompts")
     if not found:
         where = " ".join(map(str, [*paths, *safety]))
         raise TrainerError(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pipeline.errors import InputError, OutputError
 from pipeline.storage.ownership import check_apart, check_folder
 from trainer_bridge.checkpoint import INFO, SUMS, latest_checkpoint
@@ -109,6 +111,11 @@ def model_identity(run: Path) -> str:
     checkpoint = latest_checkpoint(run)
     path = checkpoint / SUMS
     return hashlib.sha256((path if path.is_file() else checkpoint / INFO).read_bytes()).hexdigest()
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """What a computation is in: a command that goes on in another would give other numbers."""
+    return str(dtype).removeprefix("torch.")
 
 
 def check_same(target: RunFolder, said: dict[str, Any]) -> None:

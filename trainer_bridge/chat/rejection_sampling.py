@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
@@ -19,7 +20,7 @@ from trainer_bridge.chat.corpora import write_conversations
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of, number_of
 from trainer_bridge.chat.judges import Judges, load_judges
 from trainer_bridge.chat.prompts import Prompt, prepare_prompts, prompts_identity
-from trainer_bridge.chat.records import check_output, check_same, json_line, model_identity, resume_lines
+from trainer_bridge.chat.records import check_output, check_same, dtype_name, json_line, model_identity, resume_lines
 from trainer_bridge.chat.sampling import sample_answers, uniform
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -91,12 +92,14 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
         "prompts": prompts_identity(prompts),
         "earlier": [earlier_identity(path) for path in options.earlier],
         "rejection": plain(config.rejection),
+        "dtype": dtype_name(dtype),
     }
+    found = [(path, read_earlier(path, prompts, said, own.iteration)) for path in options.earlier]
     target = RunFolder(options.output, COMMAND, inputs)
     try:
         target.expect(LINES, TABLE, RESULT, CORPUS)
         check_same(target, said)
-        earlier = earlier_samples(options.earlier, prompts, judges, said)
+        earlier = [sample for path, table in found for sample in judged(path, table, prompts, judges)]
         samples = draw(model, judges, dialogues, prompts, own, target.path / LINES)
         write_table(target.path / TABLE, samples, said)
         _finish(target, prompts, samples, earlier, own)
@@ -125,6 +128,8 @@ def _finish(
         if best[prompt.id].answer
     )
     count = write_conversations(target.path / CORPUS, SOURCE, rows)
+    if count < len(prompts):
+        sys.stderr.write(f"left out {len(prompts) - count:,} prompts: the best answer says nothing\n")
     scores = np.array([sample.score for sample in samples])
     result = {
         "prompts": len(prompts),
@@ -229,26 +234,43 @@ def earlier_identity(folder: Path) -> str:
     return file_sha256(folder / TABLE)
 
 
-def earlier_samples(
-    folders: Sequence[Path], prompts: Sequence[Prompt], judges: Judges, said: dict[str, Any]
-) -> list[Sample]:
-    """The samples of earlier iterations for these prompts, with the scores of this iteration's reward models.
+def read_earlier(folder: Path, prompts: Sequence[Prompt], said: dict[str, Any], iteration: int) -> pa.Table:
+    """The samples of an earlier iteration for these prompts.
 
     Raises:
-        TrainerError: they are of another tokenizer or template.
+        TrainerError: they are of another tokenizer or template, or of the same iteration.
     """
-    known = {prompt.id: prompt for prompt in prompts}
-    found: list[Sample] = []
-    for folder in folders:
+    try:
         table = pq.read_table(folder / TABLE)
-        by = json.loads((table.schema.metadata or {}).get(b"chat", b"{}"))
-        for key in ("tokenizer", "template"):
-            if by.get(key) != said[key]:
-                raise TrainerError(f"the samples of {folder} are of another {key}: {by.get(key)}, not {said[key]}")
-        some = [Sample(**row) for row in table.to_pylist() if row["prompt"] in known]
-        if by["reward"] != said["reward"] and some:
-            sys.stderr.write(f"{folder}: {len(some):,} samples are scored anew, by this iteration's reward model\n")
-            scores = judges.scores([known[sample.prompt] for sample in some], [sample.ids for sample in some])
-            some = [Sample(**{**vars(sample), "score": score}) for sample, score in zip(some, scores, strict=True)]
-        found += some
-    return found
+        by = scored_by(table)
+    except (OSError, ValueError) as error:  # pyarrow's and json's are among them
+        raise TrainerError(f"{folder / TABLE} cannot be read: {error}") from error
+    if not table.schema.equals(SCHEMA):
+        raise TrainerError(f"{folder / TABLE} has not the columns of samples: give outputs of python -m {COMMAND}")
+    for key in ("tokenizer", "template"):
+        if by.get(key) != said[key]:
+            raise TrainerError(f"the samples of {folder} are of another {key}: {by.get(key)}, not {said[key]}")
+    table = table.filter(pc.is_in(table["prompt"], pa.array([prompt.id for prompt in prompts])))
+    if iteration in table["iteration"].to_pylist():
+        raise TrainerError(
+            f"the samples of {folder} are of iteration {iteration}, as these would be: they would be drawn by the same "
+            f"random numbers. Give another rejection.iteration, such as {iteration + 1}"
+        )
+    return table
+
+
+def scored_by(table: pa.Table) -> dict[str, Any]:
+    """Tokenizer, template and reward models of a table of samples."""
+    values: dict[str, Any] = json.loads((table.schema.metadata or {}).get(b"chat", b"{}"))
+    return values
+
+
+def judged(folder: Path, table: pa.Table, prompts: Sequence[Prompt], judges: Judges) -> list[Sample]:
+    """Earlier samples, with the scores of this iteration's reward models."""
+    known = {prompt.id: prompt for prompt in prompts}
+    some = [Sample(**row) for row in table.to_pylist()]
+    if not some or scored_by(table).get("reward") == judges.identities:
+        return some
+    sys.stderr.write(f"{folder}: {len(some):,} samples are scored anew, by this iteration's reward model\n")
+    scores = judges.scores([known[sample.prompt] for sample in some], [sample.ids for sample in some])
+    return [Sample(**{**vars(sample), "score": score}) for sample, score in zip(some, scores, strict=True)]

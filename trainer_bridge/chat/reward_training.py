@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from trainer_bridge.chat.config import ChatConfig, plain
-from trainer_bridge.chat.corpora import parquet_files
+from trainer_bridge.chat.corpora import check_files
 from trainer_bridge.chat.dialogue import Dialogues, dialogues_of
 from trainer_bridge.chat.pairs import PairFiles, accuracies, prepare_pairs
-from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, model_identity
+from trainer_bridge.chat.records import CONFIGURATION, Records, check_output, check_same, dtype_name, model_identity
 from trainer_bridge.chat.scalar import RECORD, read_scalar, write_record
 from trainer_bridge.checkpoint import load_model
 from trainer_bridge.errors import TrainerError
@@ -30,12 +30,13 @@ from trainer_bridge.template import NAME as TEMPLATE
 COMMAND = "trainer_bridge.chat.reward"
 WORK = "training"  # encoded pairs and TRL's checkpoints, till the model is whole
 WORKED = tuple(f"{WORK}/{name}" for name in ("train.arrow", "more.arrow", "heldout.arrow", "README.md"))
+STATE = "trainer_state.json"
 # What TRL writes of a checkpoint: of these names, those that are there.
 WEIGHTS = (
     "model.safetensors",
     "config.json",
     "training_args.bin",
-    "trainer_state.json",
+    STATE,
     "optimizer.pt",
     "scheduler.pt",
 )
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace, config: ChatConfig) -> None:
     if config.device.threads:
         torch.set_num_threads(config.device.threads)
     inputs = check_output(options.output, COMMAND, [options.model, *options.data, *options.more, *options.heldout])
-    parquet_files([*options.data, *options.more, *options.heldout])  # they are there
+    check_files([*options.data, *options.more, *options.heldout])
     chat = load_model(options.model, torch.device("cpu"))
     dialogues = dialogues_of(options.model, options.template, chat.config.context)
     target = RunFolder(options.output, COMMAND, inputs)
@@ -79,6 +80,7 @@ def _run(
         "template": dialogues.template.sha256,
         "data": [options.data, options.more, options.heldout],
         "reward": plain(config.reward),
+        "dtype": dtype_name(compute_dtype(config.device.dtype, default_device())),
     }
     target.expect(*FILES, *WORKED)
     if (target.path / RECORD).is_file():
@@ -114,7 +116,6 @@ def _run(
 def _train(chat: Transformer, dialogues: Dialogues, files: PairFiles, config: ChatConfig, target: RunFolder) -> None:
     from datasets import Dataset, concatenate_datasets, disable_progress_bars  # noqa: PLC0415
     from transformers import TrainerCallback  # noqa: PLC0415
-    from transformers.trainer_utils import get_last_checkpoint  # noqa: PLC0415
 
     from trainer_bridge.chat.trl_reward import build_classifier, build_trainer  # noqa: PLC0415
 
@@ -125,8 +126,8 @@ def _train(chat: Transformer, dialogues: Dialogues, files: PairFiles, config: Ch
     data = data.remove_columns(["level", "prompt"])
     model = build_classifier(chat.state_dict(), chat.config, dialogues.encoder, config.reward.seed)
     folder = target.path / WORK
-    last = get_last_checkpoint(str(folder))  # type: ignore[no-untyped-call]
-    done = int(last.rpartition("-")[2]) if last else 0
+    last = last_checkpoint(target)
+    done = last or 0
     records = Records(target.path / METRICS, lambda record: record.get("step", done + 1) <= done)
 
     class Told(TrainerCallback):  # type: ignore[misc]
@@ -138,16 +139,45 @@ def _train(chat: Transformer, dialogues: Dialogues, files: PairFiles, config: Ch
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if control.should_save:
-                target.expect(*(f"{WORK}/checkpoint-{state.global_step}/{name}" for name in SAVED))
+                target.expect(*(f"{checkpoint(state.global_step)}/{name}" for name in SAVED))
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            target.remove(*(checkpoint(step) for step in checkpoints(target) if step < state.global_step))
 
     trainer = build_trainer(model, target.path, data, config.reward, config.device, folder, Told())
     counts = ", ".join(f"{value:,} {key}" for key, value in files.counts.items())
     sys.stderr.write(f"pairs: {counts}\n")
     if last:
         sys.stderr.write(f"goes on from step {done}\n")
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=None if last is None else str(target.path / checkpoint(last)))
     records.close()
     model.save_pretrained(str(target.path), max_shard_size="10TB")  # one file, whose checksum names the model
+
+
+def checkpoint(step: int) -> str:
+    """The name of TRL's checkpoint after so many steps."""
+    return f"{WORK}/checkpoint-{step}"
+
+
+def checkpoints(target: RunFolder) -> list[int]:
+    """The steps of TRL's checkpoints that the command wrote, in their order."""
+    names = (path.name.partition("-")[2] for path in (target.path / WORK).glob("checkpoint-*"))
+    return sorted(int(name) for name in names if name.isdecimal() and target.owns(checkpoint(int(name))))
+
+
+def last_checkpoint(target: RunFolder) -> int | None:
+    """The step of the newest checkpoint that is whole; newer ones, which a killed process left, are removed.
+
+    TRL writes a checkpoint under its final name, and ``trainer_state.json`` last.
+    """
+    for step in reversed(checkpoints(target)):
+        try:
+            if json.loads((target.path / checkpoint(step) / STATE).read_bytes())["global_step"] == step:
+                return step
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        target.remove(checkpoint(step))
+    return None
 
 
 def tell(records: Records, every: int, state: Any, logs: dict[str, Any]) -> None:
@@ -164,6 +194,11 @@ def tell(records: Records, every: int, state: Any, logs: dict[str, Any]) -> None
         sys.stderr.write(f"step {step}/{state.max_steps}  loss {loss:.4f}  accuracy {logs['accuracy']:.1%}\n")
 
 
+def default_device() -> torch.device:
+    """Where it computes."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def judge(folder: Path, heldout: Path, config: ChatConfig) -> dict[str, dict[str, float]]:
     """The accuracy of a reward model on pairs, by level; recorded in its metrics, too.
 
@@ -172,7 +207,7 @@ def judge(folder: Path, heldout: Path, config: ChatConfig) -> dict[str, dict[str
     """
     import pyarrow as pa  # noqa: PLC0415
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     model = read_scalar(folder, compute_dtype(config.device.dtype, device)).to(device).eval()
     with pa.memory_map(str(heldout)) as source:
         pairs = pa.ipc.open_stream(source).read_all()

@@ -19,10 +19,12 @@ from trainer_bridge.convert import from_hf, from_hf_config
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.model import Linear, Transformer, rotary_table
 from trainer_bridge.released import huggingface_weights, read_json
+from trainer_bridge.stored import file_sha256
 from trainer_bridge.template import NAME as TEMPLATE
 from trainer_bridge.vocabulary import NAME
 
 RECORD = "reward.json"
+WEIGHTS = "model.safetensors"
 HEAD = "score.weight"
 FORMAT = 1
 
@@ -100,7 +102,7 @@ def load_reward(folder: Path, device: torch.device, dtype: torch.dtype, like: Di
         like: tokenizer and template of the model that it is to judge.
 
     Raises:
-        TrainerError: it is none, it is not finished or damaged, or it is of another tokenizer or template.
+        TrainerError: it is none, it is not finished, damaged or changed, or it is of another tokenizer or template.
     """
     if not (folder / RECORD).is_file():
         raise TrainerError(f"{folder} holds no {RECORD}: give the output of python -m trainer_bridge.chat.reward")
@@ -108,6 +110,11 @@ def load_reward(folder: Path, device: torch.device, dtype: torch.dtype, like: Di
     if like is not None:
         check_alike(folder, record, like)
     model = read_scalar(folder, dtype).to(device).requires_grad_(False).eval()
+    if record.get("weights_sha256") != file_sha256(folder / WEIGHTS):
+        raise TrainerError(
+            f"{folder / WEIGHTS} is not the one that {folder / RECORD} tells of, by its SHA-256: copy it anew, or "
+            "train the reward model in another --output"
+        )
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype if parameter.dim() > 1 else torch.float32)
     dialogues = read_dialogues(folder / NAME, str(folder / TEMPLATE), model.trunk.config.context)
@@ -116,8 +123,11 @@ def load_reward(folder: Path, device: torch.device, dtype: torch.dtype, like: Di
 
 def check_alike(folder: Path, record: dict[str, Any], like: Dialogues) -> None:
     """Refuses a reward model that reads other ids than the model that it is to judge writes."""
-    template = record.get("template") or {}
-    found = {"tokenizer": record.get("tokenizer_sha256"), "template": template.get("sha256")}
+    template = record.get("template")
+    found = {
+        "tokenizer": record.get("tokenizer_sha256"),
+        "template": template.get("sha256") if isinstance(template, dict) else None,
+    }
     wanted = {"tokenizer": like.encoder.sha256, "template": like.template.sha256}
     for what, sha256 in wanted.items():
         if found[what] != sha256:

@@ -112,7 +112,7 @@ def arguments(folder: Path, config: RewardConfig, device: DeviceConfig, steps: i
         max_grad_norm=config.clip,
         max_length=None,  # longer ones were left out, and counted
         save_steps=config.save_every,
-        save_total_limit=1,
+        save_total_limit=None,  # it would remove what others put there, too
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to="none",

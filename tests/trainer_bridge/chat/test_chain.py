@@ -86,7 +86,12 @@ def test_a_stopped_training_goes_on_to_the_same_model(judged, monkeypatch, capsy
         patch.setattr(sys, "stderr", Stops(sys.stderr))
         run(patch, reward, judged, judged / "again", *words)
     assert not (judged / "again" / "reward.json").exists()
+    cut, mine = (judged / "again" / "training" / name for name in ("checkpoint-8", "checkpoint-1-mine"))
+    for folder in (cut, mine):
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"cut")  # of the first, a kill leaves this
     run(monkeypatch, reward, judged, judged / "again", *words)
+    assert [path.name for path in mine.parent.iterdir()] == [mine.name]
     assert "goes on from step 4" in capsys.readouterr().err
     first, second = (
         json.loads((judged / name / "reward.json").read_text())["weights_sha256"] for name in ("reward", "again")

@@ -38,6 +38,7 @@ test_refused = refusals(
         "reward.micro_batch=5": "allowed: a divisor of reward.batch_pairs = 512",
         "reward.heldout=0": "allowed: a share above 0 and below 1",
         "ppo.mini_batch=100": "allowed: a divisor of ppo.batch = 512",
+        "ppo.batch=1": "allowed: at least 2 with ppo.whiten: a single reward is whitened to 0",
         "ppo.bata=1": "unknown key ppo.bata; did you mean ppo.beta?",
         "ppo.lr=nan": "ppo.lr = 'nan' cannot be used",
         "ghost.answers=some": "allowed: last, all, given",

@@ -4,7 +4,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainer_bridge.chat.corpora import Pair, parquet_files, read_pairs, read_prompts, write_conversations
+from trainer_bridge.chat.corpora import (
+    Pair,
+    check_files,
+    parquet_files,
+    read_pairs,
+    read_prompts,
+    write_conversations,
+)
 from trainer_bridge.errors import TrainerError
 
 USER = {"role": "user", "content": "Where?", "train": True}
@@ -78,3 +85,30 @@ def test_what_is_no_corpus_is_refused(tmp_path):
     ):
         with pytest.raises(TrainerError, match=message):
             list(read_pairs([tmp_path / name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("messages", ["Where?"], "list<element: string>, not a list of"),
+        ("messages", "Where?", "string, not a list of"),
+        ("messages", [{"role": "user", "content": 5}], "content: int64"),
+        ("messages", [{"content": "Where?"}], "list<element: struct<content: string>>"),
+        ("margin", "much", "string, not a number"),
+        ("chosen", 3, "int64, not string"),
+        ("chosen_safe", 7, "int64, not bool"),
+        ("rejected_safe", "no", "string, not bool"),
+    ],
+)
+def test_columns_of_another_type_are_named(tmp_path, name, value, found):
+    path = write(tmp_path / "a.parquet", [{"messages": [USER], "chosen": "a", "rejected": "b", name: value}])
+    for read in (check_files, lambda paths: list(read_pairs(paths)), lambda paths: list(read_prompts(paths))):
+        with pytest.raises(TrainerError) as caught:
+            read([path])
+        assert f"its meta.{name} holds " in str(caught.value)
+        assert found in str(caught.value)
+
+
+def test_nulls_where_messages_or_a_turn_should_be(tmp_path):
+    rows = [{"messages": None}, {"messages": [USER, None]}, None, {"messages": [USER, ANSWER]}]
+    assert list(read_prompts([write(tmp_path / "a.parquet", rows)])) == [(), (USER, {}), (), (USER,)]

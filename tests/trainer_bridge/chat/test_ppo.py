@@ -81,6 +81,8 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(world, tmp_path, monkeypatch
         file.write('{"step": 4, "score"')  # what a kill leaves
     assert run(monkeypatch, world, tmp_path / "parts", "ppo.iterations=5") == 0
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    files = [list_checkpoints(tmp_path / name)[-1] / ".metadata" for name in ("whole", "parts")]
+    assert files[0].read_bytes() == files[1].read_bytes()
     records = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("whole", "parts")]
     heldout = [[record.pop("heldout", None) for record in part] for part in records]
     assert records[0] == records[1]

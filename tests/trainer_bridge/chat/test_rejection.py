@@ -100,7 +100,7 @@ def test_the_best_over_all_earlier_iterations(world, tmp_path, monkeypatch):
 def test_earlier_samples_are_scored_anew_by_another_reward_model(world, tmp_path, monkeypatch, capsys):
     planted.random_reward(world / "other", world, seed=11)
     run(monkeypatch, world, tmp_path / "a", "rejection.ended_only=false")
-    again = ["rejection.ended_only=false", "rejection.iteration=0", "rejection.seed=1"]
+    again = ["rejection.ended_only=false", "rejection.iteration=1"]
     run(monkeypatch, world, tmp_path / "b", "--earlier", tmp_path / "a", *again, reward="other")
     assert "21 samples are scored anew" in capsys.readouterr().err
     run(monkeypatch, world, tmp_path / "c", "rejection.ended_only=false", reward="other")
@@ -120,3 +120,26 @@ def test_what_cannot_be_used_is_named(world, tmp_path, monkeypatch, capsys):
     with pytest.raises(TrainerError, match="answers of 90 ids leave 6 of the context of 96"):
         run(monkeypatch, world, tmp_path / "b", "rejection.tokens=90")
     assert f"left out {PROMPTS} prompts: too_long" in capsys.readouterr().err
+
+
+def test_an_earlier_output_is_refused_before_anything_is_written(world, tmp_path, monkeypatch):
+    run(monkeypatch, world, tmp_path / "a")
+    with pytest.raises(TrainerError, match=r"are of iteration 0, as these would be: .* such as 1"):
+        run(monkeypatch, world, tmp_path / "b", "--earlier", tmp_path / "a")
+    path = tmp_path / "a" / "samples.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"chat": "{}"}), path)
+    with pytest.raises(TrainerError, match="are of another tokenizer: None"):
+        run(monkeypatch, world, tmp_path / "b", "--earlier", tmp_path / "a", "rejection.iteration=1")
+    pq.write_table(pq.read_table(path).drop_columns(["ids"]), path)
+    with pytest.raises(TrainerError, match="has not the columns of samples"):
+        run(monkeypatch, world, tmp_path / "b", "--earlier", tmp_path / "a", "rejection.iteration=1")
+    path.write_bytes(b"PAR1")
+    with pytest.raises(TrainerError, match=r"samples\.parquet cannot be read"):
+        run(monkeypatch, world, tmp_path / "b", "--earlier", tmp_path / "a", "rejection.iteration=1")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_computation_goes_on_in_its_own_numbers(world, tmp_path, monkeypatch):
+    run(monkeypatch, world, tmp_path / "a")
+    with pytest.raises(TrainerError, match=r"dtype: was 'float32', is 'bfloat16'"):
+        run(monkeypatch, world, tmp_path / "a", "device.dtype=bf16")

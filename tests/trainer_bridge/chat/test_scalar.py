@@ -64,6 +64,11 @@ def test_what_is_no_finished_reward_model_is_refused(made, tmp_path):
     (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:-50])
     with pytest.raises(TrainerError, match="cannot be read"):
         load_reward(broken, CPU, FP32)
+    changed = planted.random_reward(tmp_path / "changed", made)
+    other = planted.random_reward(tmp_path / "other", made, seed=6)
+    (changed / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
+    with pytest.raises(TrainerError, match=r"model.safetensors is not the one that .*reward.json tells of"):
+        load_reward(changed, CPU, FP32)
     (broken / "reward.json").write_text(json.dumps([1]))
     with pytest.raises(TrainerError, match="holds no keys and values"):
         load_reward(broken, CPU, FP32)
