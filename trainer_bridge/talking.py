@@ -228,14 +228,14 @@ def run(options: argparse.Namespace) -> None:
             talk.begin_anew()
             continue
         try:
-            _say(talk.answer(question), may_stop=shows)
+            say(talk.answer(question), may_stop=shows)
         except (ConversationError, TrainerError) as error:
             if not shows:
                 raise TrainerError(str(error)) from error
             sys.stderr.write(f"{error}\n")
 
 
-def _say(pieces: Generator[str, None, None], *, may_stop: bool) -> None:
+def say(pieces: Generator[str, None, None], *, may_stop: bool) -> None:
     """Writes an answer as it comes; where it may, Ctrl-C stops it, and the talk goes on."""
     controls = CONTROLS if sys.stdout.isatty() else {}
     with contextlib.closing(pieces):

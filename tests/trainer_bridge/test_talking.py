@@ -16,7 +16,7 @@ from tokenizer.encode import Encoder
 from trainer_bridge.config import ModelConfig
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.generation import generate
-from trainer_bridge.talking import Choices, Talk, questions
+from trainer_bridge.talking import Choices, Talk, questions, say
 
 SHAPE = ModelConfig(dim=16, layers=1, heads=2, vocab_size=400, ffn_hidden=16, context=400)
 CHOICES = Choices(30, 1.0, 1.0, 0)
@@ -190,3 +190,22 @@ def test_draws_are_the_seed_s(encoder):
 
 def test_a_line_is_a_turn():
     assert list(questions(io.StringIO("one\n\n  two \nthree"), shows=False)) == ["one", "two", "three"]
+
+
+def test_ctrl_c_stops_an_answer_and_not_the_talk(capsys):
+    def stopped():
+        yield "one"
+        raise KeyboardInterrupt
+
+    say(stopped(), may_stop=True)
+    assert capsys.readouterr().out == "one\n"
+    with pytest.raises(KeyboardInterrupt):
+        say(stopped(), may_stop=False)
+
+
+def test_a_terminal_gets_no_control_characters(monkeypatch, capsys):
+    for is_terminal, expected in ((True, "a\ufffd[2J\tb\n\ufffd\n"), (False, "a\x1b[2J\tb\n\x9b\n")):
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout.isatty", lambda found=is_terminal: found)
+            say((text for text in ("a\x1b[2J", "\tb\n\x9b")), may_stop=False)
+        assert capsys.readouterr().out == expected

@@ -1,6 +1,7 @@
 """Mixtures of conversations: what is learnt of them is what their template says, wherever it stands in the rows."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from itertools import pairwise, permutations
@@ -227,6 +228,17 @@ def test_refused_conversations_are_counted_by_reason(tmp_path, capsys):
     )
     main([*flags, *places, "--set", "tags=escape", "--json", "--quiet"])
     assert "special_tag" not in json.loads(capsys.readouterr().out)["sources"][0]["chat"]["refused"]
+
+
+def test_a_source_without_conversations_has_no_line_for_them(tmp_path, capsys):
+    make(tmp_path, talks(8, 1))
+    corpora.write_corpus(tmp_path / "corpus", {"books": [corpora.prose(20, 3)]})
+    for shares, expected in (("{instructions: {share: 50}, books: {share: 50}}", ["instructions"]),
+                             ("{books: {share: 100}}", ["books"])):  # fmt: skip
+        (tmp_path / "mix.yaml").write_text(f"sources: {shares}\nseq_len: 16\ntemplate: llama2\n")
+        places = ["--corpus", str(tmp_path / "corpus"), "--tokenizer", str(tmp_path / "tokenizer.model")]
+        main(["--proportions", str(tmp_path / "mix.yaml"), *places, "--dry-run", "--quiet"])
+        assert re.findall(r"conversations of (\w+)", capsys.readouterr().out) == expected
 
 
 def test_what_is_too_long_for_a_row(tmp_path):
