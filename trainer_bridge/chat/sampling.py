@@ -92,21 +92,27 @@ def sample_answers(
     by = torch.from_numpy(numbers).to(device)
     padded = bool(pads.any())
     cache = KeyValueCache(model, len(prompts), longest + count)
-    drawn: list[Tensor] = []
+    drawn = torch.zeros((len(prompts), count), dtype=torch.long, device=device)
+    rows = torch.arange(len(prompts), device=device)  # that are computed
     ended = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     start = 0
     for place in range(count):
         mask = padding_mask(pads, start, ids.shape[1]) if padded else None
         h = model.hidden(ids, mask=mask, cache=cache, start=start)
         start += ids.shape[1]
-        new = pick(model.output(h[:, -1]), by[:, place], temperature, top_p)
-        drawn.append(new)
+        new = pick(model.output(h[:, -1]), by[rows, place], temperature, top_p)
+        drawn[rows, place] = new
         if place + 1 >= len(end):
-            ended |= (torch.stack(drawn[-len(end) :], 1) == end).all(1)
-        if bool(ended.all()):
+            ended |= (drawn[rows, place + 1 - len(end) : place + 1] == end).all(1)
+        left = len(rows) - int(ended.sum())
+        if not left:
             break
+        if 2 * left <= len(rows):  # the others have ended: no more is computed for them
+            going = ~ended
+            cache.keep(going.nonzero().flatten().tolist())
+            rows, pads, new, ended = rows[going], pads[going], new[going], ended[going]
         ids = new.unsqueeze(1)
-    return [_up_to(row, list(stop)) for row in torch.stack(drawn, 1).tolist()]
+    return [_up_to(row, list(stop)) for row in drawn[:, : place + 1].tolist()]
 
 
 def _up_to(row: list[int], stop: list[int]) -> list[int]:

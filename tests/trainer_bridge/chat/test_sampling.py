@@ -49,6 +49,28 @@ def test_an_answer_does_not_depend_on_what_is_drawn_with_it():
     assert [len(answer) for answer in together] == [12, 12, 12]
 
 
+def test_an_answer_that_has_ended_costs_the_others_nothing():
+    """Sixteen answers end one after the other; each goes on with its own keys and values, and its own numbers."""
+    model = tiny.model().eval()
+    prompts = [PROMPTS[number % 3] for number in range(16)]
+    numbers = np.stack([uniform(20, 4, place) for place in range(16)])
+    computed = []
+    model.layers[0].register_forward_pre_hook(lambda module, inputs: computed.append(len(inputs[0])))
+    with torch.no_grad():
+        model.output.weight[5] *= 40  # so it is likely at some places
+    for stop in ([5], [5, 5]):
+        computed.clear()
+        together = sample_answers(model, prompts, numbers, stop, 1.0)
+        rows = list(computed)
+        alone = [sample_answers(model, [p], numbers[i : i + 1], stop, 1.0)[0] for i, p in enumerate(prompts)]
+        assert together == alone
+        lengths = [len(answer) for answer in together]
+        assert len(set(lengths)) > 3
+        assert rows[0] > 2 * rows[-1]
+        left = [sum(length > place for length in lengths) for place in range(max(lengths))]
+        assert all(count < 2 * going for count, going in zip(rows, left, strict=True))
+
+
 def test_the_likeliest_answer_is_that_of_the_command_generate():
     model = tiny.model().eval()
     assert sample_answers(model, PROMPTS[:1], np.zeros((1, 8)), [63], 0.0) == [generate(model, PROMPTS[0], 8, 0.0)]
