@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.trainer_bridge import tiny
+from trainer_bridge.chat import sampling
 from trainer_bridge.chat.sampling import padding_mask, pick, sample_answers, uniform
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.generation import generate
@@ -30,6 +31,18 @@ def test_shares_of_ids_are_their_probabilities():
     logits = torch.tensor([[0.1, 0.6, 0.3]]).log().repeat(4000, 1)
     drawn = pick(logits, torch.from_numpy(uniform(4000, 3)), 1.0, 1.0)
     assert np.allclose(np.bincount(drawn.numpy()) / 4000, [0.1, 0.6, 0.3], atol=0.02)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.999, 0.5])
+@pytest.mark.parametrize("spread", [0.5, 3.0, 12.0])
+def test_of_a_large_vocabulary_the_same_ids_are_picked(top_p, spread, monkeypatch):
+    """Some ids are among the likeliest, some are not: of the flat ones hardly any."""
+    logits = spread * torch.randn(200, 5000, generator=torch.Generator().manual_seed(1))
+    numbers = torch.from_numpy(uniform(200, 5))
+    numbers[:2] = torch.tensor([0.0, 1 - 1e-16])
+    found = pick(logits, numbers, 1.3, top_p)
+    monkeypatch.setattr(sampling, "LIKELIEST", 5000)  # so all are sorted
+    assert torch.equal(found, pick(logits, numbers, 1.3, top_p))
 
 
 def test_who_sees_whom():
