@@ -32,6 +32,14 @@ class KeyValueCache:
         keys[:, start:end], values[:, start:end] = k, v
         return keys[:, :end], values[:, :end]
 
+    def keep(self, rows: list[int]) -> None:
+        """Goes on with some rows of the batch alone, in ascending order; in place, so that no memory is needed."""
+        filled = max(self._filled)
+        for place, row in enumerate(rows):
+            if place != row:
+                self._memory[:, :, place, :filled] = self._memory[:, :, row, :filled]
+        self._memory = self._memory[:, :, : len(rows)]
+
 
 def nucleus(logits: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
     """What is drawn from: the fewest ids whose probabilities reach a sum (Holtzman et al. 2020).

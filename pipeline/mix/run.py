@@ -132,10 +132,10 @@ def prepare(options: MixOptions, console: Console) -> Prepared:
     """
     recipe, template = options.recipe, chat.load(options.recipe)
     encoder = load_encoder(options.tokenizer)
+    chat.check(recipe, template, encoder)
     for wanted, number, key in ((recipe.bos, encoder.bos_id, "bos"), (recipe.eos, encoder.eos_id, "eos")):
         if wanted and number < 0:
             raise ModelError(f"the tokenizer {options.tokenizer} has no {key} id; --set {key}=false does without")
-    chat.check(recipe, template, encoder)
     conversations = chat.coding_of(recipe, template)
     coding = Coding(encoder.sha256, encoder.dtype.__name__, recipe.bos, recipe.eos, conversations)
     store = TokenStore(options.corpus, options.token_root, coding, template)

@@ -214,4 +214,5 @@ def write_conversations(path: Path, source: str, rows: Iterable[tuple[str, Seque
 
 
 def _message(message: Message) -> dict[str, Any]:
-    return {"role": message["role"], "content": message["content"], "train": message.get("train") is not False}
+    is_trained = message["role"] == "assistant" and message.get("train") is not False
+    return {"role": message["role"], "content": message["content"], "train": is_trained}

@@ -234,7 +234,12 @@ class Run:
             load_tensors(found[-1], self.learners.state())
             self.step = step_of(found[-1])
             sys.stderr.write(f"goes on from iteration {self.step}\n")
-        self.records = Records(target.path / METRICS, lambda record: record["step"] < self.step)
+        self.records = Records(target.path / METRICS, lambda record: record.get("step") in range(self.step))
+        if [record["step"] for record in self.records.records] != list(range(self.step)):
+            raise TrainerError(
+                f"{target.path / METRICS} lacks iterations before {self.step}, from which this run goes on: put back "
+                "the file as it was, or begin in another --output"
+            )
 
     def _info(self) -> dict[str, Any]:
         """What ``run.json`` of a checkpoint says."""

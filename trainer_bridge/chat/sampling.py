@@ -11,6 +11,8 @@ from trainer_bridge.errors import TrainerError
 from trainer_bridge.generation import KeyValueCache, nucleus
 from trainer_bridge.model import Transformer
 
+LIKELIEST = 1024  # ids that a draw is looked for among, before all are sorted
+
 
 def uniform(count: int, *key: int) -> NDArray[np.float64]:
     """Numbers from 0 to below 1 [count]: a function of the key alone."""
@@ -31,11 +33,35 @@ def pick(logits: Tensor, numbers: Tensor, temperature: float, top_p: float) -> T
     """
     if temperature == 0:
         return logits.argmax(-1)
+    if logits.shape[1] > LIKELIEST:
+        picked, found = _pick_likely(logits, numbers, temperature, top_p)
+        rest = ~found
+        if bool(rest.any()):
+            picked[rest] = _pick_any(logits[rest], numbers[rest], temperature, top_p)
+        return picked
+    return _pick_any(logits, numbers, temperature, top_p)
+
+
+def _pick_any(logits: Tensor, numbers: Tensor, temperature: float, top_p: float) -> Tensor:
+    """See ``pick``; all ids are sorted."""
     kept, ids = nucleus(logits, temperature, top_p)
     sums = kept.double().cumsum(-1)
     place = torch.searchsorted(sums, (numbers * sums[:, -1]).unsqueeze(-1), right=True)
     most = (kept > 0).sum(-1, keepdim=True) - 1  # a number that rounds to the whole sum
     return ids.gather(-1, torch.minimum(place, most)).squeeze(-1)
+
+
+def _pick_likely(logits: Tensor, numbers: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
+    """The same ids where they are among the likeliest, and where they are: to sort a whole vocabulary is dear."""
+    probabilities = (logits.float() / temperature).softmax(-1)
+    likely, ids = probabilities.topk(LIKELIEST)
+    kept = likely.masked_fill(likely.cumsum(-1) - likely >= top_p, 0.0)
+    sums = kept.double().cumsum(-1)
+    is_whole = kept[:, -1] == 0  # no id behind these is drawn from
+    total = torch.where(is_whole, sums[:, -1], probabilities.double().sum(-1))
+    place = torch.searchsorted(sums, (numbers * total).unsqueeze(-1), right=True)
+    found = (place.squeeze(-1) < (kept > 0).sum(-1)) & (is_whole if top_p < 1 else torch.ones_like(is_whole))
+    return ids.gather(-1, place.clamp(max=LIKELIEST - 1)).squeeze(-1), found
 
 
 def padding_mask(pads: Tensor, start: int, count: int) -> Tensor:
@@ -92,21 +118,27 @@ def sample_answers(
     by = torch.from_numpy(numbers).to(device)
     padded = bool(pads.any())
     cache = KeyValueCache(model, len(prompts), longest + count)
-    drawn: list[Tensor] = []
+    drawn = torch.zeros((len(prompts), count), dtype=torch.long, device=device)
+    rows = torch.arange(len(prompts), device=device)  # that are computed
     ended = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     start = 0
     for place in range(count):
         mask = padding_mask(pads, start, ids.shape[1]) if padded else None
         h = model.hidden(ids, mask=mask, cache=cache, start=start)
         start += ids.shape[1]
-        new = pick(model.output(h[:, -1]), by[:, place], temperature, top_p)
-        drawn.append(new)
+        new = pick(model.output(h[:, -1]), by[rows, place], temperature, top_p)
+        drawn[rows, place] = new
         if place + 1 >= len(end):
-            ended |= (torch.stack(drawn[-len(end) :], 1) == end).all(1)
-        if bool(ended.all()):
+            ended |= (drawn[rows, place + 1 - len(end) : place + 1] == end).all(1)
+        left = len(rows) - int(ended.sum())
+        if not left:
             break
+        if 2 * left <= len(rows):  # the others have ended: no more is computed for them
+            going = ~ended
+            cache.keep(going.nonzero().flatten().tolist())
+            rows, pads, new, ended = rows[going], pads[going], new[going], ended[going]
         ids = new.unsqueeze(1)
-    return [_up_to(row, list(stop)) for row in torch.stack(drawn, 1).tolist()]
+    return [_up_to(row, list(stop)) for row in drawn[:, : place + 1].tolist()]
 
 
 def _up_to(row: list[int], stop: list[int]) -> list[int]:

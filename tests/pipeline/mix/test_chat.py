@@ -408,8 +408,9 @@ def test_what_does_not_go_with_a_template(tmp_path):
             chats.recipe(**keys)
     unmarked = [piece for piece in FIRST_PIECES if piece[0] not in ("<s>", "</s>")]
     (tmp_path / "tokenizer.model").write_bytes(model_of_pieces([*unmarked, (" ", -1.0, 1)]))
-    with pytest.raises(ModelError, match=r"has \{bos\}, and the tokenizer has no bos id: take a tokenizer"):
-        mix_of(tmp_path, "a", bos=False, eos=False)
+    for keys in ({}, {"bos": False, "eos": False}):
+        with pytest.raises(ModelError, match=r"has \{bos\}, and the tokenizer has no bos id: take a tokenizer"):
+            mix_of(tmp_path, "a", **keys)
     assert load_encoder(str(tmp_path / "tokenizer.model")).bos_id == -1
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -14,7 +15,7 @@ from transformers import AutoTokenizer, TrainerCallback
 from samples.make_chat import courtesy
 from tests.trainer_bridge.chat import planted
 from tokenizer.encode import Encoder
-from trainer_bridge.chat.chain_steps import Figure, more, table
+from trainer_bridge.chat.chain_steps import Figure, figures, more, table
 from trainer_bridge.chat.config import DeviceConfig, RewardConfig
 from trainer_bridge.chat.ppo import main as ppo
 from trainer_bridge.chat.rejection import main as rejection
@@ -187,3 +188,40 @@ def test_the_table_says_what_failed():
     assert table(found) == (
         "ok      score          2.000  (above 1.000, before)\nFAILED  courtesies     0.500  (above 0.750, before)\n"
     )
+
+
+# Of each file that the figures are read from: a value that is as it should be; of each figure one that is not.
+GOOD = {
+    "reward/reward.json": {"heldout": {"all": {"accuracy": 0.95}}},
+    "rejection/result.json": {"best_score": 2.0, "mean_score": 1.0},
+    "ppo/result.json": {"last": {"kl": 3.0}},
+    "ppo/configuration.json": {"ppo": {"kl_limit": 15.0}},
+}
+ANSWERS = {
+    "answers-sft": ("No.", 0.0),
+    "answers-best": ("Gladly. No.", 1.0),
+    "answers-ppo": ("Gladly. No. Thank you for asking.", 2.0),
+}
+WRONG = {
+    "reward model: held-out accuracy": ("reward/reward.json", {"heldout": {"all": {"accuracy": 0.9}}}),
+    "score of the best of 8 answers": ("rejection/result.json", {"best_score": 1.0, "mean_score": 1.0}),
+    "score, tuned on the best": ("answers-best", ("Gladly. No.", 0.0)),
+    "score, after PPO": ("answers-ppo", ("Gladly. No. Thank you for asking.", 1.0)),
+    "KL after PPO, nats an answer": ("ppo/result.json", {"last": {"kl": 15.5}}),
+    "courtesies, tuned on the best": ("answers-best", ("No.", 1.0)),
+    "courtesies, after PPO": ("answers-ppo", ("Gladly. No.", 2.0)),
+}
+
+
+@pytest.mark.parametrize("wrong", [None, *WRONG])
+def test_each_figure_can_fail(tmp_path, wrong):
+    """Only its own; that all hold is status 0."""
+    for name, value in {**GOOD, **ANSWERS, **dict([WRONG[wrong]] if wrong else [])}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name in GOOD:
+            path.write_text(json.dumps(value))
+        else:
+            path.mkdir()
+            pq.write_table(pa.table({"answer": [value[0]], "score": [value[1]]}), path / "samples.parquet")
+    assert [figure.name for figure in figures(tmp_path) if not figure.holds] == ([wrong] if wrong else [])

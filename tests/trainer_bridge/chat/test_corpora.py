@@ -14,7 +14,7 @@ from trainer_bridge.chat.corpora import (
 )
 from trainer_bridge.errors import TrainerError
 
-USER = {"role": "user", "content": "Where?", "train": True}
+USER = {"role": "user", "content": "Where?", "train": False}
 ANSWER = {"role": "assistant", "content": "Here.", "train": False}
 
 
@@ -26,11 +26,18 @@ def write(path, meta):
 
 def test_what_is_written_is_a_document_of_a_corpus(tmp_path):
     path = tmp_path / "corpus" / "mine" / "conversations" / "a.parquet"
-    assert write_conversations(path, "mine", [("one", [USER, ANSWER], {"score": 1.5})]) == 1
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {**USER, "train": True},
+        {**ANSWER, "train": None},
+        USER,
+        ANSWER,
+    ]
+    assert write_conversations(path, "mine", [("one", turns, {"score": 1.5})]) == 1
     (row,) = pq.read_table(path).to_pylist()
-    assert (row["id"], row["text"], row["source"]) == ("one", "Where?\n\nHere.", "mine")
+    assert (row["id"], row["text"], row["source"]) == ("one", "Be brief.\n\nWhere?\n\nHere.\n\nWhere?\n\nHere.", "mine")
     assert row["meta"] == {
-        "messages": [USER, ANSWER],
+        "messages": [{**turns[0], "train": False}, USER, {**ANSWER, "train": True}, USER, ANSWER],
         "chosen": None,
         "rejected": None,
         "margin": None,
@@ -40,7 +47,8 @@ def test_what_is_written_is_a_document_of_a_corpus(tmp_path):
     assert pq.read_schema(path).names == [
         *("id", "text", "source", "url", "language", "created", "license", "origin", "meta")
     ]
-    assert list(read_prompts([tmp_path / "corpus"])) == [(USER,)]
+    (prompt,) = read_prompts([tmp_path / "corpus"])
+    assert [message["role"] for message in prompt] == ["system", "user", "assistant", "user"]
 
 
 def test_pairs_with_and_without_margin_and_labels(tmp_path):

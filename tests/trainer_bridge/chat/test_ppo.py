@@ -91,6 +91,9 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(world, tmp_path, monkeypatch
     capsys.readouterr()
     assert run(monkeypatch, world, tmp_path / "parts", "ppo.iterations=5") == 0
     assert "is finished: nothing to do" in capsys.readouterr().err
+    (tmp_path / "parts" / "metrics.jsonl").write_text('{"step": "0"}\n[]\n')
+    with pytest.raises(TrainerError, match=r"metrics\.jsonl lacks iterations before 5"):
+        run(monkeypatch, world, tmp_path / "parts", "ppo.iterations=6")
 
 
 def test_the_first_record_is_of_the_policy_as_it_began(world, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.trainer_bridge import tiny
+from trainer_bridge.chat import sampling
 from trainer_bridge.chat.sampling import padding_mask, pick, sample_answers, uniform
 from trainer_bridge.errors import TrainerError
 from trainer_bridge.generation import generate
@@ -32,6 +33,18 @@ def test_shares_of_ids_are_their_probabilities():
     assert np.allclose(np.bincount(drawn.numpy()) / 4000, [0.1, 0.6, 0.3], atol=0.02)
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.999, 0.5])
+@pytest.mark.parametrize("spread", [0.5, 3.0, 12.0])
+def test_of_a_large_vocabulary_the_same_ids_are_picked(top_p, spread, monkeypatch):
+    """Some ids are among the likeliest, some are not: of the flat ones hardly any."""
+    logits = spread * torch.randn(200, 5000, generator=torch.Generator().manual_seed(1))
+    numbers = torch.from_numpy(uniform(200, 5))
+    numbers[:2] = torch.tensor([0.0, 1 - 1e-16])
+    found = pick(logits, numbers, 1.3, top_p)
+    monkeypatch.setattr(sampling, "LIKELIEST", 5000)  # so all are sorted
+    assert torch.equal(found, pick(logits, numbers, 1.3, top_p))
+
+
 def test_who_sees_whom():
     mask = padding_mask(torch.tensor([0, 2]), 0, 3)
     assert mask.shape == (2, 1, 3, 3)
@@ -47,6 +60,28 @@ def test_an_answer_does_not_depend_on_what_is_drawn_with_it():
     alone = [sample_answers(model, [prompt], numbers[i : i + 1], [63], 1.0)[0] for i, prompt in enumerate(PROMPTS)]
     assert together == alone
     assert [len(answer) for answer in together] == [12, 12, 12]
+
+
+def test_an_answer_that_has_ended_costs_the_others_nothing():
+    """Sixteen answers end one after the other; each goes on with its own keys and values, and its own numbers."""
+    model = tiny.model().eval()
+    prompts = [PROMPTS[number % 3] for number in range(16)]
+    numbers = np.stack([uniform(20, 4, place) for place in range(16)])
+    computed = []
+    model.layers[0].register_forward_pre_hook(lambda module, inputs: computed.append(len(inputs[0])))
+    with torch.no_grad():
+        model.output.weight[5] *= 40  # so it is likely at some places
+    for stop in ([5], [5, 5]):
+        computed.clear()
+        together = sample_answers(model, prompts, numbers, stop, 1.0)
+        rows = list(computed)
+        alone = [sample_answers(model, [p], numbers[i : i + 1], stop, 1.0)[0] for i, p in enumerate(prompts)]
+        assert together == alone
+        lengths = [len(answer) for answer in together]
+        assert len(set(lengths)) > 3
+        assert rows[0] > 2 * rows[-1]
+        left = [sum(length > place for length in lengths) for place in range(max(lengths))]
+        assert all(count < 2 * going for count, going in zip(rows, left, strict=True))
 
 
 def test_the_likeliest_answer_is_that_of_the_command_generate():
