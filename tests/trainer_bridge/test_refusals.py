@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from tests.trainer_bridge import runs, tiny
 from tests.trainer_bridge.test_exchange import command, write_meta_release
-from trainer_bridge import evaluate, export, exporting, importing
+from trainer_bridge import evaluate, export, exporting, importing, single
 from trainer_bridge.checkpoint import latest_checkpoint, load_model, read_info
 from trainer_bridge.convert import from_hf_config, hf_config
 from trainer_bridge.errors import TrainerError
@@ -177,7 +177,7 @@ def test_leftovers_of_killed_imports_and_exports_are_no_obstacle(released, tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "write_sums", killed)
+        patch.setattr(single, "write_sums", killed)
         with pytest.raises(KeyboardInterrupt):
             importing.import_weights(source, run)
     assert (run / "checkpoints" / "step-000000000.tmp").is_dir()
