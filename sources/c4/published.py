@@ -14,6 +14,7 @@ from filters.c4.url import normalize_c4_url
 from pipeline.corpus.document import Document, Refused, parse_time
 from pipeline.formats.json_lines import JsonFault, read_json_lines
 from pipeline.formats.parquet_rows import PARQUET_MAGIC, ParquetFault, read_parquet_rows
+from pipeline.formats.prefixed import Prefixed
 
 WARC_START = "it begins 'WARC/"
 COLUMNS = ("text", "timestamp", "url")
@@ -42,7 +43,7 @@ class PublishedReader:
     def read(self, stream: BinaryIO) -> Iterator[Document | Refused]:
         """Documents, and rows that are none, in the order of the file; offsets of Parquet rows are their numbers."""
         head = stream.read(len(PARQUET_MAGIC))
-        whole = cast(BinaryIO, _Prefixed(head, stream))
+        whole = cast(BinaryIO, Prefixed(head, stream))
         yield from self._parquet(whole) if head == PARQUET_MAGIC else self._json(whole)
 
     def _json(self, stream: BinaryIO) -> Iterator[Document | Refused]:
@@ -97,21 +98,6 @@ class PublishedReader:
 
     def _refused(self, reason: str, message: str, offset: int, *, failed: bool = True) -> Refused:
         return Refused(reason, message, self.path, offset, failed=failed)
-
-
-class _Prefixed:
-    """A stream with the bytes that were read from it put back."""
-
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head = head
-        self._stream = stream
-
-    def read(self, size: int = -1) -> bytes:
-        """Reads up to ``size`` bytes."""
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        return self._stream.read(size)
 
 
 def _time(value: Any) -> datetime | None:

@@ -12,6 +12,7 @@ from pipeline.formats.foreign import foreign
 from pipeline.formats.json_array import read_json_objects
 from pipeline.formats.json_lines import JsonRecord
 from pipeline.formats.parquet_rows import PARQUET_MAGIC, ParquetRow, read_parquet_rows
+from pipeline.formats.prefixed import Prefixed
 from sources.instructions.formats.items import Fault, Format, Item, Record
 from sources.instructions.formats.known import tell, unknown
 
@@ -101,18 +102,3 @@ def items_of(
 def is_data(head: bytes) -> bool:
     """Whether a file may hold records, by its first bytes."""
     return head.startswith(PARQUET_MAGIC) or (not foreign(head) and head.lstrip()[:1] in (b"[", b"{", b""))
-
-
-class Prefixed:
-    """A stream with the bytes that were read from it put back."""
-
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head = head
-        self._stream = stream
-
-    def read(self, size: int = -1) -> bytes:
-        """Reads up to ``size`` bytes."""
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        return self._stream.read(size)

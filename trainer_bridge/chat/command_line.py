@@ -39,6 +39,15 @@ def chat_parser(module: str, description: str, epilog: str) -> argparse.Argument
     return result
 
 
+def add_judged(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of a command whose model answers prompts and whose answers reward models judge."""
+    add = parser.add_argument
+    add("--reward", required=True, type=local_path, help="the reward model (of trainer_bridge.chat.reward)")
+    add("--safety-reward", type=local_path, metavar="REWARD", help="one for safety, which decides where it counts")
+    add("--prompts", required=True, nargs="+", metavar="CORPUS", help="conversations or pairs: what is answered")
+    add("--safety-prompts", nargs="+", default=[], metavar="CORPUS", help="such that may elicit unsafe answers")
+
+
 def parse(
     parser: argparse.ArgumentParser, section: str, arguments: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, ChatConfig]:

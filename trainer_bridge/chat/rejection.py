@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-from trainer_bridge.chat.command_line import chat_parser, parse
+from trainer_bridge.chat.command_line import add_judged, chat_parser, parse
 from trainer_bridge.command_line import local_path
 from trainer_bridge.errors import run_command
 
@@ -28,10 +28,7 @@ def parser() -> argparse.ArgumentParser:
     result = chat_parser("trainer_bridge.chat.rejection", DESCRIPTION, EPILOG)
     add = result.add_argument
     add("--model", required=True, type=local_path, help="the chat model that answers: a run, or a checkpoint")
-    add("--reward", required=True, type=local_path, help="the reward model (of trainer_bridge.chat.reward)")
-    add("--safety-reward", type=local_path, metavar="REWARD", help="one for safety, which decides where it counts")
-    add("--prompts", required=True, nargs="+", metavar="CORPUS", help="conversations or pairs: what is answered")
-    add("--safety-prompts", nargs="+", default=[], metavar="CORPUS", help="such that may elicit unsafe answers")
+    add_judged(result)
     add("--earlier", nargs="+", default=[], type=local_path, metavar="DIR", help="outputs of earlier iterations")
     return result
 
