@@ -26,12 +26,13 @@ NOTHING = "sources.commoncrawl, nothing to do"
 
 COMMANDS = (
     *(f"sources.{name}" for name in ("arxiv", "books", "c4", "commoncrawl", "github", "stackexchange", "wikipedia")),
-    *("sources.publishers", "sources.commoncrawl.train_reference"),
+    *("sources.instructions", "sources.publishers", "sources.commoncrawl.train_reference"),
     *("sources.wikipedia.references", "sources.wikipedia.templates", "filters.perplexity", "tokenizer.train"),
     *(f"pipeline.{name}" for name in ("build", "mix", "verify", "inspect", "trace", "report", "card", "publish")),
     *("pipeline.plan", "pipeline.optout", "pipeline.decontaminate", "pipeline.ablate", "pipeline.ablate.damage"),
     *(f"trainer_bridge.{name}" for name in ("train", "generate", "evaluate", "score", "export", "import_weights")),
     *(f"trainer_bridge.{name}" for name in ("verify", "benchmark", "cost")),
+    *(f"trainer_bridge.chat.{name}" for name in ("reward", "rejection", "ppo", "ghost", "chain")),
 )
 
 
